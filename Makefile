@@ -1,0 +1,30 @@
+# The two commands are `make run` and `make test`; both set everything up first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup run test lint bench demo lock clean
+
+setup: ; @$(PYTHON) scripts/setup.py
+
+run: setup ; @$(BIN)/swarmshare
+
+test: lint
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report --include='src/swarmshare/manifest/*' --fail-under=100
+	$(BIN)/coverage report --fail-under=90
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: setup ; $(BIN)/swarmshare bench hash
+demo: setup ; $(BIN)/swarmshare demo
+
+# Needs uv. The lock names no index, so that it holds wherever the packages come from.
+lock:
+	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
+
+clean: ; rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache dist

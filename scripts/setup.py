@@ -1,0 +1,119 @@
+"""Make a fresh machine ready for SwarmShare: `make setup`. Run it again at will: what is there already stays.
+
+It needs nothing but a Python to start with, so it uses the standard library alone and only syntax that an old Python
+can read: finding a newer one is its first job. What it makes:
+
+* .venv, with every package of requirements.lock (hashes checked) and SwarmShare itself, installed so that edits count;
+* the system packages that pip cannot bring (Tk, Xvfb), through apt when we are root or may use sudo without a password.
+  Otherwise it prints the exact command, and goes on where it can do without.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HOME = Path(__file__).resolve().parent.parent
+VENV = HOME / ".venv"
+VENV_PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "set-up"
+LOCK = HOME / "requirements.lock"
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+def say(text):
+    print("setup: " + text, file=sys.stderr, flush=True)
+
+
+def quiet(*command):
+    """Whether a command succeeds; what it prints is nobody's business."""
+    try:
+        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def run(*command):
+    """Run a command; its output is shown only when it fails, and then we fail with it."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, cwd=str(HOME))
+    if done.returncode:
+        sys.stderr.write(done.stdout.decode("utf-8", "replace"))
+        raise SystemExit("setup: this failed: " + " ".join(command))
+
+
+def find_python():
+    """The first Python of a version that SwarmShare supports: the one that runs this, else by name."""
+    names = ["python3", *("python3.%d" % minor for minor in range(NEWEST[1], OLDEST[1] - 1, -1)), "/usr/bin/python3"]
+    for name in [sys.executable, *filter(None, map(shutil.which, names))]:
+        check = "import sys; sys.exit(not %r <= sys.version_info[:2] <= %r)" % (OLDEST, NEWEST)
+        if quiet(name, "-c", check):
+            return name
+    raise SystemExit("setup: SwarmShare needs Python 3.11 to 3.13; there is none here. Try: sudo apt-get install python3")
+
+
+def apt_install(packages):
+    """Whether Debian's packages could be installed; if not, the user is told what to type."""
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+    if shutil.which("apt-get") and (not sudo or quiet("sudo", "-n", "true")):
+        say("installing " + " ".join(packages))
+        environment = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive"]
+        if quiet(*environment, "apt-get", "update") and quiet(*environment, *command):
+            return True
+        say("apt-get failed.")
+    say("please install these yourself:  sudo " + " ".join(command))
+    return False
+
+
+def system_packages(python):
+    """What pip cannot bring, for the window and for testing it without a screen. The headless program needs none of it."""
+    wanted = []
+    if not quiet(python, "-c", "import tkinter"):
+        wanted.append("python3-tk")
+    if not shutil.which("Xvfb"):
+        wanted.append("xvfb")
+    if wanted and apt_install(wanted) and not quiet(python, "-c", "import tkinter"):
+        say(python + " still has no Tk: it is not Debian's Python. For the window, run: make setup PYTHON=/usr/bin/python3")
+
+
+def make_venv(python):
+    """.venv with a way to install into it, also where Debian left ensurepip out. Returns that way, as a command."""
+    shutil.rmtree(str(VENV), ignore_errors=True)
+    if not quiet(python, "-c", "import ensurepip, venv") and not quiet(python, "-m", "pip", "--version"):
+        if not quiet(python, "-m", "uv", "--version") and not shutil.which("uv") and not apt_install(["python3-venv"]):
+            raise SystemExit("setup: " + python + " can make no virtual environment before that.")
+    if quiet(python, "-c", "import ensurepip, venv"):
+        run(python, "-m", "venv", str(VENV))
+        return [str(VENV_PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
+    run(python, "-m", "venv", "--without-pip", str(VENV))
+    if quiet(python, "-m", "pip", "--version"):
+        return [python, "-m", "pip", "--python", str(VENV_PYTHON), "install", "--disable-pip-version-check"]
+    return ["uv", "pip", "install", "--python", str(VENV_PYTHON)]
+
+
+def fingerprint(python):
+    """Everything that, when it changes, makes .venv out of date."""
+    digest = hashlib.sha256(python.encode())
+    for path in (LOCK, HOME / "pyproject.toml", Path(__file__).resolve()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def main():
+    python = find_python()
+    system_packages(python)
+    current = fingerprint(python)
+    if STAMP.exists() and STAMP.read_text() == current and quiet(str(VENV_PYTHON), "-c", "import swarmshare"):
+        return
+    say("making .venv with " + python)
+    install = make_venv(python)
+    run(*install, "--require-hashes", "-r", str(LOCK))
+    run(*install, "--no-deps", "--no-build-isolation", "-e", str(HOME))
+    STAMP.write_text(current)
+    say("ready.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Every error that SwarmShare raises on purpose, as one tree.
+
+An error carries data (which rule, which path) beside its text, so that a face can show it, a program can branch on it
+and a test can name the rule that fired. The text is one line that says what is wrong; ``hint`` says what to do about it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SwarmShareError(Exception):
+    """The root of the tree: anything that a user may cause or meet."""
+
+    code: ClassVar[str] = "error"
+    """A short, stable word for programs (the ``code`` of a ``--json`` error event)."""
+
+    hint: str = ""
+    """What the user can do about it; may be empty."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+
+
+class BencodingError(SwarmShareError):
+    """Bytes that are not bencoding (BEP 3) as strictly as we read it; ``offset`` is where it went wrong."""
+
+    code = "bencoding"
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(f"{message} (at byte {offset:,})")
+        self.offset = offset
+
+
+class ManifestError(SwarmShareError):
+    """A manifest, or what one would be made of, that breaks a rule of BEP 52, 47, 27, 12 or 3.
+
+    ``rule`` is a stable slug (``"piece-length"``, ``"name-dots"``, ...): one per rule of the validation list.
+    """
+
+    code = "manifest"
+    hint = "The manifest is damaged, hostile or not BitTorrent v2: ask whoever made it for a new one."
+
+    def __init__(self, rule: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.rule = rule
+
+
+class MagnetError(SwarmShareError):
+    """A magnet link that names no BitTorrent v2 content, or names it wrongly."""
+
+    code = "magnet"
+    hint = "A BitTorrent v2 magnet link has xt=urn:btmh:1220 and 64 hexadecimal digits."
+
+
+class StorageError(SwarmShareError):
+    """A file or folder that cannot be read, written or trusted; ``path`` is the one."""
+
+    code = "storage"
+
+    def __init__(self, path: object, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{path}: {message}", hint=hint)
+        self.path = path
+
+
+class CancelledError(SwarmShareError):
+    """The work was stopped because its owner asked for it; nothing was written."""
+
+    code = "cancelled"
+
+    def __init__(self) -> None:
+        super().__init__("cancelled")
