@@ -30,7 +30,9 @@ def say(text):
 def quiet(*command):
     """Whether a command succeeds; what it prints is nobody's business."""
     try:
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+        return (
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+        )
     except OSError:
         return False
 
@@ -50,7 +52,9 @@ def find_python():
         check = "import sys; sys.exit(not %r <= sys.version_info[:2] <= %r)" % (OLDEST, NEWEST)
         if quiet(name, "-c", check):
             return name
-    raise SystemExit("setup: SwarmShare needs Python 3.11 to 3.13; there is none here. Try: sudo apt-get install python3")
+    raise SystemExit(
+        "setup: SwarmShare needs Python 3.11 to 3.13; there is none here. Try: sudo apt-get install python3"
+    )
 
 
 def apt_install(packages):
@@ -68,27 +72,33 @@ def apt_install(packages):
 
 
 def system_packages(python):
-    """What pip cannot bring, for the window and for testing it without a screen. The headless program needs none of it."""
+    """What pip cannot bring, for the window and for testing it without a screen. The headless program needs none."""
     wanted = []
     if not quiet(python, "-c", "import tkinter"):
         wanted.append("python3-tk")
     if not shutil.which("Xvfb"):
         wanted.append("xvfb")
     if wanted and apt_install(wanted) and not quiet(python, "-c", "import tkinter"):
-        say(python + " still has no Tk: it is not Debian's Python. For the window, run: make setup PYTHON=/usr/bin/python3")
+        say(
+            python
+            + " still has no Tk: it is not Debian's Python. For the window, run: make setup PYTHON=/usr/bin/python3"
+        )
 
 
 def make_venv(python):
     """.venv with a way to install into it, also where Debian left ensurepip out. Returns that way, as a command."""
     shutil.rmtree(str(VENV), ignore_errors=True)
-    if not quiet(python, "-c", "import ensurepip, venv") and not quiet(python, "-m", "pip", "--version"):
-        if not quiet(python, "-m", "uv", "--version") and not shutil.which("uv") and not apt_install(["python3-venv"]):
+    has_ensurepip = quiet(python, "-c", "import ensurepip, venv")
+    has_pip = quiet(python, "-m", "pip", "--version")
+    if not (has_ensurepip or has_pip or shutil.which("uv")):
+        has_ensurepip = apt_install(["python3-venv"]) and quiet(python, "-c", "import ensurepip, venv")
+        if not has_ensurepip:
             raise SystemExit("setup: " + python + " can make no virtual environment before that.")
-    if quiet(python, "-c", "import ensurepip, venv"):
+    if has_ensurepip:
         run(python, "-m", "venv", str(VENV))
         return [str(VENV_PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
     run(python, "-m", "venv", "--without-pip", str(VENV))
-    if quiet(python, "-m", "pip", "--version"):
+    if has_pip:
         return [python, "-m", "pip", "--python", str(VENV_PYTHON), "install", "--disable-pip-version-check"]
     return ["uv", "pip", "install", "--python", str(VENV_PYTHON)]
 

@@ -1,7 +1,7 @@
 """Every error that SwarmShare raises on purpose, as one tree.
 
 An error carries data (which rule, which path) beside its text, so that a face can show it, a program can branch on it
-and a test can name the rule that fired. The text is one line that says what is wrong; ``hint`` says what to do about it.
+and a test can name the rule that fired. The text is one line that says what is wrong; ``hint`` says what to do.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Bencoding (BEP 3): a strict shell round bencode.py, in bytes mode.
 
-bencode.py alone reads ``i1_0e``, ``i 5e``, ``1_0:`` and cut-off strings, lets the last of two equal keys win, and has no
-bound but depth. Here all of those are refused, with the offset, whatever the place. The one liberty left is the *order* of
-dictionary keys, because real files have it outside ``info``; a :class:`Document` says which values are in disorder.
+bencode.py alone reads ``i1_0e``, ``i 5e``, ``1_0:`` and cut-off strings, lets the last of two equal keys win, and has
+no bound but depth. Here all of those are refused, with the offset, whatever the place. The one liberty left is the
+*order* of dictionary keys, because real files have it outside ``info``; a :class:`Document` says which values have it.
 
 This is the only module that sees the untyped library.
 """

@@ -6,12 +6,15 @@ to a whole piece, so that pieces mean the same bytes on both sides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import ManifestError
-from swarmshare.manifest.bencoding import Value
-from swarmshare.manifest.manifest import FileEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from swarmshare.manifest.bencoding import Value
+    from swarmshare.manifest.manifest import FileEntry
 
 SHA1_LENGTH: Final = 20
 """Bytes in a v1 piece hash."""
@@ -25,25 +28,27 @@ def is_hybrid(info: dict[bytes, Value]) -> bool:
 def v1_files(files: Iterable[FileEntry], piece_length: int) -> list[Value]:
     """The v1 ``files`` list of a folder: each file in tree order, then the padding to the end of its last piece.
 
-    The last file is padded too: libtorrent has done so since 2.0.8, and the info hash must be the one it would make.
+    The last file is padded too, unless it is the only one: libtorrent has done so since 2.0.8, and the info hash must
+    be the one it would make.
     """
+    files = list(files)
     listed: list[Value] = []
     for file in files:
         entry: dict[bytes, Value] = {b"length": file.length, b"path": [part.encode() for part in file.path]}
         if attributes := attr(file):
             entry[b"attr"] = attributes
         listed.append(entry)
-        if pad := -file.length % piece_length:
+        if len(files) > 1 and (pad := -file.length % piece_length):
             listed.append({b"attr": b"p", b"length": pad, b"path": [b".pad", str(pad).encode()]})
     return listed
 
 
 def attr(file: FileEntry) -> bytes:
     """BEP 47's ``attr`` of a file, for either half."""
-    return b"h" * file.hidden + b"x" * file.executable
+    return b"x" if file.executable else b""
 
 
-def check_v1(info: dict[bytes, Value], files: Sequence[FileEntry], piece_length: int, *, in_folder: bool) -> None:
+def check_v1(info: dict[bytes, Value], name: str, files: Sequence[FileEntry], piece_length: int) -> None:
     """Raise :class:`ManifestError` (rule ``hybrid-...``) unless the v1 half describes just the bytes of the v2 half.
 
     As libtorrent does, it compares the paths, sizes and piece alignment of all files that have bytes; padding after the
@@ -53,7 +58,7 @@ def check_v1(info: dict[bytes, Value], files: Sequence[FileEntry], piece_length:
         raise ManifestError("hybrid-both", "info has both 'files' and 'length': BitTorrent v1 allows one of them")
     if b"length" in info:
         stream = info[b"length"]
-        if in_folder or stream != files[0].length:
+        if len(files) != 1 or files[0].path != (name,) or files[0].length != stream:
             raise ManifestError("hybrid-files", "the v1 'length' is not that of the one file of the v2 file tree")
     else:
         stream = _check_file_list(info.get(b"files"), files, piece_length)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
 from itertools import accumulate
-from typing import NamedTuple, NewType
+from typing import TYPE_CHECKING, NamedTuple, NewType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PieceIndex = NewType("PieceIndex", int)
-"""The index of a piece that exists in its manifest: made by :meth:`PieceLayout.index` only, so the type is the proof."""
+"""The index of a piece that its manifest has: made by :meth:`PieceLayout.index` only, so the type is the proof."""
 
 
 class PieceSpan(NamedTuple):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from swarmshare.manifest import names
 from swarmshare.manifest.bencoding import Value, encode_with_raw
 from swarmshare.manifest.layout import PieceLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Trackers: TypeAlias = tuple[tuple[str, ...], ...]
 """Announce URLs in tiers (BEP 12)."""
@@ -40,7 +42,6 @@ class FileEntry(NamedTuple):
     pieces_root: bytes | None = None
     """Root of its Merkle tree; None when it is empty."""
     executable: bool = False
-    hidden: bool = False
     symlink: names.Path | None = None
     """The file or folder inside this manifest that it is a link to (BEP 47)."""
 
@@ -59,7 +60,9 @@ class Manifest:
     name: str
     """The file's name, or that of the folder that holds the files (see ``in_folder``)."""
     in_folder: bool
-    """Whether the files land below a folder called ``name``; a lone file at the root of the tree does not."""
+    """Whether the files land below a folder called ``name``; a lone file at the root of a v2 tree does not."""
+    declared_name: str
+    """``info``'s own ``name``: another than ``name`` only for a lone file whose key in the tree is a different one."""
     piece_length: int
     files: tuple[FileEntry, ...]
     piece_layers: Mapping[bytes, bytes]

@@ -10,10 +10,11 @@ its two children. Where a layer ends before the tree's width, :func:`pad_hash` s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 BLOCK_LENGTH: Final = 16384
 """Bytes in a block: the unit of a leaf, and of a request on the wire."""
@@ -21,7 +22,7 @@ HASH_LENGTH: Final = 32
 """Bytes in a SHA-256 hash: the size of a node."""
 
 _PAIR: Final = 2 * HASH_LENGTH
-_PAIRS: Final = Struct(f"{_PAIR}s").iter_unpack
+_pairs: Final = Struct(f"{_PAIR}s").iter_unpack
 
 
 @cache
@@ -40,7 +41,7 @@ def parent_layer(nodes: bytes, layer: int) -> bytes:
     """The layer above ``nodes``; an odd end is paired with ``pad_hash(layer)``."""
     if len(nodes) % _PAIR:
         nodes += pad_hash(layer)
-    return b"".join([sha256(pair).digest() for (pair,) in _PAIRS(nodes)])
+    return b"".join([sha256(pair).digest() for (pair,) in _pairs(nodes)])
 
 
 def merkle_root(nodes: bytes, layer: int = 0, height: int | None = None) -> bytes:
@@ -75,7 +76,8 @@ def piece_layer(leaves: bytes, piece_length: int) -> bytes:
     return nodes
 
 
-class Ancestor(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Ancestor:
     """A node that a proof leads up to: it must equal the node one already trusts (at best the root)."""
 
     layer: int
@@ -124,7 +126,7 @@ class HashTree:
 
 
 def check_range(index: int, length: int) -> None:
-    """Raise :class:`ValueError` unless ``length`` is a power of two, at least 2, and ``index`` a multiple of it (BEP 52)."""
+    """Raise :class:`ValueError` unless ``length`` is a power of two from 2, and ``index`` a multiple of it (BEP 52)."""
     if length < 2 or length & (length - 1) or index < 0 or index % length:
         raise ValueError("a range of hashes has a power of two of nodes, two or more, and begins on a multiple of it")
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from swarmshare.errors import ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Path: TypeAlias = tuple[str, ...]
 """A relative path as its components: no separators, so no way to disagree about them."""
@@ -30,7 +32,9 @@ _BIDI_OVERRIDE = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _SUSPECT = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 _WINDOWS_ILLEGAL = re.compile(r'[<>:"|?*]')
-_WINDOWS_RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3]) *(?:\.|$)", re.IGNORECASE)
+_WINDOWS_RESERVED = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3]) *(?:\.|$)", re.IGNORECASE
+)
 
 
 def check_component(raw: bytes, where: str) -> str:
@@ -42,7 +46,9 @@ def check_component(raw: bytes, where: str) -> str:
         raise ManifestError("name-empty", f"{where}: a name is empty")
     if len(raw) > MAX_COMPONENT_BYTES:
         shown = raw[:24].decode("utf-8", "replace")
-        raise ManifestError("name-long", f"{where}: the name {shown!r}... is {len(raw):,} bytes, over {MAX_COMPONENT_BYTES}")
+        raise ManifestError(
+            "name-long", f"{where}: the name {shown!r}... is {len(raw):,} bytes, over {MAX_COMPONENT_BYTES}"
+        )
     try:
         name = raw.decode()
     except UnicodeDecodeError:
@@ -56,7 +62,7 @@ def check_component(raw: bytes, where: str) -> str:
             raise ManifestError("name-separator", f"{where}: the name {name!r} has a path separator in it")
         if _CONTROL.search(name):
             raise ManifestError("name-control", f"{where}: the name {name!r} has a control character in it")
-        raise ManifestError("name-bidi", f"{where}: the name {ascii(name)} has a character that reverses how it reads")
+        raise ManifestError("name-bidi", f"{where}: the name {name!a} has a character that reverses how it reads")
     return name
 
 

@@ -7,16 +7,18 @@ libtorrent is milder, is listed in ``docs/manifests.md``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from hashlib import sha1, sha256
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import BencodingError, ManifestError
 from swarmshare.manifest import hybrid, names
 from swarmshare.manifest.bencoding import Value, decode_document
 from swarmshare.manifest.manifest import FileEntry, InfoHash, Manifest, Trackers
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, merkle_root, piece_height
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_PIECE_LENGTH: Final = 2**28
 """The largest power of two that libtorrent takes."""
@@ -50,20 +52,21 @@ def parse_manifest(data: bytes) -> Manifest:
     piece_length = _piece_length(info)
     files = tuple(_files(info, piece_length))
     _check_links(files)
-    in_folder = b"files" in info or len(files) != 1 or len(files[0].path) != 1
-    # A lone file at the root is known by its key in the tree; libtorrent then ignores 'name' (and so does the disk).
-    name = _name(info) if in_folder else files[0].path[0]
+    declared_name = _name(info)
+    in_folder = b"files" in info or not _is_lone_file(info[b"file tree"])
     is_hybrid = hybrid.is_hybrid(info)
     if is_hybrid:
-        hybrid.check_v1(info, files, piece_length, in_folder=in_folder)
+        hybrid.check_v1(info, declared_name, files, piece_length)
     layers = _piece_layers(outside.get(b"piece layers", {}), files, piece_length)
     return Manifest(
         info=raw_info,
         outside=MappingProxyType(outside),
         info_hash=InfoHash(sha256(raw_info).digest()),
         info_hash_v1=sha1(raw_info, usedforsecurity=False).digest() if is_hybrid else None,
-        name=name,
+        # libtorrent knows a lone file by its key in the tree, and ignores 'name'; so it is on disk.
+        name=declared_name if in_folder else files[0].path[0],
         in_folder=in_folder,
+        declared_name=declared_name,
         piece_length=piece_length,
         files=files,
         piece_layers=MappingProxyType(layers),
@@ -129,12 +132,22 @@ def _files(info: dict[bytes, Value], piece_length: int) -> Iterator[FileEntry]:
         raise ManifestError("tree-empty", "there is no file with any bytes in it")
 
 
+def _is_lone_file(tree: Value) -> bool:
+    return (
+        isinstance(tree, dict)
+        and len(tree) == 1
+        and all(b"" in node for node in tree.values() if isinstance(node, dict))
+    )
+
+
 def _walk(folder: dict[bytes, Value], parents: names.Path, parents_bytes: int) -> Iterator[FileEntry]:
     for key, node in folder.items():
         path = (*parents, names.check_component(key, "file tree"))
         path_bytes = parents_bytes + 1 + len(key)
         if path_bytes > names.MAX_PATH_BYTES:
-            raise ManifestError("path-long", f"the path {'/'.join(path)[:40]!r}... is over {names.MAX_PATH_BYTES:,} bytes")
+            raise ManifestError(
+                "path-long", f"the path {'/'.join(path)[:40]!r}... is over {names.MAX_PATH_BYTES:,} bytes"
+            )
         if not isinstance(node, dict):
             raise ManifestError("tree", f"file tree: {key!r} is neither a file nor a folder")
         if b"" not in node:
@@ -153,18 +166,18 @@ def _file(path: names.Path, entry: Value) -> FileEntry:
         raise ManifestError("file-attr", f"{_show(path)} has an 'attr' that is not a string")
     if b"p" in attr:
         raise ManifestError("file-pad", f"{_show(path)} is a padding file, which a v2 file tree cannot have (BEP 47)")
-    executable, hidden = b"x" in attr, b"h" in attr
+    executable = b"x" in attr
     if b"l" in attr:
-        return FileEntry(path, 0, None, executable, hidden, _link_target(path, entry.get(b"symlink path")))
+        return FileEntry(path, 0, None, executable, _link_target(path, entry.get(b"symlink path")))
     length = entry.get(b"length")
     if not isinstance(length, int) or length < 0:
         raise ManifestError("file-length", f"{_show(path)} has no valid 'length'")
     if not length:
-        return FileEntry(path, 0, None, executable, hidden)
+        return FileEntry(path, 0, None, executable)
     root = entry.get(b"pieces root")
     if not isinstance(root, bytes) or len(root) != HASH_LENGTH or not any(root):
         raise ManifestError("file-root", f"{_show(path)} has no valid 'pieces root' of {HASH_LENGTH} bytes")
-    return FileEntry(path, length, root, executable, hidden)
+    return FileEntry(path, length, root, executable)
 
 
 def _link_target(path: names.Path, target: Value | None) -> names.Path:
@@ -205,10 +218,14 @@ def _piece_layers(layers: Value, files: tuple[FileEntry, ...], piece_length: int
         if not isinstance(layer, bytes) or len(layer) != count * HASH_LENGTH:
             raise ManifestError("layer-size", f"the piece layer of {_show(file.path)} is not {count:,} hashes long")
         if root not in checked and merkle_root(layer, height) != root:
-            raise ManifestError("layer-hash", f"the piece layer of {_show(file.path)} does not hash to its 'pieces root'")
+            raise ManifestError(
+                "layer-hash", f"the piece layer of {_show(file.path)} does not hash to its 'pieces root'"
+            )
         checked[root] = layer
     if len(checked) != len(layers):
-        raise ManifestError("layer-unknown", "'piece layers' has an entry that belongs to no file of more than one piece")
+        raise ManifestError(
+            "layer-unknown", "'piece layers' has an entry that belongs to no file of more than one piece"
+        )
     return checked
 
 
@@ -220,7 +237,7 @@ def _is_private(info: dict[bytes, Value]) -> bool:
 
 
 def _trackers(outside: dict[bytes, Value]) -> Trackers:
-    """The tiers of ``announce-list``, else ``announce`` as the one tier (BEP 12). Empty entries are common, and dropped."""
+    """The tiers of ``announce-list``, else ``announce`` as the one tier (BEP 12). Empty ones are common: dropped."""
     listed = outside.get(b"announce-list", [])
     if not isinstance(listed, list):
         raise ManifestError("trackers", "'announce-list' is not a list of tiers (BEP 12)")

@@ -1,0 +1,8 @@
+"""Start the window from a clone: the same as `swarmshare gui`."""
+
+import sys
+
+from swarmshare.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main(["gui", *sys.argv[1:]]))

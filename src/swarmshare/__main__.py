@@ -1,0 +1,5 @@
+"""``python -m swarmshare``: the same as the ``swarmshare`` command."""
+
+from swarmshare.cli.main import main
+
+raise SystemExit(main())

@@ -1,0 +1,104 @@
+"""Running contestants in turn, each round all of them, each in a fresh process that measures itself.
+
+A machine's speed drifts by the minute; what the two sides of one round have in common does not. So the ratio is taken
+round by round, and printed with its least and greatest value. Peak memory is the process's own high-water mark.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import Final
+
+from swarmshare.errors import SwarmShareError
+
+
+class BenchError(SwarmShareError):
+    """A contestant could not run."""
+
+    code = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One run of one contestant."""
+
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The least, middle and greatest of some figures."""
+
+    low: float
+    mid: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """The spread of ``values``."""
+        return cls(min(values), median(values), max(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A program to measure: a module that runs :func:`child_main`, a name in its table, and arguments."""
+
+    module: str
+    name: str
+    arguments: tuple[str, ...] = ()
+
+    def run(self) -> Sample:
+        """One run, in a process of its own."""
+        command = [sys.executable, "-m", self.module, self.name, *self.arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
+            raise BenchError(f"{self.name}: {reason}", hint="The references need the packages of `make setup`.")
+        return Sample(**json.loads(done.stdout))
+
+
+def compete(contestants: Mapping[str, Contestant], rounds: int) -> dict[str, list[Sample]]:
+    """All contestants in turn, ``rounds`` times, after one round that is not counted."""
+    samples: dict[str, list[Sample]] = {label: [] for label in contestants}
+    for number in range(rounds + 1):
+        for label, contestant in contestants.items():
+            sample = contestant.run()
+            if number:
+                samples[label].append(sample)
+    return samples
+
+
+def speed_ratio(ours: Sequence[Sample], reference: Sequence[Sample]) -> Spread:
+    """How many times as fast ``ours`` is as ``reference``, over the rounds."""
+    return Spread.of([other.seconds / sample.seconds for sample, other in zip(ours, reference, strict=True)])
+
+
+Prepare = Callable[..., Callable[[], object]]
+"""Takes a contestant's arguments, gets everything ready, and returns the work to be timed."""
+
+
+def child_main(contestants: Mapping[str, Prepare]) -> None:
+    """What a module with contestants runs as ``__main__``: the named one, timed, and its figures on standard output."""
+    name, *arguments = sys.argv[1:]
+    work = contestants[name](*arguments)
+    start = perf_counter()
+    work()
+    seconds = perf_counter() - start
+    print(json.dumps({"seconds": seconds, "peak_bytes": _peak_bytes()}))
+
+
+_STATUS: Final = "/proc/self/status"
+
+
+def _peak_bytes() -> int:
+    """This process's own high-water mark; ``ru_maxrss`` would count its parent's, from before ``exec``."""
+    with open(_STATUS, encoding="ascii") as status:
+        fields = dict(line.split(":", 1) for line in status)
+    return int(fields["VmHWM"].split()[0]) * 1024

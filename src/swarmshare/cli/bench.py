@@ -1,0 +1,83 @@
+"""``swarmshare bench``: how fast this machine does it, beside a reference measured in the same run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from swarmshare.bench.contest import Spread, speed_ratio
+from swarmshare.bench.hashing import bench_hash
+from swarmshare.bench.manifests import bench_manifest
+from swarmshare.cli.render import Output, size
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from swarmshare.bench.contest import Sample
+    from swarmshare.cli import Verbs
+
+
+def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the command line."""
+    bench = verbs.add_parser("bench", help="measure, beside a reference", description="Measure, beside a reference.")
+    kinds = bench.add_subparsers(dest="kind", metavar="WHAT", required=True)
+
+    hashing = kinds.add_parser("hash", parents=[common], help="create and verify, beside libtorrent and plain hashlib")
+    hashing.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file; default: 1024")
+    hashing.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
+    hashing.add_argument(
+        "--sparse", type=int, default=100, metavar="GIB", help="file to measure memory with; default: 100; 0: none"
+    )
+    hashing.set_defaults(run=run_hash)
+
+    manifest = kinds.add_parser("manifest", parents=[common], help="read a very large manifest, beside libtorrent")
+    manifest.add_argument("--files", type=int, default=50_000, metavar="N", help="default: 50000")
+    manifest.add_argument("--pieces", type=int, default=19, metavar="N", help="pieces in each file; default: 19")
+    manifest.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
+    manifest.set_defaults(run=run_manifest)
+
+
+def run_hash(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure hashing."""
+    figures = bench_hash(arguments.size * 2**20, arguments.rounds, arguments.sparse * 2**30)
+    sides = {
+        "create": figures.create,
+        "verify": figures.verify,
+        "libtorrent set_piece_hashes": figures.libtorrent,
+        "hashlib, 16 KiB blocks, 2 threads": figures.leaves,
+        "hashlib, 1 MiB blocks, 2 threads": figures.bulk,
+    }
+    output.line(f"{size(figures.length)} in the page cache, {arguments.rounds} rounds: least, median, greatest")
+    for label, samples in sides.items():
+        rates = Spread.of([figures.length / sample.seconds / 2**20 for sample in samples])
+        _row(output, label, rates, "MiB/s", 0, _peak(samples))
+    for ours in ("create", "verify"):
+        for reference in list(sides)[2:]:
+            _row(output, f"{ours} / {reference}", speed_ratio(sides[ours], sides[reference]), "times", 2)
+    if figures.sparse is not None:
+        peak, seconds = figures.sparse.peak_bytes, figures.sparse.seconds
+        output.line(f"create of a {arguments.sparse} GiB sparse file: {size(peak)} at its peak, {seconds:.0f} s")
+        output.event("sparse", peak_bytes=peak, seconds=seconds)
+    return 0
+
+
+def run_manifest(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure reading a manifest."""
+    length, sides = bench_manifest(arguments.files, arguments.pieces, arguments.rounds)
+    output.line(f"{arguments.files:,} files, {size(length)}, {arguments.rounds} rounds: least, median, greatest")
+    for label, samples in sides.items():
+        _row(output, label, Spread.of([sample.seconds for sample in samples]), "s", 3, _peak(samples))
+    slowness = speed_ratio(sides["libtorrent"], sides["swarmshare"])
+    _row(output, "swarmshare / libtorrent", slowness, "times the time", 2)
+    return 0
+
+
+def _peak(samples: Sequence[Sample]) -> str:
+    return f"peak {size(max(sample.peak_bytes for sample in samples))}"
+
+
+def _row(output: Output, label: str, spread: Spread, unit: str, digits: int, note: str = "") -> None:
+    low, mid, high = (f"{value:,.{digits}f}" for value in (spread.low, spread.mid, spread.high))
+    output.line(f"  {label:<48} {low:>7} {mid:>7} {high:>7} {unit}  {note}".rstrip())
+    output.event("figure", label=label, unit=unit, **asdict(spread))

@@ -1,0 +1,147 @@
+"""``swarmshare create``: hash a file or a folder, write its manifest."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from swarmshare import __version__
+from swarmshare.cli.render import Output, clean, plural, size
+from swarmshare.cli.show import summary_fields, summary_rows
+from swarmshare.errors import ManifestError, StorageError
+from swarmshare.manifest.bencoding import MAX_BYTES
+from swarmshare.manifest.build import Description
+from swarmshare.manifest.merkle import BLOCK_LENGTH
+from swarmshare.manifest.parse import MAX_PIECE_LENGTH, parse_manifest
+from swarmshare.storage.create import create_manifest
+from swarmshare.storage.files import read_small, write_atomic
+from swarmshare.storage.plan import make_plan
+
+if TYPE_CHECKING:
+    from swarmshare.cli import Verbs
+
+TRACKER_SCHEMES: Final = ("http", "https", "udp", "ws", "wss")
+SKIPPED_SHOWN: Final = 10
+
+_SIZE = re.compile(r"(\d{1,12}) ?(?:([KMG])(?:i?B)?|B)?", re.IGNORECASE)
+
+
+def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "create",
+        parents=[common],
+        help="hash a file or a folder and write its manifest",
+        description="Hash a file or a folder on all cores and write its manifest (.torrent).",
+    )
+    parser.add_argument("path", type=Path, metavar="PATH", help="the file or folder to share")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: NAME.torrent in this folder")
+    parser.add_argument("--name", help="what receivers will call it; default: its own name")
+    parser.add_argument(
+        "--piece-size", type=_piece_size, metavar="SIZE", help="such as 1MiB: a power of two; default: auto"
+    )
+    parser.add_argument("--hybrid", action="store_true", help="for BitTorrent v1 clients too; takes longer")
+    parser.add_argument(
+        "--tracker",
+        type=_tier,
+        action="append",
+        default=[],
+        metavar="URL[,URL]",
+        help="announce URL; repeat for a further tier, separate by commas within one",
+    )
+    parser.add_argument(
+        "--web-seed", type=_url, action="append", default=[], metavar="URL", help="a web server with the files"
+    )
+    parser.add_argument("--private", action="store_true", help="peers come from the tracker only (BEP 27)")
+    parser.add_argument("--comment", default="", metavar="TEXT")
+    parser.add_argument(
+        "--exclude", action="append", default=[], metavar="GLOB", help="leave out what matches; repeat at will"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Create; the manifest is written only when everything was hashed."""
+    name: str = arguments.path.resolve().name if arguments.name is None else arguments.name
+    target: Path = arguments.output or Path(f"{name}.torrent")
+    plan = make_plan(arguments.path, name=name, exclude=arguments.exclude, leave_out=target)
+    _check_replaceable(target)
+    for path, reason in plan.skipped[:SKIPPED_SHOWN]:
+        output.line(f"Skipped {path}: {reason}")
+    if len(plan.skipped) > SKIPPED_SHOWN:
+        output.line(f"Skipped {len(plan.skipped) - SKIPPED_SHOWN:,} more")
+
+    about = Description(
+        trackers=tuple(arguments.tracker),
+        web_seeds=tuple(arguments.web_seed),
+        private=arguments.private,
+        comment=arguments.comment,
+        created_by=f"SwarmShare {__version__}",
+        creation_date=int(os.environ.get("SOURCE_DATE_EPOCH", time.time())),
+    )
+    with output.progress("Hashing") as progress:
+        manifest = create_manifest(
+            plan, about, piece_length=arguments.piece_size, hybrid=arguments.hybrid, progress=progress
+        )
+    write_atomic(target, manifest.encode())
+
+    output.line(f"Wrote {target}: {plural(len(plan.files), 'file')}, {size(plan.total_length)}")
+    output.fields(summary_rows(manifest))
+    if plan.in_folder and not manifest.in_folder:
+        output.line(
+            f"Note: {plan.name!r} holds one file only; receivers get {manifest.name!r} without a folder around it "
+            "(BitTorrent v2 cannot tell the two apart; --hybrid keeps the folder)."
+        )
+    output.event(
+        "created",
+        file=str(target),
+        **summary_fields(manifest),
+        skipped=[{"path": clean(str(path)), "reason": reason} for path, reason in plan.skipped],
+        excluded=plan.excluded,
+    )
+    return 0
+
+
+def _check_replaceable(target: Path) -> None:
+    """Replace a manifest, but nothing else: a slip of ``-o`` must not cost anyone a file."""
+    if target.is_dir():
+        raise StorageError(target, "is a folder", hint="Name a file with -o.")
+    if target.exists():
+        try:
+            parse_manifest(read_small(target, MAX_BYTES))
+        except (ManifestError, StorageError) as error:
+            raise StorageError(
+                target, "exists already and is not a manifest", hint="Choose another name with -o, or remove it."
+            ) from error
+    elif not target.absolute().parent.is_dir():
+        raise StorageError(target.parent, "no such folder", hint="Make it first, or choose another name with -o.")
+
+
+def _piece_size(text: str) -> int | None:
+    if text == "auto":
+        return None
+    match = _SIZE.fullmatch(text)
+    length = int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[(match[2] or "").upper()] if match else 0
+    if not BLOCK_LENGTH <= length <= MAX_PIECE_LENGTH or length & (length - 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is not auto or a power of two from 16KiB to 256MiB")
+    return length
+
+
+def _tier(text: str) -> tuple[str, ...]:
+    return tuple(_url(url, TRACKER_SCHEMES) for url in text.split(","))
+
+
+def _url(text: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in schemes and bool(parts.hostname) and text.isprintable() and " " not in text
+    except ValueError:
+        valid = False
+    if not valid:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL of the kind {'://, '.join(schemes)}://")
+    return text

@@ -1,0 +1,83 @@
+"""``swarmshare verify``: check data against a manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.cli.render import Output, clean, plural, size
+from swarmshare.cli.show import load_manifest
+from swarmshare.errors import StorageError
+from swarmshare.storage.verify import FileReport, Verdict, verify_data
+
+if TYPE_CHECKING:
+    import argparse
+
+    from swarmshare.cli import Verbs
+
+RANGES_SHOWN: Final = 8
+"""Wrong ranges of one file that people get to see; programs get all."""
+
+
+def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "verify",
+        parents=[common],
+        help="check data against a manifest",
+        description="Check every byte of the data on all cores. Exit status 0 when all is right, 1 when not.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="the manifest (.torrent)")
+    parser.add_argument("dir", type=Path, metavar="DIR", help="the folder that contains the manifest's name")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Verify; names each file that is not right, with the bytes that are wrong."""
+    manifest = load_manifest(arguments.file)
+    if not arguments.dir.is_dir():
+        raise StorageError(arguments.dir, "no such folder", hint="DIR is the folder that contains what is shared.")
+    with output.progress("Checking") as progress:
+        report = verify_data(manifest, arguments.dir, progress=progress)
+    for file in report.bad:
+        output.line(_describe(file))
+        output.event(
+            "file",
+            path=clean("/".join(file.file.path)),
+            location=clean(str(file.path)),
+            verdict=file.verdict.value,
+            wrong=file.wrong,
+            length=file.file.length,
+            actual_length=file.actual_length,
+            message=clean(file.error),
+        )
+    ok = not report.bad
+    output.event(
+        "verified",
+        ok=ok,
+        info_hash=str(manifest.info_hash),
+        file_count=len(report.files),
+        bad_files=len(report.bad),
+        total_bytes=manifest.total_length,
+        wrong_bytes=sum(span.end - span.start for file in report.bad for span in file.wrong),
+    )
+    if ok:
+        output.line(f"All right: {plural(len(report.files), 'file')}, {size(manifest.total_length)}")
+        return 0
+    where = arguments.dir / manifest.name
+    output.complaint(f"{where}: {len(report.bad):,} of {plural(len(report.files), 'file')} not as the manifest has it")
+    return 1
+
+
+def _describe(report: FileReport) -> str:
+    length, actual = report.file.length, report.actual_length or 0
+    if report.verdict is Verdict.MISSING:
+        return f"missing     {report.path}"
+    if report.verdict is Verdict.UNREADABLE:
+        return f"unreadable  {report.error}"
+    text = f"{report.verdict.value:<10}  {report.path}: "
+    if report.verdict is not Verdict.BAD:
+        text += f"{actual:,} bytes instead of {length:,}; "
+    shown = ", ".join(f"{start:,}-{end - 1:,}" for start, end in report.wrong[:RANGES_SHOWN])
+    more = len(report.wrong) - RANGES_SHOWN
+    return f"{text}wrong bytes {shown}" + (f" and {more:,} more ranges" if more > 0 else "")

@@ -1,0 +1,1 @@
+"""Files and folders: synchronous, always called from a thread that may wait."""

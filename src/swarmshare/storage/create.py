@@ -1,0 +1,79 @@
+"""Making a manifest of real files: plan, hash on all cores, build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swarmshare.errors import ManifestError
+from swarmshare.manifest.build import Description, build_manifest, choose_piece_length
+from swarmshare.manifest.layout import PieceLayout
+from swarmshare.manifest.manifest import FileEntry, Manifest
+from swarmshare.manifest.merkle import merkle_root, piece_height
+from swarmshare.manifest.parse import MAX_PIECES
+from swarmshare.storage.hashing import Hashing, Source, hash_sources
+from swarmshare.storage.progress import Meter, OnProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from threading import Event
+
+    from swarmshare.storage.plan import Plan, PlannedFile
+
+
+def create_manifest(
+    plan: Plan,
+    about: Description,
+    *,
+    piece_length: int | None = None,
+    hybrid: bool = False,
+    progress: OnProgress | None = None,
+    cancel: Event | None = None,
+) -> Manifest:
+    """Hash what ``plan`` lists, and make its manifest; ``piece_length`` in bytes, None for the automatic choice.
+
+    Blocks; ``progress`` is called in this thread, ``cancel`` may be set from any.
+
+    Raises :class:`~swarmshare.errors.StorageError` for a file that changed or cannot be read,
+    :class:`~swarmshare.errors.CancelledError`, and :class:`~swarmshare.errors.ManifestError` for too many pieces.
+    """
+    lengths = [file.length for file in plan.files]
+    piece_length = piece_length or choose_piece_length(lengths, is_hybrid=hybrid)
+    if (pieces := PieceLayout(piece_length, lengths).piece_count) > MAX_PIECES:
+        raise ManifestError(
+            "pieces",
+            f"{plan.name}: {pieces:,} pieces of {piece_length:,} bytes; a manifest may have {MAX_PIECES:,}",
+            hint="Choose a larger --piece-size, or share fewer files at once.",
+        )
+    how = Hashing(piece_length, v1=hybrid, v1_padded=len(plan.files) > 1)
+    nodes, v1 = _hash(plan.files, how, Meter(plan.total_length, len(plan.files), progress), cancel)
+    entries = []
+    layers = {}
+    for file, hashes in zip(plan.files, nodes, strict=True):
+        root = merkle_root(hashes, piece_height(piece_length)) if hashes else None
+        entries.append(FileEntry(file.path, file.length, root, file.executable))
+        if root is not None and file.length > piece_length:
+            layers[root] = hashes
+    return build_manifest(
+        name=plan.name,
+        in_folder=plan.in_folder,
+        files=entries,
+        piece_length=piece_length,
+        piece_layers=layers,
+        v1_pieces=v1 if hybrid else None,
+        about=about,
+    )
+
+
+def _hash(files: Sequence[PlannedFile], how: Hashing, meter: Meter, cancel: Event | None) -> tuple[list[bytes], bytes]:
+    """The nodes of each file's pieces, and all v1 hashes in a row."""
+    sources = [Source(file.source, file.length, file.identity) for file in files]
+    nodes: list[list[bytes]] = [[] for _ in files]
+    v1: list[bytes] = []
+    for hashed in hash_sources(sources, how, cancel):
+        if hashed.error is not None:
+            raise hashed.error
+        run = hashed.run
+        nodes[run.source].append(hashed.nodes)
+        v1.append(hashed.v1)
+        meter.advance(run.length, run.offset + run.length == files[run.source].length)
+    return [b"".join(runs) for runs in nodes], b"".join(v1)

@@ -1,0 +1,99 @@
+"""Opening and writing files so that nothing is half done, and nothing is read that is not a plain file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from swarmshare.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Identity(NamedTuple):
+    """What changes when a file is replaced, resized or written to."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Identity:
+        """The identity in a ``stat`` result."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _opener(path: str, flags: int) -> int:
+    # A name may have been swapped for a pipe or a link since we looked: do not wait for a writer, do not follow.
+    return os.open(
+        path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    )
+
+
+@contextlib.contextmanager
+def open_plain(path: Path) -> Iterator[BinaryIO]:
+    """``path`` opened for unbuffered reading, if it is a regular file and its last component no link.
+
+    Raises :class:`StorageError` that names it otherwise, and for any :class:`OSError` while it is in use.
+    """
+    try:
+        with open(path, "rb", buffering=0, opener=_opener) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise StorageError(path, "not a regular file")
+            yield file
+    except OSError as error:
+        raise StorageError(path, os_reason(error)) from error
+
+
+def read_small(path: Path, limit: int) -> bytes:
+    """The whole of a file of at most ``limit`` bytes, or :class:`StorageError`. Links are followed."""
+    try:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise StorageError(path, "not a regular file")
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise StorageError(path, os_reason(error)) from error
+    if len(data) > limit:
+        raise StorageError(path, f"larger than {limit:,} bytes, the most that is read of such a file")
+    return data
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``: whole and on the disk, or, after a crash at any moment, not at all.
+
+    Raises :class:`StorageError`.
+    """
+    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(6)}")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise StorageError(path, os_reason(error)) from error
+
+
+def os_reason(error: OSError) -> str:
+    """The system's own words for what went wrong, without the number and the path."""
+    return (error.strerror or str(error)).lower()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` survive a power cut, where the system lets one ask for it."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

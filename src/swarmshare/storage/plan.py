@@ -1,0 +1,195 @@
+"""Finding out what a folder holds before a byte of it is hashed, and refusing then what could not be shared later."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.errors import ManifestError, StorageError
+from swarmshare.manifest import names
+from swarmshare.manifest.build import canonical_key
+from swarmshare.storage.files import Identity, os_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+DEFAULT_EXCLUDES: Final = (
+    ".DS_Store", "._*", ".AppleDouble", ".Spotlight-V100", ".Trashes", ".fseventsd", ".TemporaryItems",
+    "Thumbs.db", "ehthumbs.db", "desktop.ini", "$RECYCLE.BIN", "System Volume Information",
+    ".directory", ".Trash-*", ".nfs*",
+)  # fmt: skip
+"""Droppings of desktops and file servers, which nobody means to share."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """A file that will be shared."""
+
+    path: names.Path
+    """Its name in the manifest, below the manifest's own."""
+    source: Path
+    """Where its bytes really are (a link is followed before, never while reading)."""
+    executable: bool
+    identity: Identity
+
+    @property
+    def length(self) -> int:
+        """In bytes."""
+        return self.identity.size
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be shared."""
+
+    name: str
+    in_folder: bool
+    """False when a single file is shared, which is then called ``name``."""
+    files: tuple[PlannedFile, ...]
+    """In canonical order."""
+    skipped: tuple[tuple[Path, str], ...]
+    """What will not be shared, and why: links that lead outside, pipes and sockets."""
+    excluded: int
+    """How many files and folders a pattern left out."""
+
+    @property
+    def total_length(self) -> int:
+        """The bytes of all files together."""
+        return sum(file.length for file in self.files)
+
+
+def make_plan(
+    root: Path, *, name: str | None = None, exclude: Sequence[str] = (), leave_out: Path | None = None
+) -> Plan:
+    """What sharing ``root``, a file or a folder, under ``name`` (by default its own) would share.
+
+    ``exclude`` adds shell patterns to :data:`DEFAULT_EXCLUDES`; each is tried on a name and on a path below ``root``.
+    ``leave_out`` is one file to pass over: the manifest about to be written. A link is followed when it leads to
+    something inside ``root``; else it is skipped, and the plan says so.
+
+    Raises :class:`StorageError` for what cannot be read, :class:`ManifestError` for what cannot be in a manifest.
+    """
+    try:
+        real_root = root.resolve(strict=True)
+        status = real_root.stat()
+    except (OSError, RuntimeError) as error:
+        raise StorageError(
+            root, os_reason(error) if isinstance(error, OSError) else "a link that leads to itself"
+        ) from error
+    name = real_root.name if name is None else name
+    _check_name(name, root)
+    walk = _Walk(real_root, (*DEFAULT_EXCLUDES, *exclude), leave_out.resolve() if leave_out else None)
+    if stat.S_ISDIR(status.st_mode):
+        files = sorted(walk.folder(real_root, (), frozenset()), key=lambda file: canonical_key(file.path))
+    elif stat.S_ISREG(status.st_mode):
+        files = [_planned((name,), real_root, status)]
+    else:
+        raise StorageError(root, "neither a file nor a folder")
+    if not any(file.length for file in files):
+        raise StorageError(root, "nothing to share: there is no file with any bytes in it")
+    _check_portable(root, name, files)
+    return Plan(name, stat.S_ISDIR(status.st_mode), tuple(files), tuple(walk.skipped), walk.excluded)
+
+
+def _planned(path: names.Path, source: Path, status: os.stat_result) -> PlannedFile:
+    return PlannedFile(path, source, bool(status.st_mode & stat.S_IXUSR), Identity.of(status))
+
+
+class _Walk:
+    """One walk over a folder: which files, and what it passed over."""
+
+    def __init__(self, root: Path, patterns: Sequence[str], leave_out: Path | None) -> None:
+        self._root = root
+        self._patterns = patterns
+        self._leave_out = leave_out
+        self.skipped: list[tuple[Path, str]] = []
+        self.excluded = 0
+
+    def folder(self, folder: Path, above: names.Path, entered: frozenset[Path]) -> Iterator[PlannedFile]:
+        """The files below ``folder``, whose path in the manifest is ``above``; ``entered`` are the folders it is in."""
+        try:
+            with os.scandir(folder) as entries:
+                listed = list(entries)
+        except OSError as error:
+            raise StorageError(folder, os_reason(error)) from error
+        for entry in listed:
+            path = (*above, entry.name)
+            if self._is_excluded(path):
+                self.excluded += 1
+                continue
+            try:
+                yield from self._entry(entry, path, entered | {folder})
+            except OSError as error:
+                raise StorageError(entry.path, os_reason(error)) from error
+
+    def _entry(self, entry: os.DirEntry[str], path: names.Path, entered: frozenset[Path]) -> Iterator[PlannedFile]:
+        source = Path(entry.path)
+        if entry.is_symlink():
+            target = self._inside(source)
+            if target is None or target in entered:
+                reason = (
+                    "a link to a folder that it is in"
+                    if target
+                    else "a link to something outside the folder, or to nothing"
+                )
+                self.skipped.append((source, reason))
+                return
+            source = target
+        elif source == self._leave_out:
+            return
+        status = os.stat(source, follow_symlinks=False)
+        if stat.S_ISDIR(status.st_mode):
+            yield from self.folder(source, path, entered)
+        elif stat.S_ISREG(status.st_mode):
+            _check_name(path[-1], source)
+            yield _planned(path, source, status)
+        else:
+            self.skipped.append((source, "not a regular file"))
+
+    def _inside(self, link: Path) -> Path | None:
+        try:
+            target = link.resolve(strict=True)
+        except (OSError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
+            return None
+        return target if target.is_relative_to(self._root) else None
+
+    def _is_excluded(self, path: names.Path) -> bool:
+        whole = "/".join(path)
+        return any(fnmatchcase(path[-1], pattern) or fnmatchcase(whole, pattern) for pattern in self._patterns)
+
+
+def _check_name(name: str, path: Path) -> None:
+    """A name that we would refuse in a manifest is refused here, where its owner can still change it."""
+    try:
+        raw = name.encode()
+    except UnicodeEncodeError:
+        raise ManifestError(
+            "name-utf8",
+            f"{str(path)!a}: the name is not valid UTF-8",
+            hint="Rename it, or leave it out with --exclude.",
+        ) from None
+    try:
+        names.check_component(raw, str(path))
+    except ManifestError as error:
+        raise ManifestError(error.rule, str(error), hint="Rename it, or leave it out with --exclude.") from None
+
+
+def _check_portable(root: Path, name: str, files: Sequence[PlannedFile]) -> None:
+    """Refuse two names that are one to Windows or macOS: the receivers would get other names than the sharer has."""
+    paths = [(name, *file.path) for file in files]
+    for path, placed in zip(paths, names.local_paths(paths, windows=False), strict=True):
+        if len("/".join(path).encode()) > names.MAX_PATH_BYTES:
+            raise ManifestError(
+                "path-long", f"{root}: the path {'/'.join(path)[:60]!r}... is over {names.MAX_PATH_BYTES:,} bytes"
+            )
+        if path != placed:
+            raise ManifestError(
+                "name-clash",
+                f"{root}: {'/'.join(path[1:])!r} differs from another name only in case or in how its letters are "
+                "encoded, which Windows and macOS cannot tell apart",
+                hint="Rename one of the two, or leave it out with --exclude.",
+            )
