@@ -31,10 +31,14 @@ def pad_hash(layer: int) -> bytes:
     return bytes(HASH_LENGTH) if layer == 0 else sha256(pad_hash(layer - 1) * 2).digest()
 
 
+def split_blocks(data: memoryview) -> list[memoryview]:
+    """``data`` cut into blocks, the last one short if need be."""
+    return [data[i : i + BLOCK_LENGTH] for i in range(0, len(data), BLOCK_LENGTH)]
+
+
 def leaf_hashes(data: bytes | bytearray | memoryview) -> bytes:
     """The leaves (layer 0) of ``data``, which must begin on a block boundary of its file."""
-    view = memoryview(data)
-    return b"".join([sha256(view[i : i + BLOCK_LENGTH]).digest() for i in range(0, len(view), BLOCK_LENGTH)])
+    return b"".join([sha256(block).digest() for block in split_blocks(memoryview(data))])
 
 
 def parent_layer(nodes: bytes, layer: int) -> bytes:

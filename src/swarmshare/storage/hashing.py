@@ -1,6 +1,6 @@
 """Hashing the pieces of many files on all cores: the one engine under ``create`` and ``verify``.
 
-The work is cut into jobs of some 4 MiB: a run of whole pieces of a large file, or a batch of small ones. Each job is
+The work is cut into jobs of some 8 MiB: a run of whole pieces of a large file, or a batch of small ones. Each job is
 one call on a worker thread; ``hashlib`` and ``read`` let go of Python's lock, so threads are enough. Jobs are handed
 out a few ahead of the results, in order, so memory does not grow with the content and a disk is read front to back.
 """
@@ -15,18 +15,18 @@ from threading import Event
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from swarmshare.errors import CancelledError, StorageError
-from swarmshare.manifest.merkle import BLOCK_LENGTH, merkle_root, piece_layer
+from swarmshare.manifest.merkle import merkle_root, piece_layer, split_blocks
 from swarmshare.storage.files import Identity, open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-JOB_LENGTH: Final = 4 * 2**20
+JOB_LENGTH: Final = 8 * 2**20
 """Bytes in a job, unless a piece is longer: long enough that handing it over costs nothing, short enough to cancel."""
 JOB_FILES: Final = 256
 """Most files in a job."""
-BUFFER_LENGTH: Final = 256 * 2**10
+BUFFER_LENGTH: Final = 512 * 2**10
 """Bytes in one read: they fit a core's own cache, so hashing finds them there."""
 JOBS_AHEAD: Final = 3
 """Jobs handed out beyond the one each core works on. When they are all taken, the planner waits."""
@@ -80,7 +80,7 @@ def hash_sources(sources: Sequence[Source], how: Hashing, cancel: Event | None =
     stop = Event()  # ours: set when the consumer leaves, for whatever reason
 
     def work(job: list[Run]) -> list[Hashed]:
-        buffer = memoryview(bytearray(BUFFER_LENGTH))
+        buffer = _Buffer()
         return [_hash_run(sources[run.source], run, how, buffer, (cancel, stop)) for run in job]
 
     workers = core_count()
@@ -120,7 +120,7 @@ def _jobs(sources: Iterable[Source], piece_length: int) -> Iterator[list[Run]]:
         yield job
 
 
-def _hash_run(source: Source, run: Run, how: Hashing, buffer: memoryview, stops: tuple[Event, ...]) -> Hashed:
+def _hash_run(source: Source, run: Run, how: Hashing, buffer: _Buffer, stops: tuple[Event, Event]) -> Hashed:
     leaves: list[bytes] = []
     v1 = _V1Pieces(how)
     try:
@@ -129,20 +129,30 @@ def _hash_run(source: Source, run: Run, how: Hashing, buffer: memoryview, stops:
             file.seek(run.offset)
             left = run.length
             while left:
-                if any(stop.is_set() for stop in stops):
+                if stops[0].is_set() or stops[1].is_set():
                     raise CancelledError
-                chunk = buffer[: min(left, BUFFER_LENGTH)]
+                chunk = buffer.whole if left >= BUFFER_LENGTH else buffer.whole[:left]
                 _read_full(source, file, chunk)
-                leaves += [sha256(chunk[i : i + BLOCK_LENGTH]).digest() for i in range(0, len(chunk), BLOCK_LENGTH)]
+                blocks = buffer.blocks if left >= BUFFER_LENGTH else split_blocks(chunk)
+                leaves += [sha256(block).digest() for block in blocks]
                 if how.v1:
                     v1.update(chunk)
                 left -= len(chunk)
             _check_unchanged(source, file)
     except StorageError as error:
         return Hashed(run, b"", b"", error)
+    # In one go at the end of the run: it holds Python's lock, and each time it does another thread may wait for it.
     whole = b"".join(leaves)
     nodes = merkle_root(whole) if source.length <= how.piece_length else piece_layer(whole, how.piece_length)
     return Hashed(run, nodes, v1.finish(), None)
+
+
+class _Buffer:
+    """Where a job reads into, cut into blocks once: the cutting would cost as much as handing them to ``sha256``."""
+
+    def __init__(self) -> None:
+        self.whole = memoryview(bytearray(BUFFER_LENGTH))
+        self.blocks = split_blocks(self.whole)
 
 
 def _check_unchanged(source: Source, file: BinaryIO) -> None:
