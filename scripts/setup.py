@@ -23,11 +23,11 @@ LOCK = HOME / "requirements.lock"
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
-def say(text):
+def say(text: str) -> None:
     print("setup: " + text, file=sys.stderr, flush=True)
 
 
-def quiet(*command):
+def quiet(*command: str) -> bool:
     """Whether a command succeeds; what it prints is nobody's business."""
     try:
         return (
@@ -37,7 +37,7 @@ def quiet(*command):
         return False
 
 
-def run(*command):
+def run(*command: str) -> None:
     """Run a command; its output is shown only when it fails, and then we fail with it."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, cwd=str(HOME))
     if done.returncode:
@@ -45,7 +45,7 @@ def run(*command):
         raise SystemExit("setup: this failed: " + " ".join(command))
 
 
-def find_python():
+def find_python() -> str:
     """The first Python of a version that SwarmShare supports: the one that runs this, else by name."""
     names = ["python3", *("python3.%d" % minor for minor in range(NEWEST[1], OLDEST[1] - 1, -1)), "/usr/bin/python3"]
     for name in [sys.executable, *filter(None, map(shutil.which, names))]:
@@ -57,7 +57,7 @@ def find_python():
     )
 
 
-def apt_install(packages):
+def apt_install(packages: "list[str]") -> bool:
     """Whether Debian's packages could be installed; if not, the user is told what to type."""
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
     command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
@@ -71,7 +71,7 @@ def apt_install(packages):
     return False
 
 
-def system_packages(python):
+def system_packages(python: str) -> None:
     """What pip cannot bring, for the window and for testing it without a screen. The headless program needs none."""
     wanted = []
     if not quiet(python, "-c", "import tkinter"):
@@ -85,7 +85,7 @@ def system_packages(python):
         )
 
 
-def make_venv(python):
+def make_venv(python: str) -> "list[str]":
     """.venv with a way to install into it, also where Debian left ensurepip out. Returns that way, as a command."""
     shutil.rmtree(str(VENV), ignore_errors=True)
     has_ensurepip = quiet(python, "-c", "import ensurepip, venv")
@@ -103,7 +103,7 @@ def make_venv(python):
     return ["uv", "pip", "install", "--python", str(VENV_PYTHON)]
 
 
-def fingerprint(python):
+def fingerprint(python: str) -> str:
     """Everything that, when it changes, makes .venv out of date."""
     digest = hashlib.sha256(python.encode())
     for path in (LOCK, HOME / "pyproject.toml", Path(__file__).resolve()):
@@ -111,7 +111,7 @@ def fingerprint(python):
     return digest.hexdigest()
 
 
-def main():
+def main() -> None:
     python = find_python()
     system_packages(python)
     current = fingerprint(python)

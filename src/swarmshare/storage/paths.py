@@ -33,11 +33,11 @@ def existing_paths(manifest: Manifest, folder: Path) -> list[Path]:
 def resolve_inside(path: Path, folder: Path) -> Path:
     """``path`` with its links followed, as long as they stay in ``folder``; :class:`StorageError` when they leave it.
 
-    Raises :class:`FileNotFoundError` when there is nothing.
+    Raises :class:`FileNotFoundError` or :class:`NotADirectoryError` when there is nothing.
     """
     try:
         real = path.resolve(strict=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except (OSError, RuntimeError) as error:
         raise StorageError(path, os_reason(error) if isinstance(error, OSError) else "links in a circle") from error

@@ -1,0 +1,58 @@
+"""Fixtures that several rooms of tests share."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Real files and libtorrent take what time they take; on a busy machine a deadline would only report the machine.
+settings.register_profile("swarmshare", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("swarmshare")
+
+
+@pytest.fixture(scope="session")
+def samples() -> ModuleType:
+    """``torrents/regenerate.py``, the way to the sample manifests and their files."""
+    spec = importlib.util.spec_from_file_location("regenerate", ROOT / "torrents" / "regenerate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["regenerate"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def as_nobody() -> Any:
+    """Runs a function in a child process without root's right to read everything; returns what it returns."""
+
+    def run(function: Any) -> Any:
+        import pickle
+
+        read, write = os.pipe()
+        if not (pid := os.fork()):
+            try:
+                if os.geteuid() == 0:
+                    os.setgid(65534)
+                    os.setuid(65534)
+                os.write(write, pickle.dumps(function()))
+            finally:
+                os._exit(0)
+        os.close(write)
+        with os.fdopen(read, "rb") as result:
+            data = result.read()
+        os.waitpid(pid, 0)
+        return pickle.loads(data)
+
+    return run

@@ -1,0 +1,111 @@
+"""The floors of the house: imports point down only, and what is pure stays pure."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PACKAGE: Final = ROOT / "src" / "swarmshare"
+
+FLOORS: Final = {
+    "errors": 0, "manifest": 0, "wire": 0, "swarm": 0, "schema": 0,
+    "storage": 1, "engine": 2, "tracker_client": 3, "app": 4, "cli": 5, "gui": 5, "bench": 5,
+}  # fmt: skip
+"""Each room may use its own floor and those below."""
+WING: Final = "tracker"
+WING_MAY_USE: Final = {"tracker", "schema", "manifest", "errors"}
+FACES_MAY_START: Final = {("cli", "tracker")}
+"""The tracker is started from the command line; nothing else sees it."""
+NOT_PURE: Final = {
+    "trio", "socket", "time", "threading", "tkinter", "flask", "socketio", "gevent", "asyncio", "subprocess", "select",
+    "ssl", "pathlib", "tempfile", "shutil", "concurrent", "multiprocessing", "queue", "sched",
+}  # fmt: skip
+UNTYPED: Final = {"bencodepy": {"manifest/bencoding.py"}, "socketio": {"tracker_client/bridge.py"}}
+"""Libraries without types, and the modules that may see them."""
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that ``path`` imports, at the top or inside a function, for types or for real."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def rooms_used(path: Path) -> set[str]:
+    rooms = {name.split(".")[1] for name in imports(path) if name.startswith("swarmshare.")}
+    return {name for name in rooms if (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    own = room(path)
+    if own in {"__init__", "__main__"}:
+        return
+    used = rooms_used(path) - {own}
+    if own == WING:
+        assert used <= WING_MAY_USE
+        return
+    assert own in FLOORS, f"{own} is a new room: give it a floor, here and in CONTRIBUTING.md"
+    for other in used:
+        assert (own, other) in FACES_MAY_START or FLOORS[other] <= FLOORS[own], f"{own} looks up to {other}"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in modules() if FLOORS.get(room(path)) == 0], ids=lambda path: path.stem
+)
+def test_floor_0_is_pure(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path)} & NOT_PURE
+    calls = {
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not calls & {"open", "print", "input"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_untyped_libraries_stay_behind_their_wall(path: Path) -> None:
+    used = {name.split(".")[0] for name in imports(path)}
+    for library, walls in UNTYPED.items():
+        assert library not in used or str(path.relative_to(PACKAGE)) in walls
+
+
+@pytest.mark.parametrize("name", ["tracker_app.py", "peer_gui.py"])
+def test_launchers_only_launch(name: str) -> None:
+    assert len((ROOT / name).read_text().splitlines()) < 25
+
+
+def test_the_lock_has_hashes_and_names_no_index() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    pins = re.findall(r"^[a-z].*?(?=^[a-z]|\Z)", lock, re.MULTILINE | re.DOTALL)
+    assert pins
+    assert all("==" in pin and "--hash=sha256:" in pin for pin in pins)
+    assert "://" not in lock
+    assert "--index" not in lock
+
+
+def test_the_lock_has_every_dependency() -> None:
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    wanted = re.findall(r'^    "([A-Za-z0-9._-]+)>=', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert {re.sub(r"[._]", "-", name).lower() for name in wanted} <= pinned
