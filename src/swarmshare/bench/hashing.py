@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PIECE_LENGTH: Final = 2**20
 MEMORY_LENGTH: Final = 256 * 2**20
-"""Bytes that the limit hashes in memory; its time is scaled to the file's length."""
+"""Most bytes that the limit keeps in memory; it goes round them until it has hashed the file's length."""
 THREADS: Final = 2
 
 
@@ -99,8 +99,9 @@ def _libtorrent(file: str) -> Callable[[], object]:
 
 def _memory(block: str, length: str) -> Callable[[], object]:
     """Hash ``length`` bytes in all, by going round a smaller buffer."""
-    part = memoryview(secrets.token_bytes(MEMORY_LENGTH // THREADS))
-    step, rounds = int(block), max(1, int(length) // MEMORY_LENGTH)
+    around = min(int(length), MEMORY_LENGTH)
+    part = memoryview(secrets.token_bytes(around // THREADS))
+    step, rounds = int(block), int(length) // around
 
     def hash_all() -> None:
         for _ in range(rounds):
