@@ -27,6 +27,7 @@ from manifest.makers import (
 )
 
 from swarmshare.errors import ManifestError
+from swarmshare.manifest import parse
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.manifest.parse import parse_manifest
 
@@ -60,6 +61,18 @@ def swapped_layers() -> Doc:
     layers = doc[b"piece layers"]
     layers[first], layers[second] = layers[second][: len(layers[first])], layers[first] + bytes(32)
     return doc
+
+
+def pad(length: int) -> Doc:
+    return {b"attr": b"p", b"length": length, b"path": [b".pad", str(length).encode()]}
+
+
+def v1_list(at: int, *entries: Doc, drop: int = 0) -> Doc:
+    """A hybrid with ``entries`` put into its v1 list, in place of ``drop`` others."""
+    doc = hybrid_doc()
+    doc[b"info"][b"files"][at : at + drop] = entries
+    stream = sum(entry[b"length"] for entry in doc[b"info"][b"files"])
+    return put(doc, "info/pieces", bytes(20 * -(-stream // BLOCK_LENGTH)))
 
 
 def edited(old: bytes, new: bytes, doc: Callable[[], Doc] = good_doc) -> bytes:
@@ -97,6 +110,9 @@ CASES = [
     Case("BitTorrent v1", lambda: {b"info": {b"length": 5, b"name": b"x", b"piece length": 16384, b"pieces": bytes(20)}}, "version-1", lt=True),
     Case("no meta version", lambda: drop(good_doc(), "info/meta version"), "version"),
     Case("meta version 3", lambda: put(good_doc(), "info/meta version", 3), "version"),
+    Case("a meta version that talks much", lambda: put(good_doc(), "info/meta version", b"2" * 100_000), "version"),
+    Case("a piece length that talks much", lambda: put(good_doc(), "info/piece length", b"2" * 100_000), "piece-length"),
+    Case("a v1 path that talks much", lambda: v1_list(2, {b"length": 12, b"path": [b"x" * 100_000] * 5}, drop=1), "hybrid-files"),
     Case("meta version as text", lambda: put(good_doc(), "info/meta version", b"2"), "version"),
     Case("no name", lambda: drop(good_doc(), "info/name"), "name-missing"),
     Case("name is a number", lambda: put(good_doc(), "info/name", 5), "name-missing"),
@@ -125,7 +141,8 @@ CASES = [
     Case("padding in a v2 tree", lambda: put(good_doc(), A + "/attr", b"p"), "file-pad"),
     Case("too many pieces", lambda: put(good_doc(), A + "/length", 2**62), "pieces"),
     Case("a path too long", lambda: deep(14, b"x" * 250), "path-long", lt=True),
-    Case("a path too deep", lambda: deep(120), "bencoding"),
+    Case("a path too deep", lambda: deep(92), "path-deep", lt=True),
+    Case("a path deeper than bencoding may nest", lambda: deep(120), "bencoding"),
     # names
     Case("name ..", lambda: put(good_doc(), "info/name", b".."), "name-dots", lt=True),
     Case("name with a slash", lambda: put(good_doc(), "info/name", b"../../etc"), "name-separator", lt=True),
@@ -181,6 +198,22 @@ CASES = [
     Case("a lone v1 length for a folder", lambda: put(drop(hybrid_doc(), "info/files"), "info/length", 40_012), "hybrid-files"),
     Case("a lone v1 length that differs", lambda: put(single_hybrid_doc(), "info/length", 40_001), "hybrid-files"),
     Case("a lone v1 file of another name", lambda: put(single_hybrid_doc(), "info/name", b"other"), "hybrid-files"),
+    Case("a whole piece of padding", lambda: v1_list(2, pad(BLOCK_LENGTH)), "hybrid-align"),
+    Case("padding before the first file", lambda: v1_list(0, pad(BLOCK_LENGTH)), "hybrid-align"),
+    Case("padding after the last padding", lambda: v1_list(4, pad(BLOCK_LENGTH)), "hybrid-align"),
+    Case("padding in two parts", lambda: v1_list(1, pad(9_000), pad(152), drop=1), "hybrid-align"),
+    Case("padding too short at the end", lambda: v1_list(3, pad(100), drop=1), "hybrid-align"),
+    Case("a link that does the padding", lambda: v1_list(1, {b"attr": b"l", b"length": 9_152, b"path": [b"l"]}, drop=1), "hybrid-files"),
+    Case("padding that is a link", lambda: v1_list(1, pad(9_152) | {b"attr": b"lp"}, drop=1), "hybrid-files"),
+    Case("an empty v1 file of its own", lambda: v1_list(0, {b"length": 0, b"path": [b"..", b"x"]}), "hybrid-files"),
+    Case("an empty v2 file of its own", lambda: put(hybrid_doc(), "info/file tree/c", file_node(0)), "hybrid-files"),
+    Case("a v1 file without a path", lambda: v1_list(2, {b"length": 12}, drop=1), "hybrid-files"),
+    Case("a v1 path of numbers", lambda: v1_list(1, pad(9_152) | {b"path": [b".pad", 5]}, drop=1), "hybrid-files"),
+    Case("a v1 path with a second opinion", lambda: v1_list(2, {b"length": 12, b"path": [b"b.txt"], b"path.utf-8": [b"x"]}, drop=1), "hybrid-files"),
+    Case("a v1 attr of numbers", lambda: v1_list(2, {b"attr": 5, b"length": 12, b"path": [b"b.txt"]}, drop=1), "hybrid-files", lt=True),
+    Case("a lone v1 file beside an empty v2 one", lambda: put(single_hybrid_doc(), "info/file tree/z", file_node(0)), "hybrid-files"),
+    Case("a lone v1 file that is padding", lambda: put(single_hybrid_doc(), "info/attr", b"p"), "hybrid-files"),
+    Case("a lone v1 file that is a link", lambda: put(single_hybrid_doc(), "info/attr", b"xl"), "hybrid-files"),
     # what stands outside info
     Case("private is text", lambda: put(good_doc(), "info/private", b"1"), "private", lt=True),
     Case("announce is a number", lambda: put(good_doc(), "announce", 5), "url", lt=True),
@@ -201,6 +234,7 @@ def test_hostile_manifests_are_refused(case: Case) -> None:
     message = str(caught.value)
     assert message
     assert message.isprintable(), "what an attacker wrote must not reach a terminal as it is"
+    assert len(message) < 1000, "nor at whatever length"
     assert caught.value.hint
 
 
@@ -228,7 +262,24 @@ def test_there_are_as_many_messages_as_rules() -> None:
 
 def test_the_good_ones_are_good() -> None:
     """So that each case is refused for what it changes, not for what it began with."""
-    for doc in (good_doc(), hybrid_doc(), single_hybrid_doc(), named(b"fine"), linked([b"a.bin"]), deep(10)):
+    for doc in (
+        good_doc(),
+        hybrid_doc(),
+        single_hybrid_doc(),
+        v1_list(3, drop=1),
+        put(single_hybrid_doc(), "info/attr", b"x"),
+        named(b"fine"),
+        linked([b"a.bin"]),
+        deep(10),
+    ):
         parse_manifest(encoded(doc))
         libtorrent.load_torrent_buffer(encoded(doc))
     assert layers_of(40_000, piece_length=BLOCK_LENGTH) == good_doc()[b"piece layers"]
+
+
+def test_paths_in_all_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parse, "MAX_PATH_PARTS", 1)
+    parse_manifest(encoded(folder_doc({b"a": 5})))
+    with pytest.raises(ManifestError, match="more than 1 parts") as caught:
+        parse_manifest(encoded(good_doc()))
+    assert caught.value.rule == "paths"

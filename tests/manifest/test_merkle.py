@@ -153,3 +153,6 @@ def test_a_proof_of_the_wrong_size_is_refused(size: int) -> None:
         fold_hashes(bytes(size), 0, 0, 2, 2)
     with pytest.raises(ValueError, match="range"):
         check_range(0, 0)
+    for base, proof_layers in ((-1, 0), (0, -1), (0, 2**31), (2**31, 0)):
+        with pytest.raises(ValueError, match="no tree has"):
+            fold_hashes(bytes(64), base, 0, 2, proof_layers)

@@ -135,6 +135,9 @@ def lone(key: bytes, name: bytes) -> Doc:
         (lone(b"top", b"top"), ["top"]),
         (lone(b"real.bin", b"declared"), ["real.bin"]),
         (put(lone(b"real.bin", b"top"), "info/file tree/zdir", {}), ["top/real.bin"]),
+        (put(good_doc(), "info/name.utf-8", b"other"), ["other/a.bin", "other/b.txt"]),
+        (put(hybrid_doc(), "info/name.utf-8", b"other"), ["other/a.bin", "other/b.txt"]),
+        (put(good_doc(), "info/name.utf-8", 5), ["top/a.bin", "top/b.txt"]),
         (put(folder_doc({b"x": 5}), "info/file tree", {b"sub": {b"x": file_node(5)}}), ["top/sub/x"]),
         (
             put(put(folder_doc({b"x": 5}), "info/files", [{b"length": 5, b"path": [b"x"]}]), "info/pieces", bytes(20)),

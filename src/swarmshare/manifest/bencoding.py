@@ -121,6 +121,15 @@ class _StrictDecoder(BencodeDecoder):  # type: ignore[misc]  # bencode.py has no
             raise BencodingError(f"nested more than {MAX_DEPTH} deep", at)
 
 
+def brief(value: Value | None) -> str:
+    """A value for an error's text: what an attacker wrote may be long, and need not be repeated."""
+    if isinstance(value, bytes):
+        return repr(value[:32]) + ("..." if len(value) > 32 else "")
+    if value is None:
+        return "missing"
+    return repr(value) if isinstance(value, int) else f"a {type(value).__name__}"
+
+
 def decode_document(data: bytes) -> Document:
     """Decode one dictionary that fills ``data``; white space after it is let pass, as libtorrent does.
 

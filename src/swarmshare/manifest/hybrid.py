@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import ManifestError
+from swarmshare.manifest.bencoding import brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,22 +49,24 @@ def attr(file: FileEntry) -> bytes:
     return b"x" if file.executable else b""
 
 
-def check_v1(info: dict[bytes, Value], name: str, files: Sequence[FileEntry], piece_length: int) -> None:
-    """Raise :class:`ManifestError` (rule ``hybrid-...``) unless the v1 half describes just the bytes of the v2 half.
+def check_v1(info: dict[bytes, Value], files: Sequence[FileEntry], piece_length: int, *, lone_name: str | None) -> None:
+    """Raise :class:`ManifestError` (rule ``hybrid-...``) unless the v1 half describes just what the v2 half does.
 
-    As libtorrent does, it compares the paths, sizes and piece alignment of all files that have bytes; padding after the
-    last file may be there or not.
+    The same files with bytes in the same order, each padded to a whole piece by one padding file (after the last one it
+    may be left out), and the same files without bytes in any order. ``lone_name`` is ``info``'s name when the tree is a
+    lone file. As strict as libtorrent: where the halves differ, piece 5 of one would not be piece 5 of the other.
     """
     if b"files" in info and b"length" in info:
         raise ManifestError("hybrid-both", "info has both 'files' and 'length': BitTorrent v1 allows one of them")
     if b"length" in info:
-        stream = info[b"length"]
-        if len(files) != 1 or files[0].path != (name,) or files[0].length != stream:
-            raise ManifestError("hybrid-files", "the v1 'length' is not that of the one file of the v2 file tree")
+        stream = files[0].length
+        if files[0].path != (lone_name,) or info[b"length"] != stream or _attr(info) - set(b"xh"):
+            raise ManifestError(
+                "hybrid-files", "the v1 'name' and 'length' are not those of the lone file of the v2 tree"
+            )
     else:
         stream = _check_file_list(info.get(b"files"), files, piece_length)
     pieces = info.get(b"pieces")
-    assert isinstance(stream, int)
     if not isinstance(pieces, bytes) or len(pieces) != -(-stream // piece_length) * SHA1_LENGTH:
         raise ManifestError("hybrid-pieces", f"the v1 'pieces' are not {SHA1_LENGTH} bytes for each piece")
 
@@ -73,21 +76,56 @@ def _check_file_list(listed: Value | None, files: Sequence[FileEntry], piece_len
     if not isinstance(listed, list):
         raise ManifestError("hybrid-files", "a v2 manifest with v1 'pieces' needs v1 'files' or 'length' too")
     expected = iter([file for file in files if file.length])
-    stream = 0
+    without_bytes = {tuple(part.encode() for part in file.path) for file in files if not file.length}
+    stream = padding = 0
     for entry in listed:
-        if not isinstance(entry, dict):
-            raise ManifestError("hybrid-files", "an entry of the v1 'files' is not a dictionary")
-        length, attributes = entry.get(b"length"), entry.get(b"attr", b"")
-        if not isinstance(length, int) or length < 0 or not isinstance(attributes, bytes):
-            raise ManifestError("hybrid-files", "an entry of the v1 'files' has no valid 'length' or 'attr'")
-        if length and b"p" not in attributes and b"l" not in attributes:
-            file = next(expected, None)
-            if file is None or [part.encode() for part in file.path] != entry.get(b"path") or file.length != length:
-                path = entry.get(b"path")
-                raise ManifestError("hybrid-files", f"the v1 file {path!r} is not the next one of the v2 file tree")
-            if stream % piece_length:
-                raise ManifestError("hybrid-align", f"the v1 file {'/'.join(file.path)!r} does not begin on a piece")
+        length, path, is_padding = _v1_entry(entry)
         stream += length
-    if (file := next(expected, None)) is not None:
-        raise ManifestError("hybrid-files", f"the v1 'files' lack {'/'.join(file.path)!r} of the v2 file tree")
+        if is_padding:
+            if length != padding:
+                raise ManifestError("hybrid-align", f"a v1 padding file of {length:,} bytes where {padding:,} were due")
+            padding = 0
+        elif not length:
+            if path not in without_bytes:
+                raise ManifestError("hybrid-files", f"the empty v1 file {_show(path)} is not in the v2 file tree")
+            without_bytes.remove(path)
+        else:
+            file = next(expected, None)
+            if file is None or tuple(part.encode() for part in file.path) != path or file.length != length:
+                raise ManifestError(
+                    "hybrid-files", f"the v1 file {_show(path)} is not the next one of the v2 file tree"
+                )
+            if padding:
+                raise ManifestError("hybrid-align", f"the v1 file {_show(path)} does not begin on a piece")
+            padding = -length % piece_length
+    if next(expected, None) is not None or without_bytes:
+        raise ManifestError("hybrid-files", "the v1 'files' lack a file of the v2 file tree")
     return stream
+
+
+def _v1_entry(entry: Value) -> tuple[int, tuple[bytes, ...], bool]:
+    """Length, path, and whether it is padding."""
+    if not isinstance(entry, dict):
+        raise ManifestError("hybrid-files", "an entry of the v1 'files' is not a dictionary")
+    length, path, attributes = entry.get(b"length"), entry.get(b"path"), _attr(entry)
+    if not isinstance(length, int) or length < 0:
+        raise ManifestError("hybrid-files", "an entry of the v1 'files' has no valid 'length'")
+    if ord("l") in attributes and (length or ord("p") in attributes):
+        raise ManifestError("hybrid-files", "a link among the v1 'files' has bytes, or is padding too")
+    if not isinstance(path, list) or entry.get(b"path.utf-8", path) != path:
+        raise ManifestError("hybrid-files", "an entry of the v1 'files' has no 'path', or two different ones")
+    parts = tuple(part for part in path if isinstance(part, bytes))
+    if not parts or len(parts) != len(path):
+        raise ManifestError("hybrid-files", "an entry of the v1 'files' has a 'path' that is not a list of names")
+    return length, parts, ord("p") in attributes
+
+
+def _attr(entry: dict[bytes, Value]) -> set[int]:
+    attributes = entry.get(b"attr", b"")
+    if not isinstance(attributes, bytes):
+        raise ManifestError("hybrid-files", "an 'attr' of the v1 half is not a string")
+    return set(attributes)
+
+
+def _show(path: tuple[bytes, ...]) -> str:
+    return brief(b"/".join(path[:8]))

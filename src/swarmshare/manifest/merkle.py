@@ -21,6 +21,9 @@ BLOCK_LENGTH: Final = 16384
 HASH_LENGTH: Final = 32
 """Bytes in a SHA-256 hash: the size of a node."""
 
+MAX_HEIGHT: Final = 63
+"""No file's tree is higher: lengths fit in 63 bits."""
+
 _PAIR: Final = 2 * HASH_LENGTH
 _pairs: Final = Struct(f"{_PAIR}s").iter_unpack
 
@@ -144,7 +147,9 @@ def fold_hashes(hashes: bytes, base: int, index: int, length: int, proof_layers:
     Raises :class:`ValueError` when the range is not one of BEP 52's or the body has not exactly the size it implies.
     """
     check_range(index, length)
-    uncles = list(_uncles(base, index, length, proof_layers))
+    if not 0 <= base <= MAX_HEIGHT or not 0 <= proof_layers <= MAX_HEIGHT:
+        raise ValueError(f"no tree has {base} and {proof_layers} layers")
+    uncles = _uncles(base, index, length, proof_layers)
     if len(hashes) != (length + len(uncles)) * HASH_LENGTH:
         raise ValueError(f"{length} hashes with {len(uncles)} uncles are not {len(hashes)} bytes")
     node = merkle_root(hashes[: length * HASH_LENGTH], base)

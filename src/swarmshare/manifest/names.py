@@ -23,6 +23,8 @@ Path: TypeAlias = tuple[str, ...]
 
 MAX_COMPONENT_BYTES: Final = 255
 """The longest name that ext4, XFS, Btrfs, APFS and (nearly) NTFS can hold."""
+MAX_DEPTH: Final = 90
+"""Most components of a path: bencoding may nest 100 deep, and a file tree begins and ends with some of its own."""
 MAX_PATH_BYTES: Final = 3072
 """The longest path, in UTF-8 with separators: what Linux's 4,096 leave when the download folder has its share."""
 
@@ -31,6 +33,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BIDI_OVERRIDE = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _SUSPECT = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
+# Unicode's Default_Ignorable_Code_Point, but for the reversing ones above, which are refused.
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u206a-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 _WINDOWS_ILLEGAL = re.compile(r'[<>:"|?*]')
 _WINDOWS_RESERVED = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3]) *(?:\.|$)", re.IGNORECASE
@@ -66,46 +73,60 @@ def check_component(raw: bytes, where: str) -> str:
     return name
 
 
+def folders_of(paths: Iterable[Path]) -> set[Path]:
+    """Every folder that holds one of ``paths``, at any depth; each is looked at once, however many files it holds."""
+    folders: set[Path] = set()
+    for path in paths:
+        folder = path[:-1]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder[:-1]
+    return folders
+
+
 def local_paths(paths: Iterable[Path], *, windows: bool) -> list[Path]:
     """Where each file of ``paths`` (in manifest order) lands below the download folder.
 
     No two results are the same file, nor one the folder of another, on any file system; the first comer keeps its name
-    and a later one becomes ``name.1.ext``, as in libtorrent. With ``windows``, names that Windows cannot hold, or
-    takes for a device, get ``_`` in place of what is wrong. A pure function: every machine of a kind agrees.
+    and a later one becomes ``name.1.ext``. With ``windows``, names that Windows cannot hold, or takes for a device, are
+    changed as little as makes them fit. A pure function: every machine of a kind agrees.
     """
     wanted = list(paths)
-    taken = {key[:depth] for path in wanted for key in _keys(path) for depth in range(1, len(key))}
-    last_number: dict[Path, int] = {}
+    # Folders that fold to one are one, so a folder is a number: that of its parent and its own folded name.
+    numbers: dict[Path, int] = {(): 0}
+    taken: dict[tuple[int, str], int] = {}
+    for folder in sorted(folders_of(wanted), key=len):
+        key = (numbers[folder[:-1]], folded(folder[-1]))
+        numbers[folder] = taken.setdefault(key, len(taken) + 1)
+    last_tried: dict[tuple[int, str], int] = {}
     placed: list[Path] = []
     for path in wanted:
-        result = path
-        keys = _keys(path)
-        if not taken.isdisjoint(keys):
-            number = last_number.get(folded(path), 0)
-            while not taken.isdisjoint(keys):
+        name, number = path[-1], 0
+        first = key = (numbers[path[:-1]], folded(name))
+        if key in taken:
+            number = last_tried.get(first, 0)
+            while key in taken:
                 number += 1
-                result = (*path[:-1], _numbered(path[-1], number))
-                keys = _keys(result)
-            last_number[folded(path)] = number
-        taken |= keys
-        placed.append(_windows(result) if windows else result)
+                name = _numbered(path[-1], number)
+                key = (first[0], folded(name))
+            last_tried[first] = number
+        taken[key] = 0
+        result = (*path[:-1], name) if number else path
+        placed.append(tuple(map(_windows_name, result)) if windows else result)
     return placed
 
 
-def folded(path: Path) -> Path:
-    """The path as a file system sees it that knows neither case nor Unicode's ways of writing one letter."""
-    return tuple(map(_fold, path))
+def folded(name: str) -> str:
+    """What is left of a name on the least discerning file systems: two names that fold to one may be one there.
 
-
-def _fold(name: str) -> str:
-    if name.isascii():
-        return name.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
-
-
-def _keys(path: Path) -> set[Path]:
-    """What the path is to a file system that folds, by its own name and by the one that Windows gets."""
-    return {folded(path), folded(_windows(path))}
+    Unicode's canonical caseless match (APFS, HFS+, ext4 with casefold) without the characters that it calls ignorable,
+    and then as Windows would get it.
+    """
+    if not name.isascii():
+        name = _IGNORABLE.sub("", unicodedata.normalize("NFD", name))
+        # Decomposed, so that what Windows cannot hold is found inside of composed characters too.
+        name = unicodedata.normalize("NFD", name.casefold())
+    return _windows_name(name.lower())
 
 
 def _numbered(name: str, number: int) -> str:
@@ -121,14 +142,8 @@ def _numbered(name: str, number: int) -> str:
     return stem.encode()[:room].decode(errors="ignore") + tail
 
 
-def _windows(path: Path) -> Path:
-    return tuple(map(_windows_name, path))
-
-
 def _windows_name(name: str) -> str:
-    safe = _WINDOWS_ILLEGAL.sub("_", name)
-    if safe[-1] in ". ":
-        safe = safe.rstrip(". ").ljust(len(safe), "_")
+    safe = _WINDOWS_ILLEGAL.sub("_", name).rstrip(". ") or "_"
     if _WINDOWS_RESERVED.match(safe):
         safe = "_" + safe[1:]
     return safe

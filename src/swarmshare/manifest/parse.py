@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import BencodingError, ManifestError
 from swarmshare.manifest import hybrid, names
-from swarmshare.manifest.bencoding import Value, decode_document
+from swarmshare.manifest.bencoding import Value, brief, decode_document
 from swarmshare.manifest.manifest import FileEntry, InfoHash, Manifest, Trackers
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, merkle_root, piece_height
 
@@ -24,6 +24,9 @@ MAX_PIECE_LENGTH: Final = 2**28
 """The largest power of two that libtorrent takes."""
 MAX_PIECES: Final = 2**21
 """As libtorrent: it bounds bitfields to 256 KiB and piece layers to 64 MiB."""
+
+MAX_PATH_PARTS: Final = 2**23
+"""Most components of all paths together: deep folders cost nothing in the tree, but each file's path repeats them."""
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f]")
 
@@ -56,7 +59,7 @@ def parse_manifest(data: bytes) -> Manifest:
     in_folder = b"files" in info or not _is_lone_file(info[b"file tree"])
     is_hybrid = hybrid.is_hybrid(info)
     if is_hybrid:
-        hybrid.check_v1(info, declared_name, files, piece_length)
+        hybrid.check_v1(info, files, piece_length, lone_name=None if in_folder else declared_name)
     layers = _piece_layers(outside.get(b"piece layers", {}), files, piece_length)
     return Manifest(
         info=raw_info,
@@ -95,11 +98,13 @@ def _check_version(info: dict[bytes, Value]) -> None:
             hint="SwarmShare shares by BitTorrent v2 (BEP 52): make a v2 or hybrid manifest of the same files.",
         )
     if version != 2:
-        raise ManifestError("version", f"'meta version' is {version!r}; the one known here is 2 (BEP 52)")
+        raise ManifestError("version", f"'meta version' is {brief(version)}; the one known here is 2 (BEP 52)")
 
 
 def _name(info: dict[bytes, Value]) -> str:
-    name = info.get(b"name")
+    name = info.get(b"name.utf-8")  # before UTF-8 was the rule; libtorrent still prefers it
+    if not isinstance(name, bytes):
+        name = info.get(b"name")
     if not isinstance(name, bytes):
         raise ManifestError("name-missing", "info has no 'name' string")
     return names.check_component(name, "name")
@@ -110,7 +115,7 @@ def _piece_length(info: dict[bytes, Value]) -> int:
     if not isinstance(length, int) or length < BLOCK_LENGTH or length & (length - 1) or length > MAX_PIECE_LENGTH:
         raise ManifestError(
             "piece-length",
-            f"'piece length' is {length!r}, not a power of two from {BLOCK_LENGTH:,} to {MAX_PIECE_LENGTH:,}",
+            f"'piece length' is {brief(length)}, not a power of two from {BLOCK_LENGTH:,} to {MAX_PIECE_LENGTH:,}",
         )
     return length
 
@@ -122,8 +127,11 @@ def _files(info: dict[bytes, Value], piece_length: int) -> Iterator[FileEntry]:
         raise ManifestError("tree", "info has no 'file tree' dictionary")
     if b"" in tree:
         raise ManifestError("tree-root", "the root of the file tree is itself a file")
-    pieces = 0
+    pieces = parts = 0
     for file in _walk(tree, (), 0):
+        parts += len(file.path)
+        if parts > MAX_PATH_PARTS:
+            raise ManifestError("paths", f"the paths of all files have more than {MAX_PATH_PARTS:,} parts")
         pieces += -(-file.length // piece_length)
         if pieces > MAX_PIECES:
             raise ManifestError("pieces", f"there are more than {MAX_PIECES:,} pieces")
@@ -144,6 +152,8 @@ def _walk(folder: dict[bytes, Value], parents: names.Path, parents_bytes: int) -
     for key, node in folder.items():
         path = (*parents, names.check_component(key, "file tree"))
         path_bytes = parents_bytes + 1 + len(key)
+        if len(path) > names.MAX_DEPTH:
+            raise ManifestError("path-deep", f"the path {'/'.join(path)[:40]!r}... has over {names.MAX_DEPTH} parts")
         if path_bytes > names.MAX_PATH_BYTES:
             raise ManifestError(
                 "path-long", f"the path {'/'.join(path)[:40]!r}... is over {names.MAX_PATH_BYTES:,} bytes"
@@ -197,7 +207,7 @@ def _check_links(files: tuple[FileEntry, ...]) -> None:
     if not links:
         return
     real = {file.path for file in files if file.symlink is None}
-    folders = {path[:depth] for path in real for depth in range(1, len(path))}
+    folders = names.folders_of(real)
     for link in links:
         target = link.symlink
         if target not in real and (target not in folders or target == link.path[: len(target)]):

@@ -70,7 +70,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
     Raises :class:`StorageError`.
     """
-    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(6)}")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
             file.write(data)

@@ -189,7 +189,7 @@ def _check_portable(root: Path, name: str, files: Sequence[PlannedFile]) -> None
         if path != placed:
             raise ManifestError(
                 "name-clash",
-                f"{root}: {'/'.join(path[1:])!r} differs from another name only in case or in how its letters are "
-                "encoded, which Windows and macOS cannot tell apart",
+                f"{root}: {'/'.join(path[1:])!r} is the same as another name to Windows or macOS, which do not tell "
+                "apart upper and lower case, or ways to encode a letter, or what follows the last letter",
                 hint="Rename one of the two, or leave it out with --exclude.",
             )
