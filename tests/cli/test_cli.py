@@ -301,6 +301,69 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "arguments", ["", "show x.torrent", "show --json x.torrent", "show --json nowhere", "verify --json x.torrent ."]
+)
+@pytest.mark.parametrize(
+    ("target", "status", "words"), [(">/dev/full", 1, "no space left"), (">&-", 0, ""), ("| true", 0, "")]
+)
+def test_an_output_that_fails(top: Path, tmp_path: Path, arguments: str, target: str, status: int, words: str) -> None:
+    (tmp_path / "x.torrent").write_bytes(encoded(good_doc()))
+    command = f"{sys.executable} -m swarmshare {arguments} {target}"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    if "x.torrent ." not in arguments and "nowhere" not in arguments:
+        assert done.returncode == status
+    assert words in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_errors_with_a_closed_standard_error(top: Path, tmp_path: Path) -> None:
+    for arguments, status in (("create top", 0), ("verify top.torrent .", 0), ("show nowhere", 1)):
+        command = f"{sys.executable} -m swarmshare {arguments} 2>&-"
+        assert subprocess.run(command, shell=True, cwd=tmp_path, check=False, timeout=60).returncode == status
+
+
+@pytest.mark.parametrize(
+    "environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_letters_that_the_terminal_does_not_have(run: Any, top: Path, environment: dict[str, str]) -> None:
+    run("create", "top")
+    assert "caf\\xe9.txt" in run("show", "top.torrent", **{"PYTHONIOENCODING": "ascii", **environment}).out
+
+
+def test_odd_places(run: Any, top: Path, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for arguments in (
+        ["create", "loop"], ["create", "top", "-o", "loop"], ["create", "top", "-o", "loop/x"],
+        ["create", "top", "--name", "x" * 250], ["create", "top", "-o", "x" * 300], ["verify", "x" * 300, "."],
+        ["create", "/"], ["create", "top", "--name", "a/b"], ["show", "/dev/zero"], ["create", "/dev/null"],
+    ):  # fmt: skip
+        error = run(*arguments, expect=1).err
+        assert "bug" not in error
+        assert "hostile" not in error
+    run("create", "top", "--comment", b"\xff".decode(errors="surrogateescape"), expect=2)
+    assert "SOURCE_DATE_EPOCH" in run("create", "top", expect=1, SOURCE_DATE_EPOCH="abc").err
+    run("create", "top", SOURCE_DATE_EPOCH="")
+    (tmp_path / "gone").mkdir()
+    command = f"cd gone && rmdir ../gone && {sys.executable} -m swarmshare create ."
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
+def test_create_dot(run: Any, top: Path, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "swarmshare", "create", "."], cwd=top, check=False, timeout=60)
+    assert done.returncode == 0
+    assert parse_manifest((top / "top.torrent").read_bytes()).name == "top"
+    run("verify", "top/top.torrent", ".")
+
+
+def test_the_longest_name(run: Any, tmp_path: Path) -> None:
+    name = "\U0001f41d" * 61
+    (tmp_path / name).write_text("x")
+    run("create", name)
+
+
 def test_the_demo(run: Any) -> None:
     out = run("demo").out
     assert "All right: 4 files" in out

@@ -167,9 +167,21 @@ def test_too_many_pieces(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--piece-size" in caught.value.hint
 
 
+def test_what_no_manifest_may_have_is_told_before_hashing(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(top)
+    evil = replace(plan, files=(*plan.files, replace(plan.files[0], path=("x" * 250,) * 13)))
+    monkeypatch.setattr(create, "hash_sources", None)
+    with pytest.raises(ManifestError, match="top: the path") as caught:
+        create_manifest(evil, Description())
+    assert (caught.value.rule, "--exclude" in caught.value.hint) == ("path-long", True)
+
+
 def test_the_manifest_is_read_again_before_anyone_gets_it(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = make_plan(top)
     evil = replace(plan, files=(replace(plan.files[0], path=("..", "evil")), *plan.files[1:]))
+    with pytest.raises(ManifestError):
+        create_manifest(evil, Description())
+    monkeypatch.setattr(create, "_rehearse", lambda *_: None)
     with pytest.raises(ManifestError):
         create_manifest(evil, Description())
     monkeypatch.setattr(build, "parse_manifest", lambda data: data)

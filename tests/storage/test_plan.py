@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from swarmshare.errors import ManifestError, StorageError
+from swarmshare.storage import plan
 from swarmshare.storage.plan import make_plan
 
 
@@ -33,8 +34,8 @@ def test_canonical_order_is_by_bytes_folder_by_folder(top: Path) -> None:
 
 
 def test_a_single_file(top: Path) -> None:
-    plan = make_plan(top / "b.txt")
-    assert (plan.name, plan.in_folder, [file.path for file in plan.files]) == ("b.txt", False, [("b.txt",)])
+    result = make_plan(top / "b.txt")
+    assert (result.name, result.in_folder, [file.path for file in result.files]) == ("b.txt", False, [("b.txt",)])
     assert make_plan(top / "b.txt", name="other").files[0].path == ("other",)
 
 
@@ -43,9 +44,9 @@ def test_hidden_files_are_shared_and_droppings_are_not(top: Path) -> None:
         (top / name).write_text(name)
     (top / "$RECYCLE.BIN").mkdir()
     (top / "$RECYCLE.BIN" / "x").write_text("x")
-    plan = make_plan(top)
-    assert [file.path for file in plan.files] == [(".hidden",), ("b.txt",)]
-    assert plan.excluded == 5
+    result = make_plan(top)
+    assert [file.path for file in result.files] == [(".hidden",), ("b.txt",)]
+    assert result.excluded == 5
 
 
 def test_exclude_matches_names_and_paths(top: Path) -> None:
@@ -58,8 +59,8 @@ def test_exclude_matches_names_and_paths(top: Path) -> None:
 
 def test_the_manifest_about_to_be_written_is_left_out(top: Path) -> None:
     (top / "top.torrent").write_text("old")
-    assert paths(top, leave_out=top / "top.torrent") == ["b.txt"]
-    assert "top.torrent" in paths(top, leave_out=top / "other.torrent")
+    assert paths(top, output=top / "top.torrent") == ["b.txt"]
+    assert "top.torrent" in paths(top, output=top / "other.torrent")
 
 
 def test_links_are_followed_inside_the_folder_only(top: Path, tmp_path: Path) -> None:
@@ -76,9 +77,9 @@ def test_links_are_followed_inside_the_folder_only(top: Path, tmp_path: Path) ->
     (top / "sub" / "to-itself").symlink_to("to-itself")
     (top / "sub" / "to-parent").symlink_to("..")
     (top / "two-hops").symlink_to("to-secret")
-    plan = make_plan(top)
-    assert [file.path for file in plan.files] == [("b.txt",), ("sub", "x"), ("to-file",), ("to-folder", "x")]
-    skipped = {path.name: reason for path, reason in plan.skipped}
+    result = make_plan(top)
+    assert [file.path for file in result.files] == [("b.txt",), ("sub", "x"), ("to-file",), ("to-folder", "x")]
+    skipped = {path.name: reason for path, reason in result.skipped}
     assert set(skipped) == {"to-secret", "to-absolute", "to-nothing", "to-itself", "to-parent", "two-hops"}
     assert "outside" in skipped["to-secret"]
     assert "that it is in" in skipped["to-parent"]
@@ -93,8 +94,8 @@ def test_the_root_may_be_a_link(top: Path, tmp_path: Path) -> None:
 
 def test_pipes_are_passed_over_without_waiting(top: Path) -> None:
     os.mkfifo(top / "pipe")
-    plan = make_plan(top)
-    assert [path.name for path, _ in plan.skipped] == ["pipe"]
+    result = make_plan(top)
+    assert [path.name for path, _ in result.skipped] == ["pipe"]
 
 
 @pytest.mark.parametrize(
@@ -106,8 +107,13 @@ def test_pipes_are_passed_over_without_waiting(top: Path) -> None:
         ("\u202ex".encode(), "name-bidi"),
     ],
 )
-def test_names_that_no_manifest_may_have(top: Path, name: bytes, rule: str) -> None:
-    Path(os.fsdecode(os.fsencode(top) + b"/" + name)).write_text("x")
+@pytest.mark.parametrize("folder", [False, True])
+def test_names_that_no_manifest_may_have(top: Path, name: bytes, rule: str, folder: bool) -> None:
+    path = Path(os.fsdecode(os.fsencode(top) + b"/" + name))
+    if folder:
+        path.mkdir()
+    else:
+        path.write_text("x")
     with pytest.raises(ManifestError) as caught:
         make_plan(top)
     assert caught.value.rule == rule
@@ -127,22 +133,51 @@ def test_two_names_that_are_one_elsewhere(top: Path) -> None:
     assert caught.value.rule == "name-clash"
 
 
-def test_a_path_too_long(tmp_path: Path) -> None:
-    here = os.getcwd()
-    folder = tmp_path / "top"
-    folder.mkdir()
-    try:
-        for _ in range(13):
-            os.chdir(folder)
-            folder = Path("x" * 250)
-            folder.mkdir()
-        os.chdir(folder)
-        Path("file").write_text("x")
-    finally:
-        os.chdir(here)
-    with pytest.raises(ManifestError) as caught:
-        make_plan(tmp_path / "top")
-    assert caught.value.rule == "path-long"
+def test_too_many_folders_in_one_another(top: Path) -> None:
+    (top / "/".join(["d"] * 120)).mkdir(parents=True)
+    with pytest.raises(ManifestError, match="in more than 90 folders") as caught:
+        make_plan(top)
+    assert caught.value.rule == "path-deep"
+
+
+def test_links_that_multiply_are_stopped(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(12):
+        folder = top / f"d{number}"
+        folder.mkdir()
+        for name in ("a", "b"):
+            (folder / name).symlink_to(f"../d{number + 1}")
+    monkeypatch.setattr(plan, "MAX_ENTRIES", 1000)
+    with pytest.raises(StorageError, match="more than 1,000 files and folders"):
+        make_plan(top)
+
+
+def test_the_file_to_share_may_not_be_the_manifest(top: Path) -> None:
+    (top / "alias").symlink_to("b.txt")
+    for root, output in (
+        (top / "b.txt", top / "b.txt"),
+        (top / "alias", top / "alias"),
+        (top / "alias", top / "b.txt"),
+    ):
+        with pytest.raises(StorageError, match="manifest written over it"):
+            make_plan(root, output=output)
+
+
+def test_the_manifest_is_left_out_by_whatever_link(top: Path) -> None:
+    (top / "x.torrent").write_text("old")
+    (top / "y").symlink_to("x.torrent")
+    (top / "z.torrent").symlink_to("b.txt")
+    assert paths(top, output=top / "x.torrent") == ["b.txt", "z.torrent"]
+    assert paths(top, output=top / "z.torrent") == ["b.txt", "x.torrent", "y"]
+
+
+def test_links_do_not_lead_round_an_exclusion(top: Path) -> None:
+    (top / "secret").mkdir()
+    (top / "secret" / "key").write_text("key")
+    (top / "ok").symlink_to("secret/key")
+    (top / "s2").symlink_to("secret")
+    result = make_plan(top, exclude=["secret"])
+    assert [file.path for file in result.files] == [("b.txt",)]
+    assert {reason for _, reason in result.skipped} == {"a link to something that is left out"}
 
 
 def test_nothing_to_share(tmp_path: Path) -> None:

@@ -180,6 +180,12 @@ def test_a_folder_with_one_file_is_found_in_its_folder_too(tmp_path: Path) -> No
     assert check(manifest, tmp_path)["only.bin"].path == tmp_path / "only.bin"
 
 
+def test_a_folder_with_one_file_of_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "foo").mkdir()
+    (tmp_path / "foo" / "foo").write_bytes(b"content")
+    assert not check(manifest_of(tmp_path / "foo"), tmp_path)
+
+
 def test_links_of_the_manifest_are_no_data(tmp_path: Path) -> None:
     from manifest.makers import encoded, good_doc, payload
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from swarmshare import __version__
 from swarmshare.cli.render import Output, clean, plural, size
 from swarmshare.cli.show import summary_fields, summary_rows
-from swarmshare.errors import ManifestError, StorageError
+from swarmshare.errors import ManifestError, StorageError, SwarmShareError
 from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.build import Description
 from swarmshare.manifest.merkle import BLOCK_LENGTH
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TRACKER_SCHEMES: Final = ("http", "https", "udp", "ws", "wss")
 SKIPPED_SHOWN: Final = 10
 
-_SIZE = re.compile(r"(\d{1,12}) ?(?:([KMG])(?:i?B)?|B)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,12}) ?(?:([KMG])(?:i?B)?|B)?", re.IGNORECASE)
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         "--web-seed", type=_url, action="append", default=[], metavar="URL", help="a web server with the files"
     )
     parser.add_argument("--private", action="store_true", help="peers come from the tracker only (BEP 27)")
-    parser.add_argument("--comment", default="", metavar="TEXT")
+    parser.add_argument("--comment", type=_text, default="", metavar="TEXT")
     parser.add_argument(
         "--exclude", action="append", default=[], metavar="GLOB", help="leave out what matches; repeat at will"
     )
@@ -67,9 +67,9 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Create; the manifest is written only when everything was hashed."""
-    name: str = arguments.path.resolve().name if arguments.name is None else arguments.name
+    name: str = Path(os.path.realpath(arguments.path)).name if arguments.name is None else arguments.name
     target: Path = arguments.output or Path(f"{name}.torrent")
-    plan = make_plan(arguments.path, name=name, exclude=arguments.exclude, leave_out=target)
+    plan = make_plan(arguments.path, name=name, exclude=arguments.exclude, output=target)
     _check_replaceable(target)
     for path, reason in plan.skipped[:SKIPPED_SHOWN]:
         output.line(f"Skipped {path}: {reason}")
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         private=arguments.private,
         comment=arguments.comment,
         created_by=f"SwarmShare {__version__}",
-        creation_date=int(os.environ.get("SOURCE_DATE_EPOCH", time.time())),
+        creation_date=_now(),
     )
     with output.progress("Hashing") as progress:
         manifest = create_manifest(
@@ -107,19 +107,35 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def _now() -> int:
+    """The time, or the one that a reproducible build asks for."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not epoch:
+        return int(time.time())
+    if not re.fullmatch("[0-9]{1,12}", epoch):
+        raise SwarmShareError(f"SOURCE_DATE_EPOCH is {epoch!r}, not seconds since 1970", hint="Unset it.")
+    return int(epoch)
+
+
 def _check_replaceable(target: Path) -> None:
     """Replace a manifest, but nothing else: a slip of ``-o`` must not cost anyone a file."""
-    if target.is_dir():
+    if os.path.isdir(target):
         raise StorageError(target, "is a folder", hint="Name a file with -o.")
-    if target.exists():
+    if os.path.lexists(target):
         try:
             parse_manifest(read_small(target, MAX_BYTES))
         except (ManifestError, StorageError) as error:
             raise StorageError(
                 target, "exists already and is not a manifest", hint="Choose another name with -o, or remove it."
             ) from error
-    elif not target.absolute().parent.is_dir():
+    elif not os.path.isdir(target.parent):
         raise StorageError(target.parent, "no such folder", hint="Make it first, or choose another name with -o.")
+
+
+def _text(text: str) -> str:
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise argparse.ArgumentTypeError("is not valid UTF-8")
+    return text
 
 
 def _piece_size(text: str) -> int | None:
@@ -139,7 +155,13 @@ def _tier(text: str) -> tuple[str, ...]:
 def _url(text: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
     try:
         parts = urlsplit(text)
-        valid = parts.scheme in schemes and bool(parts.hostname) and text.isprintable() and " " not in text
+        valid = (
+            parts.scheme in schemes
+            and bool(parts.hostname)
+            and parts.port != 0
+            and text.isprintable()
+            and " " not in text
+        )
     except ValueError:
         valid = False
     if not valid:

@@ -1,82 +1,61 @@
-"""The ``swarmshare`` command: reads the command line, runs a verb, and turns whatever happens into an exit status."""
+"""The ``swarmshare`` command from outside: signals, streams that fail, and the exit status.
+
+It imports next to nothing, so that Ctrl-C finds its handler in place before the real work of starting begins.
+"""
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+import errno
+import io
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Final
-
-from swarmshare import __version__
-from swarmshare.cli import bench, create, demo, show, verify
-from swarmshare.cli.render import Output
-from swarmshare.errors import SwarmShareError
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130
-
-OVERVIEW: Final = f"""\
-SwarmShare {__version__}: share big files between the machines of a group, by BitTorrent v2.
-
-This version makes, reads and checks manifests (.torrent files) that any BitTorrent v2 client accepts:
-
-  swarmshare create PATH           hash a file or a folder on all cores and write its manifest
-  swarmshare show FILE|MAGNET      what a manifest or a magnet link says
-  swarmshare verify FILE DIR       check data against a manifest, down to the bytes that are wrong
-  swarmshare demo                  see all three at work on made-up data
-  swarmshare bench hash            how fast this machine hashes, beside libtorrent
-
-Each takes --help, and --json for programs. Sharing over the network comes with the next versions.
-"""
+FAILED, INTERRUPTED = 1, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 failed, 130 interrupted (2, wrong usage, is a SystemExit)."""
-    arguments = _parser().parse_args(argv)
-    if arguments.verb is None:
-        sys.stdout.write(OVERVIEW)
-        return DONE
-    output = Output(as_json=arguments.json)
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        status: int = arguments.run(arguments, output)
+        signal.signal(signal.SIGTERM, _interrupt)
+        _mend_streams()
+        from swarmshare.cli.command import run_command
+
+        status = run_command(argv)
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        print("swarmshare: interrupted", file=sys.stderr)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not spoil the exit
+        _complain("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has left (`| head`). Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except SwarmShareError as error:
-        if arguments.debug:
-            raise
-        output.error(error)
-        return FAILED
-    except Exception as error:
-        if arguments.debug:
-            raise
-        bug = SwarmShareError(f"{type(error).__name__}: {error}", hint="This is a bug: please report it with --debug.")
-        output.error(bug)
+    except OSError as error:  # whatever concerned a file was dealt with inside: this is about our own output
+        if error.errno != errno.EPIPE:  # a reader that left (`| head`) is no news
+            _complain(f"the output cannot be written: {error.strerror}. Check where it is sent")
+        # Python would try to flush once more at exit, and complain.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+def _mend_streams() -> None:
+    """Streams that were closed (``>&-``) become the null device, and no letter is one that they cannot show."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # for as long as we run
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"swarmshare: {text}", file=sys.stderr)
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
-
-
-def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
-    common.add_argument("--debug", action="store_true", help="show where in the program an error came from")
-    parser = argparse.ArgumentParser(prog="swarmshare", description="Share big files between the machines of a group.")
-    parser.add_argument("--version", action="version", version=f"swarmshare {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
-    for module in (create, show, verify, demo, bench):
-        module.add_parser(verbs, common)
-    return parser

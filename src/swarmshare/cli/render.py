@@ -65,6 +65,17 @@ def date(timestamp: int) -> str:
         return str(timestamp)
 
 
+class OutputError(OSError):
+    """Standard output or standard error took no more."""
+
+
+def _print(line: str, stream: IO[str], *, flush: bool = False) -> None:
+    try:
+        print(line, file=stream, flush=flush)
+    except OSError as error:
+        raise OutputError(*error.args) from error
+
+
 class Output:
     """Where a verb's results go."""
 
@@ -75,11 +86,11 @@ class Output:
     def event(self, event: str, **fields: object) -> None:
         """One object for programs; nothing for people."""
         if self._as_json:
-            print(json.dumps({"event": event, **fields}, ensure_ascii=True), flush=True)
+            _print(json.dumps({"event": event, **fields}, ensure_ascii=True), sys.stdout, flush=True)
 
     def line(self, text: str = "") -> None:
         """One line for people, cleaned."""
-        print(clean(text), file=self._people)
+        _print(clean(text), self._people)
 
     def fields(self, rows: list[tuple[str, str]]) -> None:
         """Labelled values, aligned; a row without a value is left out."""
@@ -95,7 +106,7 @@ class Output:
 
     def complaint(self, text: str) -> None:
         """One line on standard error, cleaned: what goes with exit status 1."""
-        print(f"swarmshare: {clean(text)}", file=sys.stderr)
+        _print(f"swarmshare: {clean(text)}", sys.stderr)
 
     @contextmanager
     def progress(self, label: str) -> Iterator[OnProgress]:

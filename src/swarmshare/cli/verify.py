@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +36,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Verify; names each file that is not right, with the bytes that are wrong."""
     manifest = load_manifest(arguments.file)
-    if not arguments.dir.is_dir():
+    if not os.path.isdir(arguments.dir):
         raise StorageError(arguments.dir, "no such folder", hint="DIR is the folder that contains what is shared.")
     with output.progress("Checking") as progress:
         report = verify_data(manifest, arguments.dir, progress=progress)

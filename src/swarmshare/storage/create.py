@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from swarmshare.errors import ManifestError
 from swarmshare.manifest.build import Description, build_manifest, choose_piece_length
+from swarmshare.manifest.hybrid import SHA1_LENGTH
 from swarmshare.manifest.layout import PieceLayout
 from swarmshare.manifest.manifest import FileEntry, Manifest
-from swarmshare.manifest.merkle import merkle_root, piece_height
+from swarmshare.manifest.merkle import HASH_LENGTH, merkle_root, piece_height
 from swarmshare.manifest.parse import MAX_PIECES
 from swarmshare.storage.hashing import Hashing, Source, hash_sources
 from swarmshare.storage.progress import Meter, OnProgress
@@ -38,12 +39,7 @@ def create_manifest(
     """
     lengths = [file.length for file in plan.files]
     piece_length = piece_length or choose_piece_length(lengths, is_hybrid=hybrid)
-    if (pieces := PieceLayout(piece_length, lengths).piece_count) > MAX_PIECES:
-        raise ManifestError(
-            "pieces",
-            f"{plan.name}: {pieces:,} pieces of {piece_length:,} bytes; a manifest may have {MAX_PIECES:,}",
-            hint="Choose a larger --piece-size, or share fewer files at once.",
-        )
+    _rehearse(plan, piece_length, hybrid)
     how = Hashing(piece_length, v1=hybrid, v1_padded=len(plan.files) > 1)
     nodes, v1 = _hash(plan.files, how, Meter(plan.total_length, len(plan.files), progress), cancel)
     entries = []
@@ -62,6 +58,32 @@ def create_manifest(
         v1_pieces=v1 if hybrid else None,
         about=about,
     )
+
+
+def _rehearse(plan: Plan, piece_length: int, hybrid: bool) -> None:
+    """Build the manifest once with made-up hashes: what it may not have is told now, not after hours of hashing."""
+    lengths = [file.length for file in plan.files]
+    pieces = PieceLayout(piece_length, lengths).piece_count
+    if pieces > MAX_PIECES:
+        raise ManifestError(
+            "pieces",
+            f"{plan.name}: {pieces:,} pieces of {piece_length:,} bytes; a manifest may have {MAX_PIECES:,}",
+            hint="Choose a larger --piece-size, or share fewer files at once.",
+        )
+    root = b"\1" * HASH_LENGTH
+    try:
+        build_manifest(
+            name=plan.name,
+            in_folder=plan.in_folder,
+            files=[FileEntry(file.path, file.length, root, file.executable) for file in plan.files],
+            piece_length=piece_length,
+            piece_layers={},
+            v1_pieces=bytes(pieces * SHA1_LENGTH) if hybrid else None,
+            about=Description(),
+        )
+    except ManifestError as error:
+        hint = "Rename what it names, leave it out with --exclude, or share fewer files at once."
+        raise ManifestError(error.rule, f"{plan.name}: {error}", hint=hint) from error
 
 
 def _hash(files: Sequence[PlannedFile], how: Hashing, meter: Meter, cancel: Event | None) -> tuple[list[bytes], bytes]:

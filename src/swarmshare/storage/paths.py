@@ -23,9 +23,9 @@ def existing_paths(manifest: Manifest, folder: Path) -> list[Path]:
     file alone in BitTorrent v2, so for such a manifest ``folder/<declared name>/<file>`` is looked at as well.
     """
     paths = [folder.joinpath(*parts) for parts in manifest.local_paths(windows=WINDOWS)]
-    if not manifest.in_folder and not paths[0].exists():
+    if not manifest.in_folder and not os.path.isfile(paths[0]):
         inside = folder / manifest.declared_name / paths[0].name
-        if inside.exists():
+        if os.path.isfile(inside):
             return [inside]
     return paths
 

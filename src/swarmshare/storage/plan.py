@@ -23,6 +23,8 @@ DEFAULT_EXCLUDES: Final = (
     ".directory", ".Trash-*", ".nfs*",
 )  # fmt: skip
 """Droppings of desktops and file servers, which nobody means to share."""
+MAX_ENTRIES: Final = 1_000_000
+"""Most files and folders of one walk. A few links to folders that have links themselves can make billions of paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +64,33 @@ class Plan:
         return sum(file.length for file in self.files)
 
 
-def make_plan(
-    root: Path, *, name: str | None = None, exclude: Sequence[str] = (), leave_out: Path | None = None
-) -> Plan:
+def make_plan(root: Path, *, name: str | None = None, exclude: Sequence[str] = (), output: Path | None = None) -> Plan:
     """What sharing ``root``, a file or a folder, under ``name`` (by default its own) would share.
 
     ``exclude`` adds shell patterns to :data:`DEFAULT_EXCLUDES`; each is tried on a name and on a path below ``root``.
-    ``leave_out`` is one file to pass over: the manifest about to be written. A link is followed when it leads to
-    something inside ``root``; else it is skipped, and the plan says so.
+    ``output`` is the manifest about to be written: it is left out, by whatever link it is reached. A link is followed
+    when it leads to something inside ``root`` that is not excluded; else it is skipped, and the plan says so.
 
     Raises :class:`StorageError` for what cannot be read, :class:`ManifestError` for what cannot be in a manifest.
     """
     try:
         real_root = root.resolve(strict=True)
         status = real_root.stat()
-    except (OSError, RuntimeError) as error:
-        raise StorageError(
-            root, os_reason(error) if isinstance(error, OSError) else "a link that leads to itself"
-        ) from error
+        replaced = output.parent.resolve() / output.name if output is not None else None
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+        reason = os_reason(error) if isinstance(error, OSError) else "a link that leads to itself"
+        raise StorageError(root, reason) from error
     name = real_root.name if name is None else name
     _check_name(name, root)
-    walk = _Walk(real_root, (*DEFAULT_EXCLUDES, *exclude), leave_out.resolve() if leave_out else None)
+    walk = _Walk(real_root, (*DEFAULT_EXCLUDES, *exclude), replaced)
     if stat.S_ISDIR(status.st_mode):
         files = sorted(walk.folder(real_root, (), frozenset()), key=lambda file: canonical_key(file.path))
-    elif stat.S_ISREG(status.st_mode):
-        files = [_planned((name,), real_root, status)]
-    else:
+    elif not stat.S_ISREG(status.st_mode):
         raise StorageError(root, "neither a file nor a folder")
+    elif replaced in {real_root, root.parent.resolve() / root.name}:
+        raise StorageError(root, "is to be shared, and its manifest written over it", hint="Choose another -o.")
+    else:
+        files = [_planned((name,), real_root, status)]
     if not any(file.length for file in files):
         raise StorageError(root, "nothing to share: there is no file with any bytes in it")
     _check_portable(root, name, files)
@@ -102,21 +104,29 @@ def _planned(path: names.Path, source: Path, status: os.stat_result) -> PlannedF
 class _Walk:
     """One walk over a folder: which files, and what it passed over."""
 
-    def __init__(self, root: Path, patterns: Sequence[str], leave_out: Path | None) -> None:
+    def __init__(self, root: Path, patterns: Sequence[str], replaced: Path | None) -> None:
         self._root = root
         self._patterns = patterns
-        self._leave_out = leave_out
+        self._replaced = replaced
+        self._entries = 0
         self.skipped: list[tuple[Path, str]] = []
         self.excluded = 0
 
     def folder(self, folder: Path, above: names.Path, entered: frozenset[Path]) -> Iterator[PlannedFile]:
         """The files below ``folder``, whose path in the manifest is ``above``; ``entered`` are the folders it is in."""
+        if len(above) >= names.MAX_DEPTH:
+            raise ManifestError(
+                "path-deep", f"{folder}: in more than {names.MAX_DEPTH} folders", hint="Leave it out with --exclude."
+            )
         try:
             with os.scandir(folder) as entries:
                 listed = list(entries)
         except OSError as error:
             raise StorageError(folder, os_reason(error)) from error
         for entry in listed:
+            self._entries += 1
+            if self._entries > MAX_ENTRIES:
+                raise StorageError(self._root, f"more than {MAX_ENTRIES:,} files and folders, links followed")
             path = (*above, entry.name)
             if self._is_excluded(path):
                 self.excluded += 1
@@ -128,21 +138,19 @@ class _Walk:
 
     def _entry(self, entry: os.DirEntry[str], path: names.Path, entered: frozenset[Path]) -> Iterator[PlannedFile]:
         source = Path(entry.path)
+        if source == self._replaced:
+            return
         if entry.is_symlink():
             target = self._inside(source)
-            if target is None or target in entered:
-                reason = (
-                    "a link to a folder that it is in"
-                    if target
-                    else "a link to something outside the folder, or to nothing"
-                )
-                self.skipped.append((source, reason))
+            if isinstance(target, str):
+                self.skipped.append((source, target))
                 return
             source = target
-        elif source == self._leave_out:
-            return
         status = os.stat(source, follow_symlinks=False)
-        if stat.S_ISDIR(status.st_mode):
+        if stat.S_ISDIR(status.st_mode) and source in entered:
+            self.skipped.append((Path(entry.path), "a link to a folder that it is in"))
+        elif stat.S_ISDIR(status.st_mode):
+            _check_name(path[-1], source)
             yield from self.folder(source, path, entered)
         elif stat.S_ISREG(status.st_mode):
             _check_name(path[-1], source)
@@ -150,12 +158,18 @@ class _Walk:
         else:
             self.skipped.append((source, "not a regular file"))
 
-    def _inside(self, link: Path) -> Path | None:
+    def _inside(self, link: Path) -> Path | str:
+        """What a link leads to, or why it is not followed."""
         try:
             target = link.resolve(strict=True)
-        except (OSError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
-            return None
-        return target if target.is_relative_to(self._root) else None
+        except (OSError, RuntimeError):
+            return "a link to nothing"
+        if not target.is_relative_to(self._root):
+            return "a link to something outside the folder"
+        parts = target.relative_to(self._root).parts
+        if target == self._replaced or any(self._is_excluded(parts[:depth]) for depth in range(1, len(parts) + 1)):
+            return "a link to something that is left out"
+        return target
 
     def _is_excluded(self, path: names.Path) -> bool:
         whole = "/".join(path)
@@ -165,27 +179,15 @@ class _Walk:
 def _check_name(name: str, path: Path) -> None:
     """A name that we would refuse in a manifest is refused here, where its owner can still change it."""
     try:
-        raw = name.encode()
-    except UnicodeEncodeError:
-        raise ManifestError(
-            "name-utf8",
-            f"{str(path)!a}: the name is not valid UTF-8",
-            hint="Rename it, or leave it out with --exclude.",
-        ) from None
-    try:
-        names.check_component(raw, str(path))
+        names.check_component(name.encode(errors="surrogateescape"), str(path))
     except ManifestError as error:
         raise ManifestError(error.rule, str(error), hint="Rename it, or leave it out with --exclude.") from None
 
 
 def _check_portable(root: Path, name: str, files: Sequence[PlannedFile]) -> None:
-    """Refuse two names that are one to Windows or macOS: the receivers would get other names than the sharer has."""
+    """Refuse two names that are one to some file system: the receivers would get other names than the sharer has."""
     paths = [(name, *file.path) for file in files]
     for path, placed in zip(paths, names.local_paths(paths, windows=False), strict=True):
-        if len("/".join(path).encode()) > names.MAX_PATH_BYTES:
-            raise ManifestError(
-                "path-long", f"{root}: the path {'/'.join(path)[:60]!r}... is over {names.MAX_PATH_BYTES:,} bytes"
-            )
         if path != placed:
             raise ManifestError(
                 "name-clash",

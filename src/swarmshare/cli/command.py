@@ -1,0 +1,78 @@
+"""The ``swarmshare`` command from inside: reads the command line, runs a verb, says what went wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Final
+
+from swarmshare import __version__
+from swarmshare.cli import bench, create, demo, show, verify
+from swarmshare.cli.render import Output, OutputError
+from swarmshare.errors import StorageError, SwarmShareError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DONE, FAILED = 0, 1
+
+OVERVIEW: Final = f"""\
+SwarmShare {__version__}: share big files between the machines of a group, by BitTorrent v2.
+
+This version makes, reads and checks manifests (.torrent files) that any BitTorrent v2 client accepts:
+
+  swarmshare create PATH           hash a file or a folder on all cores and write its manifest
+  swarmshare show FILE|MAGNET      what a manifest or a magnet link says
+  swarmshare verify FILE DIR       check data against a manifest, down to the bytes that are wrong
+  swarmshare demo                  see all three at work on made-up data
+  swarmshare bench hash            how fast this machine hashes, beside libtorrent
+
+Each takes --help, and --json for programs. Sharing over the network comes with the next versions.
+"""
+
+
+def run_command(argv: Sequence[str] | None) -> int:
+    """Run one command; returns 0 or 1.
+
+    Raises :class:`OutputError` when the output fails, and :class:`SystemExit` for wrong usage.
+    """
+    arguments = _parser().parse_args(argv)
+    if arguments.verb is None:
+        sys.stdout.write(OVERVIEW)
+        return DONE
+    output = Output(as_json=arguments.json)
+    try:
+        status: int = arguments.run(arguments, output)
+        return status
+    except OutputError:
+        raise
+    except Exception as error:
+        if arguments.debug:
+            raise
+        output.error(_in_words(error))
+        return FAILED
+
+
+def _in_words(error: Exception) -> SwarmShareError:
+    match error:
+        case SwarmShareError():
+            return error
+        case OSError(filename=str() | bytes() as path):
+            return StorageError(path, (error.strerror or str(error)).lower())
+        case OSError():
+            return SwarmShareError((error.strerror or str(error)).lower(), hint="Does this folder still exist?")
+        case _:
+            what = f"{type(error).__name__}: {error}"
+            return SwarmShareError(what, hint="This is a bug: please report it, with what --debug says.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
+    common.add_argument("--debug", action="store_true", help="show where in the program an error came from")
+    parser = argparse.ArgumentParser(prog="swarmshare", description="Share big files between the machines of a group.")
+    parser.add_argument("--version", action="version", version=f"swarmshare {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    for module in (create, show, verify, demo, bench):
+        module.add_parser(verbs, common)
+    return parser
