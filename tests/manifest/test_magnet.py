@@ -28,6 +28,11 @@ def test_what_is_written_is_read(full: bytes, name: str, trackers: list[str], pe
     assert parse_magnet(str(written)) == written
 
 
+def test_the_shortest_link() -> None:
+    assert str(Magnet(info_hash=InfoHash(bytes.fromhex(HASH)))) == LINK
+    assert parse_magnet(LINK) == Magnet(info_hash=InfoHash(bytes.fromhex(HASH)))
+
+
 @pytest.mark.parametrize("make", [good_doc, hybrid_doc])
 def test_libtorrent_reads_what_we_write(make: object) -> None:
     doc = put(make(), "announce", b"http://tracker.example/announce?x=1&y=a b".replace(b" ", b"%20"))  # type: ignore[operator]
