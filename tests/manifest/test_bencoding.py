@@ -111,6 +111,13 @@ def test_what_bencode_py_alone_would_let_pass() -> None:
     assert loose(b"d1:bi1e1:ai2ee") == {b"a": 2, b"b": 1}
 
 
+def test_the_deepest_that_is_read() -> None:
+    deepest = b"d1:a" + b"l" * bencoding.MAX_DEPTH + b"e" * bencoding.MAX_DEPTH + b"e"
+    assert decode_document(deepest).root
+    with pytest.raises(BencodingError, match="nested more than 100 deep"):
+        decode_document(deepest.replace(b"le", b"llee"))
+
+
 def test_white_space_at_the_end_is_let_pass() -> None:
     assert decode_document(b"d1:ai1ee\r\n ").root == {b"a": 1}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from threading import Event, active_count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
@@ -116,6 +116,30 @@ def test_leaving_early_stops_the_threads(top: Path, monkeypatch: pytest.MonkeyPa
     assert active_count() == before
 
 
+def test_leaving_early_does_not_wait_for_long_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashing, "JOB_FILES", 1)
+    monkeypatch.setattr(hashing, "JOB_LENGTH", 2**30)
+    sources = []
+    for name, length in (("small", 1), ("large", 2**27)):
+        with open(tmp_path / name, "wb") as file:
+            file.truncate(length)
+        sources.append(Source(tmp_path / name, length, Identity.of((tmp_path / name).stat())))
+    leaving, reads, read_full = Event(), [], hashing._read_full
+
+    def wait_for_leaving(source: Source, file: BinaryIO, chunk: memoryview) -> None:
+        if source.path.name == "large":
+            leaving.wait()
+            reads.append(len(chunk))
+        read_full(source, file, chunk)
+
+    monkeypatch.setattr(hashing, "_read_full", wait_for_leaving)
+    results = hash_sources(sources, Hashing(BLOCK))
+    next(results)
+    leaving.set()
+    results.close()  # type: ignore[attr-defined]
+    assert sum(reads) < 2**27
+
+
 def test_a_file_that_changes(top: Path) -> None:
     plan = make_plan(top)
     (top / "file-2").write_bytes(b"other")
@@ -129,6 +153,19 @@ def test_a_file_of_the_same_size_and_another_time(top: Path) -> None:
     os.utime(top / "file-2", ns=(status.st_atime_ns, status.st_mtime_ns + 1))
     with pytest.raises(StorageError, match=r"file-2: changed"):
         create_manifest(plan, Description())
+
+
+def test_a_file_that_changes_while_it_is_read(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_full = hashing._read_full
+
+    def disturb(source: Source, file: BinaryIO, chunk: memoryview) -> None:
+        read_full(source, file, chunk)
+        if source.path.name == "file-2":
+            os.utime(source.path)
+
+    monkeypatch.setattr(hashing, "_read_full", disturb)
+    with pytest.raises(StorageError, match=r"file-2: changed while it was being read"):
+        made(top)
 
 
 def test_a_file_that_becomes_shorter(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,7 +158,7 @@ def _wrong_pieces(manifest: Manifest, checked: _Checked, hashed_length: int) -> 
     for piece in range(len(expected) // HASH_LENGTH):
         start, end = piece * piece_length, min((piece + 1) * piece_length, file.length)
         node = slice(piece * HASH_LENGTH, (piece + 1) * HASH_LENGTH)
-        if end > hashed_length or found[node] != expected[node]:
+        if found[node] != expected[node]:
             yield start, end
 
 
