@@ -48,6 +48,25 @@ class ManifestError(SwarmShareError):
         self.rule = rule
 
 
+class RemoteProtocolError(SwarmShareError):
+    """A peer broke a rule of the wire protocol: drop that peer, and nothing else.
+
+    ``rule`` is a stable slug, one per check (``"have-range"``, ``"late-bitfield"``, ...).
+    """
+
+    code = "protocol"
+
+    def __init__(self, rule: str, message: str) -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
+class LocalProtocolError(SwarmShareError):
+    """We were about to break a rule of the wire protocol: a bug of ours."""
+
+    code = "bug"
+
+
 class MagnetError(SwarmShareError):
     """A magnet link that names no BitTorrent v2 content, or names it wrongly."""
 

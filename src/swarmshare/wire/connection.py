@@ -1,0 +1,362 @@
+"""One connection after its handshake: what may come and go when, as one table, and every number checked.
+
+Sans-I/O: the engine reads into :meth:`PeerConnection.buffers`, tells :meth:`~PeerConnection.received` how much came,
+gets messages that are true to the protocol, and sends what :meth:`~PeerConnection.take_output` yields. What a peer says
+of itself (what it holds) is passed on; what it owes (blocks for our requests) is kept here, and so is what we owe it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from swarmshare.errors import LocalProtocolError, RemoteProtocolError
+from swarmshare.manifest.merkle import BLOCK_LENGTH
+from swarmshare.wire.codec import MessageReader
+from swarmshare.wire.extensions import MAX_QUEUE
+from swarmshare.wire.messages import (
+    KEEP_ALIVE,
+    AllowedFast,
+    BitfieldMessage,
+    Cancel,
+    Choke,
+    Extended,
+    Hashes,
+    HashReject,
+    HashRequest,
+    Have,
+    HaveAll,
+    HaveNone,
+    Interested,
+    Message,
+    NotInterested,
+    Piece,
+    Reject,
+    Request,
+    Suggest,
+    Unchoke,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from swarmshare.manifest.layout import PieceLayout
+
+MAX_HASH_REQUESTS: Final = 16
+"""Hash requests of one peer that wait for an answer. Beyond that they are rejected: each may cost a read of a piece."""
+USELESS_ALLOWANCE: Final = 2 * MAX_QUEUE
+"""Messages that change nothing which a peer may send beyond one for each that does. An honest one may have a queue of
+requests under way when we choke it, and no more than that."""
+
+
+class Phase(Enum):
+    """Whether a peer may still say what it holds from the start."""
+
+    GREETING = "greeting"
+    TALKING = "talking"
+    CLOSED = "closed"
+
+
+_OPENING: Final = (BitfieldMessage, HaveAll, HaveNone)
+_ANY_TIME: Final = (Choke, Unchoke, Interested, NotInterested, Extended, AllowedFast)
+_LATER: Final = (Have, Request, Piece, Cancel, Suggest, Reject, HashRequest, Hashes, HashReject)
+
+TRANSITIONS: Final[dict[tuple[Phase, type[Message]], Phase]] = {
+    # BEP 3 wants the bitfield first; libtorrent may send its extension handshake and an unchoke before.
+    **{(Phase.GREETING, kind): Phase.TALKING for kind in (*_OPENING, *_LATER)},
+    **{(Phase.GREETING, kind): Phase.GREETING for kind in _ANY_TIME},
+    **{(Phase.TALKING, kind): Phase.TALKING for kind in (*_ANY_TIME, *_LATER)},
+}
+"""What a peer may send in each phase, and the phase after it. What is not here is a violation."""
+
+_FAST: Final = (HaveAll, HaveNone, Suggest, Reject, AllowedFast)
+_HASHES: Final = (HashRequest, Hashes, HashReject)
+
+
+class Settled(NamedTuple):
+    """What both handshakes agreed on."""
+
+    fast: bool = True
+    extended: bool = True
+    v2: bool = True
+
+
+Output: TypeAlias = "bytes | memoryview"
+
+
+class PeerConnection:
+    """The state of one connection, on both sides."""
+
+    def __init__(
+        self,
+        layout: PieceLayout,
+        settled: Settled,
+        place: Callable[[Piece], memoryview | None],
+        *,
+        padded: bool = False,
+    ) -> None:
+        """``place`` says where a block that we asked for belongs (a view of just its length), or None to drop its data.
+
+        ``padded``: the torrent is a hybrid, whose short pieces may be requested with their padding (BEP 52).
+        """
+        self._layout = layout
+        self._settled = settled
+        self._padded = padded
+        self._place = place
+        self._reader = MessageReader(layout.piece_count, self._place_block)
+        self._waste = memoryview(bytearray(BLOCK_LENGTH))
+        self._output: list[Output] = []
+        self._useless = USELESS_ALLOWANCE
+        self.phase = Phase.GREETING
+        self.am_choking = self.peer_choking = True
+        self.am_interested = self.peer_interested = False
+        self.asked: dict[Request, bool] = {}
+        """Blocks that the peer owes us; whether each is still wanted (a cancelled one may come all the same)."""
+        self.owed: dict[Request, None] = {}
+        """Blocks that we owe the peer, oldest first."""
+        self.asked_hashes: set[HashRequest] = set()
+        self.owed_hashes: dict[HashRequest, None] = {}
+        self.allowed_fast: set[int] = set()
+        """Pieces that we may request while choked."""
+        self.granted_fast: set[int] = set()
+        """Pieces that the peer may request while we choke it."""
+
+    # ------------------------------------------------------------------ receiving
+
+    def buffers(self) -> list[memoryview]:
+        """Where the next bytes of the peer belong, as for ``recvmsg_into``."""
+        return self._reader.buffers()
+
+    def received(self, count: int) -> list[Message]:
+        """What the peer said in the ``count`` bytes that were read into the buffers, as far as it matters.
+
+        A block that was never asked for, a repeated state and the like are counted and left out. A :class:`Piece` means
+        that the data is where ``place`` wanted it. A choke without BEP 6 means that ``asked`` is empty now.
+
+        Raises :class:`RemoteProtocolError`; the connection is CLOSED then.
+        """
+        try:
+            return [message for message in self._reader.received(count) if self._accept(message)]
+        except RemoteProtocolError:
+            self.phase = Phase.CLOSED
+            raise
+
+    def _place_block(self, block: Piece) -> memoryview:
+        if self.asked.get(Request(block.piece, block.begin, block.length)):
+            view = self._place(block)
+            if view is not None:
+                return view
+        return self._waste[: block.length]
+
+    def _accept(self, message: Message) -> bool:
+        """Check a message and take note of it; whether it is of use to anybody."""
+        kind = type(message)
+        phase = TRANSITIONS.get((self.phase, kind))
+        if phase is None:
+            raise RemoteProtocolError("late-bitfield", "the peer said twice what it holds from the start")
+        if kind in _FAST and not self._settled.fast:
+            raise RemoteProtocolError("no-fast", "a message of BEP 6, which was not agreed on")
+        if kind is Extended and not self._settled.extended:
+            raise RemoteProtocolError("no-extensions", "a message of BEP 10, which was not agreed on")
+        if kind in _HASHES and not self._settled.v2:
+            raise RemoteProtocolError("no-v2", "a message about hashes on a BitTorrent v1 connection")
+        self.phase = phase
+        useful = self._note(message)
+        self._useless += 1 if useful else -1
+        if self._useless < 0:
+            raise RemoteProtocolError("useless", "the peer keeps sending messages that change nothing")
+        self._useless = min(self._useless, USELESS_ALLOWANCE)
+        return useful
+
+    def _note(self, message: Message) -> bool:
+        match message:
+            case Piece():
+                return self._note_block(message)
+            case Request():
+                return self._note_request(message)
+            case Have() | Suggest() | AllowedFast():
+                self._check_piece(message.piece)
+                if isinstance(message, AllowedFast):
+                    self.allowed_fast.add(message.piece)
+                return True
+            case BitfieldMessage(bits):
+                spare = -self._layout.piece_count % 8
+                if spare and bits[-1] & ((1 << spare) - 1):
+                    raise RemoteProtocolError("spare-bits", "the bitfield has bits set for pieces that do not exist")
+                return True
+            case Choke() | Unchoke():
+                changed = self.peer_choking != isinstance(message, Choke)
+                self.peer_choking = isinstance(message, Choke)
+                if self.peer_choking and not self._settled.fast:
+                    self.asked.clear()
+                return changed
+            case Interested() | NotInterested():
+                changed = self.peer_interested != isinstance(message, Interested)
+                self.peer_interested = isinstance(message, Interested)
+                return changed
+            case Cancel(piece, begin, length):
+                request = Request(piece, begin, length)
+                if request not in self.owed:
+                    return False
+                del self.owed[request]
+                self._reject(request)
+                return True
+            case Reject(piece, begin, length):
+                return self.asked.pop(Request(piece, begin, length), False)
+            case HashRequest():
+                if len(self.owed_hashes) >= MAX_HASH_REQUESTS:
+                    self.send_hash_reject(message)
+                    return False
+                self.owed_hashes[message] = None
+                return True
+            case Hashes() | HashReject():
+                known = message.request in self.asked_hashes
+                self.asked_hashes.discard(message.request)
+                return known
+            case _:
+                return True
+
+    def _note_block(self, block: Piece) -> bool:
+        if not block.length:
+            # libtorrent takes a block of no bytes for a rejection; it says nothing of which length was asked.
+            return False
+        return self.asked.pop(Request(block.piece, block.begin, block.length), False)
+
+    def _note_request(self, request: Request) -> bool:
+        self._check_piece(request.piece)
+        limit = (
+            self._layout.piece_length if self._padded else self._layout.span(self._layout.index(request.piece)).length
+        )
+        if not request.length or request.begin + request.length > limit:
+            raise RemoteProtocolError(
+                "request-range", f"a request for bytes that piece {request.piece:,} does not have"
+            )
+        choked = self.am_choking and request.piece not in self.granted_fast
+        if choked or request.length > BLOCK_LENGTH or request in self.owed or len(self.owed) >= MAX_QUEUE:
+            self._reject(request)
+            return False
+        self.owed[request] = None
+        return True
+
+    def _check_piece(self, piece: int) -> None:
+        if piece >= self._layout.piece_count:
+            raise RemoteProtocolError("piece-range", f"piece {piece:,} of {self._layout.piece_count:,}")
+
+    # ------------------------------------------------------------------ sending
+
+    def take_output(self) -> list[Output]:
+        """What is to be sent, in order; the caller sends all of it."""
+        output, self._output = self._output, []
+        return output
+
+    @property
+    def has_output(self) -> bool:
+        """Whether :meth:`take_output` has anything."""
+        return bool(self._output)
+
+    def keep_alive(self) -> None:
+        """Send that we are still here."""
+        self._output.append(KEEP_ALIVE)
+
+    def send_opening(self, bits: bytes, *, held: int) -> None:
+        """Say what we hold, ``held`` pieces by the bitfield ``bits``; shorter where BEP 6 allows."""
+        if self._settled.fast and held in {0, self._layout.piece_count}:
+            self._output.append((HaveAll() if held else HaveNone()).encode())
+        elif held:
+            self._output.append(BitfieldMessage(bits).encode())
+
+    def send_have(self, piece: int) -> None:
+        """Tell of a piece that we hold now."""
+        self._output.append(Have(piece).encode())
+
+    def send_extended(self, message: Extended) -> None:
+        """Send a message of an extension; only under an id that the peer gave."""
+        self._require(self._settled.extended, "an extension message that was not agreed on")
+        self._output.append(message.encode())
+
+    def set_choking(self, choking: bool) -> None:
+        """Choke or unchoke the peer; what it asked for and will not get is rejected (BEP 6) or forgotten (BEP 3)."""
+        if choking == self.am_choking:
+            return
+        self.am_choking = choking
+        self._output.append((Choke() if choking else Unchoke()).encode())
+        if choking:
+            for request in [request for request in self.owed if request.piece not in self.granted_fast]:
+                del self.owed[request]
+                self._reject(request)
+
+    def set_interested(self, interested: bool) -> None:
+        """Say whether we want something of the peer."""
+        if interested != self.am_interested:
+            self.am_interested = interested
+            self._output.append((Interested() if interested else NotInterested()).encode())
+
+    def grant_fast(self, piece: int) -> None:
+        """Let the peer request ``piece`` while it is choked, if it knows how."""
+        if self._settled.fast and piece not in self.granted_fast:
+            self.granted_fast.add(piece)
+            self._output.append(AllowedFast(piece).encode())
+
+    def may_request(self, piece: int) -> bool:
+        """Whether a request for ``piece`` would be answered."""
+        return not self.peer_choking or piece in self.allowed_fast
+
+    def request(self, piece: int, begin: int, length: int) -> None:
+        """Ask for a block."""
+        request = Request(piece, begin, length)
+        self._require(self.may_request(piece), "a request while choked")
+        self._require(request not in self.asked, "the same request twice")
+        self.asked[request] = True
+        self._output.append(request.encode())
+
+    def cancel(self, piece: int, begin: int, length: int) -> None:
+        """Say that a block is not needed any more. It may come all the same, and is dropped then."""
+        request = Request(piece, begin, length)
+        if self.asked.get(request):
+            # With BEP 6 an answer comes for sure, and until then the request counts.
+            if self._settled.fast:
+                self.asked[request] = False
+            else:
+                del self.asked[request]
+            self._output.append(Cancel(piece, begin, length).encode())
+
+    def send_block(self, request: Request, data: Output) -> None:
+        """Answer a request of ``owed``."""
+        self._require(len(data) == request.length, "a block of the wrong length")
+        self._require(request in self.owed, "a block that the peer did not ask for")
+        del self.owed[request]
+        self._output += (Piece(request.piece, request.begin, request.length).encode(), data)
+
+    def reject(self, request: Request) -> None:
+        """Refuse a request of ``owed``: the piece is not there any more."""
+        self._require(request in self.owed, "a rejection of what the peer did not ask for")
+        del self.owed[request]
+        self._reject(request)
+
+    def request_hashes(self, request: HashRequest) -> None:
+        """Ask for nodes of a tree (BEP 52)."""
+        self._require(self._settled.v2, "a hash request on a BitTorrent v1 connection")
+        self.asked_hashes.add(request)
+        self._output.append(request.encode())
+
+    def send_hashes(self, request: HashRequest, hashes: bytes) -> None:
+        """Answer a hash request with what :meth:`HashTree.hashes` gave."""
+        self.owed_hashes.pop(request, None)
+        self._output.append(
+            Hashes(request.root, request.base, request.index, request.length, request.proof_layers, hashes).encode()
+        )
+
+    def send_hash_reject(self, request: HashRequest) -> None:
+        """Refuse a hash request."""
+        self.owed_hashes.pop(request, None)
+        self._output.append(
+            HashReject(request.root, request.base, request.index, request.length, request.proof_layers).encode()
+        )
+
+    def _reject(self, request: Request) -> None:
+        if self._settled.fast:
+            self._output.append(Reject(request.piece, request.begin, request.length).encode())
+
+    def _require(self, allowed: bool, what: str) -> None:
+        if not allowed:
+            raise LocalProtocolError(f"we were about to send {what}")

@@ -1,0 +1,56 @@
+"""The 68 bytes that open a connection (BEP 3), and what they settle: extensions, and v1 or v2 (BEP 52).
+
+It stands apart from :mod:`~swarmshare.wire.connection` because whoever accepts a connection learns from it which
+torrent, and so which connection, this is.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from swarmshare.errors import RemoteProtocolError
+
+HANDSHAKE_LENGTH: Final = 68
+"""Bytes of the whole handshake."""
+PREFIX: Final = b"\x13BitTorrent protocol"
+"""What a plain-text handshake begins with. Anything else (an encrypted one, most likely) is to be closed at once: the
+other side then tries again in plain text."""
+
+_EXTENDED: Final = (5, 0x10)
+_FAST: Final = (7, 0x04)
+_V2: Final = (7, 0x10)
+
+
+class Handshake(NamedTuple):
+    """One side's handshake."""
+
+    info_hash: bytes
+    """20 bytes: the truncated v2 hash, or a hybrid's v1 hash."""
+    peer_id: bytes
+    """20 bytes, random for each run of the program."""
+    fast: bool = True
+    """BEP 6."""
+    extended: bool = True
+    """BEP 10."""
+    v2: bool = True
+    """With a v1 hash: "I could speak v2 on this connection" (BEP 52, upgrade path). With a v2 hash: nothing new."""
+
+    def encode(self) -> bytes:
+        """The bytes to send."""
+        reserved = bytearray(8)
+        for wanted, (byte, bit) in ((self.fast, _FAST), (self.extended, _EXTENDED), (self.v2, _V2)):
+            if wanted:
+                reserved[byte] |= bit
+        return PREFIX + bytes(reserved) + self.info_hash + self.peer_id
+
+
+def decode_handshake(data: bytes) -> Handshake:
+    """The handshake in exactly ``HANDSHAKE_LENGTH`` bytes; bits that are not known are ignored.
+
+    Raises :class:`RemoteProtocolError` when it does not begin as one.
+    """
+    if not data.startswith(PREFIX) or len(data) != HANDSHAKE_LENGTH:
+        raise RemoteProtocolError("handshake", "the connection does not begin with a BitTorrent handshake")
+    reserved = data[20:28]
+    fast, extended, v2 = (bool(reserved[byte] & bit) for byte, bit in (_FAST, _EXTENDED, _V2))
+    return Handshake(data[28:48], data[48:68], fast, extended, v2)

@@ -1,0 +1,66 @@
+"""Two connections joined in memory: what one sends, the other receives, without a socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swarmshare.manifest.layout import PieceLayout
+from swarmshare.wire.connection import PeerConnection, Settled
+
+if TYPE_CHECKING:
+    from swarmshare.wire.messages import Message, Piece, Request
+
+BLOCK = 2**14
+LENGTHS = [5 * BLOCK, 100, 0, 2 * BLOCK + 7]
+LAYOUT = PieceLayout(2 * BLOCK, LENGTHS)
+"""Six pieces: 2 blocks, 2 blocks, 1 block, 100 bytes, 2 blocks, 7 bytes."""
+
+
+def feed(connection: PeerConnection, data: bytes, step: int = 0) -> list[Message]:
+    """Give ``data`` to a connection as a socket would, ``step`` bytes at a time (0: as much as fits)."""
+    messages: list[Message] = []
+    at = 0
+    while at < len(data):
+        count = 0
+        for buffer in connection.buffers():
+            part = data[at : at + min(len(buffer), step - count if step else len(buffer))]
+            buffer[: len(part)] = part
+            count += len(part)
+            at += len(part)
+            if len(part) < len(buffer):
+                break
+        messages += connection.received(count)
+    return messages
+
+
+class Side(PeerConnection):
+    """A connection that keeps the blocks it gets."""
+
+    def __init__(self, settled: Settled, layout: PieceLayout = LAYOUT, *, padded: bool = False) -> None:
+        super().__init__(layout, settled, self.keep, padded=padded)
+        self.blocks: dict[tuple[int, int], bytearray] = {}
+        self.wanted = True
+
+    def keep(self, block: Piece) -> memoryview | None:
+        if not self.wanted:
+            return None
+        self.blocks[block.piece, block.begin] = bytearray(block.length)
+        return memoryview(self.blocks[block.piece, block.begin])
+
+
+class Pair:
+    """Two sides that agreed on the same."""
+
+    def __init__(self, *, fast: bool = True, extended: bool = True, v2: bool = True) -> None:
+        self.settled = Settled(fast, extended, v2)
+        self.ours, self.theirs = Side(self.settled), Side(self.settled)
+
+    def to_ours(self) -> list[Message]:
+        return feed(self.ours, b"".join(self.theirs.take_output()))
+
+    def to_theirs(self) -> list[Message]:
+        return feed(self.theirs, b"".join(self.ours.take_output()))
+
+    def theirs_owe(self) -> list[Request]:
+        self.to_theirs()
+        return list(self.theirs.owed)

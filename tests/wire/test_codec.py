@@ -1,0 +1,161 @@
+"""Messages and bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swarmshare.errors import RemoteProtocolError
+from swarmshare.wire import messages as m
+from swarmshare.wire.codec import MAX_EXTENDED, MAX_HASHES, MessageReader
+from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decode_handshake
+
+PIECES = 20_000  # a bitfield of 2,500 bytes: it does not fit with others in one scratch buffer
+
+u32 = st.integers(0, 2**32 - 1)
+hash_fields = st.tuples(st.binary(min_size=32, max_size=32), u32, u32, u32, u32)
+short_messages: st.SearchStrategy[Any] = st.one_of(
+    st.sampled_from([m.Choke(), m.Unchoke(), m.Interested(), m.NotInterested(), m.HaveAll(), m.HaveNone()]),
+    st.sampled_from([m.Have, m.Suggest, m.AllowedFast]).flatmap(lambda kind: st.builds(kind, u32)),
+    st.sampled_from([m.Request, m.Cancel, m.Reject]).flatmap(lambda kind: st.builds(kind, u32, u32, u32)),
+    st.sampled_from([m.HashRequest, m.HashReject]).flatmap(lambda kind: hash_fields.map(lambda args: kind(*args))),
+    st.builds(m.Extended, st.integers(0, 255), st.binary(max_size=9000)),
+    st.tuples(hash_fields, st.integers(0, 200)).map(lambda args: m.Hashes(*args[0], b"h" * 32 * args[1])),
+    st.binary(min_size=PIECES // 8, max_size=PIECES // 8).map(m.BitfieldMessage),
+)
+blocks = st.tuples(u32, u32, st.integers(0, 2**14)).map(lambda args: m.Piece(*args))
+
+
+class Receiver:
+    """A reader, and where it put the blocks."""
+
+    def __init__(self, data: bytes, step: int) -> None:
+        self.placed: list[bytearray] = []
+        self.messages: list[m.Message] = []
+        reader = MessageReader(PIECES, self.place)
+        at = 0
+        while at < len(data):
+            count = 0
+            for buffer in reader.buffers():
+                assert buffer
+                part = data[at : at + (min(len(buffer), step - count) if step else len(buffer))]
+                buffer[: len(part)] = part
+                at, count = at + len(part), count + len(part)
+                if len(part) < len(buffer):
+                    break
+            self.messages += reader.received(count)
+
+    def place(self, block: m.Piece) -> memoryview:
+        self.placed.append(bytearray(block.length))
+        return memoryview(self.placed[-1])
+
+
+def on_the_wire(message: Any) -> bytes:
+    if isinstance(message, m.Piece):
+        return message.encode() + bytes(n % 251 for n in range(message.length))
+    return bytes(message.encode()) if message is not None else m.KEEP_ALIVE
+
+
+@given(st.lists(st.none() | short_messages | blocks, max_size=12), st.sampled_from([0, 1, 2, 3, 13, 1000, 5000]))
+def test_what_is_written_is_read_in_whatever_chunks(sent: list[Any], step: int) -> None:
+    data = b"".join(map(on_the_wire, sent))
+    got = Receiver(data, step)
+    assert got.messages == [message for message in sent if message is not None]
+    lengths = [message.length for message in sent if isinstance(message, m.Piece)]
+    assert [bytes(block) for block in got.placed] == [bytes(n % 251 for n in range(length)) for length in lengths]
+
+
+@given(
+    st.binary(max_size=300)
+    | st.lists(short_messages | blocks, max_size=3).map(lambda ms: b"".join(map(on_the_wire, ms))),
+    st.data(),
+)
+def test_any_bytes_give_the_same_in_one_chunk_or_byte_by_byte(data: bytes, draw: st.DataObject) -> None:
+    damaged = bytearray(data)
+    for _ in range(draw.draw(st.integers(0, 2))):
+        if damaged:
+            damaged[draw.draw(st.integers(0, len(damaged) - 1))] = draw.draw(st.integers(0, 255))
+
+    def outcome(step: int) -> object:
+        try:
+            got = Receiver(bytes(damaged), step)
+        except RemoteProtocolError as error:
+            return error.rule
+        return got.messages, got.placed
+
+    assert outcome(0) == outcome(1)
+
+
+def test_in_a_stream_of_blocks_nothing_is_copied() -> None:
+    """Each read ends where the data of the next block begins."""
+    places: list[memoryview] = []
+
+    def place(block: m.Piece) -> memoryview:
+        places.append(memoryview(bytearray(block.length)))
+        return places[-1]
+
+    reader = MessageReader(8, place)
+    head = m.Piece(0, 0, 2**14).encode()
+    reader.buffers()[0][: len(head)] = head
+    assert reader.received(len(head)) == []
+    for _ in range(5):
+        data, scratch = reader.buffers()
+        assert len(data) == 2**14
+        assert data.obj is places[-1].obj
+        assert len(scratch) == len(head)
+        scratch[:] = head
+        assert reader.received(len(data) + len(head)) == [m.Piece(0, 0, 2**14)]
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (b"\0\0\0\1\x0a", "unknown-id"),
+        (b"\0\0\0\1\xff", "unknown-id"),
+        (b"\xff\xff\xff\xff\x07", "message-size"),
+        (b"\0\0\0\2\0\0", "message-size"),
+        (b"\0\0\0\4\4\0\0\0", "message-size"),
+        (b"\0\0\0\x0c\6" + bytes(11), "message-size"),
+        (b"\0\0\0\x08\7" + bytes(7), "message-size"),
+        ((9 + 2**14 + 1).to_bytes(4) + b"\7", "message-size"),
+        ((1 + PIECES // 8 - 1).to_bytes(4) + b"\5", "message-size"),
+        ((1 + PIECES // 8 + 1).to_bytes(4) + b"\5", "message-size"),
+        ((1 + 1 + MAX_EXTENDED + 1).to_bytes(4) + b"\x14", "message-size"),
+        (b"\0\0\0\1\x14", "message-size"),
+        ((1 + 48 + 32 * (MAX_HASHES + 1)).to_bytes(4) + b"\x16", "message-size"),
+        ((1 + 48 + 31).to_bytes(4) + b"\x16" + bytes(79), "message-size"),
+    ],
+)
+def test_refused(data: bytes, rule: str) -> None:
+    for step in (0, 1):
+        with pytest.raises(RemoteProtocolError) as caught:
+            Receiver(data, step)
+        assert caught.value.rule == rule
+
+
+def test_a_dht_port_is_dropped() -> None:
+    assert Receiver(b"\0\0\0\3\x09\x1a\xe1" + m.Choke().encode(), 0).messages == [m.Choke()]
+
+
+@given(
+    st.binary(min_size=20, max_size=20),
+    st.binary(min_size=20, max_size=20),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_handshakes(info_hash: bytes, peer_id: bytes, fast: bool, extended: bool, v2: bool) -> None:
+    handshake = Handshake(info_hash, peer_id, fast, extended, v2)
+    assert len(handshake.encode()) == HANDSHAKE_LENGTH
+    assert decode_handshake(handshake.encode()) == handshake
+
+
+def test_handshakes_of_others() -> None:
+    libtorrents = PREFIX + bytes.fromhex("0000000000100005") + b"h" * 20 + b"p" * 20
+    assert decode_handshake(libtorrents) == Handshake(b"h" * 20, b"p" * 20, fast=True, extended=True, v2=False)
+    for data in (b"", b"GET / HTTP/1.1\r\n" + bytes(52), libtorrents[:-1], libtorrents + b"x", bytes(68)):
+        with pytest.raises(RemoteProtocolError):
+            decode_handshake(data)
