@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from swarmshare import __version__
-from swarmshare.cli import bench, create, demo, show, verify
+from swarmshare.cli import bench, create, demo, share, show, verify
 from swarmshare.cli.render import Output, OutputError
 from swarmshare.errors import StorageError, SwarmShareError
 
@@ -73,6 +73,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="swarmshare", description="Share big files between the machines of a group.")
     parser.add_argument("--version", action="version", version=f"swarmshare {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
-    for module in (create, show, verify, demo, bench):
+    for module in (create, show, verify, share, demo, bench):
         module.add_parser(verbs, common)
     return parser

@@ -100,7 +100,7 @@ class PeerConnection:
         ``padded``: the torrent is a hybrid, whose short pieces may be requested with their padding (BEP 52).
         """
         self._layout = layout
-        self._settled = settled
+        self.settled = settled
         self._padded = padded
         self._place = place
         self._reader = MessageReader(layout.piece_count, self._place_block)
@@ -154,11 +154,11 @@ class PeerConnection:
         phase = TRANSITIONS.get((self.phase, kind))
         if phase is None:
             raise RemoteProtocolError("late-bitfield", "the peer said twice what it holds from the start")
-        if kind in _FAST and not self._settled.fast:
+        if kind in _FAST and not self.settled.fast:
             raise RemoteProtocolError("no-fast", "a message of BEP 6, which was not agreed on")
-        if kind is Extended and not self._settled.extended:
+        if kind is Extended and not self.settled.extended:
             raise RemoteProtocolError("no-extensions", "a message of BEP 10, which was not agreed on")
-        if kind in _HASHES and not self._settled.v2:
+        if kind in _HASHES and not self.settled.v2:
             raise RemoteProtocolError("no-v2", "a message about hashes on a BitTorrent v1 connection")
         self.phase = phase
         useful = self._note(message)
@@ -187,7 +187,7 @@ class PeerConnection:
             case Choke() | Unchoke():
                 changed = self.peer_choking != isinstance(message, Choke)
                 self.peer_choking = isinstance(message, Choke)
-                if self.peer_choking and not self._settled.fast:
+                if self.peer_choking and not self.settled.fast:
                     self.asked.clear()
                 return changed
             case Interested() | NotInterested():
@@ -254,13 +254,18 @@ class PeerConnection:
         """Whether :meth:`take_output` has anything."""
         return bool(self._output)
 
+    @property
+    def output_count(self) -> int:
+        """How many parts of output wait to be taken: what a peer that does not read lets grow."""
+        return len(self._output)
+
     def keep_alive(self) -> None:
         """Send that we are still here."""
         self._output.append(KEEP_ALIVE)
 
     def send_opening(self, bits: bytes, *, held: int) -> None:
         """Say what we hold, ``held`` pieces by the bitfield ``bits``; shorter where BEP 6 allows."""
-        if self._settled.fast and held in {0, self._layout.piece_count}:
+        if self.settled.fast and held in {0, self._layout.piece_count}:
             self._output.append((HaveAll() if held else HaveNone()).encode())
         elif held:
             self._output.append(BitfieldMessage(bits).encode())
@@ -271,7 +276,7 @@ class PeerConnection:
 
     def send_extended(self, message: Extended) -> None:
         """Send a message of an extension; only under an id that the peer gave."""
-        self._require(self._settled.extended, "an extension message that was not agreed on")
+        self._require(self.settled.extended, "an extension message that was not agreed on")
         self._output.append(message.encode())
 
     def set_choking(self, choking: bool) -> None:
@@ -293,7 +298,7 @@ class PeerConnection:
 
     def grant_fast(self, piece: int) -> None:
         """Let the peer request ``piece`` while it is choked, if it knows how."""
-        if self._settled.fast and piece not in self.granted_fast:
+        if self.settled.fast and piece not in self.granted_fast:
             self.granted_fast.add(piece)
             self._output.append(AllowedFast(piece).encode())
 
@@ -314,7 +319,7 @@ class PeerConnection:
         request = Request(piece, begin, length)
         if self.asked.get(request):
             # With BEP 6 an answer comes for sure, and until then the request counts.
-            if self._settled.fast:
+            if self.settled.fast:
                 self.asked[request] = False
             else:
                 del self.asked[request]
@@ -335,7 +340,7 @@ class PeerConnection:
 
     def request_hashes(self, request: HashRequest) -> None:
         """Ask for nodes of a tree (BEP 52)."""
-        self._require(self._settled.v2, "a hash request on a BitTorrent v1 connection")
+        self._require(self.settled.v2, "a hash request on a BitTorrent v1 connection")
         self.asked_hashes.add(request)
         self._output.append(request.encode())
 
@@ -354,7 +359,7 @@ class PeerConnection:
         )
 
     def _reject(self, request: Request) -> None:
-        if self._settled.fast:
+        if self.settled.fast:
             self._output.append(Reject(request.piece, request.begin, request.length).encode())
 
     def _require(self, allowed: bool, what: str) -> None:

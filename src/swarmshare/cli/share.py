@@ -1,0 +1,226 @@
+"""``swarmshare seed`` and ``swarmshare download``: share with peers that are dialled, or that dial us."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from swarmshare.cli.render import Output, clean, duration, size
+from swarmshare.cli.show import load_manifest
+from swarmshare.engine.config import Address, EngineConfig, TorrentConfig
+from swarmshare.engine.engine import Engine, open_engine
+from swarmshare.engine.unwrap import lone_exception
+from swarmshare.errors import StorageError
+from swarmshare.schema.alerts import PeerDropped, PieceFailed, TorrentComplete, TorrentPaused, TorrentResumed
+from swarmshare.schema.snapshot import TorrentSnapshot, TorrentState
+
+if TYPE_CHECKING:
+    from swarmshare.cli import Verbs
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.schema.alerts import Alert
+
+POLL: Final = 0.1
+"""Seconds between looks at the engine."""
+PROGRESS_EVERY: Final = 1.0
+"""Seconds between progress events, and lines where there is no terminal."""
+
+
+def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    """Add both verbs to the command line."""
+    seed = verbs.add_parser(
+        "seed",
+        parents=[common],
+        help="serve what is right of some data",
+        description="Check the data, then serve whatever is right, even a part of the files, until interrupted.",
+    )
+    seed.add_argument("files", nargs="+", type=Path, metavar="FILE", help="manifests (.torrent)")
+    seed.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder that contains their names")
+    seed.set_defaults(run=run_seed)
+    download = verbs.add_parser(
+        "download",
+        parents=[common],
+        help="fetch what a manifest names from its peers",
+        description="Fetch what a manifest names from several peers at once. What is there already is kept.",
+    )
+    download.add_argument("file", type=Path, metavar="FILE", help="the manifest (.torrent)")
+    download.add_argument("--to", type=Path, required=True, metavar="DIR", help="made if it is not there")
+    download.add_argument("--seed-after", action="store_true", help="go on serving when it is complete")
+    download.add_argument(
+        "--only", action="append", default=[], metavar="GLOB", help="fetch what matches; repeat at will"
+    )
+    download.add_argument("--sequential", action="store_true", help="first pieces first, to look at it meanwhile")
+    download.set_defaults(run=run_download)
+    for parser in (seed, download):
+        parser.add_argument(
+            "--listen", type=_address, default=("127.0.0.1", 0), metavar="HOST:PORT", help="port 0: any"
+        )
+        parser.add_argument("--peer", type=_address, action="append", default=[], metavar="HOST:PORT", help="dial it")
+        parser.add_argument("--limit-up", type=_rate, metavar="RATE", help="such as 5MiB (a second)")
+        parser.add_argument("--limit-down", type=_rate, metavar="RATE", help="such as 5MiB (a second)")
+        parser.add_argument("--max-peers", type=int, default=50, metavar="N", help="of each torrent; default: 50")
+
+
+def run_seed(arguments: argparse.Namespace, output: Output) -> int:
+    """Serve until interrupted."""
+    manifests = [load_manifest(path) for path in arguments.files]
+    if not os.path.isdir(arguments.data):
+        raise StorageError(arguments.data, "no such folder", hint="DIR is the folder that contains what is shared.")
+    config = TorrentConfig(folder=arguments.data, peers=tuple(arguments.peer))
+    _Sharing(arguments, output).run([(manifest, config) for manifest in manifests], until_complete=False)
+    return 0
+
+
+def run_download(arguments: argparse.Namespace, output: Output) -> int:
+    """Fetch; ends when it is complete, unless it is to go on seeding."""
+    manifest = load_manifest(arguments.file)
+    config = TorrentConfig(
+        folder=arguments.to,
+        peers=tuple(arguments.peer),
+        skip_files=_not_wanted(manifest, arguments.only),
+        sequential=arguments.sequential,
+    )
+    _Sharing(arguments, output).run([(manifest, config)], until_complete=not arguments.seed_after)
+    return 0
+
+
+def _not_wanted(manifest: Manifest, globs: list[str]) -> frozenset[int]:
+    if not globs:
+        return frozenset()
+    paths = ["/".join(file.path) for file in manifest.files]
+    wanted = {number for number, path in enumerate(paths) if any(fnmatchcase(path, glob) for glob in globs)}
+    if not wanted:
+        raise StorageError(manifest.name, "no file matches --only", hint="`swarmshare show --files` lists them.")
+    return frozenset(range(len(paths))) - wanted
+
+
+class _Sharing:
+    """An engine at work, and what is said about it."""
+
+    def __init__(self, arguments: argparse.Namespace, output: Output) -> None:
+        self._output = output
+        home = os.environ.get("SWARMSHARE_HOME")
+        self._config = EngineConfig(
+            listen=(arguments.listen,),
+            resume_folder=Path(home, "resume") if home else None,
+            max_peers=arguments.max_peers,
+            limit_up=arguments.limit_up,
+            limit_down=arguments.limit_down,
+        )
+
+    def run(self, torrents: list[tuple[Manifest, TorrentConfig]], *, until_complete: bool) -> None:
+        """Share ``torrents``, until all are complete or for good. Raises KeyboardInterrupt after a clean stop."""
+        if trio.run(self._until_signal, torrents, until_complete):
+            raise KeyboardInterrupt
+
+    async def _until_signal(self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool) -> bool:
+        """Whether a signal ended it."""
+        interrupted = False
+        with (
+            trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
+            trio.CancelScope() as scope,
+            lone_exception(),
+        ):
+            async with trio.open_nursery() as nursery:
+
+                async def listen() -> None:
+                    nonlocal interrupted
+                    async for _ in signals:
+                        interrupted = True
+                        scope.cancel()
+
+                nursery.start_soon(listen)
+                await self._share(torrents, until_complete)
+                nursery.cancel_scope.cancel()
+        return interrupted
+
+    async def _share(self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool) -> None:
+        async with open_engine(self._config) as engine:
+            added = [engine.add(manifest, config) for manifest, config in torrents]
+            for torrent in added:
+                await torrent.ready.wait()
+            for address in engine.addresses:
+                self._output.event("listening", address=address)
+                self._output.line(f"Listening on {address}")
+            next_progress = trio.current_time() + PROGRESS_EVERY
+            while True:
+                done = all(torrent.finished.is_set() for torrent in added)
+                self._tell_alerts(engine)
+                if trio.current_time() >= next_progress or (done and until_complete):
+                    next_progress = trio.current_time() + PROGRESS_EVERY
+                    for snapshot in engine.snapshot().torrents:
+                        self._tell_progress(snapshot)
+                if done and until_complete:
+                    return
+                await trio.sleep(POLL)
+
+    def _tell_alerts(self, engine: Engine) -> None:
+        while engine.alerts:
+            self._tell(engine.alerts.popleft())
+
+    def _tell(self, alert: Alert) -> None:
+        match alert:
+            case TorrentComplete(info_hash):
+                self._output.event("complete", info_hash=info_hash.hex())
+                self._output.line("Complete")
+            case TorrentPaused(info_hash, code, message):
+                self._output.event("paused", info_hash=info_hash.hex(), code=code, message=clean(message))
+                self._output.line(f"Paused: {message}")
+            case TorrentResumed(info_hash):
+                self._output.event("resumed", info_hash=info_hash.hex())
+                self._output.line("Going on")
+            case PeerDropped(info_hash, address, reason, banned):
+                self._output.event(
+                    "peer_dropped", info_hash=info_hash.hex(), address=address, reason=reason, banned=banned
+                )
+                self._output.line(f"{'Banned' if banned else 'Dropped'} {address}: {reason}")
+            case PieceFailed(info_hash, piece, blamed):
+                self._output.event("piece_failed", info_hash=info_hash.hex(), piece=piece, blamed=blamed)
+            case _:
+                pass
+
+    def _tell_progress(self, torrent: TorrentSnapshot) -> None:
+        self._output.event(
+            "progress",
+            info_hash=torrent.info_hash.hex(),
+            state=torrent.state.value,
+            bytes_done=torrent.bytes_done,
+            bytes_total=torrent.bytes_total,
+            pieces_done=torrent.pieces_done,
+            pieces_total=torrent.pieces_total,
+            downloaded=torrent.downloaded,
+            uploaded=torrent.uploaded,
+            rate_down=round(torrent.rate_down),
+            rate_up=round(torrent.rate_up),
+            peers=len(torrent.peers),
+        )
+        if torrent.state is TorrentState.DOWNLOADING:
+            eta = f", {duration(torrent.eta)} left" if torrent.eta else ""
+            self._output.line(
+                f"{torrent.name}: {size(torrent.bytes_done)} of {size(torrent.bytes_total)}, "
+                f"{size(torrent.rate_down)}/s from {len(torrent.peers)} peers{eta}"
+            )
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _rate(text: str) -> float:
+    units = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+    number, factor = (text[:-3], units[text[-3:]]) if text[-3:] in units else (text, 1)
+    try:
+        rate = float(number) * factor
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate such as 500KiB or 5MiB")
+    return rate

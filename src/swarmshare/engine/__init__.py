@@ -1,0 +1,1 @@
+"""The peer engine, on trio: connections, torrents, and the disk behind them. One thread owns everything here."""

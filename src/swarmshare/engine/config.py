@@ -1,0 +1,52 @@
+"""What an engine can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from secrets import token_bytes
+from typing import TYPE_CHECKING, TypeAlias
+
+from swarmshare import __version__
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Address: TypeAlias = tuple[str, int]
+"""Host (a literal address, or a name to look up) and port."""
+
+
+def new_peer_id() -> bytes:
+    """A fresh one for each run: two runs with one id would shut each other out."""
+    return b"-SW0100-" + token_bytes(12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """Settings of one engine."""
+
+    listen: tuple[Address, ...] = (("127.0.0.1", 0),)
+    """Where to accept connections; port 0 picks a free one."""
+    resume_folder: Path | None = None
+    """Where resume data is kept; None: nowhere."""
+    max_peers: int = 50
+    """Connections of one torrent."""
+    upload_slots: int = 8
+    """Peers of one torrent that are served at a time."""
+    limit_up: float | None = None
+    """Bytes a second, all torrents together."""
+    limit_down: float | None = None
+    peer_id: bytes = field(default_factory=new_peer_id)
+    client: str = f"SwarmShare {__version__}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorrentConfig:
+    """Settings of one torrent."""
+
+    folder: Path
+    """Contains the manifest's name."""
+    peers: tuple[Address, ...] = ()
+    """To dial, again and again."""
+    skip_files: frozenset[int] = frozenset()
+    """Files that are not wanted."""
+    sequential: bool = False

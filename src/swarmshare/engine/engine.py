@@ -1,0 +1,210 @@
+"""The engine: many torrents behind the same listening ports, and the connections between them and the world."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from swarmshare.engine.peer_session import PeerSession
+from swarmshare.engine.torrent import Torrent
+from swarmshare.engine.unwrap import lone_exception
+from swarmshare.errors import RemoteProtocolError, StorageError
+from swarmshare.schema.snapshot import EngineSnapshot
+from swarmshare.swarm.rates import TokenBucket
+from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decode_handshake
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from swarmshare.engine.config import Address, EngineConfig, TorrentConfig
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.schema.alerts import Alert
+
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds until a dial is given up."""
+HANDSHAKE_TIMEOUT: Final = 10.0
+"""Seconds that the other side has for its 68 bytes."""
+MAX_HALF_OPEN: Final = 20
+"""Dials under way at the same time."""
+MAX_GREETING: Final = 100
+"""Accepted connections that have not said yet what they want. More are closed at once."""
+REDIAL_AFTER: Final = (1.0, 60.0)
+"""Seconds until a peer is dialled again: the first time, and the most; it doubles, with jitter."""
+BURST: Final = 256 * 2**10
+"""Bytes that a rate limit lets pass at once: one batch of blocks."""
+MAX_ALERTS: Final = 10_000
+"""Alerts that nobody has taken yet; the oldest go first."""
+
+
+@asynccontextmanager
+async def open_engine(config: EngineConfig) -> AsyncIterator[Engine]:
+    """An engine that listens. Leaving stops everything in order, saves what is known, and takes two seconds at most.
+
+    Raises :class:`StorageError` when an address cannot be listened on.
+    """
+    listeners = await _bind(config)
+    with lone_exception():
+        async with trio.open_nursery() as nursery:
+            engine = Engine(config, nursery, listeners)
+            try:
+                yield engine
+            finally:
+                nursery.cancel_scope.cancel()
+
+
+async def _bind(config: EngineConfig) -> list[trio.SocketListener]:
+    listeners: list[trio.SocketListener] = []
+    for host, port in config.listen:
+        try:
+            listeners += await trio.open_tcp_listeners(port, host=host)
+        except OSError as error:
+            for listener in listeners:
+                await listener.aclose()
+            hint = "Choose another address or port with --listen."
+            raise StorageError(_show(host, port), (error.strerror or str(error)).lower(), hint=hint) from error
+    return listeners
+
+
+class Engine:
+    """All torrents of this process."""
+
+    def __init__(self, config: EngineConfig, nursery: trio.Nursery, listeners: list[trio.SocketListener]) -> None:
+        self.config = config
+        self.addresses = [_show(*listener.socket.getsockname()[:2]) for listener in listeners]
+        """Where it listens."""
+        self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
+        """Facts, oldest first; a face takes them from the left."""
+        self._nursery = nursery
+        self._torrents: dict[bytes, Torrent] = {}
+        """By every hash that a handshake may name."""
+        self._half_open = trio.CapacityLimiter(MAX_HALF_OPEN)
+        self._greeting = 0
+        self._up, self._down = (TokenBucket(rate, BURST) for rate in (config.limit_up, config.limit_down))
+        self._rng = random.Random()
+        nursery.start_soon(trio.serve_listeners, self._accept, listeners)
+
+    def add(self, manifest: Manifest, config: TorrentConfig) -> Torrent:
+        """Share a manifest: check what is there, download what is wanted, serve what is held."""
+        torrent = Torrent(
+            manifest,
+            config,
+            self.config,
+            alert=self.alerts.append,
+            limit_up=self._limited(self._up),
+            limit_down=self._limited(self._down),
+        )
+        self._torrents[manifest.info_hash.truncated] = torrent
+        if manifest.info_hash_v1 is not None:
+            self._torrents[manifest.info_hash_v1] = torrent
+        self._nursery.start_soon(torrent.run)
+        for address in config.peers:
+            self._nursery.start_soon(self._keep_dialling, torrent, address)
+        return torrent
+
+    def snapshot(self) -> EngineSnapshot:
+        """How things stand."""
+        torrents = dict.fromkeys(self._torrents.values())
+        return EngineSnapshot(tuple(self.addresses), tuple(torrent.snapshot() for torrent in torrents))
+
+    @staticmethod
+    def _limited(bucket: TokenBucket) -> Callable[[int], Awaitable[None]]:
+        async def wait(count: int) -> None:
+            seconds = bucket.take(trio.current_time(), count)
+            if seconds > 0:
+                await trio.sleep(seconds)
+
+        return wait
+
+    # ------------------------------------------------------------------ connections
+
+    async def _accept(self, stream: trio.SocketStream) -> None:
+        if self._greeting >= MAX_GREETING:
+            await trio.aclose_forcefully(stream)
+            return
+        self._greeting += 1
+        try:
+            session = await self._greet(stream)
+        except (RemoteProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError):
+            session = None
+        finally:
+            self._greeting -= 1
+        if session is None:
+            await trio.aclose_forcefully(stream)
+        else:
+            await self._share(session)
+
+    async def _greet(self, stream: trio.SocketStream) -> PeerSession | None:
+        """Answer a handshake; None when it is for nothing that we have."""
+        with trio.fail_after(HANDSHAKE_TIMEOUT):
+            theirs = decode_handshake(await _receive_handshake(stream))
+            torrent = self._torrents.get(theirs.info_hash)
+            if torrent is None:
+                return None
+            await torrent.ready.wait()
+            manifest = torrent.manifest
+            if theirs.info_hash == manifest.info_hash_v1 and theirs.v2:
+                # A hybrid's upgrade (BEP 52): answering with the v2 hash makes it a v2 connection.
+                theirs = theirs._replace(info_hash=manifest.info_hash.truncated)
+            ours = Handshake(theirs.info_hash, self.config.peer_id)
+            await stream.send_all(ours.encode())
+        return _session(torrent, stream, theirs, ours)
+
+    async def _keep_dialling(self, torrent: Torrent, address: Address) -> None:
+        await torrent.ready.wait()
+        pause, most = REDIAL_AFTER
+        while _show(*address) not in torrent.banned:
+            try:
+                async with self._half_open:
+                    session = await self._dial(torrent, address)
+            except (RemoteProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError):
+                pause = min(2 * pause, most)
+            else:
+                pause = REDIAL_AFTER[0]
+                await self._share(session)
+            await trio.sleep(pause * self._rng.uniform(0.75, 1.25))
+
+    async def _dial(self, torrent: Torrent, address: Address) -> PeerSession:
+        with trio.fail_after(CONNECT_TIMEOUT):
+            stream = await trio.open_tcp_stream(*address)
+        try:
+            ours = Handshake(torrent.manifest.info_hash.truncated, self.config.peer_id)
+            with trio.fail_after(HANDSHAKE_TIMEOUT):
+                await stream.send_all(ours.encode())
+                theirs = decode_handshake(await _receive_handshake(stream))
+            if theirs.info_hash != ours.info_hash:
+                raise RemoteProtocolError("handshake", "the peer answered for another torrent")
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return _session(torrent, stream, theirs, ours)
+
+    @staticmethod
+    async def _share(session: PeerSession) -> None:
+        if session.torrent.add_session(session):
+            await session.run()
+        else:
+            await trio.aclose_forcefully(session.stream)
+
+
+def _session(torrent: Torrent, stream: trio.SocketStream, theirs: Handshake, ours: Handshake) -> PeerSession:
+    host, port, *_ = stream.socket.getpeername()
+    return PeerSession(torrent, stream, theirs, ours, _show(host, port))
+
+
+async def _receive_handshake(stream: trio.SocketStream) -> bytes:
+    data = b""
+    while len(data) < HANDSHAKE_LENGTH:
+        part = await stream.receive_some(HANDSHAKE_LENGTH - len(data))
+        data += part
+        # Whoever speaks something else (an encrypted handshake) is told so at once, and comes back in plain text.
+        if not part or not data.startswith(PREFIX[: len(data)]):
+            raise RemoteProtocolError("handshake", "the connection does not begin with a BitTorrent handshake")
+    return data
+
+
+def _show(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,140 @@
+"""One connection to one peer: a task that reads, a task that writes, and what is known of the other side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from swarmshare.errors import RemoteProtocolError, StorageError
+from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.swarm.pipeline import RequestPipeline
+from swarmshare.swarm.rates import RateMeter
+from swarmshare.wire.connection import PeerConnection, Settled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from swarmshare.engine.torrent import Torrent
+    from swarmshare.wire.handshake import Handshake
+    from swarmshare.wire.messages import Piece
+
+BATCH_LENGTH: Final = 256 * 2**10
+"""Bytes of blocks that are put into one send: enough to keep a fast link busy, few enough to cancel."""
+MAX_OUTPUT: Final = 10_000
+"""Parts of output that wait to be sent. Beyond it we stop reading: the peer does not read either."""
+IDLE_TIMEOUT: Final = 120.0
+"""Seconds of silence after which a peer is given up (BEP 3 suggests two minutes)."""
+KEEP_ALIVE_AFTER: Final = 60.0
+"""Seconds without a word of ours after which we send that we are here."""
+
+
+class PeerSession:
+    """A peer that we are connected to."""
+
+    def __init__(
+        self, torrent: Torrent, stream: trio.SocketStream, theirs: Handshake, ours: Handshake, address: str
+    ) -> None:
+        self.torrent = torrent
+        self.address = address
+        self.peer_id = theirs.peer_id
+        self.stream = stream
+        settled = Settled(
+            fast=theirs.fast and ours.fast,
+            extended=theirs.extended and ours.extended,
+            v2=theirs.info_hash == torrent.manifest.info_hash.truncated,
+        )
+        self.connection = PeerConnection(torrent.layout, settled, self._place, padded=torrent.manifest.hybrid)
+        self.has = Bitfield(torrent.layout.piece_count)
+        self.pipeline = RequestPipeline()
+        self.client = ""
+        self.ids: Mapping[bytes, int] = {}
+        self.downloaded = self.uploaded = 0
+        self.meter_down, self.meter_up = RateMeter(), RateMeter()
+        self.since = self.last_received = self.last_sent = trio.current_time()
+        self.slot_changed = self.since
+        self.scope = trio.CancelScope()
+        self._wake = trio.Event()
+        self._drained = trio.Event()
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the session soon."""
+        self.scope.cancel()
+
+    async def run(self) -> None:
+        """Talk until either side has had enough. Never raises for what a peer or a network does."""
+        reason = ""
+        try:
+            with self.scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write)
+                    await self._read()
+                    nursery.cancel_scope.cancel()
+        except* RemoteProtocolError as errors:
+            reason = str(errors.exceptions[0])
+        except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            self.torrent.session_ended(self, reason)
+            await trio.aclose_forcefully(self.stream)
+
+    def _place(self, block: Piece) -> memoryview | None:
+        return self.torrent.place(self, block)
+
+    async def _read(self) -> None:
+        socket, connection, torrent = self.stream.socket, self.connection, self.torrent
+        while True:
+            count, *_ = await socket.recvmsg_into(connection.buffers())
+            if not count:
+                return
+            self.last_received = trio.current_time()
+            for message in connection.received(count):
+                torrent.handle(self, message)
+            torrent.refill(self)
+            if connection.has_output or connection.owed or connection.owed_hashes:
+                self._wake.set()
+            while connection.output_count > MAX_OUTPUT:
+                self._drained = trio.Event()
+                await self._drained.wait()
+            await torrent.disk_has_room()
+            await torrent.limit_down(count)
+
+    async def _write(self) -> None:
+        connection = self.connection
+        while True:
+            await self._serve()
+            await self.torrent.answer_hashes(self)
+            if not connection.has_output:
+                if not connection.owed and not connection.owed_hashes:
+                    await self._wake.wait()
+                    self._wake = trio.Event()
+                continue
+            data = b"".join(connection.take_output())
+            self._drained.set()
+            await self.torrent.limit_up(len(data))
+            await self.stream.send_all(data)
+            self.last_sent = trio.current_time()
+
+    async def _serve(self) -> None:
+        """Put some of the blocks that we owe into the output."""
+        length = 0
+        while length < BATCH_LENGTH and self.connection.owed:
+            request = next(iter(self.connection.owed))
+            try:
+                data = await self.torrent.read_block(request.piece, request.begin, request.length)
+            except StorageError:
+                data = None
+            if request not in self.connection.owed:
+                continue  # cancelled, or choked, while we read
+            if data is None:
+                self.connection.reject(request)
+                continue
+            self.connection.send_block(request, data)
+            length += request.length
+            self.uploaded += request.length
+            self.meter_up.add(trio.current_time(), request.length)
+            self.torrent.count_up(request.length)

@@ -1,0 +1,127 @@
+"""What a peer may ask us for: blocks, read from the disk in chunks, and hashes, from the manifest's trees."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from swarmshare.errors import StorageError
+from swarmshare.manifest.layout import PieceIndex
+from swarmshare.manifest.merkle import HashTree, check_range, leaf_hashes, piece_height, tree_height
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from swarmshare.manifest.layout import PieceLayout
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.storage.pieces import TorrentStorage
+    from swarmshare.wire.messages import HashRequest
+
+CHUNK_LENGTH: Final = 2**20
+"""Bytes of one read: a block alone would cost a change of threads each."""
+CHUNKS_KEPT: Final = 16
+"""Chunks in memory: several peers often ask for the same ones within seconds."""
+TREES_KEPT: Final = 64
+"""Trees in memory; each is twice its piece layer."""
+
+
+class ChunkCache:
+    """Reads blocks of verified pieces, a chunk at a time."""
+
+    def __init__(self, storage: TorrentStorage, layout: PieceLayout) -> None:
+        self._storage = storage
+        self._layout = layout
+        self._chunks: OrderedDict[tuple[int, int], memoryview] = OrderedDict()
+        self._reading: dict[tuple[int, int], trio.Event] = {}
+
+    async def read(self, piece: int, begin: int, length: int) -> memoryview:
+        """``length`` bytes at ``begin`` of ``piece``; past its end there are zeros, the padding of a hybrid (BEP 47).
+
+        Raises :class:`~swarmshare.errors.StorageError`.
+        """
+        first = begin - begin % CHUNK_LENGTH
+        chunk = await self._chunk(piece, first)
+        data = chunk[begin - first : begin - first + length]
+        while len(data) < length and (first := first + CHUNK_LENGTH) < begin + length:
+            rest = await self._chunk(piece, first)
+            data = memoryview(bytes(data) + bytes(rest[: length - len(data)]))
+        return data if len(data) == length else memoryview(bytes(data).ljust(length, b"\0"))
+
+    async def _chunk(self, piece: int, begin: int) -> memoryview:
+        key = (piece, begin)
+        while (reading := self._reading.get(key)) is not None:
+            await reading.wait()
+        chunk = self._chunks.get(key)
+        if chunk is not None:
+            self._chunks.move_to_end(key)
+            return chunk
+        length = min(CHUNK_LENGTH, self._layout.span(PieceIndex(piece)).length - begin)
+        if length <= 0:
+            return memoryview(b"")
+        done = self._reading[key] = trio.Event()
+        try:
+            data = await trio.to_thread.run_sync(self._storage.read, PieceIndex(piece), begin, length)
+        finally:
+            del self._reading[key]
+            done.set()
+        chunk = self._chunks[key] = memoryview(data)
+        if len(self._chunks) > CHUNKS_KEPT:
+            self._chunks.popitem(last=False)
+        return chunk
+
+
+class HashServer:
+    """Answers hash requests (BEP 52): from the piece layers, and for what lies below them from the data itself."""
+
+    def __init__(self, manifest: Manifest, read: Callable[[int, int, int], Awaitable[memoryview | None]]) -> None:
+        """``read`` gives bytes of a piece that we hold, or None."""
+        self._manifest = manifest
+        self._read = read
+        self._height = piece_height(manifest.piece_length)
+        self._files = {file.pieces_root: number for number, file in enumerate(manifest.files) if file.length}
+        self._trees: OrderedDict[bytes, HashTree] = OrderedDict()
+
+    async def answer(self, request: HashRequest) -> bytes | None:
+        """The body of the answer; None to reject it. A proof from below the piece layer ends at the piece."""
+        number = self._files.get(request.root)
+        if number is None:
+            return None
+        try:
+            length = self._manifest.files[number].length
+            if length > self._manifest.piece_length and request.base >= self._height:
+                tree, index = self._layer_tree(request.root, length), request.index
+            else:
+                check_range(request.index, request.length)
+                tree, index = await self._piece_tree(number, request)
+            return tree.hashes(request.base, index, request.length, request.proof_layers)
+        except (ValueError, StorageError):
+            return None
+
+    def _layer_tree(self, root: bytes, length: int) -> HashTree:
+        tree = self._trees.get(root)
+        if tree is None:
+            layer = self._manifest.piece_layers.get(root)
+            if layer is None:
+                raise ValueError("its piece layer is missing")
+            tree = self._trees[root] = HashTree(layer, self._height, tree_height(length))
+            if len(self._trees) > TREES_KEPT:
+                self._trees.popitem(last=False)
+        return tree
+
+    async def _piece_tree(self, number: int, request: HashRequest) -> tuple[HashTree, int]:
+        """The tree below one piece, and the request's index in it."""
+        layout, length = self._manifest.layout, self._manifest.files[number].length
+        in_one_piece = length <= self._manifest.piece_length
+        height = tree_height(length) if in_one_piece else self._height
+        per_piece = max(1, 1 << max(0, height - request.base))
+        piece = request.index // per_piece
+        if piece >= len(layout.file_pieces(number)):
+            raise ValueError("there is no such piece")
+        whole = layout.file_pieces(number)[piece]
+        data = await self._read(whole, 0, layout.span(PieceIndex(whole)).length)
+        if data is None:
+            raise ValueError("we do not hold that piece")
+        leaves = await trio.to_thread.run_sync(leaf_hashes, data)
+        return HashTree(leaves, 0, height), request.index % per_piece

@@ -1,0 +1,59 @@
+"""Facts that a face may want to tell: things that happened, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class PieceVerified:
+    """A piece is whole, right and on the disk."""
+
+    info_hash: bytes
+    piece: int
+
+
+@dataclass(frozen=True, slots=True)
+class PieceFailed:
+    """A piece came, and was wrong; ``blamed`` is the peer that gave it, when it is known for sure."""
+
+    info_hash: bytes
+    piece: int
+    blamed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerDropped:
+    """A connection ended because the peer broke a rule (``reason``), or gave wrong data (``banned``)."""
+
+    info_hash: bytes
+    address: str
+    reason: str
+    banned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentPaused:
+    """A torrent cannot go on; it tries again by itself."""
+
+    info_hash: bytes
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentResumed:
+    """What was in its way is gone."""
+
+    info_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentComplete:
+    """All that was asked for is here and verified."""
+
+    info_hash: bytes
+
+
+Alert: TypeAlias = PieceVerified | PieceFailed | PeerDropped | TorrentPaused | TorrentResumed | TorrentComplete

@@ -1,0 +1,68 @@
+"""Whom to serve: tit for tat while we download, everyone in turn while we seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Hashable, Sequence
+
+TURN: Final = 60.0
+"""Seconds that a seed serves a peer before another one's wait counts for more, as in libtorrent."""
+NEWCOMER_WEIGHT: Final = 3
+"""How much likelier a newcomer gets the optimistic slot (BEP 3): it has nothing to give yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A peer, as the choker sees it."""
+
+    key: Hashable
+    interested: bool
+    """Whether it wants anything of us; if not, it never takes a slot."""
+    rate_from: float
+    """Bytes per second that it sends us; 0 when it snubs us."""
+    rate_to: float
+    """Bytes per second that it takes from us."""
+    unchoked: bool
+    """Whether it has a slot now."""
+    seconds: float
+    """How long it has had its slot or, without one, how long it has been waiting: since it was choked or came."""
+    is_new: bool = False
+    """Whether it came a short while ago."""
+
+
+def choose_unchoked(
+    candidates: Sequence[Candidate], slots: int, optimistic: Hashable | None, seeding: bool, rng: random.Random
+) -> set[Hashable]:
+    """The keys of the peers to unchoke, ``slots`` at most; everyone else is to be choked.
+
+    While we download, the ``optimistic`` peer (if it is interested) has one slot, so that a better peer can be found;
+    the others are for those that give us most. While we seed, nobody gives us anything, and ``optimistic`` is ignored:
+    a peer keeps its slot for a :data:`TURN`, the fastest first, and then the slot goes to who has waited longest.
+    """
+    interested = [candidate for candidate in candidates if candidate.interested]
+    rng.shuffle(interested)  # ties are broken by lot, not by who came first
+    if seeding:
+        interested.sort(key=_in_turn)
+    else:
+        interested.sort(key=lambda candidate: (candidate.key != optimistic, -candidate.rate_from))
+    return {candidate.key for candidate in interested[: max(0, slots)]}
+
+
+def choose_optimistic(candidates: Sequence[Candidate], rng: random.Random) -> Hashable | None:
+    """The key of the choked peer that is to have the optimistic slot next; None when nobody waits for one."""
+    waiting = [candidate for candidate in candidates if candidate.interested and not candidate.unchoked]
+    if not waiting:
+        return None
+    weights = [NEWCOMER_WEIGHT if candidate.is_new else 1 for candidate in waiting]
+    return rng.choices(waiting, weights)[0].key
+
+
+def _in_turn(candidate: Candidate) -> tuple[int, float]:
+    """The rank while seeding: whose turn it is, who waits, and last who had a turn and may stay if nobody waits."""
+    if not candidate.unchoked:
+        return (1, -candidate.seconds)
+    return (0 if candidate.seconds < TURN else 2, -candidate.rate_to)

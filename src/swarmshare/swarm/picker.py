@@ -1,0 +1,270 @@
+"""Which blocks to ask of which peer, and how far each piece has come."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.manifest.merkle import BLOCK_LENGTH
+from swarmshare.swarm.availability import Availability
+from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.swarm.pieces import Block, PartialPiece, PieceState, Priority, Received
+from swarmshare.swarm.requests import Requests
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Hashable, Iterable
+
+    from swarmshare.manifest.layout import PieceLayout
+
+__all__ = ["Block", "PiecePicker", "PieceState", "Priority", "Received"]
+
+ENDGAME_BATCH: Final = 16
+"""Blocks asked of an idle peer at once in the endgame: enough to hide a round trip, few enough to waste little."""
+
+_BY_PRIORITY: Final = (Priority.HIGH, Priority.NORMAL)
+
+
+class PiecePicker:
+    """Knows of every piece whether we hold it, who has it, and who was asked for which of its blocks.
+
+    A peer is any hashable key. The bytes of blocks are kept elsewhere, and so are the peers' bitfields: a method that
+    takes ``has`` is to be given the peer's bitfield as it is then. Piece numbers must be ones that the layout has, and
+    a change to a peer's bitfield is to be told once (:meth:`Bitfield.set` says whether it was a change).
+
+    ``sequential`` may be set at any time: new pieces are then begun in the order of their numbers.
+    """
+
+    def __init__(self, layout: PieceLayout, rng: random.Random, held: Bitfield | None = None) -> None:
+        """``held`` are the pieces that we have already; ``rng`` breaks ties among equally rare pieces."""
+        count = layout.piece_count
+        self.sequential = False
+        self.held = held.copy() if held is not None else Bitfield(count)
+        """The pieces that we have; to be changed by the picker only."""
+        self._layout = layout
+        self._blocks_per_piece = -(-layout.piece_length // BLOCK_LENGTH)
+        self._settled = self.held.copy()  # held, or to be skipped: nothing to ask for
+        self._priorities = [Priority.NORMAL] * count
+        self._partials: dict[int, PartialPiece] = {}
+        self._with_free: dict[int, PartialPiece] = {}  # those of them that have a free block, oldest first
+        self._requests = Requests()
+        # On offer is exactly what is MISSING and not to be skipped.
+        self._availability = Availability(count, rng)
+        for piece in rng.sample(range(count), count):
+            if not self.held.has(piece):
+                self._availability.offer(piece, Priority.NORMAL)
+
+    # What peers have.
+
+    def peer_joined(self, has: Bitfield) -> None:
+        """A peer with these pieces is connected."""
+        self._availability.join(has)
+
+    def peer_left(self, has: Bitfield) -> None:
+        """A peer that has these pieces by now is gone; its requests are :meth:`peer_gone`'s matter."""
+        self._availability.leave(has)
+
+    def peer_has(self, piece: int) -> None:
+        """A peer that joined without ``piece`` has it now (``have``)."""
+        self._availability.add(piece)
+
+    def peer_lost(self, piece: int) -> None:
+        """A peer that had ``piece`` has it no more (``lt_donthave``); O(pieces) when there are seeds, else O(1)."""
+        self._availability.remove(piece)
+
+    def availability_of(self, piece: int) -> int:
+        """How many connected peers have ``piece``."""
+        return self._availability.of(piece)
+
+    def is_interesting(self, has: Bitfield) -> bool:
+        """Whether a peer with these pieces has one that we want and lack."""
+        return self._settled.missing_from(has)
+
+    # What we want, and how far it is.
+
+    @property
+    def wanted_left(self) -> int:
+        """How many pieces we want and do not hold."""
+        return len(self._settled) - self._settled.held
+
+    def state(self, piece: int) -> PieceState:
+        """Where ``piece`` is on its way to us."""
+        if self.held.has(piece):
+            return PieceState.HELD
+        if partial := self._partials.get(piece):
+            return PieceState.VERIFYING if partial.complete else PieceState.IN_FLIGHT
+        return PieceState.MISSING
+
+    def priority(self, piece: int) -> Priority:
+        """How much ``piece`` is wanted."""
+        return self._priorities[piece]
+
+    def set_priority(self, piece: int, priority: Priority) -> None:
+        """Want ``piece`` more or less. What was asked for stays asked for, and counts when it comes."""
+        self._priorities[piece] = priority
+        state = self.state(piece)
+        if state is PieceState.HELD:
+            return
+        if priority is Priority.SKIP:
+            self._settled.set(piece)
+        else:
+            self._settled.clear(piece)
+        if state is PieceState.MISSING:
+            self._availability.withdraw(piece)
+            self._offer(piece)
+
+    # Asking.
+
+    def pick(self, peer: Hashable, has: Bitfield, count: int) -> list[Block]:
+        """Up to ``count`` blocks to ask of ``peer`` now; they are outstanding at it from here on.
+
+        First the pieces that were begun, because only whole pieces can be checked and shared; then new ones, the rarest
+        first. Within each of the two, high priority comes first. In the endgame (:attr:`in_endgame`) an idle peer is
+        asked for what another peer was asked for.
+        """
+        picked: list[Block] = []
+        for priority in _BY_PRIORITY:
+            for partial in tuple(self._with_free.values()):
+                if self._priorities[partial.piece] is priority and has.has(partial.piece):
+                    self._ask(peer, partial, count, picked)
+        choose = self._availability.lowest if self.sequential else self._availability.rarest
+        for priority in _BY_PRIORITY:
+            while (left := count - len(picked)) > 0 and (
+                pieces := choose(has, priority, -(-left // self._blocks_per_piece))
+            ):
+                for piece in pieces:
+                    self._ask(peer, self._begin(piece), count, picked)
+        if not picked and not self._requests.count_at(peer) and self.in_endgame:
+            for block in self._duplicates(peer, has, min(count, ENDGAME_BATCH)):
+                self._requests.add(peer, block)
+                picked.append(block)
+        return picked
+
+    @property
+    def in_endgame(self) -> bool:
+        """Whether every block that we want, and that some connected peer has, is asked for or here."""
+        return (
+            bool(self._requests)
+            and not self._availability.reachable()
+            and not any(
+                self._priorities[piece] is not Priority.SKIP and self._availability.of(piece)
+                for piece in self._with_free
+            )
+        )
+
+    def outstanding(self, peer: Hashable) -> int:
+        """How many blocks are outstanding at ``peer``."""
+        return self._requests.count_at(peer)
+
+    def blocks_of(self, peer: Hashable) -> tuple[Block, ...]:
+        """The blocks outstanding at ``peer``, oldest first."""
+        return self._requests.at(peer)
+
+    def returned(self, peer: Hashable, block: Block) -> None:
+        """``peer`` will not deliver ``block`` (rejected, timed out, choked); nothing happens if it was not asked.
+
+        The block is free again at once, for this peer too: whoever asks anew must see to it that a peer which rejects
+        everything is not asked for ever.
+        """
+        if self._requests.remove(peer, block) and not self._requests.asked_of(block):
+            self._free(self._partials[block.piece], block.begin)
+
+    def peer_gone(self, peer: Hashable) -> None:
+        """``peer`` will deliver nothing more: :meth:`returned` for each of its blocks."""
+        for block in self._requests.at(peer):
+            self.returned(peer, block)
+
+    # What came of it.
+
+    def received(self, peer: Hashable, block: Block) -> Received:
+        """``peer`` delivered ``block``; what was not asked of it is not wanted, or anybody could stuff us."""
+        if not self._requests.remove(peer, block):
+            return Received(wanted=False)
+        others = self._requests.asked_of(block)
+        for other in others:
+            self._requests.remove(other, block)
+        partial = self._partials[block.piece]
+        partial.delivered[block.begin] = peer
+        return Received(wanted=True, piece_complete=partial.complete, cancel=others)
+
+    def contributors(self, piece: int) -> dict[int, Hashable]:
+        """Who delivered each block of ``piece`` so far, by where it begins; nobody for a HELD piece."""
+        partial = self._partials.get(piece)
+        return dict(partial.delivered) if partial else {}
+
+    def verified(self, piece: int) -> None:
+        """``piece`` is right and kept: HELD. It was VERIFYING, or MISSING and found on disk; else ValueError."""
+        self._expect(piece, PieceState.VERIFYING, PieceState.MISSING)
+        self._partials.pop(piece, None)
+        self._availability.withdraw(piece)
+        self.held.set(piece)
+        self._settled.set(piece)
+
+    def failed(self, piece: int) -> None:
+        """``piece`` was VERIFYING and is wrong, nobody knows where: MISSING, all of it; else ValueError."""
+        self._expect(piece, PieceState.VERIFYING)
+        del self._partials[piece]
+        self._offer(piece)
+
+    def wrong_blocks(self, piece: int, begins: Iterable[int]) -> None:
+        """``piece`` was VERIFYING, and just the blocks that begin at ``begins`` are wrong; else ValueError.
+
+        It is IN_FLIGHT again, and lacks these blocks only; MISSING when they were all it had.
+        """
+        self._expect(piece, PieceState.VERIFYING)
+        partial = self._partials[piece]
+        for begin in begins:
+            del partial.delivered[begin]
+            self._free(partial, begin)
+
+    def lost(self, piece: int) -> None:
+        """``piece`` was HELD and its bytes are gone: MISSING; else ValueError."""
+        self._expect(piece, PieceState.HELD)
+        self.held.clear(piece)
+        if self._priorities[piece] is not Priority.SKIP:
+            self._settled.clear(piece)
+        self._offer(piece)
+
+    # The steps that these are made of.
+
+    def _expect(self, piece: int, *states: PieceState) -> None:
+        if (state := self.state(piece)) not in states:
+            raise ValueError(f"piece {piece} is {state.value}")
+
+    def _offer(self, piece: int) -> None:
+        if (priority := self._priorities[piece]) is not Priority.SKIP:
+            self._availability.offer(piece, priority)
+
+    def _begin(self, piece: int) -> PartialPiece:
+        self._availability.withdraw(piece)
+        partial = PartialPiece(piece, self._layout.span(self._layout.index(piece)).length)
+        self._partials[piece] = self._with_free[piece] = partial
+        return partial
+
+    def _ask(self, peer: Hashable, partial: PartialPiece, count: int, picked: list[Block]) -> None:
+        while partial.free and len(picked) < count:
+            block = partial.block(partial.free.pop())
+            self._requests.add(peer, block)
+            picked.append(block)
+        if not partial.free:
+            del self._with_free[partial.piece]
+
+    def _free(self, partial: PartialPiece, begin: int) -> None:
+        partial.free.append(begin)
+        self._with_free[partial.piece] = partial
+        if partial.untouched:
+            del self._partials[partial.piece], self._with_free[partial.piece]
+            self._offer(partial.piece)
+
+    def _duplicates(self, peer: Hashable, has: Bitfield, count: int) -> list[Block]:
+        """Blocks to ask of an idle ``peer`` in the endgame, as libtorrent does when no block is free.
+
+        At two peers at most: the copy that comes second is wasted, and a third would be for sure. The newest requests
+        first: they are the last in another peer's queue, so the most time is saved and the least is on its way.
+        """
+        alone = [block for block in self._requests.alone(peer) if has.has(block.piece)]
+        return [
+            block
+            for block in islice(sorted(alone, key=lambda block: -self._priorities[block.piece]), count)
+            if self._priorities[block.piece] is not Priority.SKIP
+        ]

@@ -1,0 +1,119 @@
+"""How many requests to keep outstanding at one peer, so that its link is never idle."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from swarmshare.manifest.merkle import BLOCK_LENGTH
+from swarmshare.swarm.rates import RateMeter
+
+MAX_DEPTH: Final = 2000
+"""Requests at one peer: what libtorrent takes at most, too."""
+SNUB_AFTER: Final = 30.0
+"""Seconds without a block after which a peer counts as snubbing us."""
+
+_START: Final = 32
+"""Half a MiB: little for a slow link, and soon doubled on a fast one."""
+_MIN_DEPTH: Final = 2
+"""While one block is on its way, the next request is."""
+_SECONDS_AHEAD: Final = 3.0
+"""A queue this long survives the hiccups of both sides, and is not long to wait for when a peer chokes us."""
+_ROUND_TRIPS_AHEAD: Final = 2
+"""On a very long path: the bandwidth-delay product, and as much again as margin."""
+_GROWTH: Final = 1.1
+"""A rate that rose by less than this in a period has stopped growing."""
+
+
+class RequestPipeline:
+    """The depth for one peer, from the rate and the round trip that were measured; times are in seconds.
+
+    It starts like TCP: a block that comes lets two requests go, so the depth doubles with every round trip. When that
+    makes the rate grow no more, the depth follows the rate.
+    """
+
+    def __init__(self, peer_limit: int = MAX_DEPTH) -> None:
+        """``peer_limit`` is the peer's ``reqq``; it may be set when the peer tells it."""
+        self.peer_limit = peer_limit
+        self.outstanding = 0
+        self._meter = RateMeter()
+        self._round_trip = 0.0
+        self._asked_at: float | None = None  # when the first request went to an idle peer, until its block comes
+        self._heard_at = 0.0  # since when we wait for a block
+        self._snubbed = False
+        self._start_over()
+
+    def on_sent(self, now: float, n: int) -> None:
+        """``n`` requests were sent."""
+        if not self.outstanding:
+            if self._rested(now):
+                self._start_over()
+            self._asked_at = self._heard_at = now
+        self.outstanding += n
+
+    def on_block(self, now: float, length: int) -> None:
+        """A block of ``length`` bytes came that had been requested."""
+        self.on_returned(now, 1)
+        if self._asked_at is not None:
+            self._round_trip = now - self._asked_at  # nothing was in its way
+            self._asked_at = None
+        if self._snubbed:
+            self._snubbed = False
+            self._start_over()
+        self._heard_at = now
+        self._meter.add(now, length)
+        if self._growing:
+            self._depth += 1
+            self._watch_growth(now, length)
+
+    def on_returned(self, now: float, n: int) -> None:
+        """``n`` requests were rejected, cancelled or given up: no block will come of them."""
+        self._snubbed = self.is_snubbed(now)
+        self.outstanding = max(0, self.outstanding - n)
+
+    def on_choked(self) -> None:
+        """The peer choked us: nothing is outstanding, and after the next unchoke everything may be different."""
+        self.outstanding = 0
+        self._asked_at = None
+        self._snubbed = False
+        self._start_over()
+
+    def room(self, now: float) -> int:
+        """How many requests to send now."""
+        return max(0, self.target(now) - self.outstanding)
+
+    def target(self, now: float) -> int:
+        """How many requests should be outstanding: 1 at least, so that a peer can make up for anything."""
+        if self.is_snubbed(now):
+            return 1
+        if self._rested(now):
+            depth = _START
+        elif self._growing:
+            depth = self._depth
+        else:
+            ahead = max(_SECONDS_AHEAD, _ROUND_TRIPS_AHEAD * self._round_trip)
+            depth = max(_MIN_DEPTH, int(self._meter.rate(now) * ahead / BLOCK_LENGTH))
+        return max(1, min(depth, self.peer_limit, MAX_DEPTH))
+
+    def is_snubbed(self, now: float) -> bool:
+        """Whether no block came for :data:`SNUB_AFTER` while requests were outstanding, and none has come since."""
+        return self._snubbed or (self.outstanding > 0 and now - self._heard_at >= SNUB_AFTER)
+
+    def _rested(self, now: float) -> bool:
+        """Whether there was a pause: a rate from before it says little."""
+        return not self.outstanding and now - self._heard_at > _SECONDS_AHEAD
+
+    def _start_over(self) -> None:
+        self._growing = True
+        self._depth = _START
+        self._period_began: float | None = None
+        self._bytes_now = self._bytes_before = 0
+
+    def _watch_growth(self, now: float, length: int) -> None:
+        """Compare what came in each period with the one before; a period spans a round trip, or it sees only gaps."""
+        if self._period_began is None:
+            self._period_began = now
+        elif now - self._period_began >= max(1.0, self._round_trip):
+            self._growing = self._bytes_now > _GROWTH * self._bytes_before
+            self._bytes_before, self._bytes_now = self._bytes_now, 0
+            self._period_began = now
+        self._bytes_now += length

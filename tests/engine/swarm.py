@@ -1,0 +1,71 @@
+"""A swarm in one process: engines on loopback, each with a folder of its own."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from swarmshare.engine.config import EngineConfig, TorrentConfig
+from swarmshare.engine.engine import Engine, open_engine
+from swarmshare.manifest.build import Description
+from swarmshare.storage.create import create_manifest
+from swarmshare.storage.plan import make_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swarmshare.engine.torrent import Torrent
+    from swarmshare.manifest.manifest import Manifest
+
+
+def address(engine: Engine) -> tuple[str, int]:
+    host, _, port = engine.addresses[0].rpartition(":")
+    return host, int(port)
+
+
+class Swarm:
+    """Makes content, and engines that share it; closes them all at the end."""
+
+    def __init__(self, folder: Path, lengths: dict[str, int], piece_length: int = 2**16) -> None:
+        self.folder = folder
+        self.source = folder / "source" / "top"
+        rng = random.Random(len(lengths))
+        # With one file alone there would be no folder (BEP 52).
+        for name, length in (lengths | {"zz": 1}).items():
+            file = self.source / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(rng.randbytes(length))
+        self.manifest: Manifest = create_manifest(make_plan(self.source), Description(), piece_length=piece_length)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Swarm:
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._stack.aclose()
+
+    async def engine(self, **config: Any) -> Engine:
+        return await self._stack.enter_async_context(open_engine(EngineConfig(**config)))
+
+    async def seed(self, name: str, *files: str, **config: Any) -> tuple[Engine, Torrent]:
+        """A peer that holds ``files``, or all of them, and is ready."""
+        folder = self.folder / name
+        for file in files or [str(path.relative_to(self.source)) for path in self.source.rglob("*") if path.is_file()]:
+            (folder / "top" / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.source / file, folder / "top" / file)
+        engine = await self.engine(**config)
+        torrent = engine.add(self.manifest, TorrentConfig(folder=folder))
+        await torrent.ready.wait()
+        return engine, torrent
+
+    async def leech(self, name: str, *peers: Engine, **options: Any) -> tuple[Engine, Torrent]:
+        """A peer that dials ``peers``."""
+        engine = await self.engine(**options.pop("config", {}))
+        config = TorrentConfig(folder=self.folder / name, peers=tuple(map(address, peers)), **options)
+        return engine, engine.add(self.manifest, config)
+
+    def is_whole(self, name: str) -> bool:
+        files = [path.relative_to(self.source) for path in self.source.rglob("*") if path.is_file()]
+        return all((self.source / f).read_bytes() == (self.folder / name / "top" / f).read_bytes() for f in files)

@@ -1,0 +1,180 @@
+"""Engines that share with each other over real sockets."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from engine.swarm import Swarm, address
+
+from swarmshare.engine.config import EngineConfig, TorrentConfig
+from swarmshare.engine.engine import open_engine
+from swarmshare.errors import StorageError
+from swarmshare.schema.alerts import PeerDropped, PieceFailed, PieceVerified, TorrentComplete
+from swarmshare.schema.snapshot import TorrentState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swarmshare.engine.torrent import Torrent
+
+TIMEOUT = 60
+
+
+def corrupt(torrent: Torrent, share: float, seed: int) -> None:
+    """Make a peer lie about a share of its blocks."""
+    rng, read = random.Random(seed), torrent.read_block
+
+    async def lie(piece: int, begin: int, length: int) -> memoryview | None:
+        data = await read(piece, begin, length)
+        if data is not None and length <= 2**14 and rng.random() < share:
+            return memoryview(rng.randbytes(length))
+        return data
+
+    torrent.read_block = lie  # type: ignore[method-assign]
+
+
+async def test_one_seed_one_leech(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 1_000_000, "empty": 0, "sub/b": 5, "one-piece": 2**16}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        engine, torrent = await swarm.leech("leech", seed)
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+        assert swarm.is_whole("leech")
+        snapshot = engine.snapshot().torrents[0]
+        assert (snapshot.state, snapshot.bytes_done) == (TorrentState.SEEDING, swarm.manifest.total_length)
+        verified = [alert.piece for alert in engine.alerts if isinstance(alert, PieceVerified)]
+        assert sorted(verified) == list(range(swarm.manifest.layout.piece_count))
+        assert TorrentComplete(swarm.manifest.info_hash.full) in engine.alerts
+
+
+async def test_three_seeds_with_a_third_each(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, dict.fromkeys("abc", 700000)) as swarm:
+        seeds = [await swarm.seed(f"seed-{name}", name, "zz") for name in "abc"]
+        _, torrent = await swarm.leech("leech", *(engine for engine, _ in seeds))
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+        assert swarm.is_whole("leech")
+        assert all(engine.snapshot().torrents[0].uploaded >= 700_000 for engine, _ in seeds)
+
+
+async def test_a_chain_passes_pieces_on(tmp_path: Path) -> None:
+    """The last one knows only the middle one, which has nothing at first."""
+    async with Swarm(tmp_path, {"a": 2_000_000}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        middle, _ = await swarm.leech("middle", seed)
+        _, torrent = await swarm.leech("last", middle)
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+        assert swarm.is_whole("last")
+
+
+async def test_a_liar_beside_an_honest_seed(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 3_000_000}, piece_length=2**18) as swarm:
+        (honest, _), (liar, lying) = await swarm.seed("honest"), await swarm.seed("liar")
+        corrupt(lying, 1.0, 1)
+        engine, torrent = await swarm.leech("leech", honest, liar)
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+        assert swarm.is_whole("leech")
+        banned = {alert.address for alert in engine.alerts if isinstance(alert, PeerDropped) and alert.banned}
+        assert banned <= {liar.addresses[0]}
+        failed = [alert for alert in engine.alerts if isinstance(alert, PieceFailed)]
+        assert not failed or banned, "who spoiled a piece was found"
+
+
+async def test_liars_among_many_are_found_and_no_other(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 12_000_000}, piece_length=2**18) as swarm:
+        seeds = [await swarm.seed(f"seed-{number}") for number in range(8)]
+        for number in (0, 1):
+            corrupt(seeds[number][1], 0.3, number)
+        engine, torrent = await swarm.leech("leech", *(engine for engine, _ in seeds))
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+        assert swarm.is_whole("leech")
+        banned = {alert.address for alert in engine.alerts if isinstance(alert, PeerDropped) and alert.banned}
+        assert banned <= {seeds[0][0].addresses[0], seeds[1][0].addresses[0]}
+
+
+async def test_only_what_is_wanted(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 300_000, "b": 300_000, "c": 300_000}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        engine, torrent = await swarm.leech("leech", seed, skip_files=frozenset({0, 2, 3}), sequential=True)
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+        assert engine.snapshot().torrents[0].bytes_done == 300_000
+        assert (tmp_path / "leech" / "top" / "b").read_bytes() == (swarm.source / "b").read_bytes()
+        assert not (tmp_path / "leech" / "top" / "a").exists()
+
+
+async def test_what_is_there_is_not_fetched_again(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 1_000_000, "b": 1_000_000}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        (tmp_path / "leech" / "top").mkdir(parents=True)
+        (tmp_path / "leech" / "top" / "a").write_bytes((swarm.source / "a").read_bytes())
+        engine, torrent = await swarm.leech("leech", seed)
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+        assert swarm.is_whole("leech")
+        assert engine.snapshot().torrents[0].downloaded == 1_000_001
+
+
+async def test_resume_data_spares_the_check(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 1_000_000}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        config = EngineConfig(resume_folder=tmp_path / "resume")
+        with trio.fail_after(TIMEOUT):
+            async with open_engine(config) as engine:
+                torrent = engine.add(swarm.manifest, TorrentConfig(folder=tmp_path / "leech", peers=(address(seed),)))
+                await torrent.finished.wait()
+            assert [path.suffix for path in (tmp_path / "resume").iterdir()] == [".resume"]
+            async with open_engine(config) as engine:
+                torrent = engine.add(swarm.manifest, TorrentConfig(folder=tmp_path / "leech"))
+                await torrent.finished.wait()
+
+
+async def test_limits(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 400_000}) as swarm:
+        seed, _ = await swarm.seed("seed", limit_up=4_000_000.0)
+        _, torrent = await swarm.leech("leech", seed, config={"limit_down": 4_000_000.0})
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+        assert swarm.is_whole("leech")
+
+
+async def test_strangers_are_shown_the_door(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 5}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        for greeting in (
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"\x13BitTorrent protocol" + bytes(8) + b"unknown hash........" + b"p" * 20,
+            b"\x13Bit",
+        ):
+            stream = await trio.open_tcp_stream(*address(seed))
+            async with stream:
+                await stream.send_all(greeting)
+                if len(greeting) < 10:
+                    await stream.send_eof()
+                with trio.fail_after(TIMEOUT):
+                    assert await stream.receive_some() == b""
+
+
+async def test_an_address_in_use(tmp_path: Path) -> None:
+    async with open_engine(EngineConfig()) as engine:
+        with pytest.raises(StorageError, match="address already in use"):
+            async with open_engine(EngineConfig(listen=(("127.0.0.1", 0), address(engine)))):
+                pass
+
+
+async def test_leaving_is_quick_whatever_the_peers_do(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 50_000_000}, piece_length=2**20) as swarm:
+        seed, _ = await swarm.seed("seed")
+        with trio.fail_after(TIMEOUT):
+            async with open_engine(EngineConfig()) as engine:
+                torrent = engine.add(swarm.manifest, TorrentConfig(folder=tmp_path / "leech", peers=(address(seed),)))
+                await torrent.ready.wait()
+                while not engine.snapshot().torrents[0].downloaded:
+                    await trio.lowlevel.checkpoint()
+        assert not torrent.sessions

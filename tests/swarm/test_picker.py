@@ -1,0 +1,237 @@
+"""The picker by example; ``test_picker_rules.py`` has what always holds."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from swarmshare.manifest.layout import PieceLayout
+from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.swarm.picker import ENDGAME_BATCH, Block, PiecePicker, PieceState, Priority
+
+BLOCK = 2**14
+
+
+def make(pieces: int, blocks: int = 2, seed: int = 0) -> PiecePicker:
+    return PiecePicker(PieceLayout(blocks * BLOCK, [pieces * blocks * BLOCK]), random.Random(seed))
+
+
+def field(count: int, *pieces: int) -> Bitfield:
+    bits = Bitfield(count)
+    for piece in pieces:
+        bits.set(piece)
+    return bits
+
+
+def pieces(blocks: list[Block]) -> list[int]:
+    return list(dict.fromkeys(block.piece for block in blocks))
+
+
+def take(picker: PiecePicker, peer: str, piece: int) -> None:
+    """Have ``peer`` deliver all of ``piece``."""
+    count = len(picker.held)
+    blocks = picker.pick(peer, field(count, piece), 2)
+    assert [picker.received(peer, block).piece_complete for block in blocks] == [False, True]
+
+
+def test_the_rarest_come_first() -> None:
+    picker = make(4)
+    everything = Bitfield.full(4)
+    for has in (everything, field(4, 0, 1, 2), field(4, 0, 1), field(4, 0)):
+        picker.peer_joined(has)
+    assert [picker.availability_of(piece) for piece in range(4)] == [4, 3, 2, 1]
+    assert pieces(picker.pick("a", everything, 8)) == [3, 2, 1, 0]
+
+
+def test_ties_are_broken_by_lot() -> None:
+    first = Counter(pieces(make(4, seed=seed).pick("a", Bitfield.full(4), 1))[0] for seed in range(400))
+    assert min(first[piece] for piece in range(4)) > 60
+
+
+def test_what_one_peer_has_is_found_among_many() -> None:
+    picker = make(5000)
+    few = field(5000, 7, 4000)
+    for has in (few, field(5000, *range(4990)), field(5000, 7)):
+        picker.peer_joined(has)
+    assert [pieces(picker.pick("a", few, 2)) for _ in range(3)] == [[4000], [7], []]
+
+
+def test_what_was_begun_is_finished_first() -> None:
+    picker = make(3, blocks=4)
+    everything = Bitfield.full(3)
+    picker.peer_joined(everything)
+    (begun,) = pieces(picker.pick("a", everything, 1))
+    picker.peer_joined(field(3, begun))  # not the rarest now
+    assert pieces(picker.pick("b", everything, 3)) == [begun]
+    assert begun not in pieces(picker.pick("b", everything, 8)), "all of it is asked for"
+
+
+def test_in_sequence() -> None:
+    picker = make(20)
+    everything = Bitfield.full(20)
+    picker.peer_joined(field(20, *range(10)))
+    picker.sequential = True
+    assert pieces(picker.pick("a", everything, 6)) == [0, 1, 2]
+    assert pieces(picker.pick("b", field(20, 9, 5, 15), 4)) == [5, 9]
+
+
+def test_priorities() -> None:
+    picker = make(5)
+    everything = Bitfield.full(5)
+    picker.set_priority(1, Priority.HIGH)
+    picker.set_priority(2, Priority.SKIP)
+    picker.set_priority(3, Priority.SKIP)
+    picker.set_priority(3, Priority.HIGH)
+    assert picker.wanted_left == 4
+    picked = pieces(picker.pick("a", everything, 10))
+    assert set(picked[:2]) == {1, 3}
+    assert set(picked[2:]) == {0, 4}
+    assert not picker.is_interesting(field(5, 2))
+    assert picker.is_interesting(field(5, 2, 4))
+
+
+def test_a_begun_piece_that_is_skipped_waits() -> None:
+    picker = make(2)
+    (block,) = picker.pick("a", field(2, 0), 1)
+    picker.set_priority(0, Priority.SKIP)
+    assert picker.pick("b", field(2, 0), 5) == []
+    assert picker.received("a", block).wanted, "it was asked for: what came is not thrown away"
+    picker.set_priority(0, Priority.HIGH)
+    assert picker.pick("b", field(2, 0), 5) == [Block(0, BLOCK, BLOCK)]
+
+
+def test_a_skipped_piece_that_comes_back_is_not_on_offer() -> None:
+    picker = make(1)
+    (block,) = picker.pick("a", Bitfield.full(1), 1)
+    picker.set_priority(0, Priority.SKIP)
+    picker.returned("a", block)
+    assert picker.state(0) is PieceState.MISSING
+    assert picker.pick("a", Bitfield.full(1), 1) == []
+    picker.set_priority(0, Priority.NORMAL)
+    assert picker.pick("a", Bitfield.full(1), 1) == [block]
+
+
+def test_the_tail_is_short() -> None:
+    picker = PiecePicker(PieceLayout(2 * BLOCK, [3 * BLOCK + 5]), random.Random(0))
+    assert picker.pick("a", field(2, 1), 9) == [Block(1, 0, BLOCK), Block(1, BLOCK, 5)]
+
+
+def test_in_the_endgame_the_last_blocks_are_asked_of_two() -> None:
+    picker = make(2)
+    everything = Bitfield.full(2)
+    for _ in range(3):
+        picker.peer_joined(everything)
+    asked = picker.pick("a", everything, 3)
+    assert not picker.in_endgame
+    asked += picker.pick("a", everything, 1)
+    assert picker.in_endgame
+    assert picker.pick("a", everything, 9) == [], "never twice of the same"
+    assert picker.pick("b", everything, 2) == [asked[3], asked[2]], "the end of the other's queue"
+    assert picker.pick("b", everything, 2) == [], "it is not idle"
+    assert picker.pick("c", everything, 9) == [asked[1], asked[0]], "not a third time"
+    assert picker.received("b", asked[3]).cancel == ("a",)
+    assert not picker.received("a", asked[3]).wanted, "it was too late"
+    assert picker.received("a", asked[0]).cancel == ("c",)
+    picker.peer_gone("a")
+    assert picker.blocks_of("b") == (asked[2],)
+    assert picker.received("b", asked[2]) == (True, True, ())
+    assert picker.received("c", asked[1]).piece_complete
+    assert not picker.in_endgame
+
+
+def test_the_endgame_repeats_little_and_nothing_that_is_skipped() -> None:
+    picker = make(40, blocks=1)
+    everything = Bitfield.full(40)
+    picker.peer_joined(everything)
+    picker.pick("a", everything, 40)
+    picker.set_priority(3, Priority.HIGH)
+    for piece in range(4, 40):
+        picker.set_priority(piece, Priority.SKIP)
+    again = picker.pick("b", everything, 40)
+    assert again[0].piece == 3
+    assert set(pieces(again)) == {0, 1, 2, 3}
+    for piece in range(4, 40):
+        picker.set_priority(piece, Priority.NORMAL)
+    assert len(picker.pick("c", everything, 40)) == ENDGAME_BATCH
+
+
+def test_a_free_block_that_nobody_has_does_not_put_off_the_endgame() -> None:
+    picker = make(3)
+    has = field(3, 0)
+    picker.peer_joined(has)
+    picker.peer_joined(field(3, 1))
+    picker.pick("a", has, 2)
+    assert not picker.in_endgame, "piece 1 could be asked for"
+    (begun,) = picker.pick("b", field(3, 1), 1)
+    assert not picker.in_endgame, "half of it still could"
+    picker.peer_lost(1)
+    assert picker.in_endgame
+    picker.returned("b", begun)
+    assert picker.in_endgame
+    assert len(picker.pick("c", has, 2)) == 2
+
+
+def test_a_wrong_piece_is_asked_for_again() -> None:
+    picker = make(1)
+    take(picker, "a", 0)
+    assert picker.state(0) is PieceState.VERIFYING
+    assert picker.contributors(0) == {0: "a", BLOCK: "a"}
+    picker.failed(0)
+    assert picker.state(0) is PieceState.MISSING
+    assert picker.contributors(0) == {}
+    take(picker, "b", 0)
+    picker.verified(0)
+    assert picker.held.is_full
+
+
+def test_only_wrong_blocks_are_asked_for_again() -> None:
+    picker = make(1)
+    take(picker, "a", 0)
+    picker.wrong_blocks(0, [BLOCK])
+    assert picker.state(0) is PieceState.IN_FLIGHT
+    assert picker.pick("b", Bitfield.full(1), 5) == [Block(0, BLOCK, BLOCK)]
+    assert picker.received("b", Block(0, BLOCK, BLOCK)).piece_complete
+    assert picker.contributors(0) == {0: "a", BLOCK: "b"}
+
+
+def test_a_piece_changes_only_from_the_right_state() -> None:
+    picker = make(2)
+    for change in (picker.failed, picker.lost):
+        with pytest.raises(ValueError, match="piece 0 is missing"):
+            change(0)
+    with pytest.raises(ValueError, match="piece 0 is missing"):
+        picker.wrong_blocks(0, [])
+    picker.pick("a", field(2, 0), 1)
+    with pytest.raises(ValueError, match="piece 0 is in flight"):
+        picker.verified(0)
+
+
+def test_a_lost_piece_is_wanted_again_unless_it_is_skipped() -> None:
+    picker = PiecePicker(PieceLayout(BLOCK, [2 * BLOCK]), random.Random(0), Bitfield.full(2))
+    picker.set_priority(1, Priority.SKIP)
+    assert picker.wanted_left == 0
+    picker.lost(0)
+    picker.lost(1)
+    assert picker.wanted_left == 1
+    assert pieces(picker.pick("a", Bitfield.full(2), 9)) == [0]
+
+
+def test_the_picker_keeps_its_own_bitfield() -> None:
+    held = Bitfield.full(2)
+    picker = PiecePicker(PieceLayout(BLOCK, [2 * BLOCK]), random.Random(0), held)
+    held.clear(0)
+    assert picker.held.is_full
+
+
+def test_a_seed_that_was_a_leecher_leaves() -> None:
+    picker = make(3)
+    picker.peer_joined(field(3, 0, 1))
+    picker.peer_has(2)
+    picker.peer_joined(Bitfield.full(3))
+    picker.peer_left(Bitfield.full(3))
+    picker.peer_left(Bitfield.full(3))
+    assert [picker.availability_of(piece) for piece in range(3)] == [0, 0, 0]
+    picker.peer_joined(field(3, 1))
+    assert pieces(picker.pick("a", field(3, 1), 9)) == [1]

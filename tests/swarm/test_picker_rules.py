@@ -1,0 +1,242 @@
+"""The picker against a naive model, through any history that peers and disks can make."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from swarmshare.manifest.layout import PieceLayout
+from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.swarm.picker import Block, PiecePicker, PieceState, Priority
+
+PIECE = 2**15
+LAYOUT = PieceLayout(PIECE, [40_000, 0, 100_000, 5, 16_384, 70_000, 32_768])
+COUNT = LAYOUT.piece_count
+PIECES = st.integers(0, COUNT - 1)
+NAMES = st.sampled_from("abcd")
+
+
+def blocks(piece: int) -> set[Block]:
+    length = LAYOUT.span(LAYOUT.index(piece)).length
+    return {Block(piece, begin, min(16_384, length - begin)) for begin in range(0, length, 16_384)}
+
+
+class Swarm(RuleBasedStateMachine):
+    @initialize(seed=st.integers(0, 2**32), held=st.sets(PIECES), sequential=st.booleans())
+    def begin(self, seed: int, held: set[int], sequential: bool) -> None:
+        self.held = held
+        self.picker = PiecePicker(LAYOUT, random.Random(seed), self.bitfield(held))
+        self.picker.sequential = sequential
+        self.priorities = [Priority.NORMAL] * COUNT
+        self.peers: dict[str, set[int]] = {}
+        self.asked: dict[str, set[Block]] = {}
+        self.delivered: dict[Block, str] = {}
+
+    # The model.
+
+    @staticmethod
+    def bitfield(pieces: set[int]) -> Bitfield:
+        field = Bitfield(COUNT)
+        for piece in pieces:
+            field.set(piece)
+        return field
+
+    def asked_of(self, block: Block) -> set[str]:
+        return {name for name, asked in self.asked.items() if block in asked}
+
+    def state(self, piece: int) -> PieceState:
+        whole = blocks(piece)
+        here = whole & self.delivered.keys()
+        if piece in self.held:
+            assert not here
+            return PieceState.HELD
+        if here == whole:
+            return PieceState.VERIFYING
+        return PieceState.IN_FLIGHT if here or any(map(self.asked_of, whole)) else PieceState.MISSING
+
+    def free(self) -> set[Block]:
+        return {
+            block
+            for piece in range(COUNT)
+            if piece not in self.held and self.priorities[piece]
+            for block in blocks(piece) - self.delivered.keys()
+            if not self.asked_of(block)
+        }
+
+    def in_state(self, state: PieceState) -> list[int]:
+        return [piece for piece in range(COUNT) if self.state(piece) is state]
+
+    def availability(self, piece: int) -> int:
+        return sum(piece in has for has in self.peers.values())
+
+    # What peers do.
+
+    @rule(name=NAMES, has=st.sets(PIECES) | st.just(set(range(COUNT))))
+    def joins(self, name: str, has: set[int]) -> None:
+        if name not in self.peers:
+            self.peers[name] = set(has)
+            self.asked[name] = set()
+            self.picker.peer_joined(self.bitfield(has))
+
+    @rule(name=NAMES)
+    def leaves(self, name: str) -> None:
+        if name in self.peers:
+            self.picker.peer_left(self.bitfield(self.peers.pop(name)))
+            self.picker.peer_gone(name)
+            del self.asked[name]
+
+    @rule(name=NAMES, piece=PIECES)
+    def has_or_lost(self, name: str, piece: int) -> None:
+        if piece in self.peers.get(name, ()):
+            self.peers[name].discard(piece)
+            self.picker.peer_lost(piece)
+        elif name in self.peers:
+            self.peers[name].add(piece)
+            self.picker.peer_has(piece)
+
+    @rule(name=NAMES)
+    def becomes_a_seed(self, name: str) -> None:
+        for piece in set(range(COUNT)) - self.peers.get(name, set(range(COUNT))):
+            self.has_or_lost(name, piece)
+
+    @rule(name=NAMES, count=st.integers(0, 20))
+    def picks(self, name: str, count: int) -> None:
+        if name not in self.peers:
+            return
+        has, free = self.peers[name], self.free()
+        begun = set(self.in_state(PieceState.IN_FLIGHT))
+        endgame, idle = self.picker.in_endgame, not self.asked[name]
+        picked = self.picker.pick(name, self.bitfield(has), count)
+        assert len(picked) == len(set(picked)) <= count
+        could = {block for block in free if block.piece in has}
+        for block in picked:
+            assert block in blocks(block.piece)
+            assert block.piece in has
+            assert self.priorities[block.piece] is not Priority.SKIP
+            assert block not in self.asked[name]
+            assert block not in self.delivered
+            assert len(self.asked_of(block)) < 2
+        if picked and picked[0] not in free:
+            assert endgame
+            assert idle
+            assert not free & set(picked)
+            ranks = [-self.priorities[block.piece] for block in picked]
+            assert ranks == sorted(ranks)
+        else:
+            assert set(picked) <= could
+            assert len(picked) == min(count, len(could))
+            order = [self.rank(block, begun) for block in picked]
+            assert order == sorted(order)
+        if endgame and idle and count:
+            again = {block for peer in self.asked for block in self.asked[peer] if len(self.asked_of(block)) == 1}
+            assert picked or not any(block.piece in has and self.priorities[block.piece] for block in again)
+        self.asked[name] |= set(picked)
+
+    def rank(self, block: Block, begun: set[int]) -> tuple[Any, ...]:
+        new = block.piece not in begun
+        rarity = block.piece if self.picker.sequential else self.availability(block.piece)
+        return (new, -self.priorities[block.piece], rarity if new else 0)
+
+    @rule(data=st.data(), name=NAMES, delivers=st.booleans())
+    def answers(self, data: st.DataObject, name: str, delivers: bool) -> None:
+        if not (asked := sorted(self.asked.get(name, ()))):
+            return
+        block = data.draw(st.sampled_from(asked))
+        self.asked[name].discard(block)
+        if not delivers:
+            self.picker.returned(name, block)
+            return
+        answer = self.picker.received(name, block)
+        self.delivered[block] = name
+        assert answer.wanted
+        assert answer.piece_complete == (self.state(block.piece) is PieceState.VERIFYING)
+        assert set(answer.cancel) == self.asked_of(block)
+        for other in self.asked_of(block):
+            self.asked[other].discard(block)
+
+    @rule(name=NAMES, piece=PIECES)
+    def answers_what_was_not_asked(self, name: str, piece: int) -> None:
+        for block in blocks(piece) - self.asked.get(name, set()):
+            assert not self.picker.received(name, block).wanted
+            self.picker.returned(name, block)
+
+    # What we do.
+
+    @rule(piece=PIECES, priority=st.sampled_from(Priority))
+    def wants(self, piece: int, priority: Priority) -> None:
+        self.priorities[piece] = priority
+        self.picker.set_priority(piece, priority)
+
+    @precondition(lambda self: self.in_state(PieceState.VERIFYING))
+    @rule(data=st.data(), outcome=st.sampled_from(["right", "wrong", "blocks"]))
+    def checks(self, data: st.DataObject, outcome: str) -> None:
+        piece = data.draw(st.sampled_from(self.in_state(PieceState.VERIFYING)))
+        wrong = blocks(piece)
+        assert self.picker.contributors(piece) == {block.begin: self.delivered[block] for block in wrong}
+        if outcome == "right":
+            self.picker.verified(piece)
+            self.held.add(piece)
+        elif outcome == "wrong":
+            self.picker.failed(piece)
+        else:
+            wrong = data.draw(st.sets(st.sampled_from(sorted(wrong))))
+            self.picker.wrong_blocks(piece, [block.begin for block in wrong])
+        for block in wrong:
+            del self.delivered[block]
+
+    @rule(piece=PIECES)
+    def finds_or_loses(self, piece: int) -> None:
+        if self.state(piece) is PieceState.HELD:
+            self.picker.lost(piece)
+            self.held.discard(piece)
+        elif self.state(piece) is PieceState.MISSING:
+            self.picker.verified(piece)
+            self.held.add(piece)
+
+    # What always holds.
+
+    @invariant()
+    def agrees_with_the_model(self) -> None:
+        picker, free = self.picker, self.free()
+        for piece in range(COUNT):
+            assert picker.state(piece) is self.state(piece)
+            assert picker.priority(piece) is self.priorities[piece]
+            assert picker.availability_of(piece) == self.availability(piece)
+            here = {block.begin: self.delivered[block] for block in blocks(piece) & self.delivered.keys()}
+            assert picker.contributors(piece) == here
+        assert set(picker.held.indices()) == self.held
+        wanted = {piece for piece in range(COUNT) if self.priorities[piece] and piece not in self.held}
+        assert picker.wanted_left == len(wanted)
+        for name, has in self.peers.items():
+            assert picker.is_interesting(self.bitfield(has)) == bool(has & wanted)
+            assert set(picker.blocks_of(name)) == self.asked[name]
+            assert picker.outstanding(name) == len(self.asked[name])
+        asked = any(self.asked.values())
+        assert picker.in_endgame == (asked and not any(self.availability(block.piece) for block in free))
+
+    def teardown(self) -> None:
+        """From wherever a run has ended, a seed is enough to complete every piece."""
+        if not hasattr(self, "picker"):
+            return
+        for name in list(self.peers):
+            self.leaves(name)
+        self.joins("a", set(range(COUNT)))
+        for piece in range(COUNT):
+            self.wants(piece, Priority.NORMAL)
+        for _ in range(COUNT):
+            for block in self.picker.pick("a", Bitfield.full(COUNT), 3):
+                self.picker.received("a", block)
+            for piece in range(COUNT):
+                if self.picker.state(piece) is PieceState.VERIFYING:
+                    self.picker.verified(piece)
+        assert self.picker.wanted_left == 0
+        assert self.picker.held.is_full
+        assert self.picker.pick("a", Bitfield.full(COUNT), 3) == []
+
+
+TestSwarm = Swarm.TestCase
+TestSwarm.settings = settings(max_examples=100, stateful_step_count=60)
