@@ -46,7 +46,12 @@ def test_the_rarest_come_first() -> None:
 
 
 def test_ties_are_broken_by_lot() -> None:
-    first = Counter(pieces(make(4, seed=seed).pick("a", Bitfield.full(4), 1))[0] for seed in range(400))
+    first: Counter[int] = Counter()
+    has = field(5, 0, 1, 2, 3)
+    for seed in range(400):
+        picker = make(5, seed=seed)
+        picker.peer_joined(has)
+        first[picker.pick("a", has, 1)[0].piece] += 1
     assert min(first[piece] for piece in range(4)) > 60
 
 
@@ -84,6 +89,7 @@ def test_priorities() -> None:
     picker.set_priority(2, Priority.SKIP)
     picker.set_priority(3, Priority.SKIP)
     picker.set_priority(3, Priority.HIGH)
+    assert picker.priority(3) is Priority.HIGH
     assert picker.wanted_left == 4
     picked = pieces(picker.pick("a", everything, 10))
     assert set(picked[:2]) == {1, 3}
@@ -136,6 +142,7 @@ def test_in_the_endgame_the_last_blocks_are_asked_of_two() -> None:
     assert picker.received("a", asked[0]).cancel == ("c",)
     picker.peer_gone("a")
     assert picker.blocks_of("b") == (asked[2],)
+    assert picker.outstanding("b") == 1
     assert picker.received("b", asked[2]) == (True, True, ())
     assert picker.received("c", asked[1]).piece_complete
     assert not picker.in_endgame
@@ -235,3 +242,14 @@ def test_a_seed_that_was_a_leecher_leaves() -> None:
     assert [picker.availability_of(piece) for piece in range(3)] == [0, 0, 0]
     picker.peer_joined(field(3, 1))
     assert pieces(picker.pick("a", field(3, 1), 9)) == [1]
+
+
+def test_a_seed_that_loses_a_piece_is_a_leecher() -> None:
+    picker = make(3)
+    picker.peer_joined(field(3, 0))
+    picker.peer_joined(Bitfield.full(3))
+    picker.peer_lost(2)
+    assert [picker.availability_of(piece) for piece in range(3)] == [2, 1, 0]
+    assert pieces(picker.pick("a", field(3, 0, 1), 9)) == [1, 0]
+    picker.peer_left(field(3, 0, 1))
+    assert [picker.availability_of(piece) for piece in range(3)] == [1, 0, 0]

@@ -91,13 +91,13 @@ def child_main(contestants: Mapping[str, Prepare]) -> None:
     start = perf_counter()
     work()
     seconds = perf_counter() - start
-    print(json.dumps({"seconds": seconds, "peak_bytes": _peak_bytes()}))
+    print(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes()}))
 
 
 _STATUS: Final = "/proc/self/status"
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """This process's own high-water mark; ``ru_maxrss`` would count its parent's, from before ``exec``."""
     with open(_STATUS, encoding="ascii") as status:
         fields = dict(line.split(":", 1) for line in status)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from swarmshare.bench.contest import Spread, speed_ratio
 from swarmshare.bench.hashing import bench_hash
 from swarmshare.bench.manifests import bench_manifest
-from swarmshare.cli.render import Output, size
+from swarmshare.bench.transfer import bench_transfer
+from swarmshare.cli.render import Output, plural, size
 
 if TYPE_CHECKING:
     import argparse
@@ -36,6 +37,12 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     manifest.add_argument("--pieces", type=int, default=19, metavar="N", help="pieces in each file; default: 19")
     manifest.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
     manifest.set_defaults(run=run_manifest)
+
+    transfer = kinds.add_parser("transfer", parents=[common], help="download over loopback, beside libtorrent")
+    transfer.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file; default: 1024")
+    transfer.add_argument("--seeds", type=int, default=1, metavar="N", help="default: 1")
+    transfer.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
+    transfer.set_defaults(run=run_transfer)
 
 
 def run_hash(arguments: argparse.Namespace, output: Output) -> int:
@@ -70,6 +77,30 @@ def run_manifest(arguments: argparse.Namespace, output: Output) -> int:
         _row(output, label, Spread.of([sample.seconds for sample in samples]), "s", 3, _peak(samples))
     slowness = speed_ratio(sides["libtorrent"], sides["swarmshare"])
     _row(output, "swarmshare / libtorrent", slowness, "times the time", 2)
+    return 0
+
+
+def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure a download."""
+    length = arguments.size * 2**20
+    sides = bench_transfer(length, arguments.seeds, arguments.rounds)
+    output.line(
+        f"{size(length)} from {plural(arguments.seeds, 'seed')} over loopback, {arguments.rounds} rounds: "
+        "least, median, greatest"
+    )
+    for side, transfers in sides.items():
+        rates = Spread.of([length / transfer.seconds / 2**20 for transfer in transfers])
+        peaks = max(t.leech_peak for t in transfers), max(t.seed_peak for t in transfers)
+        _row(output, side, rates, "MiB/s", 0, f"peak {size(peaks[0])} leech, {size(peaks[1])} seed")
+        for who, seconds in (
+            ("leech", [transfer.leech_cpu for transfer in transfers]),
+            ("seed", [transfer.seed_cpu for transfer in transfers]),
+        ):
+            _row(output, f"{side} {who}, processor time", Spread.of(seconds), "s", 2)
+    ratio = Spread.of(
+        [theirs.seconds / ours.seconds for ours, theirs in zip(sides["swarmshare"], sides["libtorrent"], strict=True)]
+    )
+    _row(output, "swarmshare / libtorrent", ratio, "times", 2)
     return 0
 
 

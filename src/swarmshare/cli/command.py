@@ -19,15 +19,18 @@ DONE, FAILED = 0, 1
 OVERVIEW: Final = f"""\
 SwarmShare {__version__}: share big files between the machines of a group, by BitTorrent v2.
 
-This version makes, reads and checks manifests (.torrent files) that any BitTorrent v2 client accepts:
+This version makes manifests (.torrent files) that any BitTorrent v2 client accepts, and shares what they name:
 
   swarmshare create PATH           hash a file or a folder on all cores and write its manifest
   swarmshare show FILE|MAGNET      what a manifest or a magnet link says
   swarmshare verify FILE DIR       check data against a manifest, down to the bytes that are wrong
-  swarmshare demo                  see all three at work on made-up data
+  swarmshare seed FILE --data DIR  serve what is right of some data
+  swarmshare download FILE --to DIR --peer HOST:PORT
+                                   fetch it from one or more peers at once
+  swarmshare demo                  see create, show and verify at work on made-up data
   swarmshare bench hash            how fast this machine hashes, beside libtorrent
 
-Each takes --help, and --json for programs. Sharing over the network comes with the next versions.
+Each takes --help, and --json for programs. The tracker and the window come with the next versions.
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 BATCH_LENGTH: Final = 256 * 2**10
 """Bytes of blocks that are put into one send: enough to keep a fast link busy, few enough to cancel."""
+BATCH_READS: Final = 32
+"""Reads, of a block each on a busy link, before anybody else gets a turn."""
 MAX_OUTPUT: Final = 10_000
 """Parts of output that wait to be sent. Beyond it we stop reading: the peer does not read either."""
 IDLE_TIMEOUT: Final = 120.0
@@ -47,9 +50,11 @@ class PeerSession:
         self.connection = PeerConnection(torrent.layout, settled, self._place, padded=torrent.manifest.hybrid)
         self.has = Bitfield(torrent.layout.piece_count)
         self.pipeline = RequestPipeline()
+        self.refusals: dict[int, int] = {}
+        """How many blocks of a piece it rejected."""
         self.client = ""
         self.ids: Mapping[bytes, int] = {}
-        self.downloaded = self.uploaded = 0
+        self.downloaded = self.uploaded = self.counted = 0
         self.meter_down, self.meter_up = RateMeter(), RateMeter()
         self.since = self.last_received = self.last_sent = trio.current_time()
         self.slot_changed = self.since
@@ -86,22 +91,47 @@ class PeerSession:
         return self.torrent.place(self, block)
 
     async def _read(self) -> None:
-        socket, connection, torrent = self.stream.socket, self.connection, self.torrent
-        while True:
-            count, *_ = await socket.recvmsg_into(connection.buffers())
+        # The plain socket underneath: trio's own would go round its loop once for each block.
+        with socket.fromfd(self.stream.socket.fileno(), self.stream.socket.family, self.stream.socket.type) as plain:
+            plain.setblocking(False)
+            while True:
+                total, is_open = self._read_batch(plain)
+                if not is_open:
+                    return
+                if not total:
+                    await trio.lowlevel.wait_readable(plain)
+                    continue
+                await self._after_reading(total)
+                await trio.lowlevel.checkpoint()
+
+    def _read_batch(self, plain: socket.socket) -> tuple[int, bool]:
+        """Deal with what has come, up to a bound; the number of bytes, and whether there may be more to come at all."""
+        connection, torrent = self.connection, self.torrent
+        total = 0
+        self.last_received = trio.current_time()
+        for _ in range(BATCH_READS):
+            try:
+                count = plain.recvmsg_into(connection.buffers())[0]
+            except BlockingIOError:
+                break
             if not count:
-                return
-            self.last_received = trio.current_time()
+                return total, False
+            total += count
             for message in connection.received(count):
                 torrent.handle(self, message)
-            torrent.refill(self)
-            if connection.has_output or connection.owed or connection.owed_hashes:
-                self._wake.set()
-            while connection.output_count > MAX_OUTPUT:
-                self._drained = trio.Event()
-                await self._drained.wait()
-            await torrent.disk_has_room()
-            await torrent.limit_down(count)
+        return total, True
+
+    async def _after_reading(self, count: int) -> None:
+        connection, torrent = self.connection, self.torrent
+        torrent.count_down(self)
+        torrent.refill(self)
+        if connection.has_output or connection.owed or connection.owed_hashes:
+            self._wake.set()
+        while connection.output_count > MAX_OUTPUT:
+            self._drained = trio.Event()
+            await self._drained.wait()
+        await torrent.disk_has_room()
+        await torrent.limit_down(count)
 
     async def _write(self) -> None:
         connection = self.connection

@@ -77,6 +77,8 @@ OPTIMISTIC_TURNS: Final = 3
 """Choices for which an optimistic unchoke lasts (BEP 3: 30 seconds)."""
 RETRY_AFTER: Final = 2.0
 """Seconds after which a write that failed is tried again."""
+MAX_REFUSALS: Final = 100
+"""Blocks of one piece that a peer may reject while it does not choke us: more than one full queue of a large piece."""
 SAVE_INTERVAL: Final = 30.0
 """Seconds of bookkeeping that a power cut costs: what was written since is verified again."""
 MIN_REFILL: Final = 8
@@ -158,7 +160,8 @@ class Torrent:
         for file in self.config.skip_files:
             for piece in self.layout.file_pieces(file):
                 self._picker.set_priority(piece, Priority.SKIP)
-        await self._persist(lambda: self._storage.prepare(wanted))
+        missing = [file for file in wanted if self._files_left[file] or not self.manifest.files[file].length]
+        await self._persist(lambda: self._storage.prepare(missing))
         await self._finish_files([file for file in wanted if not self._files_left[file]])
         self._state = TorrentState.DOWNLOADING
         self._look_for_the_end()
@@ -274,7 +277,9 @@ class Torrent:
                 session.pipeline.on_choked()
             case Reject(piece, begin, length):
                 self._picker.returned(session, Block(piece, begin, length))
-                session.pipeline.on_returned(trio.current_time(), 1)
+                session.pipeline.on_returned(session.last_received, 1)
+                if not session.connection.peer_choking:
+                    self._count_refusal(session, piece)
             case Interested() | NotInterested():
                 self._rechoke()
             case Request() | Cancel():
@@ -287,6 +292,13 @@ class Torrent:
                 self._on_extended(session, message)
             case _:
                 pass
+
+    def _count_refusal(self, session: PeerSession, piece: int) -> None:
+        """A peer that refuses a piece again and again, unchoked, does not have it: asking on would go round for ever."""
+        session.refusals[piece] = session.refusals.get(piece, 0) + 1
+        if session.refusals[piece] >= MAX_REFUSALS and session.has.clear(piece):
+            self._picker.peer_lost(piece)
+            self._update_interest(session)
 
     def _set_bits(self, session: PeerSession, bits: Bitfield) -> None:
         self._picker.peer_left(session.has)
@@ -347,12 +359,18 @@ class Torrent:
         """Where the data of a block that we asked for belongs."""
         return self._buffers.place(session, block.piece, block.begin, block.length)
 
+    def count_down(self, session: PeerSession) -> None:
+        """Note what came from a peer since the last time: once for many blocks."""
+        length = session.downloaded - session.counted
+        if length:
+            session.counted = session.downloaded
+            self._downloaded += length
+            session.meter_down.add(session.last_received, length)
+            self._meter_down.add(session.last_received, length)
+
     def _on_block(self, session: PeerSession, block: Piece) -> None:
-        now = trio.current_time()
+        now = session.last_received
         session.downloaded += block.length
-        self._downloaded += block.length
-        session.meter_down.add(now, block.length)
-        self._meter_down.add(now, block.length)
         session.pipeline.on_block(now, block.length)
         asked = Block(block.piece, block.begin, block.length)
         received = self._picker.received(session, asked)
@@ -524,6 +542,11 @@ class Torrent:
 
     # ------------------------------------------------------------------ looking at it
 
+    @property
+    def pieces_done(self) -> int:
+        """How many pieces are verified."""
+        return self._picker.held.held
+
     def snapshot(self) -> TorrentSnapshot:
         """How things stand."""
         now = trio.current_time()
@@ -543,7 +566,7 @@ class Torrent:
             bytes_total=total,
             bytes_done=total - left,
             pieces_total=self.layout.piece_count,
-            pieces_done=self._picker.held.held,
+            pieces_done=self.pieces_done,
             rate_down=self._meter_down.rate(now),
             rate_up=self._meter_up.rate(now),
             downloaded=self._downloaded,

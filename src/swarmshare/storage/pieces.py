@@ -125,7 +125,7 @@ class TorrentStorage:
         self._layer_lengths = {root: count * HASH_LENGTH for root, count in counts.items() if count > 1}
         self._final = manifest.local_paths(windows=WINDOWS)
         self._part = _part_paths(self._final)
-        self._lock = Lock()  # guards all below; held while a file is opened or renamed, never while one is read
+        self._lock = Lock()  # guards all below; held to open or rename a file, never to read or flush one
         self._places: dict[int, _Place] = {}
         self._open: OrderedDict[int, _OpenFile] = OrderedDict()
         self._written: set[int] = set()  # since the last file_states()
@@ -214,17 +214,18 @@ class TorrentStorage:
             os.fsync(file.fd)
             ours = Identity.of(os.fstat(file.fd))
         del file  # Windows renames no open file; whoever comes next opens it again
-        with self._lock, _parent_of(self._folder, final, make=False) as (parent, name):
-            self._open.pop(number, None)
-            self._written.add(number)  # cut off, perhaps
-            if _look(name, parent) is not None:
-                raise StorageError(self._folder.joinpath(*final), "is there already, and is left alone")
-            part = _at(path, parent)
-            status = _look(part, parent)
-            if status is None or Identity.of(status) != ours or ours.size != length:
-                raise StorageError(path, "changed while it was downloaded", hint="Check the files again.")
-            os.rename(part, name, src_dir_fd=parent, dst_dir_fd=parent)
-            self._places[number] = _Place(final, final, True, (ours.device, ours.inode))
+        with _parent_of(self._folder, final, make=False) as (parent, name):
+            with self._lock:
+                self._open.pop(number, None)
+                self._written.add(number)  # cut off, perhaps
+                if _look(name, parent) is not None:
+                    raise StorageError(self._folder.joinpath(*final), "is there already, and is left alone")
+                part = _at(path, parent)
+                status = _look(part, parent)
+                if status is None or Identity.of(status) != ours or ours.size != length:
+                    raise StorageError(path, "changed while it was downloaded", hint="Check the files again.")
+                os.rename(part, name, src_dir_fd=parent, dst_dir_fd=parent)
+                self._places[number] = _Place(final, final, True, (ours.device, ours.inode))
             if parent is not None:
                 os.fsync(parent)
 

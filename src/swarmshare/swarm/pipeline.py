@@ -21,7 +21,7 @@ _SECONDS_AHEAD: Final = 3.0
 _ROUND_TRIPS_AHEAD: Final = 2
 """On a very long path: the bandwidth-delay product, and as much again as margin."""
 _GROWTH: Final = 1.1
-"""A rate that rose by less than this in a period has stopped growing."""
+"""A rate that rose by less than this in a second has stopped growing."""
 
 
 class RequestPipeline:
@@ -109,10 +109,13 @@ class RequestPipeline:
         self._bytes_now = self._bytes_before = 0
 
     def _watch_growth(self, now: float, length: int) -> None:
-        """Compare what came in each period with the one before; a period spans a round trip, or it sees only gaps."""
+        """Compare what came in each second with the one before.
+
+        A round trip of seconds may end the start too soon, but the depth that follows the rate still grows then.
+        """
         if self._period_began is None:
             self._period_began = now
-        elif now - self._period_began >= max(1.0, self._round_trip):
+        elif now - self._period_began >= 1.0:
             self._growing = self._bytes_now > _GROWTH * self._bytes_before
             self._bytes_before, self._bytes_now = self._bytes_now, 0
             self._period_began = now

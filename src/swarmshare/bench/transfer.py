@@ -1,0 +1,180 @@
+"""``bench transfer``: a file over loopback, ours to ours and libtorrent to libtorrent, each peer in its own process."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter, process_time, sleep
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from swarmshare.bench.contest import BenchError, peak_bytes
+from swarmshare.engine.config import EngineConfig, TorrentConfig
+from swarmshare.engine.engine import open_engine
+from swarmshare.manifest.build import Description
+from swarmshare.manifest.parse import parse_manifest
+from swarmshare.storage.create import create_manifest
+from swarmshare.storage.plan import make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PIECE_LENGTH: Final = 2**20
+SIDES: Final = ("swarmshare", "libtorrent")
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One download, and what it cost each process."""
+
+    seconds: float
+    """From the first dial to the last verified piece."""
+    leech_cpu: float
+    """Seconds of processor time."""
+    leech_peak: int
+    seed_cpu: float
+    """The greatest of all seeds."""
+    seed_peak: int
+
+
+def bench_transfer(length: int, seeds: int, rounds: int) -> dict[str, list[Transfer]]:
+    """Download a file of ``length`` random bytes from ``seeds`` seeds, ``rounds`` times a side, after one more."""
+    results: dict[str, list[Transfer]] = {side: [] for side in SIDES}
+    with tempfile.TemporaryDirectory(prefix="swarmshare-bench-") as folder:
+        source = Path(folder, "source")
+        source.mkdir()
+        with open(source / "content.bin", "wb") as stream:
+            for _ in range(length // PIECE_LENGTH):
+                stream.write(secrets.token_bytes(PIECE_LENGTH))
+        manifest = create_manifest(make_plan(source / "content.bin"), Description(), piece_length=PIECE_LENGTH)
+        torrent = Path(folder, "content.torrent")
+        torrent.write_bytes(manifest.encode())
+        for number in range(rounds + 1):
+            for side in SIDES:
+                transfer = _transfer(side, torrent, source, Path(folder, "there"), seeds)
+                Path(folder, "there", "content.bin").unlink()
+                if number:
+                    results[side].append(transfer)
+    return results
+
+
+def _transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) -> Transfer:
+    with ExitStack() as stack:
+        children = [_start(stack, f"{side}-seed", torrent, source) for _ in range(seeds)]
+        ports = [_answer(child)["port"] for child in children]
+        leech = _answer(_start(stack, f"{side}-leech", torrent, target, *ports))
+        ends = []
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.close()
+            ends.append(_answer(child))
+    return Transfer(
+        leech["seconds"], leech["cpu"], leech["peak"], max(e["cpu"] for e in ends), max(e["peak"] for e in ends)
+    )
+
+
+def _start(stack: ExitStack, *arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "swarmshare.bench.transfer", *map(str, arguments)]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    stack.enter_context(child)
+    stack.callback(child.kill)
+    return child
+
+
+def _answer(child: subprocess.Popen[str]) -> dict[str, Any]:
+    assert child.stdout is not None
+    line = child.stdout.readline()
+    if not line:
+        raise BenchError("a contestant ended early", hint="The references need the packages of `make setup`.")
+    answer: dict[str, Any] = json.loads(line)
+    return answer
+
+
+def _say(**answer: object) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+def _cost() -> dict[str, object]:
+    return {"cpu": process_time(), "peak": peak_bytes()}
+
+
+def _swarmshare_seed(torrent: str, folder: str) -> None:
+    manifest = parse_manifest(Path(torrent).read_bytes())
+
+    async def main() -> None:
+        async with open_engine(EngineConfig()) as engine:
+            added = engine.add(manifest, TorrentConfig(folder=Path(folder)))
+            await added.finished.wait()
+            _say(port=int(engine.addresses[0].rpartition(":")[2]))
+            await trio.to_thread.run_sync(sys.stdin.read)
+
+    trio.run(main)
+    _say(**_cost())
+
+
+def _swarmshare_leech(torrent: str, folder: str, *ports: str) -> None:
+    manifest = parse_manifest(Path(torrent).read_bytes())
+
+    async def main() -> float:
+        peers = tuple(("127.0.0.1", int(port)) for port in ports)
+        async with open_engine(EngineConfig()) as engine:
+            start = perf_counter()
+            added = engine.add(manifest, TorrentConfig(folder=Path(folder), peers=peers))
+            # libtorrent, too, is timed to its last verified piece: it flushes no file, and we do.
+            while added.pieces_done < manifest.layout.piece_count:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+            seconds = perf_counter() - start
+            await added.finished.wait()
+            return seconds
+
+    _say(seconds=trio.run(main), **_cost())
+
+
+def _libtorrent(torrent: str, folder: str, *, seed: bool) -> tuple[Any, Any]:
+    import libtorrent
+
+    settings: Any = {"listen_interfaces": "127.0.0.1:0", "allow_multiple_connections_per_ip": True, "alert_mask": 0}
+    for name in ("dht", "lsd", "upnp", "natpmp", "incoming_utp", "outgoing_utp"):
+        settings[f"enable_{name}"] = False
+    session = libtorrent.session(settings)
+    params = libtorrent.load_torrent_buffer(Path(torrent).read_bytes())
+    params.save_path = folder
+    params.flags &= ~(libtorrent.torrent_flags.paused | libtorrent.torrent_flags.auto_managed)
+    if seed:
+        params.flags |= libtorrent.torrent_flags.seed_mode
+    return session, session.add_torrent(params)
+
+
+def _libtorrent_seed(torrent: str, folder: str) -> None:
+    session, _handle = _libtorrent(torrent, folder, seed=True)
+    _say(port=session.listen_port())
+    sys.stdin.read()
+    _say(**_cost())
+
+
+def _libtorrent_leech(torrent: str, folder: str, *ports: str) -> None:
+    _session, handle = _libtorrent(torrent, folder, seed=False)
+    start = perf_counter()
+    for port in ports:
+        handle.connect_peer(("127.0.0.1", int(port)), 0, 0)
+    while not handle.status().is_seeding:
+        sleep(0.01)
+    _say(seconds=perf_counter() - start, **_cost())
+
+
+CHILDREN: Final[dict[str, Callable[..., None]]] = {
+    "swarmshare-seed": _swarmshare_seed,
+    "swarmshare-leech": _swarmshare_leech,
+    "libtorrent-seed": _libtorrent_seed,
+    "libtorrent-leech": _libtorrent_leech,
+}
+
+if __name__ == "__main__":
+    CHILDREN[sys.argv[1]](*sys.argv[2:])
