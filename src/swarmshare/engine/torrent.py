@@ -294,7 +294,7 @@ class Torrent:
                 pass
 
     def _count_refusal(self, session: PeerSession, piece: int) -> None:
-        """A peer that refuses a piece again and again, unchoked, does not have it: asking on would go round for ever."""
+        """A peer that refuses a piece again and again, unchoked, does not have it: asking on would never end."""
         session.refusals[piece] = session.refusals.get(piece, 0) + 1
         if session.refusals[piece] >= MAX_REFUSALS and session.has.clear(piece):
             self._picker.peer_lost(piece)
