@@ -123,6 +123,34 @@ def test_seeding_a_part(top: Path, tmp_path: Path) -> None:
         call(tmp_path, "download", "top.torrent", "--to", "there", "--peer", address, "--only", "b.bin")
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 3 MB, and a way to make it larger."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("a disk of its own can only be mounted as root")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_full_disk_pauses_and_room_resumes(top: Path, tmp_path: Path, small_disk: Path) -> None:
+    with seeding(tmp_path, tmp_path) as address:
+        process = start(tmp_path, "download", "top.torrent", "--to", small_disk / "there", "--peer", address)
+        paused = event(process, "paused")
+        assert (paused["code"], str(small_disk) in paused["message"]) == ("disk-full", True)
+        subprocess.run(["mount", "-o", "remount,size=30m", small_disk], check=True)
+        event(process, "resumed")
+        event(process, "complete")
+        process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0
+    assert same(top, small_disk / "there" / "top")
+
+
 def test_mistakes(top: Path, tmp_path: Path) -> None:
     with seeding(tmp_path, tmp_path) as address:
         (error,) = call(tmp_path, "seed", "top.torrent", "--data", ".", "--listen", address, expect=1)

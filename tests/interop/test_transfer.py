@@ -11,7 +11,9 @@ from interop.peers import add, digests, libtorrent_session, port_of, until
 
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
+from swarmshare.manifest.bencoding import encode_with_raw
 from swarmshare.manifest.build import Description
+from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.plan import make_plan
 
@@ -74,3 +76,17 @@ async def test_we_download_from_libtorrent(shared: Path, tmp_path: Path, hybrid:
             snapshot = engine.snapshot().torrents[0]
     assert snapshot.bytes_done == manifest.total_length
     assert digests(tmp_path / "here" / shared.name) == digests(shared)
+
+
+async def test_libtorrent_gets_missing_piece_layers_from_us(shared: Path, tmp_path: Path) -> None:
+    manifest = manifest_of(shared)
+    bare = parse_manifest(encode_with_raw({}, b"info", manifest.info))
+    assert bare.missing_layers
+    with libtorrent_session() as session, trio.fail_after(TIMEOUT):
+        async with open_engine(EngineConfig()) as engine:
+            torrent = engine.add(manifest, TorrentConfig(folder=shared.parent))
+            await torrent.finished.wait()
+            handle = add(session, bare, tmp_path / "there", seed=False)
+            handle.connect_peer(("127.0.0.1", port_of(engine.addresses[0])), 0, 0)
+            await until(lambda: handle.status().is_seeding)
+        await until(lambda: digests(tmp_path / "there" / shared.name) == digests(shared))

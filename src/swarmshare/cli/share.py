@@ -142,14 +142,15 @@ class _Sharing:
     async def _share(self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool) -> None:
         async with open_engine(self._config) as engine:
             added = [engine.add(manifest, config) for manifest, config in torrents]
-            for torrent in added:
-                await torrent.ready.wait()
-            for address in engine.addresses:
-                self._output.event("listening", address=address)
-                self._output.line(f"Listening on {address}")
+            to_announce = engine.addresses
             next_progress = trio.current_time() + PROGRESS_EVERY
             while True:
                 done = all(torrent.finished.is_set() for torrent in added)
+                if to_announce and all(torrent.ready.is_set() for torrent in added):
+                    for address in to_announce:
+                        self._output.event("listening", address=address)
+                        self._output.line(f"Listening on {address}")
+                    to_announce = []
                 self._tell_alerts(engine)
                 if trio.current_time() >= next_progress or (done and until_complete):
                     next_progress = trio.current_time() + PROGRESS_EVERY
