@@ -73,21 +73,21 @@ async def test_a_chain_passes_pieces_on(tmp_path: Path) -> None:
 
 async def test_a_liar_beside_an_honest_seed(tmp_path: Path) -> None:
     async with Swarm(tmp_path, {"a": 3_000_000}, piece_length=2**18) as swarm:
-        (honest, _), (liar, lying) = await swarm.seed("honest"), await swarm.seed("liar")
+        # Slow enough that the liar gets its turn.
+        (honest, _), (liar, lying) = await swarm.seed("honest", limit_up=2_000_000.0), await swarm.seed("liar")
         corrupt(lying, 1.0, 1)
         engine, torrent = await swarm.leech("leech", honest, liar)
         with trio.fail_after(TIMEOUT):
             await torrent.finished.wait()
         assert swarm.is_whole("leech")
         banned = {alert.address for alert in engine.alerts if isinstance(alert, PeerDropped) and alert.banned}
-        assert banned <= {liar.addresses[0]}
-        failed = [alert for alert in engine.alerts if isinstance(alert, PieceFailed)]
-        assert not failed or banned, "who spoiled a piece was found"
+        assert banned == {liar.addresses[0]}
+        assert any(isinstance(alert, PieceFailed) for alert in engine.alerts)
 
 
 async def test_liars_among_many_are_found_and_no_other(tmp_path: Path) -> None:
     async with Swarm(tmp_path, {"a": 12_000_000}, piece_length=2**18) as swarm:
-        seeds = [await swarm.seed(f"seed-{number}") for number in range(8)]
+        seeds = [await swarm.seed(f"seed-{number}", limit_up=1_000_000.0) for number in range(8)]
         for number in (0, 1):
             corrupt(seeds[number][1], 0.3, number)
         engine, torrent = await swarm.leech("leech", *(engine for engine, _ in seeds))
@@ -95,7 +95,7 @@ async def test_liars_among_many_are_found_and_no_other(tmp_path: Path) -> None:
             await torrent.finished.wait()
         assert swarm.is_whole("leech")
         banned = {alert.address for alert in engine.alerts if isinstance(alert, PeerDropped) and alert.banned}
-        assert banned <= {seeds[0][0].addresses[0], seeds[1][0].addresses[0]}
+        assert banned == {seeds[0][0].addresses[0], seeds[1][0].addresses[0]}
 
 
 async def test_only_what_is_wanted(tmp_path: Path) -> None:

@@ -26,10 +26,6 @@ BATCH_READS: Final = 32
 """Reads, of a block each on a busy link, before anybody else gets a turn."""
 MAX_OUTPUT: Final = 10_000
 """Parts of output that wait to be sent. Beyond it we stop reading: the peer does not read either."""
-IDLE_TIMEOUT: Final = 120.0
-"""Seconds of silence after which a peer is given up (BEP 3 suggests two minutes)."""
-KEEP_ALIVE_AFTER: Final = 60.0
-"""Seconds without a word of ours after which we send that we are here."""
 
 
 class PeerSession:

@@ -69,6 +69,10 @@ DISK_WORKERS: Final = 2
 """Pieces that are verified and written at the same time."""
 TICK: Final = 1.0
 """Seconds between looks at who is silent, snubbed or to be told that we are here."""
+IDLE_TIMEOUT: Final = 120.0
+"""Seconds of silence after which a peer is given up (BEP 3 suggests two minutes)."""
+KEEP_ALIVE_AFTER: Final = 60.0
+"""Seconds without a word of ours after which we send that we are here."""
 CHOKE_INTERVAL: Final = 10.0
 """Seconds between choices of whom to serve (BEP 3)."""
 NEWCOMER: Final = 60.0
@@ -125,7 +129,9 @@ class Torrent:
         self._files_left = [set(self.layout.file_pieces(file)) for file in range(len(manifest.files))]
         self._unfinished = set(range(len(manifest.files))) - config.skip_files
         """Wanted files that have not got their final name yet: all pieces of the last one may be here before it has."""
-        self._state, self._error = TorrentState.CHECKING, ""
+        self._state = self._state_before = TorrentState.CHECKING
+        """And what it was before it was PAUSED."""
+        self._error = ""
         self._meter_down, self._meter_up = RateMeter(), RateMeter()
         self._downloaded = self._uploaded = 0
         self._optimistic: PeerSession | None = None
@@ -517,8 +523,6 @@ class Torrent:
             session.wake()
 
     async def _tick(self) -> None:
-        from swarmshare.engine.peer_session import IDLE_TIMEOUT, KEEP_ALIVE_AFTER
-
         while True:
             await trio.sleep(TICK)
             now = trio.current_time()
