@@ -1,8 +1,12 @@
 """Start the tracker from a clone: the same as `swarmshare tracker`."""
 
-import sys
+from gevent import monkey
 
-from swarmshare.cli.main import main
+monkey.patch_all()  # first of all: what is imported below must find the sockets and locks that gevent knows
+
+import sys  # noqa: E402
+
+from swarmshare.cli.main import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main(["tracker", *sys.argv[1:]]))

@@ -67,6 +67,12 @@ class LocalProtocolError(SwarmShareError):
     code = "bug"
 
 
+class AnnounceError(SwarmShareError):
+    """An announce or scrape (BEP 3, 48) that the tracker refuses; the text is its ``failure reason``, in ASCII."""
+
+    code = "announce"
+
+
 class MagnetError(SwarmShareError):
     """A magnet link that names no BitTorrent v2 content, or names it wrongly."""
 
@@ -82,6 +88,20 @@ class StorageError(SwarmShareError):
     def __init__(self, path: object, message: str, *, hint: str | None = None) -> None:
         super().__init__(f"{path}: {message}", hint=hint)
         self.path = path
+
+
+class TrackerError(SwarmShareError):
+    """A tracker that cannot be reached, refused, or does not answer as one.
+
+    ``rule`` is the tracker's own code for a refusal (``"credentials"``, ``"name-taken"``, ...), else ``"unreachable"`` or
+    ``"not-a-tracker"``.
+    """
+
+    code = "tracker"
+
+    def __init__(self, rule: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.rule = rule
 
 
 class CancelledError(SwarmShareError):

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from swarmshare import __version__
-from swarmshare.cli import bench, create, demo, share, show, verify
+from swarmshare.cli import account, bench, catalogue, create, demo, share, show, tracker, verify
 from swarmshare.cli.render import Output, OutputError
 from swarmshare.errors import StorageError, SwarmShareError
 
@@ -27,6 +27,11 @@ This version makes manifests (.torrent files) that any BitTorrent v2 client acce
   swarmshare seed FILE --data DIR  serve what is right of some data
   swarmshare download FILE --to DIR --peer HOST:PORT
                                    fetch it from one or more peers at once
+  swarmshare tracker               the group's server: accounts, catalogue, and who has which piece
+  swarmshare register|login --tracker URL --user NAME
+                                   an account at a group's tracker; then also logout, whoami
+  swarmshare list                  what the group shares
+  swarmshare swarm INFOHASH        who shares one of these, and how much of it each has
   swarmshare demo                  see create, show and verify at work on made-up data
   swarmshare bench hash            how fast this machine hashes, beside libtorrent
 
@@ -76,6 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="swarmshare", description="Share big files between the machines of a group.")
     parser.add_argument("--version", action="version", version=f"swarmshare {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
-    for module in (create, show, verify, share, demo, bench):
+    for module in (create, show, verify, share, tracker, account, catalogue, demo, bench):
         module.add_parser(verbs, common)
     return parser

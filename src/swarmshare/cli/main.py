@@ -24,6 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         signal.signal(signal.SIGTERM, _interrupt)
         _mend_streams()
+        if (sys.argv[1:] if argv is None else list(argv))[:1] == ["tracker"]:
+            from gevent import monkey
+
+            monkey.patch_all()  # before the sockets and locks that the rest imports
         from swarmshare.cli.command import run_command
 
         status = run_command(argv)

@@ -65,14 +65,14 @@ def read_small(path: Path, limit: int) -> bytes:
     return data
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write ``data`` to ``path``: whole and on the disk, or, after a crash at any moment, not at all.
 
-    Raises :class:`StorageError`.
+    ``mode`` says who may use the file, from its first byte on, less what the umask takes. Raises :class:`StorageError`.
     """
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -1,0 +1,342 @@
+"""The load of ``bench tracker``: thousands of peers in one process of their own.
+
+A peer is a socket and a greenlet. It speaks WebSocket, Engine.IO and Socket.IO with as little work as it takes, so that
+the tracker is what is measured; that the tracker works with real clients is for its tests to show.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+import gevent
+from gevent import socket
+from gevent.pool import Pool
+
+from swarmshare.schema.runs import all_bits
+from swarmshare.schema.tracker_events import NAMESPACE, PUSH, Have, Join, Stats
+from swarmshare.schema.tracker_wire import dump_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from swarmshare.schema.tracker_events import Request
+
+ADDRESS: Final = "127.0.0.1"
+DIALING: Final = 100
+"""Connections being made at a time."""
+HAVE_INTERVAL: Final = 0.25
+RATE: Final = 50
+"""Pieces a second that a peer finishes."""
+KEPT: Final = 50
+"""HTTP connections that announce."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do; from the parent, as JSON."""
+
+    port: int
+    pid: int
+    """Of the tracker, whose memory is watched."""
+    token: str
+    passkey: str
+    info_hashes: list[str]
+    """Of the swarms, as many peers in each; the last is for the large one, of half the peers."""
+    piece_count: int
+    peers: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class Figures:
+    """What came of it; to the parent, as JSON."""
+
+    connects: float = 0
+    """A second, signed in."""
+    memory: float = 0
+    """Bytes a peer, once it is in a swarm."""
+    joins: float = 0
+    events: float = 0
+    """Acknowledged, a second; nobody is pushed anything."""
+    event_latency: list[float] = field(default_factory=list)
+    """Seconds from sending to acknowledgement: the median and the 99th percentile; so are the others."""
+    deliveries: float = 0
+    """Pushes that arrived, a second."""
+    push_latency: list[float] = field(default_factory=list)
+    """From one peer's sending to another's being told."""
+    announces: float = 0
+    announce_latency: list[float] = field(default_factory=list)
+    large_haves: float = 0
+    """Acknowledged, a second, in the large swarm."""
+    large_pushes: float = 0
+    """A second and listener."""
+    large_latency: list[float] = field(default_factory=list)
+    """Of acknowledgements."""
+
+
+class Peer:
+    """One connection; :attr:`on_push` is called with each push that is not waited for."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._socket = socket.create_connection((ADDRESS, port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+        self.pushes = 0
+        self.on_push: Callable[[bytes], object] = len
+        self._socket.sendall(
+            b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        while b"\r\n\r\n" not in self._buffer:
+            self._read()
+        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        if b" 101 " not in head:
+            raise OSError(f"no WebSocket: {head[:60]!r}")
+        self._message()  # Engine.IO's welcome
+        self._send(b"40%s,%s" % (NAMESPACE.encode(), json.dumps({"token": token}).encode()))
+        answer = self._message()
+        if not answer.startswith(b"40"):
+            raise OSError(f"not let in: {answer[:200]!r}")
+
+    def call(self, request: Request) -> bytes:
+        """Send an event, and wait for its acknowledgement."""
+        event, wire = dump_request(request)
+        parts = [value for value in wire.values() if isinstance(value, bytes)]
+        text = json.dumps([event, wire], default=lambda _: {"_placeholder": True, "num": 0}, separators=(",", ":"))
+        kind = b"45%d-" % len(parts) if parts else b"42"
+        self._send(kind + NAMESPACE.encode() + b",1" + text.encode())
+        for part in parts:
+            self._send(part, opcode=2)
+        return self._next(b"43", b"46")
+
+    def watch(self) -> None:
+        """Take what comes, until the greenlet is killed."""
+        self._next()
+
+    def close(self) -> None:
+        """Be gone."""
+        self._socket.close()
+
+    def _next(self, *kinds: bytes) -> bytes:
+        while True:
+            message = self._message()
+            kind = message[:2]
+            if message == b"2":
+                self._send(b"3")
+            elif kind in (b"42", b"45"):
+                self.pushes += 1
+                self.on_push(message)
+            if kind in (b"45", b"46"):
+                for _ in range(int(message[2 : message.index(b"-")])):
+                    self._message()
+            if kind in kinds:
+                return message
+
+    def _send(self, payload: bytes, opcode: int = 1) -> None:
+        # A mask of zeros is a mask, and leaves the payload as it is.
+        length = len(payload)
+        if length < 126:
+            head = bytes((0x80 | opcode, 0x80 | length))
+        else:
+            head = bytes((0x80 | opcode, 0xFE)) + length.to_bytes(2, "big")
+        self._socket.sendall(head + bytes(4) + payload)
+
+    def _message(self) -> bytes:
+        while True:
+            start, length = 2, self._buffer[1] if len(self._buffer) > 1 else 0
+            if length > 125:
+                start, length = (4, length) if length == 126 else (10, length)
+                length = int.from_bytes(self._buffer[2:start], "big")
+            if len(self._buffer) >= max(start, start + length):
+                message, self._buffer = self._buffer[start : start + length], self._buffer[start + length :]
+                return message
+            self._read()
+
+    def _read(self) -> None:
+        data = self._socket.recv(2**16)
+        if not data:
+            raise OSError("the tracker closed a connection")
+        self._buffer += data
+
+
+def run(plan: Plan) -> Figures:
+    """All of it, one after the other."""
+    figures = Figures()
+    swarms = [bytes.fromhex(info_hash) for info_hash in plan.info_hashes]
+    large = swarms.pop()
+    idle = _resident(plan.pid)
+    start = perf_counter()
+    pool = Pool(DIALING)
+    peers: list[Peer] = list(pool.imap_unordered(lambda _: Peer(plan.port, plan.token), range(plan.peers)))
+    figures.connects = plan.peers / (perf_counter() - start)
+
+    groups = [peers[number :: len(swarms)] for number in range(len(swarms))]
+    joins = [(peer, swarm) for swarm, group in zip(swarms, groups, strict=True) for peer in group]
+    start = perf_counter()
+    _at_once((_join, peer, swarm, plan.piece_count) for peer, swarm in joins)
+    figures.joins = plan.peers / (perf_counter() - start)
+    _settle(peers)
+    figures.memory = (_resident(plan.pid) - idle) / plan.peers
+
+    latencies = _hammer(((peer, Stats(swarm, 1, 2, 3, 4, 5)) for peer, swarm in joins), plan.seconds)
+    figures.events, figures.event_latency = len(latencies) / plan.seconds, _quantiles(latencies)
+
+    figures.deliveries, latencies = _deliver(groups, swarms, plan)
+    figures.push_latency = _quantiles(latencies)
+
+    latencies = _announce(plan, swarms)
+    figures.announces, figures.announce_latency = len(latencies) / plan.seconds, _quantiles(latencies)
+
+    for peer in peers[plan.peers // 2 :]:
+        peer.close()
+    haves, figures.large_pushes, latencies = _crowd(peers[: plan.peers // 2], large, plan)
+    figures.large_haves, figures.large_latency = haves, _quantiles(latencies)
+    return figures
+
+
+def _join(peer: Peer, swarm: bytes, piece_count: int) -> None:
+    peer_id = random.randbytes(20)
+    answer = peer.call(Join(swarm, peer_id, 6881, piece_count, bytes(len(all_bits(piece_count))), 1))
+    if b'"epoch"' not in answer:
+        raise OSError(f"no join: {answer[:200]!r}")
+
+
+def _hammer(requests: Iterable[tuple[Peer, Request]], seconds: float) -> list[float]:
+    """Each peer sends the same event as soon as the last one is acknowledged."""
+    latencies: list[float] = []
+
+    def work(peer: Peer, request: Request) -> None:
+        while (sent := perf_counter()) < end:
+            answer = peer.call(request)
+            if not answer.endswith(b"[{}]"):
+                raise OSError(f"refused: {answer[:200]!r}")
+            latencies.append(perf_counter() - sent)
+
+    end = perf_counter() + seconds
+    _at_once((work, peer, request) for peer, request in requests)
+    return latencies
+
+
+def _deliver(groups: Sequence[Sequence[Peer]], swarms: Sequence[bytes], plan: Plan) -> tuple[float, list[float]]:
+    """In each swarm one peer finishes a piece every 250 ms, and all others hear of it."""
+    latencies: list[float] = []
+    sent: dict[tuple[bytes, int], float] = {}
+
+    def told(swarm: bytes, message: bytes) -> None:
+        now = perf_counter()
+        for _, runs in json.loads(message[message.index(b"[") :])[1].get("gained", ()):
+            if (swarm, runs[0]) in sent:
+                latencies.append(now - sent[swarm, runs[0]])
+
+    def work(peer: Peer, swarm: bytes) -> None:
+        for piece in range(0, plan.piece_count, 2):
+            if (now := perf_counter()) >= end:
+                return
+            sent[swarm, piece] = now
+            peer.call(Have(swarm, (range(piece, piece + 1),), ()))
+            gevent.sleep(max(0, now + HAVE_INTERVAL - perf_counter()))
+
+    for swarm, group in zip(swarms, groups, strict=True):
+        for peer in group[1::10]:  # to read them all would be work for the load
+            peer.on_push = lambda message, swarm=swarm: told(swarm, message)
+    watchers = [gevent.spawn(peer.watch) for group in groups for peer in group[1:]]
+    before = sum(peer.pushes for group in groups for peer in group)
+    end = perf_counter() + plan.seconds
+    start = perf_counter()
+    _at_once((work, group[0], swarm) for swarm, group in zip(swarms, groups, strict=True))
+    delivered = sum(peer.pushes for group in groups for peer in group) - before
+    seconds = perf_counter() - start
+    gevent.killall(watchers)
+    return delivered / seconds, latencies
+
+
+def _announce(plan: Plan, swarms: Sequence[bytes]) -> list[float]:
+    """Ordinary clients announce over connections that are kept."""
+    latencies: list[float] = []
+
+    def work(number: int) -> None:
+        peer_id, swarm = b"-XX0000-%012d" % number, swarms[number % len(swarms)]
+        query = "info_hash={}&peer_id={}&port=6881&uploaded=0&downloaded=0&left=1&compact=1&numwant=50&key=1".format(
+            *("".join(f"%{byte:02x}" for byte in part) for part in (swarm[:20], peer_id))
+        )
+        request = f"GET /announce/{plan.passkey}?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+        with socket.create_connection((ADDRESS, plan.port)) as connection, connection.makefile("rb") as answers:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while (sent := perf_counter()) < end:
+                connection.sendall(request)
+                status, length = answers.readline(), 0
+                while (line := answers.readline().lower()) not in (b"\r\n", b""):
+                    if line.startswith(b"content-length:"):
+                        length = int(line[15:])
+                body = answers.read(length)
+                if b" 200 " not in status or b"8:interval" not in body:
+                    raise OSError(f"no announce: {status!r} {body[:200]!r}")
+                latencies.append(perf_counter() - sent)
+
+    end = perf_counter() + plan.seconds
+    _at_once((work, number) for number in range(KEPT))
+    return latencies
+
+
+def _crowd(peers: Sequence[Peer], swarm: bytes, plan: Plan) -> tuple[float, float, list[float]]:
+    """A large swarm, in which every peer finishes 50 pieces a second."""
+    _at_once((_join, peer, swarm, plan.piece_count) for peer in peers)
+    latencies: list[float] = []
+    each = round(RATE * HAVE_INTERVAL)
+
+    def runs(rng: random.Random) -> Iterator[tuple[range, ...]]:
+        order = list(range(0, plan.piece_count - 1, 2))
+        while True:
+            rng.shuffle(order)
+            for at in range(0, len(order) - each, each):
+                yield tuple(range(piece, piece + 1) for piece in sorted(order[at : at + each]))
+
+    def work(peer: Peer) -> None:
+        rng = random.Random()
+        gevent.sleep(rng.random() * HAVE_INTERVAL)
+        for gained in runs(rng):
+            if (sent := perf_counter()) >= end:
+                return
+            peer.call(Have(swarm, gained, ()))
+            latencies.append(perf_counter() - sent)
+            gevent.sleep(max(0, sent + HAVE_INTERVAL - perf_counter()))
+
+    before = sum(peer.pushes for peer in peers)
+    start = perf_counter()
+    end = start + plan.seconds
+    _at_once((work, peer) for peer in peers)
+    seconds = perf_counter() - start
+    return len(latencies) / seconds, (sum(peer.pushes for peer in peers) - before) / len(peers) / seconds, latencies
+
+
+def _at_once(calls: Iterable[tuple[Any, ...]]) -> None:
+    gevent.joinall([gevent.spawn(*call) for call in calls], raise_error=True)
+
+
+def _settle(peers: Sequence[Peer]) -> None:
+    """Let pushes come that are under way."""
+    watchers = [gevent.spawn(peer.watch) for peer in peers]
+    gevent.sleep(1)
+    gevent.killall(watchers)
+
+
+def _quantiles(values: Sequence[float]) -> list[float]:
+    ordered = sorted(values)
+    return [ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]] if ordered else []
+
+
+def _resident(pid: int) -> int:
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines())
+    return int(fields["VmRSS"].split()[0]) * 1024
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    print(json.dumps(asdict(run(Plan(**json.loads(sys.argv[1]))))))

@@ -1,0 +1,139 @@
+"""``swarmshare register``, ``login``, ``logout``, ``whoami``: an account, and a token that speaks for it."""
+
+from __future__ import annotations
+
+import platform
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from swarmshare.cli import passwords
+from swarmshare.cli.render import date
+from swarmshare.cli.signed_in import open_tracker, signed_in_at
+from swarmshare.errors import TrackerError
+from swarmshare.storage.home import swarmshare_home
+from swarmshare.storage.sign_ins import SignIn, SignIns
+
+if TYPE_CHECKING:
+    import argparse
+
+    from swarmshare.cli import Verbs
+    from swarmshare.cli.render import Output
+    from swarmshare.tracker_client.api import SignedIn
+
+_NEAR: Final = (".local", ".lan", ".internal", ".home.arpa")
+"""How names end that mean something in one network only."""
+
+
+def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    """Add the four verbs to the command line."""
+    register = verbs.add_parser(
+        "register",
+        parents=[common],
+        help="make an account at a tracker",
+        description="Make an account at a tracker, and sign in to it.",
+        allow_abbrev=False,
+    )
+    # allow_abbrev: --password would pass for --password-file, and somebody type the password itself.
+    how = register.add_mutually_exclusive_group()
+    how.add_argument("--invite", metavar="CODE", help="an invitation, from the organiser")
+    how.add_argument("--setup-token", metavar="T", help="for the organiser: the tracker prints it at its first start")
+    register.set_defaults(run=run_register)
+    login = verbs.add_parser(
+        "login",
+        parents=[common],
+        help="sign in at a tracker",
+        description="Sign in at a tracker, until `logout`.",
+        allow_abbrev=False,
+    )
+    login.set_defaults(run=run_login)
+    for parser in (register, login):
+        parser.add_argument("--tracker", required=True, metavar="URL", help="such as http://192.168.1.5:8080")
+        parser.add_argument("--user", required=True, metavar="NAME", help="the account's name")
+        passwords.add_option(parser)
+    logout = verbs.add_parser(
+        "logout", parents=[common], help="sign out", description="End the token of this machine, and forget it."
+    )
+    logout.set_defaults(run=run_logout)
+    whoami = verbs.add_parser(
+        "whoami", parents=[common], help="who is signed in", description="Ask the tracker who is signed in here."
+    )
+    whoami.add_argument(
+        "--announce-url", action="store_true", help="tell the announce URL for ordinary clients, too: it is a secret"
+    )
+    whoami.set_defaults(run=run_whoami)
+    for parser in (logout, whoami):
+        parser.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
+
+
+def run_register(arguments: argparse.Namespace, output: Output) -> int:
+    """Make an account and keep its token."""
+    with open_tracker(arguments.tracker) as (tracker, api):
+        _warn(tracker, output)
+        password = passwords.read_password(arguments, twice=True)
+        answer = api.register(
+            arguments.user, password, _label(), invitation=arguments.invite, setup_token=arguments.setup_token
+        )
+    _keep(tracker, answer, output)
+    return 0
+
+
+def run_login(arguments: argparse.Namespace, output: Output) -> int:
+    """Sign in and keep the token."""
+    with open_tracker(arguments.tracker) as (tracker, api):
+        _warn(tracker, output)
+        answer = api.sign_in(arguments.user, passwords.read_password(arguments, twice=False), _label())
+    _keep(tracker, answer, output)
+    return 0
+
+
+def run_logout(arguments: argparse.Namespace, output: Output) -> int:
+    """End the token and forget it; it is forgotten even when the tracker cannot be told."""
+    sign_in = signed_in_at(arguments.tracker)
+    SignIns(swarmshare_home()).forget(sign_in.tracker)
+    try:
+        with open_tracker(sign_in.tracker, sign_in.token) as (_, api):
+            api.sign_out()
+    except TrackerError as error:
+        if error.rule not in {"token-unknown", "token-expired"}:
+            hint = "This machine forgot the token, but the tracker still takes it until it expires."
+            raise TrackerError(error.rule, str(error), hint=hint) from error
+    output.event("signed_out", tracker=sign_in.tracker, user=sign_in.user)
+    output.line(f"{sign_in.user} is signed out of {sign_in.tracker}")
+    return 0
+
+
+def run_whoami(arguments: argparse.Namespace, output: Output) -> int:
+    """Tell who the token speaks for, as the tracker sees it."""
+    sign_in = signed_in_at(arguments.tracker)
+    with open_tracker(sign_in.tracker, sign_in.token) as (tracker, api):
+        account = api.account()
+    url = {"announce_url": account.announce_url} if arguments.announce_url else {}
+    output.event("account", tracker=tracker, user=account.user, role=account.role, **url)
+    output.line(f"{account.user} ({account.role}) at {tracker}")
+    if arguments.announce_url:
+        output.line(account.announce_url)
+    return 0
+
+
+def _keep(tracker: str, answer: SignedIn, output: Output) -> None:
+    SignIns(swarmshare_home()).save(SignIn(tracker, answer.user, answer.token))
+    output.event("signed_in", tracker=tracker, user=answer.user, role=answer.role, expires_at=answer.expires_at)
+    output.line(f"{answer.user} ({answer.role}) is signed in at {tracker} until {date(answer.expires_at)}")
+
+
+def _warn(tracker: str, output: Output) -> None:
+    """Say it when strangers could read the password on its way: outside one's own network, and without TLS."""
+    parts = urlsplit(tracker)
+    host = parts.hostname or ""
+    try:
+        near = not ip_address(host).is_global
+    except ValueError:
+        near = "." not in host or host.endswith(_NEAR)
+    if parts.scheme == "http" and not near:
+        output.line(f"Note: the password goes to {tracker} unencrypted. Use https where strangers could listen.")
+
+
+def _label() -> str:
+    """By which the owner of a token knows it again in a list."""
+    return f"swarmshare on {platform.node()}"[:100]

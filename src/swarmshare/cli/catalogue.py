@@ -1,0 +1,108 @@
+"""``swarmshare list`` and ``swarmshare swarm``: what a group shares, and who takes part in sharing it."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.cli.render import plural, size
+from swarmshare.cli.signed_in import open_tracker, signed_in_at
+
+if TYPE_CHECKING:
+    from swarmshare.cli import Verbs
+    from swarmshare.cli.render import Output
+    from swarmshare.tracker_client.api import Entry, Member, Swarm
+
+_MANY: Final = 255
+"""Holders of a piece that are not told apart from more."""
+
+
+def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    """Add both verbs to the command line."""
+    listing = verbs.add_parser(
+        "list", parents=[common], help="what the group shares", description="List what a tracker's catalogue has."
+    )
+    listing.add_argument("--search", default="", metavar="WORDS", help="only what has all of these in name or comment")
+    listing.set_defaults(run=run_list)
+    swarm = verbs.add_parser(
+        "swarm",
+        parents=[common],
+        help="who shares one of these, and how much of it each has",
+        description="Show who takes part in sharing an entry of a tracker's catalogue.",
+    )
+    swarm.add_argument("info_hash", type=_info_hash, metavar="INFOHASH", help="64 digits, as `swarmshare list` has it")
+    swarm.set_defaults(run=run_swarm)
+    for parser in (listing, swarm):
+        parser.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
+
+
+def run_list(arguments: argparse.Namespace, output: Output) -> int:
+    """List the catalogue, the newest first."""
+    sign_in = signed_in_at(arguments.tracker)
+    count = total = 0
+    with open_tracker(sign_in.tracker, sign_in.token) as (tracker, api):
+        for entry in api.entries(arguments.search):
+            count, total = count + 1, total + entry.total_length
+            output.event("entry", **entry._asdict())
+            output.line(entry.name)
+            output.line(f"  {_in_words(entry)}")
+            output.line(f"  {entry.info_hash}")
+    output.line(f"{plural(count, 'entry', 'entries')}, {size(total)}" if count else "Nothing is shared here yet.")
+    output.event("catalogue", tracker=tracker, entries=count, total_bytes=total)
+    return 0
+
+
+def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
+    """Show the members of one swarm, and how safe its content is."""
+    sign_in = signed_in_at(arguments.tracker)
+    with open_tracker(sign_in.tracker, sign_in.token) as (_, api):
+        entry, swarm = api.entry(arguments.info_hash), api.swarm(arguments.info_hash)
+    output.line(entry.name)
+    output.line(f"  {size(entry.total_length)} by {entry.publisher}, {plural(entry.piece_count, 'piece')}")
+    output.line(f"  {plural(swarm.seeds, 'seed')}, {plural(swarm.leeches, 'leech', 'leeches')}; {_safety(swarm)}")
+    for member in swarm.members:
+        output.event("member", **member._asdict())
+        output.line(f"  {_describe(member)}")
+    fields = {**swarm._asdict(), "availability": base64.b64encode(swarm.availability).decode()}
+    output.event("swarm", info_hash=entry.info_hash, name=entry.name, **{**fields, "members": len(swarm.members)})
+    return 0
+
+
+def _info_hash(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the 64 hexadecimal digits of an info hash")
+    return text.lower()
+
+
+def _in_words(entry: Entry) -> str:
+    private = ", private" if entry.private else ""
+    there = f"{plural(entry.seeds, 'seed')}, {plural(entry.peers - entry.seeds, 'leech', 'leeches')}"
+    return f"{size(entry.total_length)} by {entry.publisher}{private}: {there}, {_copies(entry.copies)}"
+
+
+def _copies(copies: int) -> str:
+    if not copies:
+        return "not all of it is there"
+    return f"every piece on {_machines(copies)}" + (" or more" if copies < _MANY else "")
+
+
+def _machines(count: int) -> str:
+    return "255 machines or more" if count >= _MANY else plural(count, "machine")
+
+
+def _safety(swarm: Swarm) -> str:
+    if not swarm.copies:
+        missing = swarm.availability.count(0)
+        return f"{plural(missing, 'piece')} held by nobody that the tracker knows of"
+    rarest = Counter(swarm.availability)[swarm.copies]
+    return f"{_copies(swarm.copies)} ({plural(rarest, 'piece')} on no more than that)"
+
+
+def _describe(member: Member) -> str:
+    where = " and ".join(f"[{a}]:{member.port}" if ":" in a else f"{a}:{member.port}" for a in member.addresses)
+    who = member.user or "somebody"
+    rates = f", down {size(member.rate_down)}/s, up {size(member.rate_up)}/s" if member.live else ", by announce"
+    return f"{member.share:>4.0%}  {who} at {where}{rates}"

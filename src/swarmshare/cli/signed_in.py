@@ -1,0 +1,53 @@
+"""Which tracker a verb is about, and the way to it.
+
+What talks HTTP is imported where it is needed: it takes longer to load than most verbs take to run.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from swarmshare.errors import TrackerError
+from swarmshare.storage.home import swarmshare_home
+from swarmshare.storage.sign_ins import SignIns
+from swarmshare.tracker_client.api import TrackerApi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from swarmshare.storage.sign_ins import SignIn
+
+
+def signed_in_at(tracker: str | None) -> SignIn:
+    """The sign-in at ``tracker``; None: at the only one there is. Raises :class:`TrackerError` when there is none."""
+    from swarmshare.tracker_client.http import tracker_url
+
+    sign_ins = SignIns(swarmshare_home())
+    if tracker is not None:
+        url = tracker_url(tracker)
+        found = sign_ins.load(url)
+        if found is None:
+            raise _signed_out(f"you are not signed in at {url}", url)
+        return found
+    every = sign_ins.all()
+    if not every:
+        raise _signed_out("you are not signed in anywhere", "URL")
+    if len(every) > 1:
+        where = " or ".join(sign_in.tracker for sign_in in every[:5])
+        raise TrackerError("which-tracker", "you are signed in at several trackers", hint=f"Add --tracker {where}")
+    return every[0]
+
+
+@contextmanager
+def open_tracker(tracker: str, token: str | None = None) -> Iterator[tuple[str, TrackerApi]]:
+    """The address of a tracker in its one form, and its API, for as long as the context lasts."""
+    from swarmshare.tracker_client.http import Connection, tracker_url
+
+    url = tracker_url(tracker)
+    with Connection(url, token) as connection:
+        yield url, TrackerApi(connection)
+
+
+def _signed_out(message: str, url: str) -> TrackerError:
+    return TrackerError("signed-out", message, hint=f"Try: swarmshare login --tracker {url} --user NAME")

@@ -1,0 +1,117 @@
+"""``swarmshare tracker``: the group's server, until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from swarmshare.storage.home import swarmshare_home
+
+if TYPE_CHECKING:
+    from swarmshare.cli import Verbs
+    from swarmshare.cli.render import Output
+    from swarmshare.tracker.server import Ready
+
+DEFAULT: Final = ("127.0.0.1", 6969)
+"""This machine only, until somebody says otherwise; the port is where trackers usually are."""
+
+
+def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "tracker",
+        parents=[common],
+        help="run the group's server",
+        description="Run the group's server until interrupted. Its first start prints how to become its organiser.",
+    )
+    parser.add_argument(
+        "--listen",
+        type=_address,
+        default=DEFAULT,
+        metavar="HOST:PORT",
+        help="0.0.0.0:6969 for every machine of the network; port 0: any; default: 127.0.0.1:6969",
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="where it keeps its database; made if it is not there")
+    parser.add_argument("--database", metavar="URL", help="another database, as SQLAlchemy writes it (PostgreSQL)")
+    parser.add_argument(
+        "--registration",
+        choices=["open", "invited", "closed"],
+        default="invited",
+        help="who may make an account, until the organiser sets it; default: invited",
+    )
+    parser.add_argument(
+        "--open-swarms", action="store_true", help="let other clients announce what is not in the catalogue, too"
+    )
+    parser.add_argument("--public-url", type=_url, metavar="URL", help="where people reach it, behind a proxy")
+    parser.add_argument(
+        "--host", type=_name, action="append", default=[], metavar="NAME", help="a further name that it goes by"
+    )
+    parser.add_argument(
+        "--proxies", type=_count, default=0, metavar="N", help="how many proxies stand in front of it; default: 0"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Serve until interrupted."""
+    from swarmshare.tracker.config import Registration, TrackerConfig
+    from swarmshare.tracker.server import serve  # it takes longer to load than most verbs take to run
+
+    config = TrackerConfig(
+        data=arguments.data or swarmshare_home() / "tracker",
+        database=arguments.database,
+        public_url=arguments.public_url,
+        hosts=frozenset(arguments.host),
+        trusted_proxies=arguments.proxies,
+        registration=Registration(arguments.registration),
+        open_swarms=arguments.open_swarms,
+    )
+    host, port = arguments.listen
+    serve(config, host, port, lambda ready: _tell(ready, output))
+    raise KeyboardInterrupt
+
+
+def _tell(ready: Ready, output: Output) -> None:
+    output.line(f"Tracker at {ready.url}")
+    if ready.setup_token is not None:
+        link = f"{ready.url}/setup/{ready.setup_token}"
+        output.line("It has no organiser yet. Make the account here; the link works once:")
+        output.line(f"  {link}")
+        output.line("or from any machine:")
+        output.line(f"  swarmshare register --tracker {ready.url} --user NAME --setup-token {ready.setup_token}")
+        output.event("setup", url=link, setup_token=ready.setup_token)
+    output.line(f"Listening on {ready.address}")
+    output.event("listening", address=ready.address, url=ready.url)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in {"http", "https"} and parts.hostname and parts.path in {"", "/"} and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or parts.query or parts.fragment or parts.username:
+        raise argparse.ArgumentTypeError(f"{text!r} is not http(s)://HOST[:PORT]")
+    return text.rstrip("/")
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a machine")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) > 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 10")
+    return int(text)

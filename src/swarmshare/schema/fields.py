@@ -1,0 +1,120 @@
+"""Reading untyped data from the network field by field, so that nothing goes on without a type and a bound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.errors import SwarmShareError
+from swarmshare.schema.runs import runs_from_wire
+
+if TYPE_CHECKING:
+    from swarmshare.schema.runs import Runs
+
+MOST: Final = 2**53 - 1
+"""The greatest integer that every JSON reader keeps exactly."""
+_SHOWN: Final = 40
+
+
+class EventError(SwarmShareError):
+    """An event of the tracker that was refused; ``reason`` is one of the codes of ``tracker_events``."""
+
+    code = "event"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Fields:
+    """The fields of one JSON object; :class:`EventError` ``malformed`` for whatever is not as it should be."""
+
+    __slots__ = ("_data", "_event")
+
+    def __init__(self, event: str, data: object, known: frozenset[str] | None = None) -> None:
+        """Of ``event``; a field that is not ``known`` is refused, unless any is welcome (None)."""
+        self._event = event
+        if not isinstance(data, dict):
+            raise self.wrong("is no object")
+        if known is not None and (unknown := data.keys() - known):
+            names = ", ".join(sorted(repr(name)[:_SHOWN] for name in list(unknown)[:3]))
+            raise self.wrong(f"has no field {names}")
+        self._data = data
+
+    def wrong(self, what: str) -> EventError:
+        """The error that says so."""
+        return EventError("malformed", f"{self._event} {what}")
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a field, and it is not null."""
+        return self._data.get(name) is not None
+
+    def integer(self, name: str, low: int = 0, high: int = MOST) -> int:
+        """A whole number from ``low`` to ``high``."""
+        value = self._data.get(name)
+        if type(value) is not int or not low <= value <= high:
+            raise self.wrong(f"needs {name!r}, a whole number from {low} to {high}")
+        return value
+
+    def number(self, name: str, low: float, high: float) -> float:
+        """A number from ``low`` to ``high``, whole or not."""
+        value = self._data.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise self.wrong(f"needs {name!r}, a number from {low} to {high}")
+        return float(value)
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self._data.get(name)
+        if type(value) is not bool:
+            raise self.wrong(f"needs {name!r}, true or false")
+        return value
+
+    def text(self, name: str, most: int) -> str:
+        """Text of up to ``most`` characters."""
+        value = self._data.get(name)
+        if type(value) is not str or len(value) > most:
+            raise self.wrong(f"needs {name!r}, a text of up to {most} characters")
+        return value
+
+    def binary(self, name: str, most: int) -> bytes:
+        """Up to ``most`` bytes."""
+        value = self._data.get(name)
+        if not isinstance(value, bytes | bytearray) or len(value) > most:
+            raise self.wrong(f"needs {name!r}, up to {most:,} binary bytes")
+        return bytes(value)
+
+    def hexadecimal(self, name: str, length: int) -> bytes:
+        """``length`` bytes as hexadecimal digits, without spaces or a prefix."""
+        value = self._data.get(name)
+        if type(value) is str and len(value) == 2 * length:
+            try:
+                found = bytes.fromhex(value)
+            except ValueError:
+                found = b""
+            if len(found) == length:  # fromhex overlooks spaces
+                return found
+        raise self.wrong(f"needs {name!r}, {2 * length} hexadecimal digits")
+
+    def items(self, name: str, most: int) -> list[object]:
+        """A list of up to ``most`` items."""
+        value = self._data.get(name)
+        if type(value) is not list or len(value) > most:
+            raise self.wrong(f"needs {name!r}, a list of up to {most:,} items")
+        return value
+
+    def integers(self, name: str, most: int) -> list[int]:
+        """A list of up to ``most`` whole numbers, none of them negative."""
+        items = self.items(name, most)
+        return [Fields(f"{self._event}, {name},", {"item": item}).integer("item") for item in items]
+
+    def texts(self, name: str, most: int, length: int) -> list[str]:
+        """A list of up to ``most`` texts of up to ``length`` characters."""
+        items = self.items(name, most)
+        return [Fields(f"{self._event}, {name},", {"item": item}).text("item", length) for item in items]
+
+    def runs(self, name: str, most: int, limit: int) -> Runs:
+        """Up to ``most`` runs of pieces below ``limit``."""
+        try:
+            return runs_from_wire(self.items(name, 2 * most), limit)
+        except ValueError as error:
+            raise self.wrong(f"has wrong {name!r}: {error}") from None

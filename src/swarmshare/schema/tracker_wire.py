@@ -1,0 +1,309 @@
+"""The events of ``tracker_events`` as Socket.IO carries them: parse and dump, both ways.
+
+What a peer sends is read strictly; what the tracker sends may have fields that a later version added.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from swarmshare.schema.fields import EventError, Fields
+from swarmshare.schema.runs import all_bits, check_bits, runs_to_wire
+from swarmshare.schema.tracker_events import (
+    MAX_BITFIELD,
+    MAX_MEMBERS,
+    MAX_PEERS,
+    MAX_PIECES,
+    MAX_RUNS,
+    MAX_TOKEN,
+    AvailabilityChanges,
+    Have,
+    Holding,
+    Holds,
+    Join,
+    Leave,
+    MemberChanges,
+    MemberPage,
+    Members,
+    MorePeers,
+    Peer,
+    Push,
+    Refusal,
+    Report,
+    Request,
+    Resync,
+    State,
+    Stats,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from swarmshare.schema.runs import Runs
+
+Wire = dict[str, Any]
+"""One object, for JSON and binary attachments."""
+_HASH: Final = 32
+_PEER_ID: Final = 20
+_NAME: Final = 256
+_ADDRESS: Final = 64
+_MANY: Final = 65_536
+_HOLDS: Final = frozenset(Holds)
+
+
+# What peers send
+
+
+def parse_token(auth: object) -> str:
+    """The token of a connecting peer; :class:`EventError` when there is none."""
+    return Fields("auth", auth).text("token", MAX_TOKEN)
+
+
+def parse_request(event: object, data: object) -> Request:
+    """What a peer asks for; :class:`EventError` when it is no event of ours, or not as it should be."""
+    if not isinstance(event, str) or event not in _REQUESTS:
+        raise EventError(Refusal.UNKNOWN_EVENT, f"there is no event {event!r:.40}")
+    known, parse = _REQUESTS[event]
+    return parse(Fields(event, data, known))
+
+
+def dump_request(request: Request) -> tuple[str, Wire]:
+    """The name and the object of an event."""
+    wire: Wire = {"info_hash": request.info_hash.hex()}
+    match request:
+        case Join():
+            wire |= {"peer_id": request.peer_id.hex(), "port": request.port, "pieces": request.piece_count}
+            wire |= {"bitfield": request.bitfield, "left": request.left}
+        case Have():
+            wire |= {"gained": runs_to_wire(request.gained), "lost": runs_to_wire(request.lost)}
+        case Stats() | MorePeers() | Members() | Report():
+            wire = request._asdict() | wire
+        case Leave() | Resync():
+            pass
+    return _NAMES[type(request)], wire
+
+
+def _join(fields: Fields) -> Join:
+    count = fields.integer("pieces", 1, MAX_PIECES)
+    bitfield = fields.binary("bitfield", MAX_BITFIELD)
+    try:
+        check_bits(bitfield, count)
+    except ValueError as error:
+        raise EventError(Refusal.BITFIELD, f"join has a wrong bitfield: {error}") from None
+    return Join(
+        fields.hexadecimal("info_hash", _HASH),
+        fields.hexadecimal("peer_id", _PEER_ID),
+        fields.integer("port", 1, 65_535),
+        count,
+        bitfield,
+        fields.integer("left"),
+    )
+
+
+def _have(fields: Fields) -> Have:
+    return Have(
+        fields.hexadecimal("info_hash", _HASH),
+        fields.runs("gained", MAX_RUNS, MAX_PIECES),
+        fields.runs("lost", MAX_RUNS, MAX_PIECES),
+    )
+
+
+def _stats(fields: Fields) -> Stats:
+    return Stats(
+        fields.hexadecimal("info_hash", _HASH),
+        fields.integer("uploaded"),
+        fields.integer("downloaded"),
+        fields.integer("left"),
+        fields.integer("rate_up"),
+        fields.integer("rate_down"),
+    )
+
+
+_REQUESTS: Final[dict[str, tuple[frozenset[str], Callable[[Fields], Request]]]] = {
+    "join": (frozenset({"info_hash", "peer_id", "port", "pieces", "bitfield", "left"}), _join),
+    "have": (frozenset(Have._fields), _have),
+    "stats": (frozenset(Stats._fields), _stats),
+    "leave": (frozenset(Leave._fields), lambda fields: Leave(fields.hexadecimal("info_hash", _HASH))),
+    "resync": (frozenset(Resync._fields), lambda fields: Resync(fields.hexadecimal("info_hash", _HASH))),
+    "peers": (
+        frozenset(MorePeers._fields),
+        lambda fields: MorePeers(fields.hexadecimal("info_hash", _HASH), fields.integer("want", 1, MAX_PEERS)),
+    ),
+    "members": (
+        frozenset(Members._fields),
+        lambda fields: Members(fields.hexadecimal("info_hash", _HASH), fields.integer("after")),
+    ),
+    "report": (
+        frozenset(Report._fields),
+        lambda fields: Report(fields.hexadecimal("info_hash", _HASH), fields.integer("member", 1)),
+    ),
+}
+_NAMES: Final[dict[type[Request], str]] = {
+    Join: "join", Have: "have", Stats: "stats", Leave: "leave", Resync: "resync", MorePeers: "peers",
+    Members: "members", Report: "report",
+}  # fmt: skip
+
+
+# What the tracker answers and pushes
+
+
+def dump_error(error: EventError) -> Wire:
+    """A refusal, as an acknowledgement."""
+    return {"error": str(error.reason), "message": str(error)}
+
+
+def parse_answer(event: str, data: object) -> Fields:
+    """An acknowledgement that is no refusal; :class:`EventError` with the tracker's own code when it is one."""
+    fields = Fields(f"the answer to {event}", data)
+    if fields.has("error"):
+        raise EventError(fields.text("error", _NAME), fields.text("message", 4096))
+    return fields
+
+
+def dump_state(state: State) -> Wire:
+    """The answer to ``join`` and ``resync``."""
+    wire = state._asdict()
+    holdings = wire.pop("holdings")
+    members = {"members": None, "bitfields": None} if holdings is None else _dump_holdings(holdings)
+    return wire | members | {"peers": [_dump_peer(peer) for peer in state.peers]}
+
+
+def parse_state(data: object, piece_count: int) -> State:
+    """The other way round, of a swarm that has ``piece_count`` pieces."""
+    fields = parse_answer("join", data)
+    availability = fields.binary("availability", piece_count)
+    if len(availability) != piece_count:
+        raise fields.wrong(f"has availability for {len(availability):,} of {piece_count:,} pieces")
+    return State(
+        epoch=fields.integer("epoch"),
+        seq=fields.integer("seq"),
+        interval=fields.integer("interval", 1, 86_400),
+        member=fields.integer("member", 1),
+        seeds=fields.integer("seeds"),
+        leeches=fields.integer("leeches"),
+        peers=_parse_peers(fields),
+        availability=availability,
+        holdings=_parse_holdings(fields, piece_count) if fields.has("members") else None,
+    )
+
+
+def dump_peers(peers: Iterable[Peer]) -> Wire:
+    """The answer to ``peers``."""
+    return {"peers": [_dump_peer(peer) for peer in peers]}
+
+
+def parse_peers(data: object) -> tuple[Peer, ...]:
+    """The other way round."""
+    return _parse_peers(parse_answer("peers", data))
+
+
+def dump_page(page: MemberPage) -> Wire:
+    """The answer to ``members``."""
+    return {**_dump_holdings(page.holdings), "more": page.more}
+
+
+def parse_page(data: object, piece_count: int) -> MemberPage:
+    """The other way round."""
+    fields = parse_answer("members", data)
+    return MemberPage(_parse_holdings(fields, piece_count), fields.flag("more"))
+
+
+def dump_push(push: Push) -> Wire:
+    """What all in a swarm get."""
+    wire = push._asdict()
+    changes = wire.pop("changes")
+    wire["info_hash"] = push.info_hash.hex()
+    if isinstance(changes, AvailabilityChanges):
+        return wire | {"changed": runs_to_wire(changes.changed), "availability": changes.availability}
+    if changes.joined:
+        wire |= _dump_holdings(changes.joined)
+    return wire | {
+        "left": list(changes.left),
+        "gained": [[member, runs_to_wire(runs)] for member, runs in changes.gained],
+        "lost": [[member, runs_to_wire(runs)] for member, runs in changes.lost],
+    }
+
+
+def parse_push(data: object, piece_count: Callable[[bytes], int]) -> Push:
+    """The other way round; ``piece_count`` tells it for an info hash, or raises :class:`EventError`."""
+    fields = Fields("swarm", data)
+    info_hash = fields.hexadecimal("info_hash", _HASH)
+    count = piece_count(info_hash)
+    changes: MemberChanges | AvailabilityChanges
+    if fields.has("availability"):
+        changed, availability = fields.runs("changed", count, count), fields.binary("availability", count)
+        if len(availability) != sum(map(len, changed)):
+            raise fields.wrong("has availability for other pieces than changed")
+        changes = AvailabilityChanges(changed, availability)
+    else:
+        changes = MemberChanges(
+            _parse_holdings(fields, count) if fields.has("members") else (),
+            tuple(fields.integers("left", _MANY)),
+            _parse_changes(fields, "gained", count),
+            _parse_changes(fields, "lost", count),
+        )
+    epoch, seq, seeds, leeches = (fields.integer(name) for name in ("epoch", "seq", "seeds", "leeches"))
+    return Push(info_hash, epoch, seq, seeds, leeches, changes)
+
+
+def _dump_peer(peer: Peer) -> Wire:
+    return {**peer._asdict(), "addresses": list(peer.addresses), "holds": str(peer.holds)}
+
+
+def _parse_peer(data: object) -> Peer:
+    fields = Fields("a peer", data)
+    holds = fields.text("holds", _NAME)
+    if holds not in _HOLDS:
+        raise fields.wrong(f"holds {holds!r:.40}, which means nothing here")
+    return Peer(
+        member=fields.integer("member", 1),
+        user=fields.text("user", _NAME),
+        addresses=tuple(fields.texts("addresses", 2, _ADDRESS)),
+        port=fields.integer("port", 1, 65_535),
+        live=fields.flag("live"),
+        holds=Holds(holds),
+        share=fields.number("share", 0, 1),
+    )
+
+
+def _parse_peers(fields: Fields) -> tuple[Peer, ...]:
+    return tuple(map(_parse_peer, fields.items("peers", MAX_PEERS)))
+
+
+def _dump_holdings(holdings: Iterable[Holding]) -> Wire:
+    told = [holding.pieces for holding in holdings if holding.peer.holds is Holds.SOME]
+    return {"members": [_dump_peer(holding.peer) for holding in holdings], "bitfields": b"".join(filter(None, told))}
+
+
+def _parse_holdings(fields: Fields, count: int) -> tuple[Holding, ...]:
+    peers = [_parse_peer(item) for item in fields.items("members", MAX_MEMBERS)]
+    length = -(-count // 8)
+    told = fields.binary("bitfields", len(peers) * length)
+    holdings, at = [], 0
+    for peer in peers:
+        pieces: bytes | None = None
+        match peer.holds:
+            case Holds.ALL:
+                pieces = all_bits(count)
+            case Holds.NONE:
+                pieces = bytes(length)
+            case Holds.SOME:
+                pieces, at = told[at : at + length], at + length
+                try:
+                    check_bits(pieces, count)
+                except ValueError as error:
+                    raise fields.wrong(f"has wrong bitfields: {error}") from None
+        holdings.append(Holding(peer, pieces))
+    if at != len(told):
+        raise fields.wrong("has more bitfields than members")
+    return tuple(holdings)
+
+
+def _parse_changes(fields: Fields, name: str, count: int) -> tuple[tuple[int, Runs], ...]:
+    changes = []
+    for item in fields.items(name, MAX_MEMBERS):
+        if type(item) is not list or len(item) != 2:
+            raise fields.wrong(f"has wrong {name!r}: no pair of a member and runs")
+        pair = Fields("a change", dict(zip(("member", "runs"), item, strict=True)))
+        changes.append((pair.integer("member", 1), pair.runs("runs", count, count)))
+    return tuple(changes)

@@ -1,0 +1,59 @@
+"""Where a peer can be reached, and from where: what an announce may claim, and who is told of it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TypeAlias
+
+Address: TypeAlias = IPv4Address | IPv6Address
+
+
+class Reach(IntEnum):
+    """Which machines an address means the same one to; a wider reach is larger."""
+
+    MACHINE = 0
+    """Loopback: the machine itself."""
+    NETWORK = 1
+    """Private, link-local, shared (RFC 1918, 4193, 6598): the machines of one network."""
+    WORLD = 2
+
+
+@lru_cache(maxsize=4096)
+def parse_address(text: str) -> Address | None:
+    """An address that a peer could have, in its one form: IPv4 in an IPv6 coat is IPv4, a zone is left out.
+
+    None for what is no address, or one that names no single machine (multicast, unspecified).
+    """
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return None if address.is_multicast or address.is_unspecified else address
+
+
+@lru_cache(maxsize=4096)
+def reach(packed: bytes) -> Reach:
+    """How far an address carries; ``packed`` is its 4 or 16 bytes."""
+    address = ip_address(packed)
+    if address.is_loopback:
+        return Reach.MACHINE
+    return Reach.WORLD if address.is_global else Reach.NETWORK
+
+
+def believable(claim: Address, source: Address) -> bool:
+    """Whether a peer that speaks from ``source`` may say that ``claim`` is its address, too.
+
+    BEP 7 lets a peer with two protocols name its other address. It may do so inside one machine or one private network
+    only: elsewhere it could send a swarm of strangers against anybody. Its address of the same protocol is known.
+    """
+    own = reach(source.packed)
+    return claim.version != source.version and own is not Reach.WORLD and reach(claim.packed) is own
+
+
+def visible(packed: bytes, asker: Address) -> bool:
+    """Whether ``asker`` may be told of an address: to it, loopback is itself, a private one somebody else."""
+    return reach(packed) >= reach(asker.packed)

@@ -1,0 +1,179 @@
+"""The composition of a tracker: every part made once, and handed to those that need it."""
+
+from __future__ import annotations
+
+import random
+import time
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+import gevent
+from flask import Blueprint, Response, jsonify
+from flask_socketio import SocketIO
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from swarmshare import __version__
+from swarmshare.tracker import announce, events, metrics, pages
+from swarmshare.tracker.accounts import Accounts
+from swarmshare.tracker.api import accounts, catalogue, exchange, swarms
+from swarmshare.tracker.api.answers import Health
+from swarmshare.tracker.api.door import Door
+from swarmshare.tracker.catalogue import Catalogue
+from swarmshare.tracker.changes import Changes
+from swarmshare.tracker.database import Database
+from swarmshare.tracker.directory import Directory
+from swarmshare.tracker.exchange import Exchange
+from swarmshare.tracker.guard import Guard
+from swarmshare.tracker.invitations import Invitations
+from swarmshare.tracker.live import Live
+from swarmshare.tracker.offload import call_here
+from swarmshare.tracker.passwords import Passwords
+from swarmshare.tracker.ratelimit import RateLimit
+from swarmshare.tracker.services import Services
+from swarmshare.tracker.sessions import Sessions
+from swarmshare.tracker.store.memory import MemorySwarmStore
+from swarmshare.tracker.swarms import SwarmRegistry
+from swarmshare.tracker.web import Web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Flask
+
+    from swarmshare.tracker import values
+    from swarmshare.tracker.config import Rate, TrackerConfig
+    from swarmshare.tracker.offload import Offload
+
+EXTENSION: Final = "swarmshare"
+"""Where the parts are: ``app.extensions["swarmshare"]`` is a :class:`~swarmshare.tracker.services.Services`."""
+
+
+def create_app(
+    config: TrackerConfig,
+    *,
+    offload: Offload = call_here,
+    later: Callable[[float, Callable[[], None]], object] = gevent.spawn_later,
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Flask:
+    """The tracker as a WSGI application; whoever makes it calls :meth:`Services.close` in the end.
+
+    ``offload`` runs long computations; ``later`` calls a function after so many seconds; ``clock`` tells the time of
+    day, and ``monotonic`` measures time. Raises :class:`~swarmshare.tracker.database.DatabaseError`.
+    """
+    database = Database(config.database, config.data)
+    guard = Guard(config)
+    app = Web(config.max_body)
+    socketio = SocketIO(
+        app,
+        async_mode="gevent",
+        cors_allowed_origins=guard.is_own_origin,
+        cors_credentials=False,
+        http_compression=False,  # what is large is bitfields, which do not get smaller
+        manage_session=False,
+    )
+    changes = Changes()
+    directory = Directory(database, clock, open_swarms=config.open_swarms)
+    rng = random.Random()
+    registry = SwarmRegistry(
+        MemorySwarmStore(rng),
+        clock=monotonic,
+        later=later,
+        rng=rng,
+        own_addresses=[ip_address(address) for address in config.own_addresses],
+    )
+    live = Live(directory, registry.summary, later)
+    registry.watch(live.swarm_changed)
+    for listener in (directory, _Swarms(registry), live):
+        changes.listen(listener)
+
+    def limit(rate: Rate, what: str) -> RateLimit:
+        return RateLimit(rate, monotonic, what=what)
+
+    passwords = Passwords(offload, memory=config.password_memory)
+    sessions = Sessions(
+        database,
+        passwords,
+        changes,
+        clock,
+        lifetime=config.token_lifetime,
+        by_address=limit(config.sign_in_per_address, "attempts to sign in from this address"),
+        by_account=limit(config.sign_in_per_account, "attempts to sign in to this account"),
+    )
+    catalogue = Catalogue(database, changes, clock, config, offload=offload, summary=registry.summary)
+    services = Services(
+        config=config,
+        database=database,
+        directory=directory,
+        accounts=Accounts(
+            database,
+            passwords,
+            sessions,
+            changes,
+            clock,
+            registration=config.registration,
+            by_address=limit(config.register_per_address, "registrations from this address"),
+        ),
+        sessions=sessions,
+        invitations=Invitations(database, clock, lifetime=config.invitation_lifetime),
+        catalogue=catalogue,
+        exchange=Exchange(database, catalogue, changes),
+        registry=registry,
+        socketio=socketio,
+    )
+    app.extensions[EXTENSION] = services
+    socketio.on_namespace(live)
+    events.register(socketio, registry, directory)
+    app.register_blueprint(announce.blueprint(registry, directory))
+    app.register_blueprint(pages.blueprint(services))
+    app.register_blueprint(_api(services))
+    app.register_blueprint(_monitoring(app, services))
+    app.wsgi_app = guard.before(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    if config.trusted_proxies:
+        count = config.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, count, count, count)  # type: ignore[method-assign]
+    return app
+
+
+class _Swarms:
+    """Lets the swarms know what changed."""
+
+    def __init__(self, registry: SwarmRegistry) -> None:
+        self.account_cut = registry.disconnect_account
+        self.withdrawn = registry.withdraw
+
+    def accounts_changed(self) -> None:
+        """It asks the directory anew each time."""
+
+    def published(self, entry: values.Entry) -> None:
+        """A swarm begins with its first member."""
+
+
+def _api(services: Services) -> Blueprint:
+    door = Door(services.directory)
+    for part in (accounts, catalogue, swarms, exchange):
+        part.add_routes(door, services)
+
+    @door.blueprint.get("/openapi.json")
+    def openapi() -> Response:
+        return jsonify(door.document())
+
+    return door.blueprint
+
+
+def _monitoring(app: Flask, services: Services) -> Blueprint:
+    blueprint = Blueprint("monitoring", __name__)
+    numbers = metrics.measure(app, services)
+
+    @blueprint.get("/healthz")
+    def healthz() -> tuple[Response, int]:
+        healthy = pages.is_healthy(services)
+        health = Health(status="ok" if healthy else "database", version=__version__)
+        return jsonify(health), HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
+
+    @blueprint.get("/metrics")
+    def expose() -> Response:
+        return metrics.expose(numbers)
+
+    return blueprint

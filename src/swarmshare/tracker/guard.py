@@ -1,0 +1,102 @@
+"""Which requests come in at all: only those whose ``Host`` is one of our names, and whose ``Origin`` is our own page.
+
+A page of another site can make a browser send requests here. When its own name is made to mean our address (DNS
+rebinding), the browser takes our answers for that page's own; but it still says that other name in ``Host``. An address
+literal cannot be rebound. So the names that are ours are let in, and any address.
+
+This stands before everything, Socket.IO too, which never asks Flask.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from swarmshare.manifest.bencoding import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from swarmshare.tracker.config import TrackerConfig
+
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[0-9a-z._-]{1,253}))(?::[0-9]{1,5})?", re.IGNORECASE)
+_FORWARDED: Final = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO")
+_ANNOUNCES: Final = ("/announce", "/scrape")
+
+
+class Guard:
+    """Knows our names, and stands in front of a WSGI application."""
+
+    def __init__(self, config: TrackerConfig) -> None:
+        self._behind_proxy = config.trusted_proxies > 0
+        self._names = {name.lower() for name in (*config.hosts, *_own_names())}
+        self._origins: set[str] = set()
+        if config.public_url is not None:
+            parts = urlsplit(config.public_url)
+            self._names.add(parts.hostname or "")
+            self._origins.add(f"{parts.scheme}://{parts.netloc}".lower())
+
+    def before(self, app: WSGIApplication) -> WSGIApplication:
+        """``app``, behind this guard."""
+
+        def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if not self._behind_proxy:
+                for name in _FORWARDED:  # anybody could have written these
+                    environ.pop(name, None)
+            host, origin = environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN")
+            if host is not None and not self._is_ours(host):
+                return _refuse(environ, start_response, "421 Misdirected Request", "host", _not_ours(host))
+            if not self.is_own_origin(origin, environ):
+                return _refuse(environ, start_response, "403 Forbidden", "origin", "a page of another site sent this")
+            return app(environ, start_response)
+
+        return guarded
+
+    def is_own_origin(self, origin: str | None, environ: WSGIEnvironment) -> bool:
+        """Whether the page that sent a request with this ``Origin`` is one of ours; programs have none."""
+        if origin is None:
+            return True
+        own = f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST')}"
+        return origin.lower() == own.lower() or origin.lower() in self._origins
+
+    def _is_ours(self, host: str) -> bool:
+        match = _HOST.fullmatch(host)
+        if match is None:
+            return False
+        name = match["v6"] or match["name"]
+        return name.lower().removesuffix(".") in self._names or _is_address(name)
+
+
+def _not_ours(host: str) -> str:
+    return f"this tracker does not go by the name {host[:80]!a}: start it with --host to let it"
+
+
+def _own_names() -> set[str]:
+    name = socket.gethostname().lower()
+    short = name.partition(".")[0]
+    return {"localhost", name, short, f"{short}.local"}
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse(
+    environ: WSGIEnvironment, start_response: StartResponse, status: str, code: str, message: str
+) -> Iterable[bytes]:
+    if environ.get("PATH_INFO", "").startswith(_ANNOUNCES):  # of any other status, clients only show the number
+        body, media_type, status = encode({b"failure reason": message.encode()}), "text/plain", "200 OK"
+    else:
+        body = json.dumps({"code": code, "message": message, "field": None}).encode()
+        media_type = "application/json"
+    start_response(status, [("Content-Type", media_type), ("Content-Length", str(len(body)))])
+    return [body]

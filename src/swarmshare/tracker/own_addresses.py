@@ -1,0 +1,36 @@
+"""Where other machines reach what runs on this one."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address
+from typing import Final
+
+_FAR: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+"""Addresses of nobody (RFC 5737, RFC 3849), which are only to be found by the way that leads abroad."""
+
+
+def own_addresses(listening: str) -> tuple[str, ...]:
+    """The addresses, one of each family at most, at which a server that listens on ``listening`` is reached.
+
+    Empty when that is this machine only, or when it is in no network.
+    """
+    try:
+        address = ip_address(listening.partition("%")[0])
+    except ValueError:
+        return ()
+    if not address.is_unspecified:
+        return () if address.is_loopback else (str(address),)
+    found = (_towards(family, far) for family, far in _FAR if address.version == 6 or family == socket.AF_INET)
+    return tuple(own for own in found if own is not None and not ip_address(own).is_loopback)
+
+
+def _towards(family: socket.AddressFamily, far: str) -> str | None:
+    """From which of its addresses this machine would speak to ``far``: connecting a UDP socket sends nothing."""
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((far, 9))
+            own: str = probe.getsockname()[0]
+            return own.partition("%")[0]
+    except OSError:
+        return None

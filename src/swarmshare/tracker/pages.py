@@ -1,0 +1,57 @@
+"""The few pages that a browser can see: what this is, and the form by which the organiser makes the first account."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, render_template, request
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from swarmshare import __version__
+from swarmshare.tracker.config import Registration
+from swarmshare.tracker.refusals import RefusalError
+
+if TYPE_CHECKING:
+    from swarmshare.tracker.services import Services
+
+
+def blueprint(services: Services) -> Blueprint:
+    """``/`` and ``/setup/TOKEN``."""
+    pages = Blueprint("pages", __name__)
+
+    @pages.get("/")
+    def home() -> str:
+        healthy = is_healthy(services)
+        registration = services.accounts.settings().registration if healthy else Registration.CLOSED
+        url = services.base_url()
+        return render_template("home.html", version=__version__, healthy=healthy, url=url, registration=registration)
+
+    @pages.get("/setup/<token>")
+    def setup_form(token: str) -> str:
+        return render_template("setup.html", name="", problem=None, token=token)
+
+    @pages.post("/setup/<token>")
+    def setup(token: str) -> tuple[str, int]:
+        name, password = request.form.get("name", ""), request.form.get("password", "")
+        try:
+            signed_in = services.accounts.register(
+                name, password, address=request.remote_addr or "", setup_token=token, label="setup"
+            )
+        except RefusalError as error:
+            return render_template("setup.html", name=name, problem=str(error), token=token), error.reason.status
+        services.sessions.revoke(signed_in.account.id, signed_in.token.id)  # a page without scripts cannot keep it
+        page = render_template("welcome.html", name=signed_in.account.name, url=services.base_url())
+        return page, HTTPStatus.CREATED
+
+    return pages
+
+
+def is_healthy(services: Services) -> bool:
+    """Whether the database answers."""
+    try:
+        with services.database.read() as session:
+            return session.scalar(select(1)) == 1
+    except SQLAlchemyError:
+        return False

@@ -1,0 +1,174 @@
+"""The tracker as a process: it listens, serves with gevent until it is told to stop, and stops cleanly.
+
+``gevent.monkey.patch_all()`` must have been called before anything else was imported.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+from contextlib import closing
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.pywsgi import WSGIHandler, WSGIServer
+from gevent.threadpool import ThreadPool
+
+from swarmshare.errors import SwarmShareError
+from swarmshare.tracker.app import EXTENSION, create_app
+from swarmshare.tracker.own_addresses import own_addresses
+from swarmshare.tracker.websocket import CONNECTION, use_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from swarmshare.tracker.config import TrackerConfig
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BACKLOG: Final = 1024
+"""Connections that may wait to be accepted: a whole class may come back at once."""
+WORKERS: Final = 2
+"""Long computations at a time; a password takes 64 MiB, a large manifest some hundred."""
+IDLE: Final = 75.0
+"""Seconds that a connection may stay silent between requests, or in the midst of one; WebSockets have their pings."""
+HEAD: Final = 20.0
+"""Seconds that the headers of one request may take."""
+STOPPING: Final = 2.0
+"""Seconds that requests have to end when the tracker is told to stop."""
+
+
+class ListenError(SwarmShareError):
+    """The address to listen on cannot be had."""
+
+    code = "listen"
+    hint = "Give another with --listen HOST:PORT; port 0 takes any that is free."
+
+
+class Ready(NamedTuple):
+    """A tracker that accepts connections."""
+
+    address: str
+    """``host:port``."""
+    url: str
+    """Where people reach it."""
+    setup_token: str | None
+    """Makes the first organiser; None when there is one."""
+
+
+def serve(config: TrackerConfig, host: str, port: int, on_ready: Callable[[Ready], None]) -> None:
+    """Serve until a signal (SIGINT or SIGTERM) comes.
+
+    Raises :class:`ListenError`, or :class:`~swarmshare.tracker.database.DatabaseError`.
+    """
+    own = own_addresses(host)
+    workers = ThreadPool(WORKERS)
+    with closing(_listen(host, port)) as listener:
+        app = create_app(replace(config, own_addresses=own), offload=_Workers(workers))
+        services = app.extensions[EXTENSION]
+        use_for(services.socketio)
+        # No log of requests: there are passkeys in their paths. What goes wrong inside is logged by the application.
+        server = WSGIServer(
+            listener,
+            app,
+            log=None,
+            error_log=None,
+            handler_class=_Connection,
+            spawn=Pool(config.max_connections),
+        )
+        stop = Event()
+        handlers = [gevent.signal_handler(number, stop.set) for number in (signal.SIGINT, signal.SIGTERM)]
+        try:
+            server.start()
+            on_ready(_ready(listener, own, config.public_url, services.accounts.new_setup_token()))
+            stop.wait()
+        finally:
+            for handler in handlers:
+                handler.cancel()
+            server.stop(STOPPING)
+            workers.kill()
+            services.close()
+
+
+class _Workers:
+    """An :class:`~swarmshare.tracker.offload.Offload` to other threads."""
+
+    def __init__(self, pool: ThreadPool) -> None:
+        self._pool = pool
+
+    def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """See there."""
+        result: T
+        result, error = self._pool.apply(_caught, (work, args, kwargs))
+        if error is not None:
+            raise error
+        return result
+
+
+def _caught(work: Callable[..., object], args: Any, kwargs: Any) -> tuple[object, Exception | None]:
+    """Tell an error instead of raising it: gevent prints what a thread raises, even when somebody waits for it."""
+    try:
+        return work(*args, **kwargs), None
+    except Exception as error:
+        return None, error
+
+
+class _Connection(WSGIHandler):  # type: ignore[misc]  # gevent has no types
+    """One client's connection."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any) -> None:
+        sock.settimeout(IDLE)
+        super().__init__(sock, *arguments)
+
+    def read_requestline(self) -> str:
+        """See gevent. A silent connection ends as if the client had closed it."""
+        with gevent.Timeout(IDLE, False):
+            line: str = super().read_requestline()
+            return line
+        return ""
+
+    def read_request(self, requestline: str) -> bool:
+        """See gevent."""
+        with gevent.Timeout(HEAD, ValueError("the headers take too long")):
+            read: bool = super().read_request(requestline)
+            return read
+
+    def get_environ(self) -> dict[str, Any]:
+        """See gevent."""
+        return {**super().get_environ(), CONNECTION: self}
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ListenError(f"{host}: {error.strerror}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Inherited by each connection: a head and a body leave as two segments, and the second would wait for a
+        # delayed acknowledgement of the first, some 40 ms for every answer on a connection that is kept.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise ListenError(f"{host}:{port}: {(error.strerror or str(error)).lower()}") from error
+    return listener
+
+
+def _ready(listener: socket.socket, own: tuple[str, ...], public_url: str | None, setup_token: str | None) -> Ready:
+    host, port = listener.getsockname()[:2]
+    address = f"{_in_url(host)}:{port}"
+    reached = host if not ip_address(host).is_unspecified else next(iter(own), "127.0.0.1")
+    return Ready(address, (public_url or f"http://{_in_url(reached)}:{port}").rstrip("/"), setup_token)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

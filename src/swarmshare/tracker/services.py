@@ -1,0 +1,49 @@
+"""The parts of one tracker, put together once and handed to every door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flask import request
+
+if TYPE_CHECKING:
+    from flask_socketio import SocketIO
+
+    from swarmshare.tracker.accounts import Accounts
+    from swarmshare.tracker.catalogue import Catalogue
+    from swarmshare.tracker.config import TrackerConfig
+    from swarmshare.tracker.database import Database
+    from swarmshare.tracker.directory import Directory
+    from swarmshare.tracker.exchange import Exchange
+    from swarmshare.tracker.invitations import Invitations
+    from swarmshare.tracker.sessions import Sessions
+    from swarmshare.tracker.swarms import SwarmRegistry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What ``app.extensions["swarmshare"]`` holds."""
+
+    config: TrackerConfig
+    database: Database
+    directory: Directory
+    accounts: Accounts
+    sessions: Sessions
+    invitations: Invitations
+    catalogue: Catalogue
+    exchange: Exchange
+    registry: SwarmRegistry
+    socketio: SocketIO
+
+    def base_url(self) -> str:
+        """Where whoever sent the current request reaches this tracker, without a slash at the end."""
+        return (self.config.public_url or request.host_url).rstrip("/")
+
+    def announce_url(self) -> str:
+        """What ordinary clients of whoever sent the current request announce to."""
+        return f"{self.base_url()}/announce"
+
+    def close(self) -> None:
+        """Let go of the database. Whatever comes after that fails."""
+        self.database.close()

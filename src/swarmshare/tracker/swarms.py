@@ -1,0 +1,264 @@
+"""All swarms, as the three doors see them: what members say goes into the store, and others hear of it in good time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from swarmshare.errors import AnnounceError
+from swarmshare.schema.runs import all_bits
+from swarmshare.tracker.addresses import Reach, reach
+from swarmshare.tracker.announce_query import Event
+from swarmshare.tracker.pacing import Pacer
+from swarmshare.tracker.ranking import rank
+from swarmshare.tracker.store import Member
+from swarmshare.tracker.views import (
+    AnnounceReply,
+    Contact,
+    SwarmCounts,
+    SwarmDetail,
+    SwarmSummary,
+    member_detail,
+    push,
+)
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from swarmshare.schema.tracker_events import Push
+    from swarmshare.tracker.addresses import Address
+    from swarmshare.tracker.ports import Entry, Identity
+    from swarmshare.tracker.store import Gone, SwarmStore
+
+PUSH_INTERVAL: Final = 0.25
+"""Seconds between two pushes of one swarm, at least."""
+EXPIRY_INTERVAL: Final = 5.0
+"""Seconds between two looks for members that went silent."""
+MISSED: Final = 2
+"""How many intervals a member may be silent."""
+
+
+class SwarmSettings(NamedTuple):
+    """What may be chosen about swarms; all in seconds."""
+
+    live_interval: int = 15
+    """Between two signs of life of a live member."""
+    announce_interval: int = 300
+    """Between two announces of an ordinary client; libtorrent takes no less."""
+    min_interval: int = 60
+
+
+DEFAULTS: Final = SwarmSettings()
+
+
+class LiveDoor(Protocol):
+    """The door of the connected members, as the swarms need it."""
+
+    def push(self, told: Push) -> None:
+        """Tell all connected members of a swarm."""
+
+    def release(self, session: str, info_hash: bytes) -> None:
+        """``session`` is in that swarm no more."""
+
+    def cut(self, account: int) -> None:
+        """End all connections of an account."""
+
+
+class SwarmRegistry:
+    """Every swarm of the tracker. Nothing in it waits: ``later`` brings it back to what is to be done then."""
+
+    def __init__(
+        self,
+        store: SwarmStore,
+        *,
+        clock: Callable[[], float],
+        later: Callable[[float, Callable[[], None]], object],
+        rng: random.Random,
+        settings: SwarmSettings = DEFAULTS,
+        own_addresses: Sequence[Address] = (),
+    ) -> None:
+        """``clock`` is monotonic, in seconds; ``later`` calls a function after so many seconds.
+
+        Members on the tracker's own machine, which it sees on loopback, are reached at ``own_addresses``, if given.
+        """
+        self.store = store
+        self.clock = clock
+        self.rng = rng
+        self.settings = settings
+        self._later = later
+        self._own_addresses = tuple(address.packed for address in own_addresses)
+        self._doors: list[LiveDoor] = []
+        self._watchers: list[Callable[[bytes], object]] = []
+        self._pacer = Pacer(PUSH_INTERVAL, later, self._tell)
+        later(EXPIRY_INTERVAL, self._expire)
+
+    def attach(self, door: LiveDoor) -> None:
+        """Tell ``door``, too, from now on."""
+        self._doors.append(door)
+
+    def watch(self, watcher: Callable[[bytes], object]) -> None:
+        """Call ``watcher`` with the info hash of a swarm that changed; for each, at most once in 250 ms."""
+        self._watchers.append(watcher)
+
+    def changed(self, info_hash: bytes) -> None:
+        """Something in the store changed: others will hear of it."""
+        self._pacer.want(info_hash)
+
+    def release(self, session: str, info_hash: bytes) -> None:
+        """A connection has lost its membership, by no act of its own."""
+        for door in self._doors:
+            door.release(session, info_hash)
+
+    def reachable(self, addresses: Iterable[Address]) -> tuple[bytes, ...]:
+        """Where others reach a member that is seen at ``addresses``."""
+        packed = [address.packed for address in addresses]
+        elsewhere = [address for address in packed if reach(address) is not Reach.MACHINE]
+        return tuple(elsewhere or self._own_addresses or packed)
+
+    # Ordinary clients
+
+    def announce(
+        self,
+        entry: Entry,
+        peer_id: bytes,
+        *,
+        addresses: Sequence[Address],
+        port: int,
+        left: int,
+        uploaded: int,
+        downloaded: int,
+        event: Event,
+        numwant: int,
+        key: bytes,
+        identity: Identity | None,
+    ) -> AnnounceReply:
+        """A client says that it is there, and gets others to dial; the first of ``addresses`` is where it speaks from.
+
+        Whoever announces with the same peer id and the same account (or, without a passkey, the same ``key``) is the
+        same client, at one more address perhaps.
+        """
+        info_hash, count = entry.info_hash, entry.piece_count
+        who = account_member(identity, peer_id) if identity is not None else _anonymous(peer_id, key, addresses[0])
+        known = self.store.member(info_hash, who)
+        if event is Event.STOPPED:
+            self.store.remove(info_hash, who, "")
+            self.changed(info_hash)
+        elif known is None or not known.session:  # who is connected has told us more than an announce does
+            pieces = None if left else all_bits(count)
+            if event is Event.COMPLETED and (known is None or known.pieces is None):
+                self.store.completed(info_hash)
+            member = Member(
+                who=who,
+                session="",
+                account=identity.account if identity is not None else None,
+                user=identity.name if identity is not None else "",
+                peer_id=peer_id,
+                addresses=_merged(self.reachable(addresses), known),
+                port=port,
+                pieces=pieces,
+                held=count * (entry.total_length - min(left, entry.total_length)) // max(entry.total_length, 1),
+                left=left,
+                uploaded=uploaded,
+                downloaded=downloaded,
+                rate_up=0,
+                rate_down=0,
+                seen=self.clock(),
+            )
+            if self.store.put(info_hash, count, member) is None:
+                raise AnnounceError("this swarm has as many members as it may have: try again later")
+            self.changed(info_hash)
+        counts = self.store.counts(info_hash)
+        return AnnounceReply(
+            self.settings.announce_interval,
+            self.settings.min_interval,
+            counts.seeds,
+            counts.leeches,
+            counts.completed,
+            tuple(self._contacts(info_hash, who, count, numwant, seed=not left)) if numwant else (),
+        )
+
+    def scrape(self, info_hash: bytes) -> SwarmCounts:
+        """A swarm in the numbers that ordinary clients know."""
+        counts = self.store.counts(info_hash)
+        return SwarmCounts(counts.seeds, counts.leeches, counts.completed)
+
+    # People and programs
+
+    def summary(self, info_hash: bytes) -> SwarmSummary:
+        """A swarm in a line; cheap enough to ask for hundreds."""
+        counts = self.store.counts(info_hash)
+        return SwarmSummary(counts.seeds, counts.seeds + counts.leeches, counts.copies)
+
+    def detail(self, info_hash: bytes) -> SwarmDetail | None:
+        """All of a swarm; None when nobody is in it."""
+        snapshot, counts = self.store.snapshot(info_hash), self.store.counts(info_hash)
+        if snapshot is None:
+            return None
+        return SwarmDetail(
+            seeds=snapshot.seeds,
+            leeches=snapshot.leeches,
+            downloaded=counts.completed,
+            copies=counts.copies,
+            piece_count=snapshot.piece_count,
+            availability=snapshot.availability,
+            members=tuple(member_detail(member, snapshot.piece_count) for member in snapshot.members),
+        )
+
+    def totals(self) -> tuple[int, int]:
+        """How many swarms there are, and how many members in all of them."""
+        return self.store.totals()
+
+    def disconnect_account(self, account: int) -> None:
+        """An account may not take part any more: its connections are cut, and its announces forgotten."""
+        self._forget(self.store.expel(account))
+        for door in self._doors:
+            door.cut(account)
+
+    def withdraw(self, info_hash: bytes) -> None:
+        """An entry is no longer in the catalogue: it has no swarm."""
+        self._forget(self.store.close(info_hash))
+
+    # Within
+
+    def _tell(self, info_hash: bytes) -> None:
+        if changes := self.store.take_changes(info_hash):
+            told = push(info_hash, changes)
+            for door in self._doors:
+                door.push(told)
+        for watcher in self._watchers:
+            watcher(info_hash)
+
+    def _expire(self) -> None:
+        self._later(EXPIRY_INTERVAL, self._expire)
+        now, settings = self.clock(), self.settings
+        self._forget(
+            self.store.expire(now - MISSED * settings.live_interval, now - MISSED * settings.announce_interval)
+        )
+
+    def _forget(self, gone: Iterable[Gone]) -> None:
+        for info_hash, _, session in gone:
+            if session:
+                self.release(session, info_hash)
+            self.changed(info_hash)
+
+    def _contacts(self, info_hash: bytes, who: bytes, count: int, numwant: int, *, seed: bool) -> Iterator[Contact]:
+        others = [member for member in self.store.members(info_hash) if member.who != who]
+        for member in rank(others, all_bits(count) if seed else None, bytes(count), numwant, self.rng):
+            for address in member.addresses:
+                yield Contact(address, member.port, member.peer_id)
+
+
+def account_member(identity: Identity, peer_id: bytes) -> bytes:
+    """Who a member with an account is, to the store."""
+    return b"account %d " % identity.account + peer_id
+
+
+def _anonymous(peer_id: bytes, key: bytes, address: Address) -> bytes:
+    # Others are told peer ids, so alone they prove nothing; the key is the client's secret.
+    return b"key " + peer_id + key if key else b"address " + peer_id + address.packed
+
+
+def _merged(addresses: tuple[bytes, ...], known: Member | None) -> tuple[bytes, ...]:
+    """``addresses``, and those that are known of another protocol: a client announces once from each."""
+    lengths = {len(address) for address in addresses}
+    return addresses + tuple(a for a in (known.addresses if known is not None else ()) if len(a) not in lengths)

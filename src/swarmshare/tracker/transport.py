@@ -1,0 +1,211 @@
+"""How Socket.IO's packets travel over WebSockets (RFC 6455), with as little of everything as thousands of peers need.
+
+Engine.IO's own way takes three or four greenlets a connection (one reads ahead, one waits for messages, one writes, one
+sleeps until the next ping), reads ahead without a bound, takes messages of any length, and, on gevent, cuts off what
+does not fit into a socket's buffer. Here a connection has the one greenlet that serves its request: it reads; whoever
+sends writes; and one queue has everybody's pings. wsproto knows the protocol.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import gevent
+from engineio.packet import NOOP, Packet
+from gevent.queue import JoinableQueue
+from gevent.socket import SHUT_RDWR
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import RemoteProtocolError, generate_accept_token
+
+from swarmshare.tracker.pings import Pings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from engineio.socket import Socket
+    from flask_socketio import SocketIO
+    from wsproto.events import Event
+
+CONNECTION: Final = "swarmshare.connection"
+"""The key of a WSGI environment under which the server puts its connection, with ``socket``."""
+READ: Final = 2**13
+"""Most bytes that are read, and worked off, before others have their turn."""
+MAX_UNSENT: Final = 8 * 2**20
+"""Most bytes that wait for a slow reader; then its connection is ended. It finds its place again by the next epoch."""
+STALLED: Final = 30.0
+"""Seconds without a byte taken by a reader for which bytes wait."""
+MAX_UNPOLLED: Final = 1000
+"""Most packets that wait for one who polls; what comes then is dropped, and missed by its seq."""
+
+_log = logging.getLogger(__name__)
+
+
+def use_for(socketio: SocketIO) -> None:
+    """Let ``socketio`` travel like this."""
+    engine = socketio.server.eio
+    # Engine.IO has its parts from a driver that it picks by a name out of its own; this is where it keeps it.
+    engine._async = {
+        **engine._async,
+        "websocket": WebSocket,
+        "queue": Unpolled,
+        "thread": Pings(socketio.server, engine._async["thread"]).thread,
+    }
+
+
+class Unpolled(JoinableQueue):  # type: ignore[misc]
+    """Packets for one who polls; nobody waits to put one in."""
+
+    def put(self, item: Packet | None, *arguments: Any) -> None:
+        """See gevent."""
+        if item is None or self.qsize() < MAX_UNPOLLED:
+            super().put(item, *arguments)
+
+
+class WebSocket:
+    """One connection, from its handshake on: a WSGI application for one request, and a session's queue of packets."""
+
+    def __init__(self, handler: Any, engine: Any) -> None:
+        """``handler`` is how an Engine.IO session would use us; ``engine`` is its server, whose bound holds."""
+        self._session: Socket = handler.__self__
+        self._max_message: int = engine.max_http_buffer_size
+        self._protocol = Connection(ConnectionType.SERVER)
+        self._unsent = bytearray()
+        self._last = False  # nothing more will be sent
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Shake hands, and serve until the connection is over."""
+        key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
+        if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13" or len(key) != 24:
+            start_response("400 Bad Request", [("Sec-WebSocket-Version", "13"), ("Content-Length", "0")])
+            return []
+        connection = environ[CONNECTION]
+        self._socket = connection.socket
+        accept = generate_accept_token(key.encode("latin-1")).decode()
+        headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)]
+        start_response("101 Switching Protocols", headers)(b"")
+        connection.close_connection = True
+        self._socket.settimeout(None)  # whoever is silent is noticed by its pings
+        session = self._session
+        try:
+            self._serve(session)
+        except OSError:
+            pass  # it is over, then
+        except Exception as error:  # whatever a hostile packet makes of the libraries that read it
+            _log.warning("a connection broke the protocol: %r", error)
+        finally:
+            self._hang_up()
+        if session.queue is self:
+            session.close(wait=False, abort=True, reason=session.server.reason.TRANSPORT_CLOSE)
+        return []
+
+    def put(self, packet: Packet | None) -> None:
+        """Send a packet; None: that was the last one. Called by Engine.IO, which takes us for its queue."""
+        if packet is None:
+            self._send(CloseConnection(CloseReason.NORMAL_CLOSURE))
+            self._last = True
+            if not self._unsent:
+                self._hang_up()
+        else:
+            data = packet.encode()
+            self._send(TextMessage(data) if isinstance(data, str) else BytesMessage(data))
+
+    def join(self) -> None:
+        """Nobody needs to wait for us."""
+
+    def _serve(self, session: Socket) -> None:
+        messages = self._messages()
+        if session.connected and not self._move(session, messages):
+            return
+        session.connected = session.upgraded = True
+        waiting, session.queue = session.queue, self
+        while not waiting.empty():
+            self.put(waiting.get())
+        del waiting  # it is large, and what follows takes as long as the connection
+        for message in messages:
+            session.receive(Packet(encoded_packet=message))
+
+    def _move(self, session: Socket, messages: Iterator[str | bytes]) -> bool:
+        """A session that was polling may come here; whether it does."""
+        session.upgrading = True
+        try:
+            if next(messages, None) != "2probe":
+                return False
+            self._send(TextMessage("3probe"))
+            session.queue.put(Packet(NOOP))  # the answer to its last poll
+            return next(messages, None) == "5"
+        finally:
+            session.upgrading = False
+
+    def _messages(self) -> Iterator[str | bytes]:
+        """What the peer sends, until it ends the connection or breaks the protocol."""
+        parts: list[Any] = []
+        length = 0
+        while data := self._socket.recv(READ):
+            self._protocol.receive_data(data)
+            try:
+                for event in self._protocol.events():
+                    match event:
+                        case TextMessage() | BytesMessage():
+                            length += len(event.data)
+                            if length > self._max_message:
+                                self._send(CloseConnection(CloseReason.MESSAGE_TOO_BIG))
+                                return
+                            parts.append(event.data)
+                            if event.message_finished:
+                                yield "".join(parts) if isinstance(event, TextMessage) else b"".join(parts)
+                                parts, length = [], 0
+                        case Ping():
+                            self._send(event.response())
+                        case CloseConnection():
+                            self._send(event.response())
+                            return
+            except RemoteProtocolError as error:
+                if error.event_hint is not None:
+                    self._send(error.event_hint)
+                return
+            gevent.sleep(0)  # one that sends without end shall not keep all others waiting
+
+    def _send(self, event: Event) -> None:
+        """Write, as far as that goes at once; the rest is written by and by."""
+        if self._last:
+            return
+        self._last = isinstance(event, CloseConnection)
+        data = self._protocol.send(event)
+        if self._unsent:
+            self._unsent += data
+            if len(self._unsent) > MAX_UNSENT:
+                self._hang_up()
+            return
+        try:
+            sent = self._socket.send(data, 0, 0.0)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._hang_up()
+            return
+        if sent < len(data):
+            self._unsent += data[sent:]
+            gevent.spawn(self._send_rest)
+
+    def _send_rest(self) -> None:
+        try:
+            while self._unsent:
+                with gevent.Timeout(STALLED, TimeoutError()):
+                    sent = self._socket.send(self._unsent[: 2**16])
+                del self._unsent[:sent]
+        except OSError:
+            self._last = True
+        if self._last:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """End the connection; the greenlet that reads finds that out."""
+        self._last = True
+        self._unsent.clear()
+        with suppress(OSError):  # it is over already
+            self._socket.shutdown(SHUT_RDWR)

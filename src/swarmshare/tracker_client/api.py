@@ -1,0 +1,195 @@
+"""The questions to a tracker's HTTP API (``/api/v1``) that this machine has, and their answers as values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from swarmshare.tracker_client.http import Answer, Connection, Json
+
+PREFIX: Final = "/api/v1"
+_PAGE: Final = 200
+"""Entries or members of one answer: as many as a tracker gives."""
+MAX_LISTED: Final = 100_000
+"""Most that are asked for, page by page."""
+
+
+class SignedIn(NamedTuple):
+    """What a right password brings."""
+
+    user: str
+    role: str
+    token: str
+    expires_at: int
+    """Seconds since 1970."""
+
+
+class Account(NamedTuple):
+    """Who a token speaks for."""
+
+    user: str
+    role: str
+    announce_url: str
+    """For ordinary clients: a secret, because it has the account's passkey in it."""
+
+
+class Entry(NamedTuple):
+    """What somebody published, and how its swarm is."""
+
+    info_hash: str
+    """64 hexadecimal digits."""
+    name: str
+    comment: str
+    publisher: str
+    published_at: int
+    total_length: int
+    piece_count: int
+    private: bool
+    hybrid: bool
+    seeds: int
+    peers: int
+    """All members of its swarm, seeds included."""
+    copies: int
+    """How many of them hold the rarest piece, up to 255; 0 when it is held by nobody that the tracker knows of."""
+
+
+class Member(NamedTuple):
+    """One of a swarm."""
+
+    user: str
+    """Empty for an ordinary client that announces without a passkey."""
+    addresses: tuple[str, ...]
+    port: int
+    live: bool
+    """Connected to the tracker; False: an ordinary client, known by its last announce."""
+    share: float
+    """How much of everything it holds, 0 to 1."""
+    left: int
+    uploaded: int
+    downloaded: int
+    rate_up: int
+    """Bytes a second."""
+    rate_down: int
+
+
+class Swarm(NamedTuple):
+    """Who takes part in sharing one entry."""
+
+    piece_count: int
+    seeds: int
+    leeches: int
+    downloaded: int
+    """How many completed in it since the tracker started."""
+    copies: int
+    availability: bytes
+    """How many members hold each piece; 255: that many, or more."""
+    members: tuple[Member, ...]
+
+
+class TrackerApi:
+    """One tracker's API. Every method raises :class:`~swarmshare.errors.TrackerError`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def register(
+        self, user: str, password: str, label: str, *, invitation: str | None = None, setup_token: str | None = None
+    ) -> SignedIn:
+        """Make an account. ``label`` tells its owner later which token this was."""
+        body: dict[str, Json] = {"name": user, "password": password, "label": label}
+        if invitation is not None:
+            body["invitation"] = invitation
+        if setup_token is not None:
+            body["setup_token"] = setup_token
+        return _signed_in(self._connection.ask("POST", f"{PREFIX}/accounts", body=body))
+
+    def sign_in(self, user: str, password: str, label: str) -> SignedIn:
+        """Get a token."""
+        body: dict[str, Json] = {"name": user, "password": password, "label": label}
+        return _signed_in(self._connection.ask("POST", f"{PREFIX}/tokens", body=body))
+
+    def sign_out(self) -> None:
+        """End the token of the connection."""
+        self._connection.ask("DELETE", f"{PREFIX}/tokens/current")
+
+    def account(self) -> Account:
+        """Who the token of the connection speaks for."""
+        answer = self._connection.ask("GET", f"{PREFIX}/account")
+        account = answer.inner("account")
+        return Account(account.text("name"), account.text("role"), answer.text("announce_url"))
+
+    def entries(self, search: str = "") -> Iterator[Entry]:
+        """What is published and has all words of ``search``, the newest first."""
+        told = set()
+        for answer in self._pages("/catalogue", "entries", {"search": search}):
+            entry = _entry(answer)
+            if entry.info_hash not in told:  # a page begins anew where something was published meanwhile
+                told.add(entry.info_hash)
+                yield entry
+
+    def entry(self, info_hash: str) -> Entry:
+        """One entry, by all of its info hash."""
+        return _entry(self._connection.ask("GET", f"{PREFIX}/catalogue/{info_hash}"))
+
+    def swarm(self, info_hash: str) -> Swarm:
+        """The swarm of an entry, with all its members."""
+        path = f"/swarms/{info_hash}"
+        swarm = self._connection.ask("GET", PREFIX + path, query={"limit": 1})
+        return Swarm(
+            piece_count=swarm.number("piece_count"),
+            seeds=swarm.number("seeds"),
+            leeches=swarm.number("leeches"),
+            downloaded=swarm.number("downloaded"),
+            copies=swarm.number("copies"),
+            availability=swarm.binary("availability"),
+            members=tuple(map(_member, self._pages(path, "members", {}))),
+        )
+
+    def _pages(self, path: str, name: str, query: dict[str, str | int]) -> Iterator[Answer]:
+        offset = 0
+        while offset < MAX_LISTED:
+            page = {**query, "offset": offset, "limit": _PAGE}
+            found = list(self._connection.ask("GET", PREFIX + path, query=page).each(name))
+            yield from found
+            offset += len(found)
+            if len(found) < _PAGE:
+                return
+
+
+def _signed_in(answer: Answer) -> SignedIn:
+    account, token = answer.inner("account"), answer.inner("token")
+    return SignedIn(account.text("name"), account.text("role"), token.text("secret"), token.number("expires_at"))
+
+
+def _entry(answer: Answer) -> Entry:
+    return Entry(
+        info_hash=answer.text("info_hash"),
+        name=answer.text("name"),
+        comment=answer.text("comment"),
+        publisher=answer.text("publisher"),
+        published_at=answer.number("published_at"),
+        total_length=answer.number("total_length"),
+        piece_count=answer.number("piece_count"),
+        private=answer.flag("private"),
+        hybrid=answer.flag("hybrid"),
+        seeds=answer.number("seeds"),
+        peers=answer.number("peers"),
+        copies=answer.number("copies"),
+    )
+
+
+def _member(answer: Answer) -> Member:
+    return Member(
+        user=answer.text("user"),
+        addresses=tuple(answer.texts("addresses")),
+        port=answer.number("port"),
+        live=answer.flag("live"),
+        share=answer.share("share"),
+        left=answer.number("left"),
+        uploaded=answer.number("uploaded"),
+        downloaded=answer.number("downloaded"),
+        rate_up=answer.number("rate_up"),
+        rate_down=answer.number("rate_down"),
+    )

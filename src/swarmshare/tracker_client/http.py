@@ -1,0 +1,241 @@
+"""One question to a tracker's HTTP API, and its answer, of which nothing is believed before it was looked at."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import urlsplit
+
+import requests
+
+from swarmshare.errors import TrackerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+MAX_ANSWER: Final = 16 * 2**20
+"""Bytes of an answer."""
+TIMEOUT: Final = 30.0
+"""Seconds without a byte."""
+_READ: Final = 64 * 1024
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+def tracker_url(text: str) -> str:
+    """The address of a tracker in its one form: ``http://host[:port][/path]``, without a slash at the end.
+
+    Without a scheme it is ``http``. Raises :class:`TrackerError`.
+    """
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if (
+        not host
+        or parts.scheme not in _PORTS
+        or parts.username is not None
+        or parts.query
+        or parts.fragment
+        or not text.isprintable()
+    ):
+        raise TrackerError(
+            "tracker-url", f"{text!r} is no address of a tracker", hint="Write it as http://HOST:PORT or https://HOST."
+        )
+    if ":" in host:
+        host = f"[{host}]"
+    where = host if port in (None, _PORTS[parts.scheme]) else f"{host}:{port}"
+    return f"{parts.scheme}://{where}{parts.path.rstrip('/')}"
+
+
+class Answer:
+    """A JSON object from a tracker, whose fields are checked as they are read.
+
+    Every method raises :class:`TrackerError` for a field that is not there or not what it should be.
+    """
+
+    def __init__(self, value: Json) -> None:
+        if not isinstance(value, dict):
+            raise _no_tracker()
+        self._fields = value
+
+    def text(self, name: str) -> str:
+        """A text."""
+        value = self._fields.get(name)
+        if not isinstance(value, str):
+            raise _no_tracker(name)
+        return value
+
+    def optional_text(self, name: str) -> str | None:
+        """A text, or None where it is null or missing."""
+        return None if self._fields.get(name) is None else self.text(name)
+
+    def number(self, name: str) -> int:
+        """A whole number that is not negative."""
+        value = self._fields.get(name)
+        if type(value) is not int or value < 0:
+            raise _no_tracker(name)
+        return value
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self._fields.get(name)
+        if not isinstance(value, bool):
+            raise _no_tracker(name)
+        return value
+
+    def share(self, name: str) -> float:
+        """A part of a whole, 0 to 1."""
+        value = self._fields.get(name)
+        if isinstance(value, (int, float)) and 0 <= value <= 1:
+            return float(value)
+        raise _no_tracker(name)
+
+    def binary(self, name: str) -> bytes:
+        """Bytes, which JSON has in base64."""
+        try:
+            return base64.b64decode(self.text(name), validate=True)
+        except ValueError:
+            raise _no_tracker(name) from None
+
+    def texts(self, name: str) -> list[str]:
+        """A list of texts."""
+        value = self._fields.get(name)
+        if not isinstance(value, list):
+            raise _no_tracker(name)
+        texts = [item for item in value if isinstance(item, str)]
+        if len(texts) < len(value):
+            raise _no_tracker(name)
+        return texts
+
+    def inner(self, name: str) -> Answer:
+        """An object."""
+        return Answer(self._fields.get(name))
+
+    def each(self, name: str) -> Iterator[Answer]:
+        """A list of objects."""
+        value = self._fields.get(name)
+        if not isinstance(value, list):
+            raise _no_tracker(name)
+        return map(Answer, value)
+
+
+class Connection:
+    """A way to one tracker; kept open from one question to the next."""
+
+    def __init__(self, tracker: str, token: str | None = None) -> None:
+        """``tracker`` is as :func:`tracker_url` gives it; with ``token`` it knows who asks."""
+        self.tracker = tracker
+        self._token = token
+        self._session = requests.Session()
+        # Also without a token: otherwise requests would send what ~/.netrc has for this host.
+        self._session.auth = self._sign
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Json] | None = None,
+        query: Mapping[str, str | int] | None = None,
+    ) -> Answer:
+        """The answer to one question; an empty one to what has none.
+
+        Raises :class:`TrackerError` when there is no answer, or it is a refusal.
+        """
+        try:
+            with self._session.request(
+                method,
+                self.tracker + path,
+                json=body,
+                params=query,
+                timeout=TIMEOUT,
+                allow_redirects=False,  # a password or token must not go where nobody sent it
+                stream=True,
+            ) as response:
+                content = self._content(response)
+        except requests.RequestException as error:
+            raise self._unreachable(error) from error
+        if response.status_code == requests.codes.no_content:
+            return Answer({})
+        try:
+            answer = Answer(json.loads(content))
+        except (ValueError, RecursionError, TrackerError):
+            raise self._odd(response) from None
+        if not response.ok:
+            raise self._refused(answer, response)
+        return answer
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+    def _content(self, response: requests.Response) -> bytes:
+        content = bytearray()
+        for chunk in response.iter_content(_READ):
+            content += chunk
+            if len(content) > MAX_ANSWER:
+                raise TrackerError("not-a-tracker", f"{self.tracker}: the answer is longer than {MAX_ANSWER:,} bytes")
+        return bytes(content)
+
+    def _refused(self, answer: Answer, response: requests.Response) -> TrackerError:
+        try:
+            code, message = answer.text("code"), answer.text("message")
+        except TrackerError:
+            return self._odd(response)
+        hint = ""
+        if response.status_code == requests.codes.unauthorized and self._token is not None:
+            hint = f"Sign in again: swarmshare login --tracker {self.tracker} --user NAME"
+        return TrackerError(code, message, hint=hint)
+
+    def _odd(self, response: requests.Response) -> TrackerError:
+        where = response.headers.get("Location", "")
+        if response.is_redirect:
+            return TrackerError(
+                "not-a-tracker", f"{self.tracker}: it points to {where[:200]!r}", hint="Use that address."
+            )
+        what = f"{response.status_code} {response.reason}"
+        return TrackerError(
+            "not-a-tracker",
+            f"{self.tracker}: the answer is not a tracker's ({what[:100]})",
+            hint="Is the address right?",
+        )
+
+    def _unreachable(self, error: requests.RequestException) -> TrackerError:
+        return TrackerError(
+            "unreachable",
+            f"{self.tracker}: cannot be reached: {_reason(error)}",
+            hint="Does it run? Is the address right?",
+        )
+
+
+def _reason(error: BaseException) -> str:
+    """What the system said, from below the layers that wrapped it."""
+    if isinstance(error, requests.Timeout):
+        return f"no answer within {TIMEOUT:.0f} s"
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, ssl.SSLCertVerificationError):
+            return f"its certificate cannot be trusted ({found.verify_message})"
+        if isinstance(found, OSError) and found.strerror:
+            return found.strerror.lower()
+        found = found.__cause__ or found.__context__
+    return "the connection broke"
+
+
+def _no_tracker(name: str = "") -> TrackerError:
+    what = f"its {name!r} is wrong or missing" if name else "it is no object"
+    return TrackerError(
+        "not-a-tracker", f"the tracker's answer cannot be used: {what}", hint="Is its version the same?"
+    )

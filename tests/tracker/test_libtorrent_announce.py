@@ -1,0 +1,207 @@
+"""The judge of the announce door: libtorrent sessions that know nothing of each other but our announce URL."""
+
+from __future__ import annotations
+
+import random
+import signal
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote_from_bytes, urlsplit
+
+import libtorrent
+import pytest
+import requests
+import trio
+from interop.peers import add, digests, libtorrent_session, until
+from tracker.trackers import PASSWORD, TIMEOUT, Server
+
+from swarmshare.manifest.bencoding import decode_document
+from swarmshare.manifest.build import Description
+from swarmshare.manifest.parse import parse_manifest
+from swarmshare.storage.create import create_manifest
+from swarmshare.storage.plan import make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from swarmshare.manifest.manifest import Manifest
+
+
+class Member(NamedTuple):
+    """Somebody who has an account."""
+
+    api: str
+    token: str
+
+    def ask(self, method: str, path: str, data: bytes | None = None) -> bytes:
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/x-bittorrent"}
+        response = requests.request(method, self.api + path, headers=headers, data=data, timeout=TIMEOUT)
+        assert response.ok, response.text
+        return response.content
+
+    def publish(self, manifest: Manifest) -> None:
+        self.ask("POST", "/catalogue", manifest.encode())
+
+    def fetch(self, manifest: Manifest) -> Manifest:
+        """The same manifest, with the announce URL that the tracker gave to this member."""
+        return parse_manifest(self.ask("GET", f"/catalogue/{manifest.info_hash}/torrent"))
+
+
+def register(server: Server, name: str, **admission: str) -> Member:
+    api = f"{server.url}/api/v1"
+    body = {"name": name, "password": PASSWORD, **admission}
+    return Member(api, requests.post(f"{api}/accounts", json=body, timeout=TIMEOUT).json()["token"]["secret"])
+
+
+class Group(NamedTuple):
+    """A tracker and two of its members."""
+
+    host: str
+    ann: Member
+    bob: Member
+
+    @property
+    def listen(self) -> str:
+        """Where a libtorrent session listens so that it announces from the tracker's side of the machine."""
+        return f"{self.host}:0"
+
+
+@pytest.fixture(scope="module", params=["127.0.0.1", "[::1]"])
+def group(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    host: str = request.param
+    if host == "[::1]" and not _has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    server = Server(tmp_path_factory.mktemp("tracker"), "--registration", "open", listen=f"{host}:0")
+    try:
+        ann = register(server, "ann", setup_token=server.events["setup"]["setup_token"])
+        yield Group(host, ann, register(server, "bob"))
+    finally:
+        status, error = server.end(signal.SIGTERM)
+    assert status == 130, error
+    assert "Traceback" not in error
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    folder = tmp_path / "source" / "shared"
+    folder.mkdir(parents=True)
+    rng = random.Random(str(tmp_path))  # other content in each test, so another swarm
+    for name, length in (("large", 3_000_000), ("small", 5)):
+        (folder / name).write_bytes(rng.randbytes(length))
+    return folder
+
+
+def manifest_of(folder: Path, *, hybrid: bool = False, private: bool = False) -> Manifest:
+    return create_manifest(make_plan(folder), Description(private=private), piece_length=2**16, hybrid=hybrid)
+
+
+@contextmanager
+def session(group: Group) -> Iterator[Any]:
+    with libtorrent_session(group.listen) as opened:
+        kinds = libtorrent.alert.category_t
+        # Without ssrf_mitigation False, libtorrent does not scrape a tracker on loopback.
+        opened.apply_settings(
+            {"alert_mask": kinds.tracker_notification | kinds.error_notification, "ssrf_mitigation": False}
+        )
+        yield opened
+
+
+def scraped(announce_url: str, wire_hash: bytes) -> tuple[int, int, int] | None:
+    """What ``scrape`` says: complete, incomplete, downloaded."""
+    url = announce_url.replace("/announce", "/scrape")
+    answer = requests.get(f"{url}?info_hash={quote_from_bytes(wire_hash)}", timeout=TIMEOUT)
+    root: Any = decode_document(answer.content).root
+    counts = root[b"files"].get(wire_hash)
+    return counts and (counts[b"complete"], counts[b"incomplete"], counts[b"downloaded"])
+
+
+def wire_hashes(manifest: Manifest) -> list[bytes]:
+    return [manifest.info_hash.truncated] + ([manifest.info_hash_v1] if manifest.info_hash_v1 else [])
+
+
+async def alert(opened: Any, kind: type[Any]) -> Any:
+    found: list[Any] = []
+
+    def look() -> bool:
+        found.extend(item for item in opened.pop_alerts() if isinstance(item, kind))
+        return bool(found)
+
+    await until(look)
+    return found[0]
+
+
+@pytest.mark.parametrize("private", [False, True], ids=["public", "passkey"])
+@pytest.mark.parametrize("hybrid", [False, True], ids=["v2", "hybrid"])
+async def test_two_find_each_other(group: Group, shared: Path, tmp_path: Path, hybrid: bool, private: bool) -> None:
+    group.ann.publish(manifest_of(shared, hybrid=hybrid, private=private))
+    manifests = [member.fetch(manifest_of(shared, hybrid=hybrid, private=private)) for member in (group.ann, group.bob)]
+    urls = [manifest.trackers[0][0] for manifest in manifests]
+    assert [urlsplit(url).path.count("/") for url in urls] == ([2, 2] if private else [1, 1])
+    hashes = wire_hashes(manifests[0])
+    with session(group) as first, session(group) as second, trio.fail_after(TIMEOUT):
+        seed = add(first, manifests[0], shared.parent, seed=True)
+        await until(lambda: all(scraped(urls[0], wire_hash) == (1, 0, 0) for wire_hash in hashes))
+        leech = add(second, manifests[1], tmp_path / "there", seed=False)
+        await until(lambda: leech.status().is_seeding)
+        await until(lambda: all(scraped(urls[1], wire_hash) == (2, 0, 1) for wire_hash in hashes))
+
+        leech.scrape_tracker()
+        reply = await alert(second, libtorrent.scrape_reply_alert)
+        assert (reply.complete, reply.incomplete) == (2, 0)
+
+        seed.pause()
+        await until(lambda: all(scraped(urls[1], wire_hash) == (1, 0, 1) for wire_hash in hashes))
+        await until(lambda: digests(tmp_path / "there" / "shared") == digests(shared))
+
+
+@pytest.mark.parametrize("hybrid", [False, True], ids=["v2", "hybrid"])
+async def test_a_private_swarm_refuses_strangers(group: Group, shared: Path, tmp_path: Path, hybrid: bool) -> None:
+    manifest = manifest_of(shared, hybrid=hybrid, private=True)
+    group.ann.publish(manifest)
+    mine, theirs = group.ann.fetch(manifest), group.bob.fetch(manifest)
+    group.bob.ask("POST", "/account/passkey")  # a new one, so the one in that manifest is void
+    with session(group) as seeding, trio.fail_after(TIMEOUT):
+        add(seeding, mine, shared.parent, seed=True)
+        await until(lambda: scraped(mine.trackers[0][0], manifest.info_hash.truncated) == (1, 0, 0))
+        for number, (url, says) in enumerate(
+            (
+                (theirs.trackers[0][0], "not valid"),
+                (theirs.trackers[0][0].rpartition("/")[0], "private"),
+                (theirs.trackers[0][0] + "x", "not valid"),
+            )
+        ):
+            with session(group) as stranger:
+                leech = add(stranger, manifest, tmp_path / str(number), seed=False)
+                leech.replace_trackers([{"url": url, "tier": 0}])
+                leech.force_reannounce()
+                refused = await alert(stranger, libtorrent.tracker_error_alert)
+                assert says in refused.failure_reason()
+                assert leech.status().list_peers == 0
+
+
+async def test_who_has_no_passkey_any_more(group: Group, shared: Path) -> None:
+    """Revoking one ends what it was good for, and a new one lets its owner in again."""
+    manifest = manifest_of(shared, private=True)
+    group.ann.publish(manifest)
+    mine = group.bob.fetch(manifest)
+    wire_hash = manifest.info_hash.truncated
+    group.bob.ask("DELETE", "/account/passkey")
+    with session(group) as opened, trio.fail_after(TIMEOUT):
+        handle = add(opened, mine, shared.parent, seed=True)
+        refused = await alert(opened, libtorrent.tracker_error_alert)
+        assert "passkey" in refused.failure_reason()
+        group.bob.ask("POST", "/account/passkey")
+        url = group.bob.fetch(manifest).trackers[0][0]
+        handle.replace_trackers([{"url": url, "tier": 0}])
+        handle.force_reannounce()
+        await until(lambda: scraped(url, wire_hash) == (1, 0, 0))
