@@ -103,6 +103,17 @@ class Swarm(RuleBasedStateMachine):
         for piece in set(range(COUNT)) - self.peers.get(name, set(range(COUNT))):
             self.has_or_lost(name, piece)
 
+    @rule(name=NAMES, count=st.integers(0, 9), allowed=st.lists(PIECES, unique=True, max_size=5))
+    def picks_allowed_fast(self, name: str, count: int, allowed: list[int]) -> None:
+        if name not in self.peers:
+            return
+        could = {block for block in self.free() if block.piece in allowed and block.piece in self.peers[name]}
+        picked = self.picker.pick_allowed_fast(name, self.bitfield(self.peers[name]), count, allowed)
+        assert set(picked) <= could
+        assert len(picked) == len(set(picked)) == min(count, len(could))
+        assert picked == sorted(picked, key=lambda block: allowed.index(block.piece))
+        self.asked[name] |= set(picked)
+
     @rule(name=NAMES, count=st.integers(0, 20))
     def picks(self, name: str, count: int) -> None:
         if name not in self.peers:
@@ -204,17 +215,17 @@ class Swarm(RuleBasedStateMachine):
         picker, free = self.picker, self.free()
         for piece in range(COUNT):
             assert picker.state(piece) is self.state(piece)
-            assert picker.priority(piece) is self.priorities[piece]
-            assert picker.availability_of(piece) == self.availability(piece)
+            assert picker.states[piece] == self.state(piece)
+            assert picker.availability[piece] + picker.seeds == self.availability(piece)
             here = {block.begin: self.delivered[block] for block in blocks(piece) & self.delivered.keys()}
             assert picker.contributors(piece) == here
         assert set(picker.held.indices()) == self.held
         wanted = {piece for piece in range(COUNT) if self.priorities[piece] and piece not in self.held}
-        assert picker.wanted_left == len(wanted)
+        assert {piece for piece in range(COUNT) if picker.wants(piece)} == wanted
+        assert 0 <= picker.seeds <= sum(len(has) == COUNT for has in self.peers.values())
         for name, has in self.peers.items():
             assert picker.is_interesting(self.bitfield(has)) == bool(has & wanted)
             assert set(picker.blocks_of(name)) == self.asked[name]
-            assert picker.outstanding(name) == len(self.asked[name])
         asked = any(self.asked.values())
         assert picker.in_endgame == (asked and not any(self.availability(block.piece) for block in free))
 
@@ -233,7 +244,6 @@ class Swarm(RuleBasedStateMachine):
             for piece in range(COUNT):
                 if self.picker.state(piece) is PieceState.VERIFYING:
                     self.picker.verified(piece)
-        assert self.picker.wanted_left == 0
         assert self.picker.held.is_full
         assert self.picker.pick("a", Bitfield.full(COUNT), 3) == []
 
