@@ -9,7 +9,7 @@ import pytest
 
 from swarmshare.manifest.layout import PieceLayout
 from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import ENDGAME_BATCH, Block, PiecePicker, PieceState, Priority
+from swarmshare.swarm.picker import ENDGAME_BATCH, MAX_ALONE, Block, PiecePicker, PieceState, Priority
 
 BLOCK = 2**14
 
@@ -253,14 +253,46 @@ def test_a_wrong_piece_is_asked_for_again() -> None:
     assert picker.held.is_full
 
 
-def test_only_wrong_blocks_are_asked_for_again() -> None:
+def test_an_unproven_peer_has_its_pieces_alone() -> None:
+    picker = make(4)
+    everything = Bitfield.full(4)
+    for _ in range(3):
+        picker.peer_joined(everything)
+    alone = picker.pick_alone("new", everything, 99)
+    assert len(set(pieces(alone))) == MAX_ALONE
+    assert len(alone) == 2 * MAX_ALONE
+    assert picker.pick_alone("new", everything, 99) == []
+    part = picker.pick_alone("other", everything, 1)
+    assert not set(pieces(part)) & set(pieces(alone))
+    rest = picker.pick("third", everything, 99)
+    assert set(pieces(rest)) == set(range(4)) - set(pieces(alone)) - set(pieces(part))
+    assert pieces(picker.pick_alone("other", everything, 1)) == pieces(part)
+
+
+def test_nobody_waits_for_an_unproven_peer() -> None:
     picker = make(1)
-    take(picker, "a", 0)
-    picker.wrong_blocks(0, [BLOCK])
-    assert picker.state(0) is PieceState.IN_FLIGHT
-    assert picker.pick("b", Bitfield.full(1), 5) == [Block(0, BLOCK, BLOCK)]
-    assert picker.received("b", Block(0, BLOCK, BLOCK)).piece_complete
-    assert picker.contributors(0) == {0: "a", BLOCK: "b"}
+    everything = Bitfield.full(1)
+    for _ in range(3):
+        picker.peer_joined(everything)
+    assert picker.pick_alone("new", everything, 1) == [Block(0, 0, BLOCK)]
+    assert picker.pick("proven", everything, 1) == [Block(0, BLOCK, BLOCK)], "there is nothing else to do"
+    picker.returned("proven", Block(0, BLOCK, BLOCK))
+    assert picker.pick_alone("gone", everything, 1) == [Block(0, BLOCK, BLOCK)], "like any other"
+
+
+def test_what_an_unproven_peer_leaves_is_for_all() -> None:
+    for is_gone in (True, False):
+        picker = make(2)
+        everything = Bitfield.full(2)
+        picker.peer_joined(everything)
+        picker.sequential = True
+        asked = picker.pick_alone("new", everything, 2)
+        picker.received("new", asked[1])
+        if is_gone:
+            picker.peer_gone("new")
+        else:
+            picker.returned("new", Block(0, 0, BLOCK))
+        assert pieces(picker.pick("other", everything, 1)) == [0]
 
 
 def test_a_piece_changes_only_from_the_right_state() -> None:
@@ -268,8 +300,6 @@ def test_a_piece_changes_only_from_the_right_state() -> None:
     for change in (picker.failed, picker.lost):
         with pytest.raises(ValueError, match="piece 0 is missing"):
             change(0)
-    with pytest.raises(ValueError, match="piece 0 is missing"):
-        picker.wrong_blocks(0, [])
     picker.peer_joined(field(2, 0))
     picker.pick("a", field(2, 0), 1)
     with pytest.raises(ValueError, match="piece 0 is in flight"):

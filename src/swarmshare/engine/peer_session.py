@@ -57,7 +57,7 @@ class PeerSession:
         self.ids: Mapping[bytes, int] = {}
         self.downloaded = self.uploaded = self.counted = 0
         self.proven = False
-        """Whether the last piece that we know the sender of, wholly, was right and its own."""
+        """Whether a piece that it gave alone was right, and none that it had a part in was wrong since."""
         self.meter_down, self.meter_up = RateMeter(), RateMeter()
         self.since = self.last_received = self.last_sent = trio.current_time()
         self.slot_changed = self.since

@@ -251,7 +251,9 @@ class Torrent:
             case Have(piece):
                 if session.has.set(piece):
                     self.picker.peer_has(piece)
-                    self._update_interest(session)
+                    if self.picker.wants(piece):
+                        session.connection.set_interested(True)
+                        session.wake()
             case BitfieldMessage(bits):
                 self._set_bits(session, Bitfield.from_wire(bits, self.layout.piece_count))
             case HaveAll():
@@ -343,8 +345,10 @@ class Torrent:
             return
         if connection.peer_choking:
             picked = self.picker.pick_allowed_fast(session, session.has, room, connection.allowed_fast)
-        else:
+        elif session.proven:
             picked = self.picker.pick(session, session.has, room)
+        else:
+            picked = self.picker.pick_alone(session, session.has, room)
         blocks = []
         for block in picked:
             if block in connection.asked:
@@ -392,12 +396,18 @@ class Torrent:
     def _piece_verified(self, piece: int, leaves: bytes) -> None:
         for liar in self._suspects.compare(piece, leaves):
             self._ban(liar)
+        contributors = [cast("PeerSession", key) for key in set(self.picker.contributors(piece).values())]
         self.picker.verified(piece)
+        if len(contributors) == 1 and contributors[0] in self.sessions:
+            contributors[0].proven = True
+            self._refill(contributors[0])  # it was asked for little until now
         self._unsaved = True
         self._alert(PieceVerified(self.manifest.info_hash.full, piece))
         for session in list(self.sessions):
             session.connection.send_have(piece)
-            self._update_interest(session)
+            if session.connection.am_interested:
+                self._update_interest(session)
+            session.wake()
 
     def _piece_failed(self, piece: int, leaves: bytes) -> None:
         by_block = {begin: cast("PeerSession", key) for begin, key in self.picker.contributors(piece).items()}
@@ -409,6 +419,8 @@ class Torrent:
             self._ban(liar)
         else:
             request = self._suspects.accuse(piece, leaves, by_block)
+            for suspect in contributors:
+                suspect.proven = False
             able = [peer for peer in self.sessions if peer.connection.settled.v2 and peer.has.has(piece)]
             for peer in self._rng.sample(able, min(WITNESSES, len(able))):
                 peer.connection.request_hashes(request)

@@ -23,6 +23,9 @@ __all__ = ["Block", "PiecePicker", "PieceState", "Priority", "Received"]
 ENDGAME_BATCH: Final = 16
 """Blocks asked of an idle peer at once in the endgame: enough to hide a round trip, few enough to waste little."""
 
+MAX_ALONE: Final = 2
+"""Pieces of a peer that is asked alone: one is verified while the other is on its way."""
+
 _BY_PRIORITY: Final = (Priority.HIGH, Priority.NORMAL)
 _STATES: Final = tuple(PieceState)
 _FROM_HELD: Final = bytes((PieceState.MISSING, PieceState.HELD)).ljust(256)
@@ -52,6 +55,8 @@ class PiecePicker:
         self._settled = self.held.copy()  # held, or to be skipped: nothing to ask for
         self._priorities = [Priority.NORMAL] * count
         self._partials: dict[int, PartialPiece] = {}
+        self._owners: dict[int, Hashable] = {}
+        """Pieces that only one peer is asked for (:meth:`pick_alone`)."""
         self._with_free: dict[int, PartialPiece] = {}  # those of them that have a free block, oldest first
         self._requests = Requests()
         # On offer is exactly what is MISSING and not to be skipped.
@@ -128,20 +133,41 @@ class PiecePicker:
         asked for what another peer was asked for.
         """
         picked: list[Block] = []
-        for partial in self._begun(has):
+        for partial in self._begun(peer, has):
             picked += self._take(partial, count - len(picked))
-        choose = self._availability.lowest if self.sequential else self._availability.rarest
-        for priority in _BY_PRIORITY:
-            while (left := count - len(picked)) > 0 and (
-                pieces := choose(has, priority, -(-left // self._blocks_per_piece))
-            ):
-                for piece in pieces:
-                    picked += self._take(self._begin(piece), count - len(picked))
+        while (left := count - len(picked)) > 0 and (pieces := self._choose(has, -(-left // self._blocks_per_piece))):
+            for piece in pieces:
+                picked += self._take(self._begin(piece), count - len(picked))
+        if not picked and self._requests.is_idle(peer):
+            for piece in [piece for piece in self._owners if piece in self._with_free and has.has(piece)]:
+                del self._owners[piece]  # better than to wait for a peer that we know nothing of
+            for partial in self._begun(peer, has):
+                picked += self._take(partial, count - len(picked))
         if picked:
             self._requests.add(peer, picked)
         elif self._requests.is_idle(peer) and self.in_endgame:
             picked = list(islice(self._duplicates(has), min(count, ENDGAME_BATCH)))
             self._requests.add_again(peer, picked)
+        return picked
+
+    def pick_alone(self, peer: Hashable, has: Bitfield, count: int) -> list[Block]:
+        """Like :meth:`pick`, for a peer whose data was not found right yet: new pieces, of which it has two at most.
+
+        Nobody else is asked for these, so if they are wrong it is known who lied, and no more than two can be. When
+        there is no new piece, it is asked like any other.
+        """
+        picked: list[Block] = []
+        own = [piece for piece, owner in self._owners.items() if owner == peer]
+        for piece in own:
+            if partial := self._with_free.get(piece):
+                picked += self._take(partial, count - len(picked))
+        while len(picked) < count and len(own) < MAX_ALONE and (pieces := self._choose(has, 1)):
+            self._owners[pieces[0]] = peer
+            own += pieces
+            picked += self._take(self._begin(pieces[0]), count - len(picked))
+        if not own:
+            return self.pick(peer, has, count)
+        self._requests.add(peer, picked)
         return picked
 
     def pick_allowed_fast(self, peer: Hashable, has: Bitfield, count: int, allowed: Iterable[int]) -> list[Block]:
@@ -186,6 +212,8 @@ class PiecePicker:
         for block in self._requests.at(peer):
             self.returned(peer, block)
         self._requests.forget(peer)
+        for piece in [piece for piece, owner in self._owners.items() if owner == peer]:
+            del self._owners[piece]
 
     # What came of it.
 
@@ -212,6 +240,7 @@ class PiecePicker:
         """``piece`` is right and kept: HELD. It was VERIFYING, or MISSING and found on disk; else ValueError."""
         self._expect(piece, PieceState.VERIFYING, PieceState.MISSING)
         self._partials.pop(piece, None)
+        self._owners.pop(piece, None)
         self._availability.withdraw(piece)
         self._states[piece] = PieceState.HELD
         self.held.set(piece)
@@ -221,19 +250,9 @@ class PiecePicker:
         """``piece`` was VERIFYING and is wrong, nobody knows where: MISSING, all of it; else ValueError."""
         self._expect(piece, PieceState.VERIFYING)
         del self._partials[piece]
+        self._owners.pop(piece, None)
         self._states[piece] = PieceState.MISSING
         self._offer(piece)
-
-    def wrong_blocks(self, piece: int, begins: Iterable[int]) -> None:
-        """``piece`` was VERIFYING, and just the blocks that begin at ``begins`` are wrong; else ValueError.
-
-        It is IN_FLIGHT again, and lacks these blocks only; MISSING when they were all it had.
-        """
-        self._expect(piece, PieceState.VERIFYING)
-        partial = self._partials[piece]
-        for begin in begins:
-            del partial.delivered[begin]
-            self._free(partial, begin)
 
     def lost(self, piece: int) -> None:
         """``piece`` was HELD and its bytes are gone: MISSING; else ValueError."""
@@ -261,12 +280,17 @@ class PiecePicker:
         self._partials[piece] = self._with_free[piece] = partial
         return partial
 
-    def _begun(self, has: Bitfield) -> list[PartialPiece]:
-        """The pieces with a free block that a peer may be asked for: high priority first, then the oldest."""
+    def _choose(self, has: Bitfield, limit: int) -> list[int]:
+        """Up to ``limit`` pieces to begin, of one priority."""
+        choose = self._availability.lowest if self.sequential else self._availability.rarest
+        return choose(has, Priority.HIGH, limit) or choose(has, Priority.NORMAL, limit)
+
+    def _begun(self, peer: Hashable, has: Bitfield) -> list[PartialPiece]:
+        """The pieces with a free block that ``peer`` may be asked for: high priority first, then the oldest."""
         begun = [
             partial
             for piece, partial in self._with_free.items()
-            if has.has(piece) and self._priorities[piece] is not Priority.SKIP
+            if has.has(piece) and self._priorities[piece] is not Priority.SKIP and self._owners.get(piece, peer) == peer
         ]
         begun.sort(key=lambda partial: -self._priorities[partial.piece])
         return begun
@@ -279,14 +303,13 @@ class PiecePicker:
 
     def _free(self, partial: PartialPiece, begin: int) -> None:
         partial.give_back(begin)
-        if not partial.untouched:
-            self._states[partial.piece] = PieceState.IN_FLIGHT
-            self._with_free[partial.piece] = partial
-            return
-        del self._partials[partial.piece]
-        self._with_free.pop(partial.piece, None)
-        self._states[partial.piece] = PieceState.MISSING
-        self._offer(partial.piece)
+        self._owners.pop(partial.piece, None)
+        self._with_free[partial.piece] = partial
+        self._states[partial.piece] = PieceState.IN_FLIGHT
+        if partial.untouched:
+            del self._partials[partial.piece], self._with_free[partial.piece]
+            self._states[partial.piece] = PieceState.MISSING
+            self._offer(partial.piece)
 
     def _duplicates(self, has: Bitfield) -> Iterator[Block]:
         """Blocks to ask of an idle peer in the endgame, as libtorrent does when no block is free.
