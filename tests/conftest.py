@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +22,15 @@ settings.register_profile("swarmshare", deadline=None, suppress_health_check=[He
 # The same examples each time where nobody watches; new ones each time where somebody does.
 settings.register_profile("ci", settings.get_profile("swarmshare"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "swarmshare")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home for SwarmShare that is not the user's own, for this process and all that it starts."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SWARMSHARE_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,11 @@ class SwarmShareError(Exception):
         if hint is not None:
             self.hint = hint
 
+    @property
+    def advice(self) -> str:
+        """What is wrong and what to do, in one line."""
+        return f"{self}. {self.hint}" if self.hint else str(self)
+
 
 class BencodingError(SwarmShareError):
     """Bytes that are not bencoding (BEP 3) as strictly as we read it; ``offset`` is where it went wrong."""
@@ -102,6 +107,22 @@ class TrackerError(SwarmShareError):
     def __init__(self, rule: str, message: str, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.rule = rule
+
+
+class DiskFullError(StorageError):
+    """There is no room for ``needed`` more bytes at ``path`` (0 when the system does not say how many).
+
+    ``free`` bytes are there for us; a quota may allow less.
+    """
+
+    code = "disk-full"
+    hint = "Make room on the disk, or choose a folder on another one."
+
+    def __init__(self, path: object, needed: int, free: int) -> None:
+        wanted = f": {needed:,} bytes are needed and {free:,} are free" if needed else ""
+        super().__init__(path, f"the disk is full{wanted}")
+        self.needed = needed
+        self.free = free
 
 
 class CancelledError(SwarmShareError):

@@ -376,6 +376,7 @@ def test_the_demo(run: Any) -> None:
         (["hash", "--size", "8", "--rounds", "1", "--sparse", "1"], 6),
         (["manifest", "--files", "20", "--rounds", "1"], 1),
         (["transfer", "--size", "4", "--rounds", "1", "--seeds", "2"], 1),
+        (["picker", "--pieces", "16", "300", "--rounds", "1"], 0),
     ],
 )
 def test_benches_run(run: Any, arguments: list[str], ratios: int) -> None:

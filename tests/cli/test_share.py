@@ -2,71 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import random
 import signal
 import subprocess
-import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from cli.processes import TIMEOUT, call, event, seeding, start
+
+from swarmshare.cli.command import run_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-TIMEOUT = 60
-
-
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
-    folder = tmp_path / "top"
-    folder.mkdir()
-    for name, length in (("a.bin", 6_000_000), ("b.bin", 100_000), ("empty", 0)):
-        (folder / name).write_bytes(random.Random(name).randbytes(length))
-    call(tmp_path, "create", "top")
-    return folder
-
-
-def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "swarmshare", *map(str, arguments), "--json"],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "SWARMSHARE_HOME": str(folder / "home")},
-    )  # fmt: skip
-
-
-def event(process: subprocess.Popen[str], name: str) -> dict[str, Any]:
-    """The next event of that name."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        found: dict[str, Any] = json.loads(line)
-        if found["event"] == name:
-            return found
-    raise AssertionError(f"no {name!r}: {process.communicate(timeout=TIMEOUT)}")
-
-
-def call(folder: Path, *arguments: object, expect: int = 0) -> list[dict[str, Any]]:
-    process = start(folder, *arguments)
-    out, error = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == expect, error
-    assert "Traceback" not in error
-    return [json.loads(line) for line in out.splitlines()]
-
-
-@contextmanager
-def seeding(folder: Path, data: Path, *options: object) -> Iterator[str]:
-    """A seed of ``top.torrent``; gives its address, and checks that it stops cleanly."""
-    process = start(folder, "seed", "top.torrent", "--data", data, *options)
-    try:
-        yield event(process, "listening")["address"]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, error = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 130
-    assert error.splitlines()[-1] == "swarmshare: interrupted"
 
 
 def same(first: Path, second: Path) -> bool:
@@ -151,16 +98,61 @@ def test_a_full_disk_pauses_and_room_resumes(top: Path, tmp_path: Path, small_di
     assert same(top, small_disk / "there" / "top")
 
 
+def test_programs_are_told_from_the_first_check_on(top: Path, tmp_path: Path) -> None:
+    process = start(tmp_path, "seed", "top.torrent", "--data", ".", "--listen", "127.0.0.1:0", "--listen", "[::1]:0")
+    first = event(process, "progress")
+    assert set(first) == {
+        "event", "info_hash", "state", "checked", "bytes_done", "bytes_total", "pieces_done", "pieces_total",
+        "downloaded", "uploaded", "rate_down", "rate_up", "peers", "seeds",
+    }  # fmt: skip
+    assert (first["state"], first["checked"], first["bytes_total"]) == ("checking", 0, 6_100_000)
+    hosts = [event(process, "listening")["address"].rpartition(":")[0] for _ in range(2)]
+    assert hosts == ["127.0.0.1", "[::1]"]
+    while first["state"] != "seeding":
+        first = event(process, "progress")
+    assert (first["checked"], first["bytes_done"], first["seeds"]) == (1, 6_100_000, 0)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=TIMEOUT)
+
+
+def test_resume_data_is_kept_at_home(top: Path, tmp_path: Path) -> None:
+    with seeding(tmp_path, tmp_path) as address:
+        call(tmp_path, "download", "top.torrent", "--to", "there", "--peer", address)
+    assert [path.suffix for path in (tmp_path / "home" / "resume").iterdir()] == [".resume"]
+
+
+def test_a_home_that_cannot_be(top: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").write_bytes(b"")
+    process = start(tmp_path, "seed", "top.torrent", "--data", ".")
+    out, error = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
+    assert '"event": "error"' in out
+    assert error.endswith("/home/resume: not a directory. Set SWARMSHARE_HOME to a folder that you may write to.\n")
+
+
 def test_mistakes(top: Path, tmp_path: Path) -> None:
     with seeding(tmp_path, tmp_path) as address:
         (error,) = call(tmp_path, "seed", "top.torrent", "--data", ".", "--listen", address, expect=1)
         assert "address already in use" in error["message"]
     call(tmp_path, "seed", "top.torrent", "--data", "nowhere", expect=1)
-    for wrong in (
-        ["--peer", "x"],
-        ["--peer", "x:99999"],
-        ["--listen", ":80"],
-        ["--limit-up", "fast"],
-        ["--limit-up", "-1"],
-    ):
-        call(tmp_path, "download", "top.torrent", "--to", "there", *wrong, expect=2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--peer", "x"),
+        ("--peer", "x:99999"),
+        ("--listen", ":80"),
+        ("--limit-up", "fast"),
+        ("--limit-up", "-1"),
+        ("--limit-down", "0"),
+        ("--limit-down", "1e999"),
+        ("--max-peers", "0"),
+        ("--max-peers", "many"),
+    ],
+)
+def test_wrong_usage(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_status:
+        run_command(["download", "top.torrent", "--to", "there", option, value])
+    assert exit_status.value.code == 2
+    assert f"argument {option}: {value!r} is not " in capsys.readouterr().err

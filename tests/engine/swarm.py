@@ -7,13 +7,17 @@ import shutil
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+import trio
+
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import Engine, open_engine
 from swarmshare.manifest.build import Description
+from swarmshare.schema.alerts import PeerDropped
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.plan import make_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from swarmshare.engine.torrent import Torrent
@@ -23,6 +27,31 @@ if TYPE_CHECKING:
 def address(engine: Engine) -> tuple[str, int]:
     host, _, port = engine.addresses[0].rpartition(":")
     return host, int(port)
+
+
+def corrupt(torrent: Torrent, share: float, seed: int) -> None:
+    """Make a peer lie about a share of its blocks."""
+    rng, read = random.Random(seed), torrent.read_block
+
+    async def lie(piece: int, begin: int, length: int) -> memoryview | None:
+        data = await read(piece, begin, length)
+        if data is not None and length <= 2**14 and rng.random() < share:
+            return memoryview(rng.randbytes(length))
+        return data
+
+    torrent.read_block = lie  # type: ignore[method-assign]
+    torrent.cached_block = lambda block: None  # type: ignore[method-assign]
+
+
+def banned(engine: Engine) -> set[str]:
+    """The addresses of the peers that an engine has banned, by its alerts."""
+    return {alert.address for alert in engine.alerts if isinstance(alert, PeerDropped) and alert.banned}
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what nobody tells of."""
+    while not condition():  # noqa: ASYNC110
+        await trio.sleep(0.01)
 
 
 class Swarm:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.swarm import Swarm
 
+from swarmshare.engine import suspects as module
 from swarmshare.engine.suspects import Suspects
 from swarmshare.manifest.merkle import leaf_hashes
 from swarmshare.storage.pieces import TorrentStorage
@@ -14,20 +15,47 @@ from swarmshare.wire.messages import Hashes
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
 BLOCK = 2**14
+PEERS: Any = {0: "honest", BLOCK: "other", 2 * BLOCK: "liar", 3 * BLOCK: "honest"}
 
 
-async def test_true_leaves_convict_the_liar_and_forged_ones_nobody(tmp_path: Path) -> None:
+def case(tmp_path: Path) -> tuple[Any, bytes, bytes]:
+    """Suspects, and the true leaves and those that came of piece 1, of which the third block was wrong."""
     swarm = Swarm(tmp_path, {"a": 8 * BLOCK}, piece_length=4 * BLOCK)
     good = (swarm.source / "a").read_bytes()[4 * BLOCK :]
     bad = bytearray(good)
     bad[2 * BLOCK + 5] ^= 1
-    peers: Any = {0: "honest", BLOCK: "other", 2 * BLOCK: "liar", 3 * BLOCK: "honest"}
     suspects: Any = Suspects(swarm.manifest, TorrentStorage(swarm.manifest, tmp_path))
-    request = suspects.accuse(1, bad, peers)
+    return suspects, leaf_hashes(good), leaf_hashes(bad)
+
+
+def test_true_leaves_convict_the_liar_and_forged_ones_nobody(tmp_path: Path) -> None:
+    suspects, good, bad = case(tmp_path)
+    request = suspects.accuse(1, bad, PEERS)
     asked = (request.root, request.base, request.index, request.length, request.proof_layers)
     assert asked[1:] == (0, 4, 4, 0)
-    assert suspects.convict(Hashes(*asked, leaf_hashes(bad))) == set()
+    assert suspects.convict(Hashes(*asked, bad)) == set()
     assert suspects.convict(Hashes(*asked, b"")) == set()
-    assert suspects.convict(Hashes(*asked, leaf_hashes(good))) == {"liar"}
-    assert suspects.convict(Hashes(*asked, leaf_hashes(good))) == set(), "the case is closed"
+    assert suspects.convict(Hashes(*asked, good)) == {"liar"}
+    assert suspects.convict(Hashes(*asked, good)) == set(), "the case is closed"
+
+
+def test_the_piece_that_came_right_convicts_too(tmp_path: Path) -> None:
+    suspects, good, bad = case(tmp_path)
+    assert suspects.compare(1, good) == set()
+    suspects.accuse(1, bad, PEERS)
+    suspects.accuse(1, bad, dict.fromkeys(PEERS, "other"))
+    assert suspects.compare(0, good) == set()
+    assert suspects.compare(1, good) == {"liar", "other"}
+    assert suspects.compare(1, good) == set()
+
+
+def test_what_is_remembered_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suspects, good, bad = case(tmp_path)
+    monkeypatch.setattr(module, "MAX_CASES", 1)
+    suspects.accuse(1, bad, PEERS)
+    suspects.accuse(0, bad, PEERS)
+    assert suspects.compare(1, good) == set()
+    assert suspects.compare(0, good) == {"liar"}

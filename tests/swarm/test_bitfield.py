@@ -37,6 +37,9 @@ def test_it_is_a_set(given_sets: tuple[int, set[int], set[int]]) -> None:
     assert one.missing_from(other) == bool(theirs - ours)
     assert one.overlap(other) == bitfield(count, ours & theirs)
     assert one.overlap(other).held == len(ours & theirs)
+    assert one.complement() == bitfield(count, set(range(count)) - ours)
+    assert one.complement().held == count - len(ours)
+    assert one.flags() == bytes(piece in ours for piece in range(count))
     assert (one == other) == (ours == theirs)
     twin = one.copy()
     for piece in theirs:
@@ -49,6 +52,14 @@ def test_it_is_a_set(given_sets: tuple[int, set[int], set[int]]) -> None:
         assert twin.clear(piece)
         assert not twin.clear(piece)
     assert twin == bitfield(count, theirs - ours)
+
+
+@pytest.mark.parametrize("piece", [0, 4095, 4096, 5000, 9999])
+def test_what_is_missing_is_found_wherever_it_is(piece: int) -> None:
+    most = Bitfield.full(10_000)
+    most.clear(piece)
+    assert most.missing_from(bitfield(10_000, {piece}))
+    assert not most.missing_from(bitfield(10_000, {piece - 1 if piece else 1}))
 
 
 @given(two_sets())

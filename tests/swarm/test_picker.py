@@ -9,7 +9,7 @@ import pytest
 
 from swarmshare.manifest.layout import PieceLayout
 from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import ENDGAME_BATCH, Block, PiecePicker, PieceState, Priority
+from swarmshare.swarm.picker import ENDGAME_BATCH, MAX_ALONE, Block, PiecePicker, PieceState, Priority
 
 BLOCK = 2**14
 
@@ -41,7 +41,8 @@ def test_the_rarest_come_first() -> None:
     everything = Bitfield.full(4)
     for has in (everything, field(4, 0, 1, 2), field(4, 0, 1), field(4, 0)):
         picker.peer_joined(has)
-    assert [picker.availability_of(piece) for piece in range(4)] == [4, 3, 2, 1]
+    assert picker.availability == bytes([3, 2, 1, 0])
+    assert picker.seeds == 1
     assert pieces(picker.pick("a", everything, 8)) == [3, 2, 1, 0]
 
 
@@ -63,6 +64,15 @@ def test_what_one_peer_has_is_found_among_many() -> None:
     assert [pieces(picker.pick("a", few, 2)) for _ in range(3)] == [[4000], [7], []]
 
 
+def test_the_only_piece_of_a_peer_is_found_in_a_crowd() -> None:
+    picker = make(5000)
+    only = field(5000, 7)
+    for has in (only, field(5000, *range(4999)), field(5000, *range(7), *range(8, 4999)), field(5000, *range(2500))):
+        picker.peer_joined(has)
+    assert set(picker.availability) == {0, 2, 3}, "two crowds"
+    assert [pieces(picker.pick("a", only, 2)) for _ in range(2)] == [[7], []]
+
+
 def test_what_was_begun_is_finished_first() -> None:
     picker = make(3, blocks=4)
     everything = Bitfield.full(3)
@@ -71,6 +81,16 @@ def test_what_was_begun_is_finished_first() -> None:
     picker.peer_joined(field(3, begun))  # not the rarest now
     assert pieces(picker.pick("b", everything, 3)) == [begun]
     assert begun not in pieces(picker.pick("b", everything, 8)), "all of it is asked for"
+
+
+def test_what_comes_back_is_the_next_to_go_out() -> None:
+    picker = make(1, blocks=4)
+    everything = Bitfield.full(1)
+    picker.peer_joined(everything)
+    asked = picker.pick("a", everything, 3)
+    picker.returned("a", asked[1])
+    picker.returned("a", asked[0])
+    assert picker.pick("b", everything, 4) == [asked[0], asked[1], Block(0, 3 * BLOCK, BLOCK)]
 
 
 def test_in_sequence() -> None:
@@ -89,8 +109,7 @@ def test_priorities() -> None:
     picker.set_priority(2, Priority.SKIP)
     picker.set_priority(3, Priority.SKIP)
     picker.set_priority(3, Priority.HIGH)
-    assert picker.priority(3) is Priority.HIGH
-    assert picker.wanted_left == 4
+    assert [picker.wants(piece) for piece in range(5)] == [True, True, False, True, True]
     picked = pieces(picker.pick("a", everything, 10))
     assert set(picked[:2]) == {1, 3}
     assert set(picked[2:]) == {0, 4}
@@ -100,6 +119,7 @@ def test_priorities() -> None:
 
 def test_a_begun_piece_that_is_skipped_waits() -> None:
     picker = make(2)
+    picker.peer_joined(field(2, 0))
     (block,) = picker.pick("a", field(2, 0), 1)
     picker.set_priority(0, Priority.SKIP)
     assert picker.pick("b", field(2, 0), 5) == []
@@ -119,8 +139,25 @@ def test_a_skipped_piece_that_comes_back_is_not_on_offer() -> None:
     assert picker.pick("a", Bitfield.full(1), 1) == [block]
 
 
+def test_a_peer_that_chokes_is_asked_for_what_it_allows() -> None:
+    picker = make(6)
+    has = field(6, 0, 1, 2, 3)
+    picker.set_priority(3, Priority.SKIP)
+    picker.verified(0)
+    picker.peer_joined(has)
+    picker.peer_joined(field(6, 1))
+    picker.pick("a", field(6, 1), 1)
+    allowed = [0, 5, 3, 1, 2]
+    assert picker.pick_allowed_fast("b", has, 2, allowed) == [Block(1, BLOCK, BLOCK), Block(2, 0, BLOCK)]
+    assert picker.pick_allowed_fast("b", has, 9, allowed) == [Block(2, BLOCK, BLOCK)]
+    assert picker.pick_allowed_fast("b", has, 9, allowed) == [], "all of it is asked for, and nothing twice"
+    assert picker.blocks_of("b") == (Block(1, BLOCK, BLOCK), Block(2, 0, BLOCK), Block(2, BLOCK, BLOCK))
+    assert picker.states == bytes([3, 1, 1, 0, 0, 0]), "what there is no room for is not begun"
+
+
 def test_the_tail_is_short() -> None:
     picker = PiecePicker(PieceLayout(2 * BLOCK, [3 * BLOCK + 5]), random.Random(0))
+    picker.peer_joined(field(2, 1))
     assert picker.pick("a", field(2, 1), 9) == [Block(1, 0, BLOCK), Block(1, BLOCK, 5)]
 
 
@@ -142,10 +179,33 @@ def test_in_the_endgame_the_last_blocks_are_asked_of_two() -> None:
     assert picker.received("a", asked[0]).cancel == ("c",)
     picker.peer_gone("a")
     assert picker.blocks_of("b") == (asked[2],)
-    assert picker.outstanding("b") == 1
     assert picker.received("b", asked[2]) == (True, True, ())
     assert picker.received("c", asked[1]).piece_complete
     assert not picker.in_endgame
+
+
+def test_the_endgame_begins_at_the_end_of_the_longest_queue() -> None:
+    picker = make(4)
+    everything = Bitfield.full(4)
+    picker.peer_joined(everything)
+    short, long = picker.pick("a", everything, 3), picker.pick("b", everything, 5)
+    assert picker.pick("c", everything, 7) == [*long[::-1], *short[:0:-1]]
+
+
+def test_in_the_endgame_a_third_peer_takes_the_place_of_the_second() -> None:
+    picker = make(1)
+    everything = Bitfield.full(1)
+    picker.peer_joined(everything)
+    asked = picker.pick("a", everything, 2)
+    assert set(picker.pick("b", everything, 2)) == set(asked)
+    picker.returned("b", asked[0])
+    picker.peer_gone("b")
+    assert picker.state(0) is PieceState.IN_FLIGHT
+    assert set(picker.pick("c", everything, 2)) == set(asked)
+    for peer in ("a", "b", "c"):
+        picker.peer_gone(peer)
+    assert picker.state(0) is PieceState.MISSING
+    assert not picker._requests._by_peer, "nothing is kept of who has gone"
 
 
 def test_the_endgame_repeats_little_and_nothing_that_is_skipped() -> None:
@@ -193,14 +253,46 @@ def test_a_wrong_piece_is_asked_for_again() -> None:
     assert picker.held.is_full
 
 
-def test_only_wrong_blocks_are_asked_for_again() -> None:
+def test_an_unproven_peer_has_its_pieces_alone() -> None:
+    picker = make(4)
+    everything = Bitfield.full(4)
+    for _ in range(3):
+        picker.peer_joined(everything)
+    alone = picker.pick_alone("new", everything, 99)
+    assert len(set(pieces(alone))) == MAX_ALONE
+    assert len(alone) == 2 * MAX_ALONE
+    assert picker.pick_alone("new", everything, 99) == []
+    part = picker.pick_alone("other", everything, 1)
+    assert not set(pieces(part)) & set(pieces(alone))
+    rest = picker.pick("third", everything, 99)
+    assert set(pieces(rest)) == set(range(4)) - set(pieces(alone)) - set(pieces(part))
+    assert pieces(picker.pick_alone("other", everything, 1)) == pieces(part)
+
+
+def test_nobody_waits_for_an_unproven_peer() -> None:
     picker = make(1)
-    take(picker, "a", 0)
-    picker.wrong_blocks(0, [BLOCK])
-    assert picker.state(0) is PieceState.IN_FLIGHT
-    assert picker.pick("b", Bitfield.full(1), 5) == [Block(0, BLOCK, BLOCK)]
-    assert picker.received("b", Block(0, BLOCK, BLOCK)).piece_complete
-    assert picker.contributors(0) == {0: "a", BLOCK: "b"}
+    everything = Bitfield.full(1)
+    for _ in range(3):
+        picker.peer_joined(everything)
+    assert picker.pick_alone("new", everything, 1) == [Block(0, 0, BLOCK)]
+    assert picker.pick("proven", everything, 1) == [Block(0, BLOCK, BLOCK)], "there is nothing else to do"
+    picker.returned("proven", Block(0, BLOCK, BLOCK))
+    assert picker.pick_alone("gone", everything, 1) == [Block(0, BLOCK, BLOCK)], "like any other"
+
+
+def test_what_an_unproven_peer_leaves_is_for_all() -> None:
+    for is_gone in (True, False):
+        picker = make(2)
+        everything = Bitfield.full(2)
+        picker.peer_joined(everything)
+        picker.sequential = True
+        asked = picker.pick_alone("new", everything, 2)
+        picker.received("new", asked[1])
+        if is_gone:
+            picker.peer_gone("new")
+        else:
+            picker.returned("new", Block(0, 0, BLOCK))
+        assert pieces(picker.pick("other", everything, 1)) == [0]
 
 
 def test_a_piece_changes_only_from_the_right_state() -> None:
@@ -208,8 +300,7 @@ def test_a_piece_changes_only_from_the_right_state() -> None:
     for change in (picker.failed, picker.lost):
         with pytest.raises(ValueError, match="piece 0 is missing"):
             change(0)
-    with pytest.raises(ValueError, match="piece 0 is missing"):
-        picker.wrong_blocks(0, [])
+    picker.peer_joined(field(2, 0))
     picker.pick("a", field(2, 0), 1)
     with pytest.raises(ValueError, match="piece 0 is in flight"):
         picker.verified(0)
@@ -218,10 +309,11 @@ def test_a_piece_changes_only_from_the_right_state() -> None:
 def test_a_lost_piece_is_wanted_again_unless_it_is_skipped() -> None:
     picker = PiecePicker(PieceLayout(BLOCK, [2 * BLOCK]), random.Random(0), Bitfield.full(2))
     picker.set_priority(1, Priority.SKIP)
-    assert picker.wanted_left == 0
+    assert not picker.is_interesting(Bitfield.full(2))
     picker.lost(0)
     picker.lost(1)
-    assert picker.wanted_left == 1
+    assert picker.wants(0)
+    assert not picker.wants(1)
     assert pieces(picker.pick("a", Bitfield.full(2), 9)) == [0]
 
 
@@ -232,6 +324,47 @@ def test_the_picker_keeps_its_own_bitfield() -> None:
     assert picker.held.is_full
 
 
+def test_the_rarest_of_very_common_pieces() -> None:
+    picker = make(20)
+    everything = Bitfield.full(20)
+    for _ in range(100):
+        picker.peer_has(18)
+    for _ in range(124):
+        picker.peer_has(19)
+    for _ in range(200):
+        picker.peer_joined(field(20, *range(18)))
+    assert pieces(picker.pick("a", everything, 4)) == [18, 19]
+    picker.peer_gone("a")
+    for _ in range(100):
+        picker.peer_has(18)
+    for _ in range(74):
+        picker.peer_lost(18)
+    for _ in range(5):
+        picker.peer_has(18)
+        picker.peer_lost(18)
+    assert picker.availability[18:] == bytes([126, 124])
+    assert pieces(picker.pick("a", everything, 2)) == [19]
+    assert len(pieces(picker.pick("a", everything, 38))) == 19, "beyond some number they are all the same"
+
+
+def test_more_holders_than_a_byte_can_tell() -> None:
+    picker = make(20)
+    most, few = field(20, *range(19)), field(20, 3)
+    for has in (most,) * 254 + (few,) * 3:
+        picker.peer_joined(has)
+    assert picker.availability == bytes([254] * 3 + [255] + [254] * 15 + [0]), "257 is 255 or more"
+    picker.peer_joined(most)
+    picker.peer_joined(most)
+    assert picker.availability == bytes([255] * 19 + [0])
+    for _ in range(255):
+        picker.peer_left(most)
+    assert picker.availability == bytes([1] * 3 + [4] + [1] * 15 + [0])
+    picker.peer_has(19)
+    for piece in range(19):
+        picker.peer_has(piece)
+    assert pieces(picker.pick("a", Bitfield.full(20), 2)) == [19], "still the rarest"
+
+
 def test_a_seed_that_was_a_leecher_leaves() -> None:
     picker = make(3)
     picker.peer_joined(field(3, 0, 1))
@@ -239,7 +372,8 @@ def test_a_seed_that_was_a_leecher_leaves() -> None:
     picker.peer_joined(Bitfield.full(3))
     picker.peer_left(Bitfield.full(3))
     picker.peer_left(Bitfield.full(3))
-    assert [picker.availability_of(piece) for piece in range(3)] == [0, 0, 0]
+    assert picker.availability == bytes(3)
+    assert picker.seeds == 0
     picker.peer_joined(field(3, 1))
     assert pieces(picker.pick("a", field(3, 1), 9)) == [1]
 
@@ -249,7 +383,8 @@ def test_a_seed_that_loses_a_piece_is_a_leecher() -> None:
     picker.peer_joined(field(3, 0))
     picker.peer_joined(Bitfield.full(3))
     picker.peer_lost(2)
-    assert [picker.availability_of(piece) for piece in range(3)] == [2, 1, 0]
+    assert picker.availability == bytes([2, 1, 0])
+    assert picker.seeds == 0
     assert pieces(picker.pick("a", field(3, 0, 1), 9)) == [1, 0]
     picker.peer_left(field(3, 0, 1))
-    assert [picker.availability_of(piece) for piece in range(3)] == [1, 0, 0]
+    assert picker.availability == bytes([1, 0, 0])

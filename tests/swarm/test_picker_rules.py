@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from swarmshare.manifest.layout import PieceLayout
 from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import Block, PiecePicker, PieceState, Priority
+from swarmshare.swarm.picker import MAX_ALONE, Block, PiecePicker, PieceState, Priority
 
 PIECE = 2**15
 LAYOUT = PieceLayout(PIECE, [40_000, 0, 100_000, 5, 16_384, 70_000, 32_768])
@@ -35,6 +35,7 @@ class Swarm(RuleBasedStateMachine):
         self.peers: dict[str, set[int]] = {}
         self.asked: dict[str, set[Block]] = {}
         self.delivered: dict[Block, str] = {}
+        self.owner: dict[int, str] = {}
 
     # The model.
 
@@ -67,6 +68,11 @@ class Swarm(RuleBasedStateMachine):
             if not self.asked_of(block)
         }
 
+    def settle_owners(self) -> None:
+        """What is whole or untouched belongs to nobody."""
+        over = {PieceState.MISSING, PieceState.HELD}
+        self.owner = {piece: name for piece, name in self.owner.items() if self.state(piece) not in over}
+
     def in_state(self, state: PieceState) -> list[int]:
         return [piece for piece in range(COUNT) if self.state(piece) is state]
 
@@ -87,7 +93,12 @@ class Swarm(RuleBasedStateMachine):
         if name in self.peers:
             self.picker.peer_left(self.bitfield(self.peers.pop(name)))
             self.picker.peer_gone(name)
-            del self.asked[name]
+            gone = self.asked.pop(name)
+            for block in gone:
+                if not self.asked_of(block):
+                    self.owner.pop(block.piece, None)
+            self.owner = {piece: owner for piece, owner in self.owner.items() if owner != name}
+            self.settle_owners()
 
     @rule(name=NAMES, piece=PIECES)
     def has_or_lost(self, name: str, piece: int) -> None:
@@ -103,6 +114,17 @@ class Swarm(RuleBasedStateMachine):
         for piece in set(range(COUNT)) - self.peers.get(name, set(range(COUNT))):
             self.has_or_lost(name, piece)
 
+    @rule(name=NAMES, count=st.integers(0, 9), allowed=st.lists(PIECES, unique=True, max_size=5))
+    def picks_allowed_fast(self, name: str, count: int, allowed: list[int]) -> None:
+        if name not in self.peers:
+            return
+        could = {block for block in self.free() if block.piece in allowed and block.piece in self.peers[name]}
+        picked = self.picker.pick_allowed_fast(name, self.bitfield(self.peers[name]), count, allowed)
+        assert set(picked) <= could
+        assert len(picked) == len(set(picked)) == min(count, len(could))
+        assert picked == sorted(picked, key=lambda block: allowed.index(block.piece))
+        self.asked[name] |= set(picked)
+
     @rule(name=NAMES, count=st.integers(0, 20))
     def picks(self, name: str, count: int) -> None:
         if name not in self.peers:
@@ -112,7 +134,11 @@ class Swarm(RuleBasedStateMachine):
         endgame, idle = self.picker.in_endgame, not self.asked[name]
         picked = self.picker.pick(name, self.bitfield(has), count)
         assert len(picked) == len(set(picked)) <= count
-        could = {block for block in free if block.piece in has}
+        could = {block for block in free if block.piece in has and self.owner.get(block.piece, name) == name}
+        if not could and idle and count:
+            could = {block for block in free if block.piece in has}
+            for block in could:
+                self.owner.pop(block.piece, None)
         for block in picked:
             assert block in blocks(block.piece)
             assert block.piece in has
@@ -136,6 +162,29 @@ class Swarm(RuleBasedStateMachine):
             assert picked or not any(block.piece in has and self.priorities[block.piece] for block in again)
         self.asked[name] |= set(picked)
 
+    @rule(name=NAMES, count=st.integers(0, 9))
+    def picks_alone(self, name: str, count: int) -> None:
+        if name not in self.peers:
+            return
+        has, free = self.peers[name], self.free()
+        own = {piece for piece, owner in self.owner.items() if owner == name}
+        new = {piece for piece in self.in_state(PieceState.MISSING) if piece in has and self.priorities[piece]}
+        if not own and not (new and count):
+            self.picks(name, count)
+            return
+        picked = self.picker.pick_alone(name, self.bitfield(has), count)
+        assert len(picked) == len(set(picked)) <= count
+        assert {block.piece for block in picked} <= own | new
+        assert set(picked) <= free | {block for piece in own for block in blocks(piece)}
+        for block in picked:
+            assert not self.asked_of(block)
+            assert block not in self.delivered
+            self.owner[block.piece] = name
+        if len(own | {block.piece for block in picked}) < MAX_ALONE:
+            assert len(picked) == count or new <= {block.piece for block in picked}
+        assert sum(owner == name for owner in self.owner.values()) <= MAX_ALONE
+        self.asked[name] |= set(picked)
+
     def rank(self, block: Block, begun: set[int]) -> tuple[Any, ...]:
         new = block.piece not in begun
         rarity = block.piece if self.picker.sequential else self.availability(block.piece)
@@ -149,6 +198,8 @@ class Swarm(RuleBasedStateMachine):
         self.asked[name].discard(block)
         if not delivers:
             self.picker.returned(name, block)
+            if not self.asked_of(block):
+                self.owner.pop(block.piece, None)
             return
         answer = self.picker.received(name, block)
         self.delivered[block] = name
@@ -172,21 +223,19 @@ class Swarm(RuleBasedStateMachine):
         self.picker.set_priority(piece, priority)
 
     @precondition(lambda self: self.in_state(PieceState.VERIFYING))
-    @rule(data=st.data(), outcome=st.sampled_from(["right", "wrong", "blocks"]))
-    def checks(self, data: st.DataObject, outcome: str) -> None:
+    @rule(data=st.data(), right=st.booleans())
+    def checks(self, data: st.DataObject, right: bool) -> None:
         piece = data.draw(st.sampled_from(self.in_state(PieceState.VERIFYING)))
-        wrong = blocks(piece)
-        assert self.picker.contributors(piece) == {block.begin: self.delivered[block] for block in wrong}
-        if outcome == "right":
+        whole = blocks(piece)
+        assert self.picker.contributors(piece) == {block.begin: self.delivered[block] for block in whole}
+        if right:
             self.picker.verified(piece)
             self.held.add(piece)
-        elif outcome == "wrong":
-            self.picker.failed(piece)
         else:
-            wrong = data.draw(st.sets(st.sampled_from(sorted(wrong))))
-            self.picker.wrong_blocks(piece, [block.begin for block in wrong])
-        for block in wrong:
+            self.picker.failed(piece)
+        for block in whole:
             del self.delivered[block]
+        self.settle_owners()
 
     @rule(piece=PIECES)
     def finds_or_loses(self, piece: int) -> None:
@@ -204,17 +253,17 @@ class Swarm(RuleBasedStateMachine):
         picker, free = self.picker, self.free()
         for piece in range(COUNT):
             assert picker.state(piece) is self.state(piece)
-            assert picker.priority(piece) is self.priorities[piece]
-            assert picker.availability_of(piece) == self.availability(piece)
+            assert picker.states[piece] == self.state(piece)
+            assert picker.availability[piece] + picker.seeds == self.availability(piece)
             here = {block.begin: self.delivered[block] for block in blocks(piece) & self.delivered.keys()}
             assert picker.contributors(piece) == here
         assert set(picker.held.indices()) == self.held
         wanted = {piece for piece in range(COUNT) if self.priorities[piece] and piece not in self.held}
-        assert picker.wanted_left == len(wanted)
+        assert {piece for piece in range(COUNT) if picker.wants(piece)} == wanted
+        assert 0 <= picker.seeds <= sum(len(has) == COUNT for has in self.peers.values())
         for name, has in self.peers.items():
             assert picker.is_interesting(self.bitfield(has)) == bool(has & wanted)
             assert set(picker.blocks_of(name)) == self.asked[name]
-            assert picker.outstanding(name) == len(self.asked[name])
         asked = any(self.asked.values())
         assert picker.in_endgame == (asked and not any(self.availability(block.piece) for block in free))
 
@@ -233,7 +282,6 @@ class Swarm(RuleBasedStateMachine):
             for piece in range(COUNT):
                 if self.picker.state(piece) is PieceState.VERIFYING:
                     self.picker.verified(piece)
-        assert self.picker.wanted_left == 0
         assert self.picker.held.is_full
         assert self.picker.pick("a", Bitfield.full(COUNT), 3) == []
 

@@ -8,7 +8,8 @@ from swarmshare.manifest.layout import PieceLayout
 from swarmshare.wire.connection import PeerConnection, Settled
 
 if TYPE_CHECKING:
-    from swarmshare.wire.messages import Message, Piece, Request
+    from swarmshare.manifest.layout import Block
+    from swarmshare.wire.messages import Message
 
 BLOCK = 2**14
 LENGTHS = [5 * BLOCK, 100, 0, 2 * BLOCK + 7]
@@ -41,11 +42,10 @@ class Side(PeerConnection):
         self.blocks: dict[tuple[int, int], bytearray] = {}
         self.wanted = True
 
-    def keep(self, block: Piece) -> memoryview | None:
+    def keep(self, block: Block) -> memoryview | None:
         if not self.wanted:
             return None
-        self.blocks[block.piece, block.begin] = bytearray(block.length)
-        return memoryview(self.blocks[block.piece, block.begin])
+        return memoryview(self.blocks.setdefault(block[:2], bytearray(block.length)))
 
 
 class Pair:
@@ -61,6 +61,6 @@ class Pair:
     def to_theirs(self) -> list[Message]:
         return feed(self.theirs, b"".join(self.ours.take_output()))
 
-    def theirs_owe(self) -> list[Request]:
+    def theirs_owe(self) -> list[Block]:
         self.to_theirs()
         return list(self.theirs.owed)

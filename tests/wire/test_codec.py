@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,9 @@ from swarmshare.errors import RemoteProtocolError
 from swarmshare.wire import messages as m
 from swarmshare.wire.codec import MAX_EXTENDED, MAX_HASHES, MessageReader
 from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decode_handshake
+
+if TYPE_CHECKING:
+    from swarmshare.manifest.layout import Block
 
 PIECES = 20_000  # a bitfield of 2,500 bytes: it does not fit with others in one scratch buffer
 
@@ -48,9 +51,94 @@ class Receiver:
                     break
             self.messages += reader.received(count)
 
-    def place(self, block: m.Piece) -> memoryview:
+    def place(self, block: Block) -> memoryview:
         self.placed.append(bytearray(block.length))
         return memoryview(self.placed[-1])
+
+
+class Expectant:
+    """A reader that is told which blocks to expect, and what came of it."""
+
+    def __init__(self, data: bytes, step: int, expected: list[m.Piece]) -> None:
+        self.places: dict[m.Piece, bytearray] = {}
+        self.messages: list[m.Message] = []
+        self._left = dict.fromkeys(expected)
+        reader = MessageReader(PIECES, self.place, self.upcoming)
+        at = 0
+        while at < len(data):
+            count = 0
+            for buffer in reader.buffers():
+                part = data[at : at + (min(len(buffer), step - count) if step else len(buffer))]
+                buffer[: len(part)] = part
+                at, count = at + len(part), count + len(part)
+                if len(part) < len(buffer):
+                    break
+            for message in reader.received(count):
+                self.messages.append(message)
+                if isinstance(message, m.Piece):
+                    self._left.pop(message, None)
+                    assert bytes(self.places[message]) == payload(message)
+
+    def place(self, block: Block) -> memoryview:
+        return memoryview(self.places.setdefault(m.Piece._make(block), bytearray(block.length)))
+
+    def upcoming(self, count: int) -> list[tuple[m.Piece, memoryview]]:
+        return [(block, self.place(block)) for block in list(self._left)[:count]]
+
+
+def payload(block: m.Piece) -> bytes:
+    return bytes((block.piece + block.begin + n) % 251 for n in range(block.length))
+
+
+distinct_blocks = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from([1, 5, 12, 13, 14, 40, 2**14])).map(
+        lambda args: m.Piece(*args)
+    ),
+    unique_by=lambda block: block[:2],
+    max_size=12,
+)
+
+
+@given(
+    distinct_blocks.flatmap(lambda blocks: st.tuples(st.just(blocks), st.permutations(blocks))),
+    st.lists(st.tuples(st.integers(0, 12), short_messages), max_size=3),
+    st.integers(0, 3),
+    st.sampled_from([0, 1, 2, 3, 13, 1000, 5000, 40_000]),
+)
+def test_blocks_come_to_their_places_whatever_was_expected(
+    blocks: tuple[list[m.Piece], list[m.Piece]], between: list[tuple[int, Any]], in_order: int, step: int
+) -> None:
+    sent, other_order = blocks
+    messages: list[Any] = list(sent)
+    for position, message in between:
+        messages.insert(position, message)
+    data = b"".join(
+        message.encode() + (payload(message) if isinstance(message, m.Piece) else b"") for message in messages
+    )
+    got = Expectant(data, step, sent if in_order else other_order)
+    assert got.messages == messages
+    assert list(map(type, got.messages)) == list(map(type, messages))
+
+
+def test_what_is_expected_comes_in_few_reads() -> None:
+    blocks = [m.Piece(0, 2**14 * number, 2**14) for number in range(64)]
+    left = dict.fromkeys(blocks)
+    buffers: dict[Block, memoryview] = {block: memoryview(bytearray(block.length)) for block in blocks}
+    reader = MessageReader(8, buffers.__getitem__, lambda count: [(block, buffers[block]) for block in [*left][:count]])
+    data = b"".join(block.encode() + payload(block) for block in blocks)
+    at = reads = 0
+    while at < len(data):
+        start, reads = at, reads + 1
+        for buffer in reader.buffers():
+            part = data[at : at + len(buffer)]
+            buffer[: len(part)] = part
+            at += len(part)
+        for block in reader.received(at - start):
+            assert isinstance(block, m.Piece)
+            del left[block]
+            assert buffers[block] == payload(block)
+    assert not left
+    assert reads < 16
 
 
 def on_the_wire(message: Any) -> bytes:
@@ -93,7 +181,7 @@ def test_in_a_stream_of_blocks_nothing_is_copied() -> None:
     """Each read ends where the data of the next block begins."""
     places: list[memoryview] = []
 
-    def place(block: m.Piece) -> memoryview:
+    def place(block: Block) -> memoryview:
         places.append(memoryview(bytearray(block.length)))
         return places[-1]
 

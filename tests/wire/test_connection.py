@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from wire.pair import BLOCK, LAYOUT, Pair, Side, feed
 
 from swarmshare.errors import LocalProtocolError, RemoteProtocolError
+from swarmshare.manifest.layout import Block
 from swarmshare.wire import connection as module
 from swarmshare.wire import messages as m
 from swarmshare.wire.connection import MAX_HASH_REQUESTS, TRANSITIONS, USELESS_ALLOWANCE, Phase, Settled
@@ -29,8 +30,8 @@ def unchoked(**agreed: bool) -> Pair:
 
 def test_a_block_comes_to_its_place() -> None:
     pair = unchoked()
-    pair.ours.request(0, BLOCK, BLOCK)
-    pair.ours.request(3, 0, 100)
+    pair.ours.request([Block(0, BLOCK, BLOCK)])
+    pair.ours.request([Block(3, 0, 100)])
     first, second = pair.theirs_owe()
     assert [first, second] == [m.Request(0, BLOCK, BLOCK), m.Request(3, 0, 100)]
     pair.theirs.send_block(second, b"y" * 100)
@@ -51,7 +52,7 @@ def test_what_was_not_asked_for_is_dropped() -> None:
 
 def test_a_block_that_is_not_wanted_any_more_is_dropped_but_told() -> None:
     pair = unchoked()
-    pair.ours.request(0, 0, BLOCK)
+    pair.ours.request([Block(0, 0, BLOCK)])
     (request,) = pair.theirs_owe()
     pair.ours.wanted = False
     pair.theirs.send_block(request, bytes(BLOCK))
@@ -62,11 +63,11 @@ def test_a_block_that_is_not_wanted_any_more_is_dropped_but_told() -> None:
 @pytest.mark.parametrize("fast", [True, False])
 def test_cancelling(fast: bool) -> None:
     pair = unchoked(fast=fast)
-    pair.ours.request(0, 0, BLOCK)
+    pair.ours.request([Block(0, 0, BLOCK)])
     pair.to_theirs()
-    pair.ours.cancel(0, 0, BLOCK)
-    pair.ours.cancel(0, 0, BLOCK)
-    pair.ours.cancel(1, 0, BLOCK)
+    pair.ours.cancel(Block(0, 0, BLOCK))
+    pair.ours.cancel(Block(0, 0, BLOCK))
+    pair.ours.cancel(Block(1, 0, BLOCK))
     assert pair.to_theirs() == [m.Cancel(0, 0, BLOCK)]
     assert not pair.theirs.owed
     assert pair.to_ours() == []
@@ -76,11 +77,11 @@ def test_cancelling(fast: bool) -> None:
 
 def test_a_cancelled_block_that_comes_all_the_same() -> None:
     pair = unchoked()
-    pair.ours.request(0, 0, BLOCK)
+    pair.ours.request([Block(0, 0, BLOCK)])
     (request,) = pair.theirs_owe()
     pair.theirs.send_block(request, bytes(BLOCK))
-    pair.ours.cancel(0, 0, BLOCK)
-    assert pair.to_ours() == []
+    pair.ours.cancel(Block(0, 0, BLOCK))
+    assert pair.to_ours() == [m.Piece(0, 0, BLOCK)], "so that whoever kept a place for it gives that up"
     assert not pair.ours.blocks
     assert not pair.ours.asked
 
@@ -91,7 +92,7 @@ def test_choking_ends_what_was_asked(fast: bool) -> None:
     pair.theirs.grant_fast(1)
     pair.to_ours()
     for piece in (0, 1):
-        pair.ours.request(piece, 0, BLOCK)
+        pair.ours.request([Block(piece, 0, BLOCK)])
     pair.to_theirs()
     pair.theirs.set_choking(True)
     pair.theirs.set_choking(True)
@@ -101,8 +102,10 @@ def test_choking_ends_what_was_asked(fast: bool) -> None:
     assert pair.to_ours() == expected
     assert list(pair.theirs.owed) == ([m.Request(1, 0, BLOCK)] if fast else [])
     assert list(pair.ours.asked) == list(pair.theirs.owed)
-    assert pair.ours.may_request(1) == fast
-    assert not pair.ours.may_request(0)
+    with pytest.raises(LocalProtocolError, match="while choked"):
+        pair.ours.request([Block(0, 0, BLOCK)])
+    if fast:
+        pair.ours.request([Block(1, BLOCK, BLOCK)])
 
 
 def test_the_opening_is_as_short_as_may_be() -> None:
@@ -270,7 +273,7 @@ def test_idle_talk_has_an_end() -> None:
 def test_our_own_mistakes_are_bugs() -> None:
     side = Side(Settled(extended=False, v2=False))
     with pytest.raises(LocalProtocolError, match="while choked"):
-        side.request(0, 0, 1)
+        side.request([Block(0, 0, 1)])
     with pytest.raises(LocalProtocolError, match="did not ask"):
         side.send_block(m.Request(0, 0, 1), b"x")
     with pytest.raises(LocalProtocolError, match="wrong length"):
@@ -282,9 +285,9 @@ def test_our_own_mistakes_are_bugs() -> None:
     with pytest.raises(LocalProtocolError, match="hash request"):
         side.request_hashes(m.HashRequest(ROOT, 0, 0, 2, 0))
     feed(side, m.Unchoke().encode())
-    side.request(0, 0, 1)
+    side.request([Block(0, 0, 1)])
     with pytest.raises(LocalProtocolError, match="twice"):
-        side.request(0, 0, 1)
+        side.request([Block(0, 0, 1)])
 
 
 def test_the_table_is_whole() -> None:
@@ -320,7 +323,7 @@ def test_a_message_or_a_violation_and_nothing_else(sent: list[bytes], fast: bool
     for step in (0, 1):
         side = Side(Settled(fast=fast, v2=v2))
         feed(side, m.Unchoke().encode())
-        side.request(0, 0, 7)
+        side.request([Block(0, 0, 7)])
         side.set_choking(False)
         got: list[m.Message] = []
         try:

@@ -128,7 +128,7 @@ def _swarmshare_leech(torrent: str, folder: str, *ports: str) -> None:
             start = perf_counter()
             added = engine.add(manifest, TorrentConfig(folder=Path(folder), peers=peers))
             # libtorrent, too, is timed to its last verified piece: it flushes no file, and we do.
-            while added.pieces_done < manifest.layout.piece_count:  # noqa: ASYNC110
+            while added.picker.held.held < manifest.layout.piece_count:  # noqa: ASYNC110
                 await trio.sleep(0.01)
             seconds = perf_counter() - start
             await added.finished.wait()

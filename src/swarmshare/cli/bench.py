@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+import argparse
+from dataclasses import asdict, astuple
+from typing import TYPE_CHECKING, Final
 
 from swarmshare.bench.contest import Spread, speed_ratio
 from swarmshare.bench.hashing import bench_hash
 from swarmshare.bench.manifests import bench_manifest
+from swarmshare.bench.picker import MIN_PIECES, bench_picker
 from swarmshare.bench.transfer import bench_transfer
 from swarmshare.cli.render import Output, plural, size
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from swarmshare.bench.contest import Sample
     from swarmshare.cli import Verbs
+
+_PICKER_COSTS: Final = {
+    "have": ("have", "us", 1e6),
+    "pick": ("pick, a block", "us", 1e6),
+    "received": ("received, a block", "us", 1e6),
+    "snapshot": ("snapshot", "us", 1e6),
+    "join": ("join of a half-full peer", "ms", 1e3),
+    "leave": ("leave of a half-full peer", "ms", 1e3),
+    "construct": ("construct", "ms", 1e3),
+}
+"""What to call each of the costs, its unit, and how many of them a second is."""
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -38,11 +50,30 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     manifest.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
     manifest.set_defaults(run=run_manifest)
 
+    picker = kinds.add_parser("picker", parents=[common], help="choose pieces, of few and of very many")
+    picker.add_argument(
+        "--pieces",
+        type=_piece_count,
+        nargs="+",
+        default=[1_000, 10_000, 100_000],
+        metavar="N",
+        help="default: 1000 10000 100000",
+    )
+    picker.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
+    picker.set_defaults(run=run_picker)
+
     transfer = kinds.add_parser("transfer", parents=[common], help="download over loopback, beside libtorrent")
     transfer.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file; default: 1024")
     transfer.add_argument("--seeds", type=int, default=1, metavar="N", help="default: 1")
     transfer.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
     transfer.set_defaults(run=run_transfer)
+
+
+def _piece_count(text: str) -> int:
+    count = int(text)
+    if count < MIN_PIECES:
+        raise argparse.ArgumentTypeError(f"{count} pieces are too few; at least {MIN_PIECES}")
+    return count
 
 
 def run_hash(arguments: argparse.Namespace, output: Output) -> int:
@@ -77,6 +108,19 @@ def run_manifest(arguments: argparse.Namespace, output: Output) -> int:
         _row(output, label, Spread.of([sample.seconds for sample in samples]), "s", 3, _peak(samples))
     slowness = speed_ratio(sides["libtorrent"], sides["swarmshare"])
     _row(output, "swarmshare / libtorrent", slowness, "times the time", 2)
+    return 0
+
+
+def run_picker(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure the piece picker."""
+    costs = bench_picker(arguments.pieces, arguments.rounds)
+    output.line(f"medians of {plural(arguments.rounds, 'round')}, by the number of pieces")
+    output.line(f"  {'':<28}" + "".join(f"{count:>10,}" for count in costs))
+    for name, (label, unit, scale) in _PICKER_COSTS.items():
+        spreads = {count: Spread.of([value * scale for value in astuple(cost[name])]) for count, cost in costs.items()}
+        output.line(f"  {label:<28}" + "".join(f"{spread.mid:>10,.1f}" for spread in spreads.values()) + f" {unit}")
+        for count, spread in spreads.items():
+            output.event("figure", label=label, pieces=count, unit=unit, **asdict(spread))
     return 0
 
 

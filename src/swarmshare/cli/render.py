@@ -102,7 +102,7 @@ class Output:
     def error(self, error: SwarmShareError) -> None:
         """What failed, in one line on standard error, and as an event."""
         self.event("error", code=error.code, message=clean(str(error)))
-        self.complaint(f"{error}{'. ' + error.hint if error.hint else ''}")
+        self.complaint(error.advice)
 
     def complaint(self, text: str) -> None:
         """One line on standard error, cleaned: what goes with exit status 1."""

@@ -11,24 +11,26 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.cli.render import Output, clean, duration, size
+from swarmshare.cli.people import people_for
+from swarmshare.cli.report import Report
 from swarmshare.cli.show import load_manifest
 from swarmshare.engine.config import Address, EngineConfig, TorrentConfig
 from swarmshare.engine.engine import Engine, open_engine
 from swarmshare.engine.unwrap import lone_exception
 from swarmshare.errors import StorageError
-from swarmshare.schema.alerts import PeerDropped, PieceFailed, TorrentComplete, TorrentPaused, TorrentResumed
-from swarmshare.schema.snapshot import TorrentSnapshot, TorrentState
+from swarmshare.storage.files import os_reason
+from swarmshare.storage.home import swarmshare_home
 
 if TYPE_CHECKING:
     from swarmshare.cli import Verbs
+    from swarmshare.cli.render import Output
+    from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
-    from swarmshare.schema.alerts import Alert
 
 POLL: Final = 0.1
 """Seconds between looks at the engine."""
 PROGRESS_EVERY: Final = 1.0
-"""Seconds between progress events, and lines where there is no terminal."""
+"""Seconds between progress events."""
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -58,12 +60,21 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     download.set_defaults(run=run_download)
     for parser in (seed, download):
         parser.add_argument(
-            "--listen", type=_address, default=("127.0.0.1", 0), metavar="HOST:PORT", help="port 0: any"
+            "--listen",
+            type=_address,
+            action="append",
+            default=[],
+            metavar="HOST:PORT",
+            help="where peers can dial us, repeat at will; port 0: any; default: this machine only",
         )
-        parser.add_argument("--peer", type=_address, action="append", default=[], metavar="HOST:PORT", help="dial it")
-        parser.add_argument("--limit-up", type=_rate, metavar="RATE", help="such as 5MiB (a second)")
-        parser.add_argument("--limit-down", type=_rate, metavar="RATE", help="such as 5MiB (a second)")
-        parser.add_argument("--max-peers", type=int, default=50, metavar="N", help="of each torrent; default: 50")
+        parser.add_argument(
+            "--peer", type=_address, action="append", default=[], metavar="HOST:PORT", help="dial it; repeat at will"
+        )
+        for way in ("up", "down"):
+            parser.add_argument(
+                f"--limit-{way}", type=_rate, metavar="RATE", help="such as 5MiB (a second), all torrents together"
+            )
+        parser.add_argument("--max-peers", type=_count, default=50, metavar="N", help="of each torrent; default: 50")
 
 
 def run_seed(arguments: argparse.Namespace, output: Output) -> int:
@@ -100,14 +111,14 @@ def _not_wanted(manifest: Manifest, globs: list[str]) -> frozenset[int]:
 
 
 class _Sharing:
-    """An engine at work, and what is said about it."""
+    """An engine at work, and who is told of it."""
 
     def __init__(self, arguments: argparse.Namespace, output: Output) -> None:
         self._output = output
-        home = os.environ.get("SWARMSHARE_HOME")
+        self._people = people_for(output, as_json=arguments.json)
         self._config = EngineConfig(
-            listen=(arguments.listen,),
-            resume_folder=Path(home, "resume") if home else None,
+            listen=tuple(arguments.listen) or EngineConfig.listen,
+            resume_folder=_resume_folder(),
             max_peers=arguments.max_peers,
             limit_up=arguments.limit_up,
             limit_down=arguments.limit_down,
@@ -142,70 +153,44 @@ class _Sharing:
     async def _share(self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool) -> None:
         async with open_engine(self._config) as engine:
             added = [engine.add(manifest, config) for manifest, config in torrents]
-            to_announce = engine.addresses
-            next_progress = trio.current_time() + PROGRESS_EVERY
-            while True:
-                done = all(torrent.finished.is_set() for torrent in added)
-                if to_announce and all(torrent.ready.is_set() for torrent in added):
-                    for address in to_announce:
-                        self._output.event("listening", address=address)
-                        self._output.line(f"Listening on {address}")
-                    to_announce = []
-                self._tell_alerts(engine)
-                if trio.current_time() >= next_progress or (done and until_complete):
-                    next_progress = trio.current_time() + PROGRESS_EVERY
-                    for snapshot in engine.snapshot().torrents:
-                        self._tell_progress(snapshot)
-                if done and until_complete:
-                    return
-                await trio.sleep(POLL)
+            try:
+                await self._follow(engine, added, until_complete)
+            finally:
+                self._people.end(engine.snapshot())
 
-    def _tell_alerts(self, engine: Engine) -> None:
-        while engine.alerts:
-            self._tell(engine.alerts.popleft())
+    async def _follow(self, engine: Engine, added: list[Torrent], until_complete: bool) -> None:
+        report = Report(self._output, self._people, (torrent.manifest for torrent in added))
+        to_announce = engine.addresses
+        next_event = trio.current_time()
+        next_look = next_event + self._people.every  # what is over before that needs no display
+        while True:
+            done = until_complete and all(torrent.finished.is_set() for torrent in added)
+            if to_announce and all(torrent.ready.is_set() for torrent in added):
+                report.listening(to_announce)
+                to_announce = []
+            report.alerts(engine.alerts)
+            now = trio.current_time()
+            if done or now >= next_event:
+                next_event = now + PROGRESS_EVERY
+                report.progress(engine.snapshot())
+            if done:
+                return
+            if now >= next_look:
+                next_look = now + self._people.every
+                # In a thread: a terminal may be slow, or stopped with Ctrl-S.
+                await trio.to_thread.run_sync(self._people.show, engine.snapshot())
+            await trio.sleep(POLL)
 
-    def _tell(self, alert: Alert) -> None:
-        match alert:
-            case TorrentComplete(info_hash):
-                self._output.event("complete", info_hash=info_hash.hex())
-                self._output.line("Complete")
-            case TorrentPaused(info_hash, code, message):
-                self._output.event("paused", info_hash=info_hash.hex(), code=code, message=clean(message))
-                self._output.line(f"Paused: {message}")
-            case TorrentResumed(info_hash):
-                self._output.event("resumed", info_hash=info_hash.hex())
-                self._output.line("Going on")
-            case PeerDropped(info_hash, address, reason, banned):
-                self._output.event(
-                    "peer_dropped", info_hash=info_hash.hex(), address=address, reason=reason, banned=banned
-                )
-                self._output.line(f"{'Banned' if banned else 'Dropped'} {address}: {reason}")
-            case PieceFailed(info_hash, piece, blamed):
-                self._output.event("piece_failed", info_hash=info_hash.hex(), piece=piece, blamed=blamed)
-            case _:
-                pass
 
-    def _tell_progress(self, torrent: TorrentSnapshot) -> None:
-        self._output.event(
-            "progress",
-            info_hash=torrent.info_hash.hex(),
-            state=torrent.state.value,
-            bytes_done=torrent.bytes_done,
-            bytes_total=torrent.bytes_total,
-            pieces_done=torrent.pieces_done,
-            pieces_total=torrent.pieces_total,
-            downloaded=torrent.downloaded,
-            uploaded=torrent.uploaded,
-            rate_down=round(torrent.rate_down),
-            rate_up=round(torrent.rate_up),
-            peers=len(torrent.peers),
-        )
-        if torrent.state is TorrentState.DOWNLOADING:
-            eta = f", {duration(torrent.eta)} left" if torrent.eta else ""
-            self._output.line(
-                f"{torrent.name}: {size(torrent.bytes_done)} of {size(torrent.bytes_total)}, "
-                f"{size(torrent.rate_down)}/s from {len(torrent.peers)} peers{eta}"
-            )
+def _resume_folder() -> Path:
+    """The folder of resume data, made when it is not there."""
+    folder = swarmshare_home() / "resume"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "Set SWARMSHARE_HOME to a folder that you may write to."
+        raise StorageError(folder, os_reason(error), hint=hint) from error
+    return folder
 
 
 def _address(text: str) -> Address:
@@ -213,6 +198,12 @@ def _address(text: str) -> Address:
     if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def _rate(text: str) -> float:

@@ -7,14 +7,31 @@ write into the buffer that it was given, so the piece moves to a new one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from swarmshare.manifest.layout import PieceIndex
+from swarmshare.manifest.merkle import BLOCK_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from swarmshare.manifest.layout import PieceLayout
+    from swarmshare.manifest.layout import Block, PieceLayout
+
+_ARRIVED: Final = object()
+"""Stands for the writer of a block that is complete."""
+
+_SPARE: Final = 4
+"""Buffers that are kept for use again."""
+
+
+class _Buffer:
+    """The bytes of a piece, and who writes each block straight into them, by where it begins."""
+
+    __slots__ = ("view", "writers")
+
+    def __init__(self, view: memoryview) -> None:
+        self.view = view
+        self.writers: dict[int, Hashable] = {}
 
 
 class PieceBuffers:
@@ -22,55 +39,78 @@ class PieceBuffers:
 
     def __init__(self, layout: PieceLayout) -> None:
         self._layout = layout
-        self._buffers: dict[int, bytearray] = {}
-        self._coming: dict[Hashable, dict[tuple[int, int], memoryview]] = {}
-        """What each peer is sending: one block at a time, but the next may begin before the last is dealt with."""
-        self._writers: dict[tuple[int, int], Hashable] = {}
-        """Who writes a block straight into its piece's buffer."""
-        self._arrived: set[tuple[int, int]] = set()
+        self._buffers: dict[int, _Buffer] = {}
+        self._spare: list[memoryview] = []
+        """Memory for whole pieces: getting it anew from the system costs about as much as hashing it."""
+        self._apart: dict[tuple[Hashable, int, int], memoryview] = {}
+        """Blocks that a peer sends while another one does, or after it did."""
 
-    def place(self, peer: Hashable, piece: int, begin: int, length: int) -> memoryview:
-        """Where ``peer`` is to write a block that it begins to send."""
-        block = (piece, begin)
-        if block in self._writers or block in self._arrived:
-            view = memoryview(bytearray(length))
-        else:
-            self._writers[block] = peer
-            view = memoryview(self._buffer(piece))[begin : begin + length]
-        self._coming.setdefault(peer, {})[block] = view
-        return view
+    def __len__(self) -> int:
+        """How many pieces have a buffer."""
+        return len(self._buffers)
 
-    def arrived(self, peer: Hashable, piece: int, begin: int, *, wanted: bool) -> None:
-        """``peer`` has sent the whole block; it counts if it is ``wanted``."""
-        block = (piece, begin)
-        view = self._coming[peer].pop(block)
-        writer = self._writers.get(block)
-        if writer is peer:
-            del self._writers[block]
-        if not wanted:
-            return
-        if writer is not None and writer is not peer:
-            del self._writers[block]
-            self._buffers[piece] = bytearray(self._buffer(piece))
-        buffer = self._buffer(piece)
-        if view.obj is not buffer:
-            buffer[begin : begin + len(view)] = view
-        self._arrived.add(block)
+    def place(self, peer: Hashable, block: Block) -> memoryview:
+        """Where ``peer`` is to write a block that it sends, or is about to: the same place until it has arrived."""
+        key = (peer, block.piece, block.begin)
+        if key in self._apart:
+            return self._apart[key]
+        buffer = self._buffers.get(block.piece)
+        if buffer is None:
+            buffer = self._buffers[block.piece] = _Buffer(
+                self._memory(self._layout.span(PieceIndex(block.piece)).length)
+            )
+        begin = block.begin
+        if buffer.writers.setdefault(begin, peer) is peer:
+            return buffer.view[begin : begin + block.length]
+        apart = self._apart[key] = memoryview(bytearray(block.length))
+        return apart
 
-    def take(self, piece: int) -> bytearray:
-        """The buffer of a piece that is complete; it is nobody else's any more."""
-        buffer = self._buffers.pop(piece)
-        self._arrived = {block for block in self._arrived if block[0] != piece}
-        return buffer
+    def arrived(self, peer: Hashable, block: Block) -> None:
+        """``peer`` has sent the whole block, where it was told to, and it counts."""
+        piece, begin, length = block
+        buffer = self._buffers[piece]
+        writer = buffer.writers.get(begin)
+        if writer is not peer:
+            data = self._apart.pop((peer, piece, begin))
+            if writer is not None:
+                self._move(piece, buffer)
+            buffer.view[begin : begin + length] = data
+        buffer.writers[begin] = _ARRIVED
+
+    def given_up(self, peer: Hashable, block: Block) -> None:
+        """``peer`` writes the block no more, and what it wrote does not count."""
+        self._apart.pop((peer, block.piece, block.begin), None)
+        buffer = self._buffers.get(block.piece)
+        if buffer is not None and buffer.writers.get(block.begin) is peer:
+            del buffer.writers[block.begin]
+
+    def take(self, piece: int) -> memoryview:
+        """The bytes of a piece that is complete; they are nobody else's any more."""
+        return self._buffers.pop(piece).view
+
+    def recycle(self, data: memoryview) -> None:
+        """What :meth:`take` gave is not needed any more."""
+        if len(self._spare) < _SPARE and len(data) == self._layout.piece_length:
+            self._spare.append(data)
 
     def session_ended(self, peer: Hashable) -> None:
         """``peer`` writes no more; what it began is for others."""
-        for block in self._coming.pop(peer, {}):
-            if self._writers.get(block) is peer:
-                del self._writers[block]
+        for key in [key for key in self._apart if key[0] is peer]:
+            del self._apart[key]
+        for buffer in self._buffers.values():
+            for begin in [begin for begin, writer in buffer.writers.items() if writer is peer]:
+                del buffer.writers[begin]
 
-    def _buffer(self, piece: int) -> bytearray:
-        buffer = self._buffers.get(piece)
-        if buffer is None:
-            buffer = self._buffers[piece] = bytearray(self._layout.span(PieceIndex(piece)).length)
-        return buffer
+    def _memory(self, length: int) -> memoryview:
+        if self._spare and length == self._layout.piece_length:
+            return self._spare.pop()
+        return memoryview(bytearray(length))
+
+    def _move(self, piece: int, buffer: _Buffer) -> None:
+        """Leave the memory to those who may still write to it; what they finish is copied."""
+        old = buffer.view
+        for begin, writer in list(buffer.writers.items()):
+            if writer is not _ARRIVED:
+                del buffer.writers[begin]
+                self._apart[writer, piece, begin] = old[begin : begin + BLOCK_LENGTH]
+        buffer.view = memoryview(bytearray(old))

@@ -24,8 +24,8 @@ def new_peer_id() -> bytes:
 class EngineConfig:
     """Settings of one engine."""
 
-    listen: tuple[Address, ...] = (("127.0.0.1", 0),)
-    """Where to accept connections; port 0 picks a free one."""
+    listen: tuple[Address, ...] = (("localhost", 0),)
+    """Where to accept connections, by all addresses of the host (IPv4 and IPv6); port 0 picks a free one for them."""
     resume_folder: Path | None = None
     """Where resume data is kept; None: nowhere."""
     max_peers: int = 50
@@ -50,3 +50,6 @@ class TorrentConfig:
     skip_files: frozenset[int] = frozenset()
     """Files that are not wanted."""
     sequential: bool = False
+    limit_up: float | None = None
+    """Bytes a second, of this torrent, beside the engine's limit."""
+    limit_down: float | None = None

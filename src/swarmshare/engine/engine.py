@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from errno import EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT
 from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.engine.limits import new_bucket
 from swarmshare.engine.peer_session import PeerSession
+from swarmshare.engine.pictures import torrent_snapshot
 from swarmshare.engine.torrent import Torrent
 from swarmshare.engine.unwrap import lone_exception
 from swarmshare.errors import RemoteProtocolError, StorageError
 from swarmshare.schema.snapshot import EngineSnapshot
-from swarmshare.swarm.rates import TokenBucket
+from swarmshare.storage.files import os_reason
 from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decode_handshake
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from swarmshare.engine.config import Address, EngineConfig, TorrentConfig
     from swarmshare.manifest.manifest import Manifest
@@ -34,10 +37,14 @@ MAX_GREETING: Final = 100
 """Accepted connections that have not said yet what they want. More are closed at once."""
 REDIAL_AFTER: Final = (1.0, 60.0)
 """Seconds until a peer is dialled again: the first time, and the most; it doubles, with jitter."""
-BURST: Final = 256 * 2**10
-"""Bytes that a rate limit lets pass at once: one batch of blocks."""
+HOSTS: Final = {"localhost": ("127.0.0.1", "::1"), "*": ("0.0.0.0", "::")}
+"""Names for one machine's own addresses, of IPv4 and, where there is such a thing, of IPv6."""
+BIND_ATTEMPTS: Final = 10
+"""Free ports of one address that are tried until one is free at the other, too."""
 MAX_ALERTS: Final = 10_000
 """Alerts that nobody has taken yet; the oldest go first."""
+
+_NO_SUCH_FAMILY: Final = {EADDRNOTAVAIL, EAFNOSUPPORT}
 
 
 @asynccontextmanager
@@ -57,15 +64,37 @@ async def open_engine(config: EngineConfig) -> AsyncIterator[Engine]:
 
 
 async def _bind(config: EngineConfig) -> list[trio.SocketListener]:
-    listeners: list[trio.SocketListener] = []
-    for host, port in config.listen:
+    async with AsyncExitStack() as stack:
+        listeners: list[trio.SocketListener] = []
+        for host, port in config.listen:
+            for listener in await _bind_host(host, port):
+                listeners.append(listener)
+                stack.push_async_callback(listener.aclose)
+        stack.pop_all()
+        return listeners
+
+
+async def _bind_host(host: str, port: int) -> list[trio.SocketListener]:
+    """Listen on ``host``, and on all of its addresses at one port."""
+    addresses = HOSTS.get(host, (host,))
+    for attempt in range(BIND_ATTEMPTS):
+        listeners: list[trio.SocketListener] = []
         try:
-            listeners += await trio.open_tcp_listeners(port, host=host)
+            for address in addresses:
+                number = listeners[0].socket.getsockname()[1] if listeners else port
+                try:
+                    listeners += await trio.open_tcp_listeners(number, host=address)
+                except OSError as error:
+                    if not listeners or error.errno not in _NO_SUCH_FAMILY:
+                        raise
         except OSError as error:
             for listener in listeners:
                 await listener.aclose()
-            hint = "Choose another address or port with --listen."
-            raise StorageError(_show(host, port), (error.strerror or str(error)).lower(), hint=hint) from error
+            if port or error.errno != EADDRINUSE or attempt == BIND_ATTEMPTS - 1:
+                hint = "Choose another address or port with --listen."
+                raise StorageError(_show(host, port), os_reason(error), hint=hint) from error
+        else:
+            break
     return listeners
 
 
@@ -83,7 +112,7 @@ class Engine:
         """By every hash that a handshake may name."""
         self._half_open = trio.CapacityLimiter(MAX_HALF_OPEN)
         self._greeting = 0
-        self._up, self._down = (TokenBucket(rate, BURST) for rate in (config.limit_up, config.limit_down))
+        self._up, self._down = (new_bucket(rate) if rate else None for rate in (config.limit_up, config.limit_down))
         self._rng = random.Random()
         nursery.start_soon(trio.serve_listeners, self._accept, listeners)
 
@@ -94,8 +123,8 @@ class Engine:
             config,
             self.config,
             alert=self.alerts.append,
-            limit_up=self._limited(self._up),
-            limit_down=self._limited(self._down),
+            limit_up=self._up,
+            limit_down=self._down,
         )
         self._torrents[manifest.info_hash.truncated] = torrent
         if manifest.info_hash_v1 is not None:
@@ -108,16 +137,7 @@ class Engine:
     def snapshot(self) -> EngineSnapshot:
         """How things stand."""
         torrents = dict.fromkeys(self._torrents.values())
-        return EngineSnapshot(tuple(self.addresses), tuple(torrent.snapshot() for torrent in torrents))
-
-    @staticmethod
-    def _limited(bucket: TokenBucket) -> Callable[[int], Awaitable[None]]:
-        async def wait(count: int) -> None:
-            seconds = bucket.take(trio.current_time(), count)
-            if seconds > 0:
-                await trio.sleep(seconds)
-
-        return wait
+        return EngineSnapshot(tuple(self.addresses), tuple(map(torrent_snapshot, torrents)))
 
     # ------------------------------------------------------------------ connections
 

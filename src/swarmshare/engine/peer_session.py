@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import socket
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.engine.limits import pass_all
 from swarmshare.errors import RemoteProtocolError, StorageError
 from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.swarm.pipeline import RequestPipeline
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.wire.connection import PeerConnection, Settled
+from swarmshare.wire.extensions import dont_have
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from swarmshare.engine.torrent import Torrent
+    from swarmshare.manifest.layout import Block
     from swarmshare.wire.handshake import Handshake
-    from swarmshare.wire.messages import Piece
 
-BATCH_LENGTH: Final = 256 * 2**10
-"""Bytes of blocks that are put into one send: enough to keep a fast link busy, few enough to cancel."""
+BATCH_BLOCKS: Final = 16
+"""Blocks that are put into one send: enough to keep a fast link busy, few enough to cancel."""
 BATCH_READS: Final = 32
 """Reads, of a block each on a busy link, before anybody else gets a turn."""
+MAX_PARTS: Final = 512
+"""Parts that one system call sends at most; systems allow 1,024."""
 MAX_OUTPUT: Final = 10_000
 """Parts of output that wait to be sent. Beyond it we stop reading: the peer does not read either."""
 
@@ -51,6 +56,8 @@ class PeerSession:
         self.client = ""
         self.ids: Mapping[bytes, int] = {}
         self.downloaded = self.uploaded = self.counted = 0
+        self.proven = False
+        """Whether a piece that it gave alone was right, and none that it had a part in was wrong since."""
         self.meter_down, self.meter_up = RateMeter(), RateMeter()
         self.since = self.last_received = self.last_sent = trio.current_time()
         self.slot_changed = self.since
@@ -62,6 +69,12 @@ class PeerSession:
         """There may be something to send."""
         self._wake.set()
 
+    def tell_dont_have(self, piece: int) -> None:
+        """Take back that we hold ``piece`` (BEP 54), if the peer understands that."""
+        message = dont_have(self.ids, piece)
+        if message is not None and self.connection.settled.extended:
+            self.connection.send_extended(message)
+
     def close(self) -> None:
         """End the session soon."""
         self.scope.cancel()
@@ -69,45 +82,43 @@ class PeerSession:
     async def run(self) -> None:
         """Talk until either side has had enough. Never raises for what a peer or a network does."""
         reason = ""
-        try:
-            with self.scope:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._write)
-                    await self._read()
-                    nursery.cancel_scope.cancel()
-        except* RemoteProtocolError as errors:
-            reason = str(errors.exceptions[0])
-        except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
-        finally:
-            self.torrent.session_ended(self, reason)
-            await trio.aclose_forcefully(self.stream)
+        # The plain socket underneath: trio's own would go round its loop once for each call.
+        with socket.socket(fileno=self.stream.socket.detach()) as self._socket:
+            try:
+                with self.scope:
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(self._write)
+                        await self._read()
+                        nursery.cancel_scope.cancel()
+            except* RemoteProtocolError as errors:
+                reason = str(errors.exceptions[0])
+            except* OSError:
+                pass
+            finally:
+                self.torrent.session_ended(self, reason)
 
-    def _place(self, block: Piece) -> memoryview | None:
-        return self.torrent.place(self, block)
+    def _place(self, block: Block) -> memoryview:
+        return self.torrent.buffers.place(self, block)
 
     async def _read(self) -> None:
-        # The plain socket underneath: trio's own would go round its loop once for each block.
-        with socket.fromfd(self.stream.socket.fileno(), self.stream.socket.family, self.stream.socket.type) as plain:
-            plain.setblocking(False)
-            while True:
-                total, is_open = self._read_batch(plain)
-                if not is_open:
-                    return
-                if not total:
-                    await trio.lowlevel.wait_readable(plain)
-                    continue
-                await self._after_reading(total)
-                await trio.lowlevel.checkpoint()
+        while True:
+            total, is_open = self._read_batch()
+            if not is_open:
+                return
+            if not total:
+                await trio.lowlevel.wait_readable(self._socket)
+                continue
+            await self._after_reading(total)
+            await trio.lowlevel.checkpoint()
 
-    def _read_batch(self, plain: socket.socket) -> tuple[int, bool]:
+    def _read_batch(self) -> tuple[int, bool]:
         """Deal with what has come, up to a bound; the number of bytes, and whether there may be more to come at all."""
-        connection, torrent = self.connection, self.torrent
+        connection, torrent, receive = self.connection, self.torrent, self._socket.recvmsg_into
         total = 0
         self.last_received = trio.current_time()
         for _ in range(BATCH_READS):
             try:
-                count = plain.recvmsg_into(connection.buffers())[0]
+                count = receive(connection.buffers())[0]
             except BlockingIOError:
                 break
             if not count:
@@ -119,48 +130,73 @@ class PeerSession:
 
     async def _after_reading(self, count: int) -> None:
         connection, torrent = self.connection, self.torrent
-        torrent.count_down(self)
-        torrent.refill(self)
+        torrent.after_reading(self)
         if connection.has_output or connection.owed or connection.owed_hashes:
             self._wake.set()
         while connection.output_count > MAX_OUTPUT:
             self._drained = trio.Event()
             await self._drained.wait()
-        await torrent.disk_has_room()
-        await torrent.limit_down(count)
+        await torrent.disk.has_room()
+        if torrent.limits_down:
+            await pass_all(torrent.limits_down, count)
 
     async def _write(self) -> None:
         connection = self.connection
         while True:
             await self._serve()
-            await self.torrent.answer_hashes(self)
+            if connection.owed_hashes:
+                await self.torrent.answer_hashes(self)
             if not connection.has_output:
                 if not connection.owed and not connection.owed_hashes:
                     await self._wake.wait()
                     self._wake = trio.Event()
                 continue
-            data = b"".join(connection.take_output())
+            await self._send(connection.take_output())
             self._drained.set()
-            await self.torrent.limit_up(len(data))
-            await self.stream.send_all(data)
             self.last_sent = trio.current_time()
 
     async def _serve(self) -> None:
         """Put some of the blocks that we owe into the output."""
+        connection, torrent = self.connection, self.torrent
         length = 0
-        while length < BATCH_LENGTH and self.connection.owed:
-            request = next(iter(self.connection.owed))
-            try:
-                data = await self.torrent.read_block(request.piece, request.begin, request.length)
-            except StorageError:
-                data = None
-            if request not in self.connection.owed:
+        for block in tuple(islice(connection.owed, BATCH_BLOCKS)):
+            data = torrent.cached_block(block) or await self._read_block(block)
+            if block not in connection.owed:
                 continue  # cancelled, or choked, while we read
             if data is None:
-                self.connection.reject(request)
+                connection.reject(block)
+            else:
+                connection.send_block(block, data)
+                length += block.length
+        if length:
+            self.uploaded += length
+            self.meter_up.add(trio.current_time(), length)
+            torrent.count_up(length)
+
+    async def _read_block(self, block: Block) -> memoryview | None:
+        try:
+            return await self.torrent.read_block(*block)
+        except StorageError:
+            self.torrent.doubt_files()
+            return None
+
+    async def _send(self, parts: list[bytes | memoryview]) -> None:
+        """Send all of ``parts``: blocks go from the cache to the kernel without a copy."""
+        if self.torrent.limits_up:
+            await pass_all(self.torrent.limits_up, sum(map(len, parts)))
+        while parts:
+            now = parts[:MAX_PARTS]
+            try:
+                sent = self._socket.sendmsg(now)
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self._socket)
                 continue
-            self.connection.send_block(request, data)
-            length += request.length
-            self.uploaded += request.length
-            self.meter_up.add(trio.current_time(), request.length)
-            self.torrent.count_up(request.length)
+            done = 0
+            for length in map(len, now):
+                if sent < length:
+                    parts[done] = memoryview(parts[done])[sent:]
+                    break
+                sent -= length
+                done += 1
+            del parts[:done]
+        await trio.lowlevel.checkpoint()

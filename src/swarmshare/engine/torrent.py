@@ -7,86 +7,74 @@ for each piece. The way of a block is told in docs/DESIGN.md.
 from __future__ import annotations
 
 import random
-from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 import trio
 
 from swarmshare.engine.blocks import PieceBuffers
+from swarmshare.engine.choking import Choking
+from swarmshare.engine.disk import TorrentDisk
+from swarmshare.engine.layers import LayerFetcher
+from swarmshare.engine.limits import new_bucket
 from swarmshare.engine.suspects import Suspects
 from swarmshare.engine.uploads import ChunkCache, HashServer
-from swarmshare.errors import RemoteProtocolError, StorageError
-from swarmshare.manifest.layout import PieceIndex
+from swarmshare.errors import RemoteProtocolError
+from swarmshare.manifest.layout import Block
 from swarmshare.schema.alerts import (
     Alert,
     PeerDropped,
     PieceFailed,
+    PiecesLost,
     PieceVerified,
     TorrentComplete,
     TorrentPaused,
     TorrentResumed,
 )
-from swarmshare.schema.snapshot import PeerSnapshot, TorrentSnapshot, TorrentState
-from swarmshare.storage.pieces import TorrentStorage
-from swarmshare.storage.resume import load_resume, save_resume
+from swarmshare.schema.snapshot import TorrentState
 from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.choker import Candidate, choose_optimistic, choose_unchoked
-from swarmshare.swarm.picker import Block, PiecePicker, PieceState, Priority
+from swarmshare.swarm.picker import PiecePicker, PieceState, Priority
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.wire import extensions
+from swarmshare.wire.fast import GRANTED, allowed_fast_set
 from swarmshare.wire.messages import (
-    AllowedFast,
     BitfieldMessage,
-    Cancel,
     Choke,
     Extended,
     Hashes,
-    HashRequest,
+    HashReject,
     Have,
     HaveAll,
-    HaveNone,
     Interested,
     Message,
     NotInterested,
     Piece,
     Reject,
     Request,
-    Unchoke,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
+    from collections.abc import Callable
 
     from swarmshare.engine.config import EngineConfig, TorrentConfig
     from swarmshare.engine.peer_session import PeerSession
+    from swarmshare.errors import StorageError
     from swarmshare.manifest.manifest import Manifest
+    from swarmshare.swarm.rates import TokenBucket
 
-DISK_JOBS: Final = 4
-"""Pieces that wait for the disk. When there are more, readers wait, and TCP makes the peers wait."""
-DISK_WORKERS: Final = 2
-"""Pieces that are verified and written at the same time."""
 TICK: Final = 1.0
 """Seconds between looks at who is silent, snubbed or to be told that we are here."""
 IDLE_TIMEOUT: Final = 120.0
 """Seconds of silence after which a peer is given up (BEP 3 suggests two minutes)."""
 KEEP_ALIVE_AFTER: Final = 60.0
 """Seconds without a word of ours after which we send that we are here."""
-CHOKE_INTERVAL: Final = 10.0
-"""Seconds between choices of whom to serve (BEP 3)."""
-NEWCOMER: Final = 60.0
-"""Seconds for which a peer is new."""
-OPTIMISTIC_TURNS: Final = 3
-"""Choices for which an optimistic unchoke lasts (BEP 3: 30 seconds)."""
-RETRY_AFTER: Final = 2.0
-"""Seconds after which a write that failed is tried again."""
 MAX_REFUSALS: Final = 100
 """Blocks of one piece that a peer may reject while it does not choke us: more than one full queue of a large piece."""
 SAVE_INTERVAL: Final = 30.0
 """Seconds of bookkeeping that a power cut costs: what was written since is verified again."""
 MIN_REFILL: Final = 8
 """Requests that are sent together: one at a time would cost a system call each."""
+WITNESSES: Final = 4
+"""Peers that are asked for the leaves of a piece that failed; each of them may have to read it for that."""
 
 
 class Torrent:
@@ -99,13 +87,17 @@ class Torrent:
         engine: EngineConfig,
         *,
         alert: Callable[[Alert], None],
-        limit_up: Callable[[int], Awaitable[None]],
-        limit_down: Callable[[int], Awaitable[None]],
+        limit_up: TokenBucket | None = None,
+        limit_down: TokenBucket | None = None,
     ) -> None:
+        """``limit_up`` and ``limit_down`` are the engine's; None for none."""
         self.manifest = manifest
         self.config = config
         self.layout = manifest.layout
-        self.limit_up, self.limit_down = limit_up, limit_down
+        self.limits_up, self.limits_down = (
+            [bucket for bucket in (whole, new_bucket(own) if own else None) if bucket]
+            for whole, own in ((limit_up, config.limit_up), (limit_down, config.limit_down))
+        )
         self.sessions: set[PeerSession] = set()
         self.ready = trio.Event()
         """Set when the data on the disk was checked: before that we know of nothing that we hold."""
@@ -113,116 +105,110 @@ class Torrent:
         """Set when all that was asked for is here."""
         self.banned: set[str | bytes] = set()
         """Addresses and peer ids that gave wrong data. Not whole hosts: several peers may share one."""
+        self.disk = TorrentDisk(manifest, config, engine.resume_folder, self._on_trouble)
+        self.buffers = PieceBuffers(self.layout)
+        self.picker = PiecePicker(self.layout, random.Random())
+        self.meter_down, self.meter_up = RateMeter(), RateMeter()
+        self.downloaded = self.uploaded = 0
+        self.is_complete = False
+        """Whether we have all that was asked for."""
         self._engine = engine
         self._alert = alert
         self._rng = random.Random()
-        self._storage = TorrentStorage(manifest, config.folder)
-        self._picker = PiecePicker(self.layout, self._rng)
-        self._buffers = PieceBuffers(self.layout)
-        self._chunks = ChunkCache(self._storage, self.layout)
-        self._hashes = HashServer(manifest, self.read_block)
-        self._suspects = Suspects(manifest, self._storage)
-        self._complete: deque[tuple[int, bytearray]] = deque()
-        """Pieces whose blocks are all here, on their way to the disk."""
-        self._idle_workers = trio.lowlevel.ParkingLot()
-        self._waiting_readers = trio.lowlevel.ParkingLot()
-        self._files_left = [set(self.layout.file_pieces(file)) for file in range(len(manifest.files))]
-        self._unfinished = set(range(len(manifest.files))) - config.skip_files
-        """Wanted files that have not got their final name yet: all pieces of the last one may be here before it has."""
-        self._state = self._state_before = TorrentState.CHECKING
-        """And what it was before it was PAUSED."""
-        self._error = ""
-        self._meter_down, self._meter_up = RateMeter(), RateMeter()
-        self._downloaded = self._uploaded = 0
-        self._optimistic: PeerSession | None = None
+        self._chunks = ChunkCache(self.disk.storage, self.layout)
+        self._hashes = HashServer(manifest, self.disk.storage, self.read_block)
+        self._suspects = Suspects(manifest, self.disk.storage)
+        self._layers = LayerFetcher(manifest)
+        self._choking = Choking(self.sessions, engine.upload_slots, self._rng)
         self._unsaved = False
+        self._doubtful = trio.Event()
 
     # ------------------------------------------------------------------ life
+
+    @property
+    def state(self) -> TorrentState:
+        """What it is doing."""
+        if self.disk.trouble is not None:
+            return TorrentState.PAUSED
+        if not self.ready.is_set():
+            return TorrentState.CHECKING
+        return TorrentState.SEEDING if self.is_complete else TorrentState.DOWNLOADING
 
     async def run(self) -> None:
         """Check what is there, then share, until cancelled; then save what we know and close the files."""
         try:
             await self._start()
             async with trio.open_nursery() as nursery:
-                for _ in range(DISK_WORKERS):
-                    nursery.start_soon(self._write_pieces)
+                nursery.start_soon(self._write_pieces)
                 nursery.start_soon(self._tick)
-                nursery.start_soon(self._choke)
+                nursery.start_soon(self._choking.run)
                 nursery.start_soon(self._save_now_and_then)
+                nursery.start_soon(self._look_after_files)
         finally:
             for session in list(self.sessions):
                 session.close()
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
-                await trio.to_thread.run_sync(self._save_and_close, abandon_on_cancel=True)
+            await self.disk.save_and_close(self.picker.held.to_wire() if self.ready.is_set() else None)
 
     async def _start(self) -> None:
-        wanted = sorted(self._unfinished)
         held = Bitfield(self.layout.piece_count)
-        for piece in await trio.to_thread.run_sync(self._check):
+        right = await self.disk.check()
+        for piece in right:
             held.set(piece)
-            self._files_left[self.layout.span(PieceIndex(piece)).file].discard(piece)
-        self._picker = PiecePicker(self.layout, self._rng, held)
-        self._picker.sequential = self.config.sequential
+        self.disk.count(right)
+        self.picker = PiecePicker(self.layout, self._rng, held)
+        self.picker.sequential = self.config.sequential
         for file in self.config.skip_files:
-            for piece in self.layout.file_pieces(file):
-                self._picker.set_priority(piece, Priority.SKIP)
-        missing = [file for file in wanted if self._files_left[file] or not self.manifest.files[file].length]
-        await self._persist(lambda: self._storage.prepare(missing))
-        await self._finish_files([file for file in wanted if not self._files_left[file]])
-        self._state = TorrentState.DOWNLOADING
-        self._look_for_the_end()
+            self._set_priority(file, Priority.SKIP)
+        for files in self._layers.files.values():
+            for file in files:
+                self._set_priority(file, Priority.SKIP)  # they could not be verified
+        await self.disk.start()
         self.ready.set()
+        self._look_for_the_end()
 
-    def _check(self) -> set[int]:
-        """What is on the disk, by resume data as far as that can be trusted, else by hashing."""
-        path = self._resume_path
-        if path is None:
-            return set(self._storage.scan())
-        resume = load_resume(path, self.manifest, self._storage)
-        return set(resume.held) | set(self._storage.scan(only_files=resume.recheck))
-
-    @property
-    def _resume_path(self) -> Path | None:
-        folder = self._engine.resume_folder
-        return folder / f"{self.manifest.info_hash}.resume" if folder else None
-
-    def _save(self) -> None:
-        path = self._resume_path
-        if path is not None and self.ready.is_set():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_resume(path, self.manifest, self._picker.held.to_wire(), self._storage.file_states())
-
-    def _save_and_close(self) -> None:
-        try:
-            self._save()
-        except (StorageError, OSError):
-            pass  # then it is verified again: nothing is lost but time
-        finally:
-            self._storage.close()
+    def _set_priority(self, file: int, priority: Priority) -> None:
+        for piece in self.layout.file_pieces(file):
+            self.picker.set_priority(piece, priority)
 
     async def _save_now_and_then(self) -> None:
         while True:
             await trio.sleep(SAVE_INTERVAL)
             if self._unsaved:
                 self._unsaved = False
-                await self._persist(self._save)
+                await self.disk.save(self.picker.held.to_wire())
 
-    async def _persist(self, work: Callable[[], object]) -> None:
-        """Do something with files, in a thread, until it works: a full disk or a lost folder pauses the torrent."""
+    def _on_trouble(self, error: StorageError | None) -> None:
+        info_hash = self.manifest.info_hash.full
+        if error is None:
+            self._alert(TorrentResumed(info_hash))
+        else:
+            self._alert(TorrentPaused(info_hash, error.code, error.advice))
+            self.doubt_files()
+
+    def doubt_files(self) -> None:
+        """Something is wrong with a file: see soon whether what we hold is there."""
+        self._doubtful.set()
+
+    async def _look_after_files(self) -> None:
         while True:
-            try:
-                await trio.to_thread.run_sync(work)
-            except StorageError as error:
-                if self._state is not TorrentState.PAUSED:
-                    self._state_before = self._state
-                    self._state, self._error = TorrentState.PAUSED, str(error)
-                    self._alert(TorrentPaused(self.manifest.info_hash.full, error.code, str(error)))
-                await trio.sleep(RETRY_AFTER)
-            else:
-                if self._state is TorrentState.PAUSED:
-                    self._state, self._error = self._state_before, ""
-                    self._alert(TorrentResumed(self.manifest.info_hash.full))
-                return
+            await self._doubtful.wait()
+            self._doubtful = trio.Event()
+            pieces, right = await self.disk.check_lost()
+            self._chunks.forget(pieces)
+            lost = [piece for piece in pieces - right if self.picker.held.has(piece)]
+            for piece in lost:
+                self.picker.lost(piece)
+            for session in list(self.sessions):
+                for piece in lost:
+                    session.tell_dont_have(piece)
+                self._update_interest(session)
+            if lost:
+                self._unsaved = True
+                self.is_complete = self._choking.seeding = False
+                self._alert(PiecesLost(self.manifest.info_hash.full, len(lost)))
+            await self.disk.start()
+            self._look_for_the_end()
+            self._refill_all()
 
     # ------------------------------------------------------------------ sessions
 
@@ -235,30 +221,24 @@ class Torrent:
             return False
         self.sessions.add(session)
         connection = session.connection
-        self._picker.peer_joined(session.has)
+        self.picker.peer_joined(session.has)
         if connection.settled.extended:
-            handshake = extensions.ExtendedHandshake(
-                client=self._engine.client, upload_only=self._state is TorrentState.SEEDING
-            )
+            handshake = extensions.ExtendedHandshake(client=self._engine.client, upload_only=self.is_complete)
             connection.send_extended(handshake.encode())
-        held = self._picker.held
+        held = self.picker.held
         connection.send_opening(held.to_wire(), held=held.held)
         session.wake()
         return True
 
     def session_ended(self, session: PeerSession, reason: str) -> None:
         """Forget a connection; what it owed us is free for others."""
-        if session not in self.sessions:
-            return
         self.sessions.remove(session)
-        self._picker.peer_gone(session)
-        self._picker.peer_left(session.has)
-        self._buffers.session_ended(session)
-        if self._optimistic is session:
-            self._optimistic = None
+        self.picker.peer_gone(session)
+        self.picker.peer_left(session.has)
+        self.buffers.session_ended(session)
         if reason:
             self._alert(PeerDropped(self.manifest.info_hash.full, session.address, reason))
-        self._rechoke()
+        self._choking.choose()
         self._refill_all()
 
     def handle(self, session: PeerSession, message: Message) -> None:
@@ -266,52 +246,56 @@ class Torrent:
         match message:
             case Piece():
                 self._on_block(session, message)
+            case Request():
+                pass  # the connection keeps it until it is served
             case Have(piece):
                 if session.has.set(piece):
-                    self._picker.peer_has(piece)
-                    self._update_interest(session)
+                    self.picker.peer_has(piece)
+                    if self.picker.wants(piece):
+                        session.connection.set_interested(True)
+                        session.wake()
             case BitfieldMessage(bits):
                 self._set_bits(session, Bitfield.from_wire(bits, self.layout.piece_count))
             case HaveAll():
                 self._set_bits(session, Bitfield.full(self.layout.piece_count))
-            case HaveNone() | Unchoke() | AllowedFast():
-                pass
             case Choke():
                 # With BEP 6 each request is rejected by a message of its own.
                 if not session.connection.asked:
-                    self._picker.peer_gone(session)
+                    self.picker.peer_gone(session)
                 session.pipeline.on_choked()
-            case Reject(piece, begin, length):
-                self._picker.returned(session, Block(piece, begin, length))
+            case Reject():
+                self.picker.returned(session, Block._make(message))
                 session.pipeline.on_returned(session.last_received, 1)
                 if not session.connection.peer_choking:
-                    self._count_refusal(session, piece)
-            case Interested() | NotInterested():
-                self._rechoke()
-            case Request() | Cancel():
-                session.wake()
-            case HashRequest():
-                session.wake()
+                    self._count_refusal(session, message.piece)
+            case Interested():
+                self._grant_fast(session)
+                self._choking.choose()
+            case NotInterested():
+                self._choking.choose()
             case Hashes():
-                self._blame(message)
+                self._on_hashes(message)
+            case HashReject():
+                self._layers.rejected(session, message.request, session.last_received)
+                self._layers.ask(self.sessions, session.last_received, self._rng)
             case Extended():
                 self._on_extended(session, message)
             case _:
-                pass
+                pass  # the connection has noted it; and which piece is best next, the picker knows better than Suggest
 
     def _count_refusal(self, session: PeerSession, piece: int) -> None:
         """A peer that refuses a piece again and again, unchoked, does not have it: asking on would never end."""
         session.refusals[piece] = session.refusals.get(piece, 0) + 1
-        if session.refusals[piece] >= MAX_REFUSALS and session.has.clear(piece):
-            self._picker.peer_lost(piece)
-            self._update_interest(session)
+        if session.refusals[piece] >= MAX_REFUSALS:
+            self._peer_lost(session, piece)
 
     def _set_bits(self, session: PeerSession, bits: Bitfield) -> None:
-        self._picker.peer_left(session.has)
+        self.picker.peer_left(session.has)
         session.has = bits
-        self._picker.peer_joined(bits)
+        self.picker.peer_joined(bits)
         self._update_interest(session)
         self._close_if_useless(session)
+        self._layers.ask([session], session.last_received, self._rng)
 
     def _on_extended(self, session: PeerSession, message: Extended) -> None:
         if message.ext_id == extensions.HANDSHAKE_ID:
@@ -323,130 +307,141 @@ class Torrent:
             piece = extensions.decode_dont_have(message.payload)
             if piece >= self.layout.piece_count:
                 raise RemoteProtocolError("piece-range", f"piece {piece:,} of {self.layout.piece_count:,}")
-            if session.has.clear(piece):
-                self._picker.peer_lost(piece)
-                self._update_interest(session)
+            self._peer_lost(session, piece)
+
+    def _peer_lost(self, session: PeerSession, piece: int) -> None:
+        if session.has.clear(piece):
+            self.picker.peer_lost(piece)
+            self._update_interest(session)
 
     def _update_interest(self, session: PeerSession) -> None:
-        session.connection.set_interested(self._picker.is_interesting(session.has))
+        session.connection.set_interested(self.picker.is_interesting(session.has))
         session.wake()
 
     def _close_if_useless(self, session: PeerSession) -> None:
         """Two seeds have nothing to give each other."""
-        if self._state is TorrentState.SEEDING and session.has.is_full and self._picker.held.is_full:
+        if session.has.is_full and self.picker.held.is_full:
             session.close()
 
     # ------------------------------------------------------------------ downloading
 
-    def refill(self, session: PeerSession) -> None:
+    def after_reading(self, session: PeerSession) -> None:
+        """Count what came from a peer, once for many blocks, and ask it for more."""
+        length = session.downloaded - session.counted
+        if length:
+            session.counted = session.downloaded
+            self.downloaded += length
+            session.meter_down.add(session.last_received, length)
+            self.meter_down.add(session.last_received, length)
+        self._refill(session)
+
+    def _refill(self, session: PeerSession) -> None:
         """Ask a peer for as much as keeps it busy."""
         connection, now = session.connection, trio.current_time()
-        if connection.peer_choking or not connection.am_interested:
+        if not connection.am_interested or (connection.peer_choking and not connection.allowed_fast):
             return
         room = session.pipeline.room(now)
         if room < min(MIN_REFILL, session.pipeline.target(now) // 2 + 1):
             return
-        sent = 0
-        for block in self._picker.pick(session, session.has, room):
-            if Request(block.piece, block.begin, block.length) in connection.asked:
-                self._picker.returned(session, block)  # cancelled, and the answer is still to come
-                continue
-            connection.request(block.piece, block.begin, block.length)
-            sent += 1
-        if sent:
-            session.pipeline.on_sent(now, sent)
+        if connection.peer_choking:
+            picked = self.picker.pick_allowed_fast(session, session.has, room, connection.allowed_fast)
+        elif session.proven:
+            picked = self.picker.pick(session, session.has, room)
+        else:
+            picked = self.picker.pick_alone(session, session.has, room)
+        blocks = []
+        for block in picked:
+            if block in connection.asked:
+                self.picker.returned(session, block)  # cancelled, and the answer is still to come
+            else:
+                blocks.append(block)
+        if blocks:
+            connection.request(blocks)
+            session.pipeline.on_sent(now, len(blocks))
             session.wake()
 
     def _refill_all(self) -> None:
         for session in self.sessions:
-            self.refill(session)
+            self._refill(session)
 
-    def place(self, session: PeerSession, block: Piece) -> memoryview:
-        """Where the data of a block that we asked for belongs."""
-        return self._buffers.place(session, block.piece, block.begin, block.length)
-
-    def count_down(self, session: PeerSession) -> None:
-        """Note what came from a peer since the last time: once for many blocks."""
-        length = session.downloaded - session.counted
-        if length:
-            session.counted = session.downloaded
-            self._downloaded += length
-            session.meter_down.add(session.last_received, length)
-            self._meter_down.add(session.last_received, length)
-
-    def _on_block(self, session: PeerSession, block: Piece) -> None:
+    def _on_block(self, session: PeerSession, block: Block) -> None:
         now = session.last_received
         session.downloaded += block.length
+        received = self.picker.received(session, block)
+        if not received.wanted:
+            self.buffers.given_up(session, block)
+            return
         session.pipeline.on_block(now, block.length)
-        asked = Block(block.piece, block.begin, block.length)
-        received = self._picker.received(session, asked)
-        self._buffers.arrived(session, block.piece, block.begin, wanted=received.wanted)
+        self.buffers.arrived(session, block)
         for key in received.cancel:
             other = cast("PeerSession", key)
-            other.connection.cancel(*asked)
+            other.connection.cancel(block)
             other.pipeline.on_returned(now, 1)
             other.wake()
         if received.piece_complete:
-            self._complete.append((block.piece, self._buffers.take(block.piece)))
-            self._idle_workers.unpark()
-
-    async def disk_has_room(self) -> None:
-        """Wait while the disk has more to do than it can: whoever reads from a peer calls this before it reads on."""
-        while len(self._complete) > DISK_JOBS:
-            await self._waiting_readers.park()
+            self.disk.submit(block.piece, self.buffers.take(block.piece))
 
     async def _write_pieces(self) -> None:
         while True:
-            while not self._complete:
-                await self._idle_workers.park()
-            piece, data = self._complete.popleft()
-            if len(self._complete) <= DISK_JOBS:
-                self._waiting_readers.unpark_all()
-            right = await trio.to_thread.run_sync(self._storage.check, PieceIndex(piece), data)
+            piece, data = await self.disk.next_piece()
+            leaves, right = await self.disk.verify_and_write(piece, data)
+            self.buffers.recycle(data)
             if right:
-                await self._persist(partial(self._storage.write, PieceIndex(piece), data))
-                await self._piece_verified(piece)
+                self._piece_verified(piece, leaves)
+                await self.disk.finish_file_of(piece)
+                self._look_for_the_end()
             else:
-                self._piece_failed(piece, data)
+                self._piece_failed(piece, leaves)
 
-    async def _piece_verified(self, piece: int) -> None:
-        self._picker.verified(piece)
+    def _piece_verified(self, piece: int, leaves: bytes) -> None:
+        for liar in self._suspects.compare(piece, leaves):
+            self._ban(liar)
+        contributors = [cast("PeerSession", key) for key in set(self.picker.contributors(piece).values())]
+        self.picker.verified(piece)
+        if len(contributors) == 1 and contributors[0] in self.sessions:
+            contributors[0].proven = True
+            self._refill(contributors[0])  # it was asked for little until now
         self._unsaved = True
-        file = self.layout.span(PieceIndex(piece)).file
-        self._files_left[file].discard(piece)
-        if not self._files_left[file]:
-            await self._finish_files([file])
         self._alert(PieceVerified(self.manifest.info_hash.full, piece))
         for session in list(self.sessions):
             session.connection.send_have(piece)
-            self._update_interest(session)
-        self._look_for_the_end()
+            if session.connection.am_interested:
+                self._update_interest(session)
+            session.wake()
 
-    async def _finish_files(self, files: list[int]) -> None:
-        for file in files:
-            await self._persist(partial(self._storage.finish, file))
-            self._unfinished.discard(file)
-
-    def _piece_failed(self, piece: int, data: bytearray) -> None:
-        by_block = {begin: cast("PeerSession", key) for begin, key in self._picker.contributors(piece).items()}
+    def _piece_failed(self, piece: int, leaves: bytes) -> None:
+        by_block = {begin: cast("PeerSession", key) for begin, key in self.picker.contributors(piece).items()}
         contributors = set(by_block.values())
-        self._picker.failed(piece)
+        self.picker.failed(piece)
         liar = contributors.pop() if len(contributors) == 1 else None
         self._alert(PieceFailed(self.manifest.info_hash.full, piece, liar.address if liar else None))
         if liar is not None:
             self._ban(liar)
         else:
-            request = self._suspects.accuse(piece, data, by_block)
-            for session in self.sessions:
-                if session.connection.settled.v2 and session.has.has(piece):
-                    session.connection.request_hashes(request)
-                    session.wake()
+            request = self._suspects.accuse(piece, leaves, by_block)
+            for suspect in contributors:
+                suspect.proven = False
+            able = [peer for peer in self.sessions if peer.connection.settled.v2 and peer.has.has(piece)]
+            for peer in self._rng.sample(able, min(WITNESSES, len(able))):
+                peer.connection.request_hashes(request)
+                peer.wake()
         self._refill_all()
 
-    def _blame(self, message: Hashes) -> None:
-        """The leaves of a piece that failed came: they say which blocks were wrong, and so who lied."""
+    def _on_hashes(self, message: Hashes) -> None:
         for liar in self._suspects.convict(message):
             self._ban(liar)
+        layer = self._layers.received(message)
+        if layer is not None:
+            root, files, hashes = layer
+            self.disk.storage.hashes.set_layer(root, hashes)
+            for file in files:
+                if file not in self.config.skip_files:
+                    self._set_priority(file, Priority.NORMAL)
+            for session in self.sessions:
+                self._update_interest(session)
+            self._refill_all()
+        if self._layers.files:
+            self._layers.ask(self.sessions, trio.current_time(), self._rng)
 
     def _ban(self, session: PeerSession) -> None:
         if session.address not in self.banned:
@@ -455,14 +450,22 @@ class Torrent:
             session.close()
 
     def _look_for_the_end(self) -> None:
-        if not self._unfinished and self._state is not TorrentState.SEEDING:
-            self._state = TorrentState.SEEDING
+        if not self.disk.unfinished and not self.is_complete:
+            self.is_complete = self._choking.seeding = True
             self._alert(TorrentComplete(self.manifest.info_hash.full))
             self.finished.set()
             for session in list(self.sessions):
                 self._close_if_useless(session)
 
     # ------------------------------------------------------------------ uploading
+
+    def _grant_fast(self, session: PeerSession) -> None:
+        """A newcomer may have a few pieces even while it is choked: what it has, it can give (BEP 6)."""
+        if session.has.held < GRANTED and session.connection.settled.fast:
+            host = session.address.rpartition(":")[0]
+            for piece in allowed_fast_set(host, self.manifest.info_hash.truncated, self.layout.piece_count):
+                if self.picker.held.has(piece):
+                    session.connection.grant_fast(piece)
 
     async def answer_hashes(self, session: PeerSession) -> None:
         """Answer what a peer asked about trees."""
@@ -473,122 +476,44 @@ class Torrent:
             else:
                 session.connection.send_hashes(request, hashes)
 
+    def cached_block(self, block: Block) -> memoryview | None:
+        """A block to send, if it is in memory."""
+        return self._chunks.cached(block)
+
     async def read_block(self, piece: int, begin: int, length: int) -> memoryview | None:
         """A block to send; None when we do not hold its piece."""
-        if self._picker.state(piece) is not PieceState.HELD:
+        if self.picker.state(piece) is not PieceState.HELD:
             return None
         return await self._chunks.read(piece, begin, length)
 
     def count_up(self, length: int) -> None:
-        """Note that a block was sent."""
-        self._uploaded += length
-        self._meter_up.add(trio.current_time(), length)
+        """Note that blocks of ``length`` bytes together were sent."""
+        self.uploaded += length
+        self.meter_up.add(trio.current_time(), length)
 
-    async def _choke(self) -> None:
-        turn = 0
-        while True:
-            if turn % OPTIMISTIC_TURNS == 0:
-                self._optimistic = cast("PeerSession | None", choose_optimistic(self._candidates(), self._rng))
-            turn += 1
-            self._rechoke()
-            await trio.sleep(CHOKE_INTERVAL)
-
-    def _candidates(self) -> list[Candidate]:
-        now = trio.current_time()
-        return [
-            Candidate(
-                key=session,
-                interested=session.connection.peer_interested,
-                rate_from=session.meter_down.rate(now),
-                rate_to=session.meter_up.rate(now),
-                unchoked=not session.connection.am_choking,
-                seconds=now - session.slot_changed,
-                is_new=now - session.since < NEWCOMER,
-            )
-            for session in self.sessions
-        ]
-
-    def _rechoke(self) -> None:
-        chosen = choose_unchoked(
-            self._candidates(),
-            self._engine.upload_slots,
-            self._optimistic,
-            seeding=self._state is TorrentState.SEEDING,
-            rng=self._rng,
-        )
-        for session in self.sessions:
-            if session.connection.am_choking == (session in chosen):
-                session.slot_changed = trio.current_time()
-            session.connection.set_choking(session not in chosen)
-            session.wake()
+    # ------------------------------------------------------------------ time passes
 
     async def _tick(self) -> None:
         while True:
             await trio.sleep(TICK)
             now = trio.current_time()
             for session in list(self.sessions):
-                if now - session.last_received > IDLE_TIMEOUT and self._state is not TorrentState.PAUSED:
+                # While the disk refuses, nobody is read from, and silence says nothing.
+                if now - session.last_received > IDLE_TIMEOUT and self.disk.trouble is None:
                     session.close()
                 elif now - session.last_sent > KEEP_ALIVE_AFTER:
                     session.connection.keep_alive()
                     session.wake()
                 if session.pipeline.is_snubbed(now) and session.connection.asked:
                     self._free_blocks(session)
-                self.refill(session)
+                self._refill(session)
+            if self._layers.files:
+                self._layers.ask(self.sessions, now, self._rng)
 
     def _free_blocks(self, session: PeerSession) -> None:
         """A peer that sends nothing keeps its blocks from nobody."""
-        blocks = self._picker.blocks_of(session)
-        self._picker.peer_gone(session)
+        blocks = self.picker.blocks_of(session)
+        self.picker.peer_gone(session)
         for block in blocks:
-            session.connection.cancel(*block)
+            session.connection.cancel(block)
         session.pipeline.on_returned(trio.current_time(), len(blocks))
-
-    # ------------------------------------------------------------------ looking at it
-
-    @property
-    def pieces_done(self) -> int:
-        """How many pieces are verified."""
-        return self._picker.held.held
-
-    def snapshot(self) -> TorrentSnapshot:
-        """How things stand."""
-        now = trio.current_time()
-        wanted = [file for number, file in enumerate(self.manifest.files) if number not in self.config.skip_files]
-        left = sum(
-            self.layout.span(PieceIndex(piece)).length
-            for number, pieces in enumerate(self._files_left)
-            if number not in self.config.skip_files
-            for piece in pieces
-        )
-        total = sum(file.length for file in wanted)
-        return TorrentSnapshot(
-            info_hash=self.manifest.info_hash.full,
-            name=self.manifest.name,
-            state=self._state,
-            error=self._error,
-            bytes_total=total,
-            bytes_done=total - left,
-            pieces_total=self.layout.piece_count,
-            pieces_done=self.pieces_done,
-            rate_down=self._meter_down.rate(now),
-            rate_up=self._meter_up.rate(now),
-            downloaded=self._downloaded,
-            uploaded=self._uploaded,
-            peers=tuple(self._peer_snapshot(session, now) for session in self.sessions),
-            bits=self._picker.held.to_wire(),
-        )
-
-    def _peer_snapshot(self, session: PeerSession, now: float) -> PeerSnapshot:
-        return PeerSnapshot(
-            address=session.address,
-            client=session.client,
-            pieces=session.has.held,
-            rate_down=session.meter_down.rate(now),
-            rate_up=session.meter_up.rate(now),
-            downloaded=session.downloaded,
-            uploaded=session.uploaded,
-            choking_us=session.connection.peer_choking,
-            interested=session.connection.peer_interested,
-            bits=session.has.to_wire(),
-        )

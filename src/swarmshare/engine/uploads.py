@@ -12,9 +12,9 @@ from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import HashTree, check_range, leaf_hashes, piece_height, tree_height
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
-    from swarmshare.manifest.layout import PieceLayout
+    from swarmshare.manifest.layout import Block, PieceLayout
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.pieces import TorrentStorage
     from swarmshare.wire.messages import HashRequest
@@ -35,6 +35,20 @@ class ChunkCache:
         self._layout = layout
         self._chunks: OrderedDict[tuple[int, int], memoryview] = OrderedDict()
         self._reading: dict[tuple[int, int], trio.Event] = {}
+
+    def cached(self, block: Block) -> memoryview | None:
+        """The bytes of ``block``, if they are in memory in one part."""
+        first = block.begin - block.begin % CHUNK_LENGTH
+        chunk = self._chunks.get((block.piece, first))
+        if chunk is None:
+            return None
+        data = chunk[block.begin - first : block.begin - first + block.length]
+        return data if len(data) == block.length else None
+
+    def forget(self, pieces: Collection[int]) -> None:
+        """Drop what is in memory of ``pieces``: it is not what is on the disk."""
+        for key in [key for key in self._chunks if key[0] in pieces]:
+            del self._chunks[key]
 
     async def read(self, piece: int, begin: int, length: int) -> memoryview:
         """``length`` bytes at ``begin`` of ``piece``; past its end there are zeros, the padding of a hybrid (BEP 47).
@@ -75,9 +89,15 @@ class ChunkCache:
 class HashServer:
     """Answers hash requests (BEP 52): from the piece layers, and for what lies below them from the data itself."""
 
-    def __init__(self, manifest: Manifest, read: Callable[[int, int, int], Awaitable[memoryview | None]]) -> None:
-        """``read`` gives bytes of a piece that we hold, or None."""
+    def __init__(
+        self,
+        manifest: Manifest,
+        storage: TorrentStorage,
+        read: Callable[[int, int, int], Awaitable[memoryview | None]],
+    ) -> None:
+        """``storage`` knows the piece layers; ``read`` gives bytes of a piece that we hold, or None."""
         self._manifest = manifest
+        self._storage = storage
         self._read = read
         self._height = piece_height(manifest.piece_length)
         self._files = {file.pieces_root: number for number, file in enumerate(manifest.files) if file.length}
@@ -91,7 +111,7 @@ class HashServer:
         try:
             length = self._manifest.files[number].length
             if length > self._manifest.piece_length and request.base >= self._height:
-                tree, index = self._layer_tree(request.root, length), request.index
+                tree, index = self._layer_tree(number), request.index
             else:
                 check_range(request.index, request.length)
                 tree, index = await self._piece_tree(number, request)
@@ -99,13 +119,15 @@ class HashServer:
         except (ValueError, StorageError):
             return None
 
-    def _layer_tree(self, root: bytes, length: int) -> HashTree:
-        tree = self._trees.get(root)
+    def _layer_tree(self, number: int) -> HashTree:
+        file = self._manifest.files[number]
+        assert file.pieces_root is not None
+        tree = self._trees.get(file.pieces_root)
         if tree is None:
-            layer = self._manifest.piece_layers.get(root)
+            layer = self._storage.hashes.layer(number)
             if layer is None:
                 raise ValueError("its piece layer is missing")
-            tree = self._trees[root] = HashTree(layer, self._height, tree_height(length))
+            tree = self._trees[file.pieces_root] = HashTree(layer, self._height, tree_height(file.length))
             if len(self._trees) > TREES_KEPT:
                 self._trees.popitem(last=False)
         return tree

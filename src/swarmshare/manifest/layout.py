@@ -13,6 +13,17 @@ PieceIndex = NewType("PieceIndex", int)
 """The index of a piece that its manifest has: made by :meth:`PieceLayout.index` only, so the type is the proof."""
 
 
+class Block(NamedTuple):
+    """What one ``request`` asks for: ``length`` bytes, from byte ``begin`` of piece number ``piece``.
+
+    The messages about a block are blocks themselves, so that one is found among those asked for without a copy of it.
+    """
+
+    piece: int
+    begin: int
+    length: int
+
+
 class PieceSpan(NamedTuple):
     """The bytes of one piece: ``length`` bytes at ``offset`` of file number ``file``. A piece never spans two files."""
 

@@ -50,10 +50,20 @@ class TorrentResumed:
 
 
 @dataclass(frozen=True, slots=True)
+class PiecesLost:
+    """Pieces that were held are not on the disk any more: somebody changed or removed their files."""
+
+    info_hash: bytes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class TorrentComplete:
     """All that was asked for is here and verified."""
 
     info_hash: bytes
 
 
-Alert: TypeAlias = PieceVerified | PieceFailed | PeerDropped | TorrentPaused | TorrentResumed | TorrentComplete
+Alert: TypeAlias = (
+    PieceVerified | PieceFailed | PeerDropped | TorrentPaused | TorrentResumed | PiecesLost | TorrentComplete
+)

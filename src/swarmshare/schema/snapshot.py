@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from swarmshare.manifest.manifest import Manifest
 
 
 class TorrentState(Enum):
@@ -49,25 +53,34 @@ class PeerSnapshot:
 class TorrentSnapshot:
     """One torrent."""
 
-    info_hash: bytes
-    name: str
+    manifest: Manifest
     state: TorrentState
     error: str
     """Why it is paused, in words."""
+    checked: float
+    """How much of the check of what is on the disk is done, from 0 to 1."""
     bytes_total: int
     """Of the files that were asked for."""
     bytes_done: int
     """Verified."""
-    pieces_total: int
+    files_done: tuple[int, ...]
+    """Bytes of each file that are verified, in the manifest's order."""
+    skipped: frozenset[int]
+    """The numbers of the files that were not asked for."""
     pieces_done: int
     rate_down: float
+    """Bytes a second, of late, as all rates."""
     rate_up: float
     downloaded: int
     """Bytes of blocks since it was added, wasted ones included."""
     uploaded: int
     peers: tuple[PeerSnapshot, ...]
-    bits: bytes
-    """What we hold, one bit a piece."""
+    piece_states: bytes
+    """One byte a piece: 0 missing, 1 in flight, 2 verifying, 3 held."""
+    availability: bytes
+    """One byte a piece: how many connected peers hold it, 255 for more; peers that hold everything are not counted."""
+    seeds: int
+    """Connected peers that hold everything."""
 
     @property
     def eta(self) -> float | None:

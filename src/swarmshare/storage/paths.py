@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import os_reason
+from swarmshare.manifest import names
+from swarmshare.storage.faults import IN_THE_WAY, named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
 
 WINDOWS: Final = os.name == "nt"
+PART: Final = ".part"
+"""What a file's name ends in until it is whole."""
 
 
 def existing_paths(manifest: Manifest, folder: Path) -> list[Path]:
@@ -30,6 +34,13 @@ def existing_paths(manifest: Manifest, folder: Path) -> list[Path]:
     return paths
 
 
+def part_paths(final: list[names.Path]) -> list[names.Path]:
+    """A name for each file until it is whole: no other file's, even where ``a`` and ``a.part`` are both shared."""
+    room = names.MAX_COMPONENT_BYTES - len(PART)
+    parts = [(*path[:-1], path[-1].encode()[:room].decode(errors="ignore") + PART) for path in final]
+    return names.local_paths([*final, *parts], windows=WINDOWS)[len(final) :]
+
+
 def resolve_inside(path: Path, folder: Path) -> Path:
     """``path`` with its links followed, as long as they stay in ``folder``; :class:`StorageError` when they leave it.
 
@@ -39,8 +50,10 @@ def resolve_inside(path: Path, folder: Path) -> Path:
         real = path.resolve(strict=True)
     except (FileNotFoundError, NotADirectoryError):
         raise
-    except (OSError, RuntimeError) as error:
-        raise StorageError(path, os_reason(error) if isinstance(error, OSError) else "links in a circle") from error
+    except OSError as error:
+        raise named(path, error) from error
+    except RuntimeError as error:  # Python 3.11 and 3.12, for links in a circle
+        raise named(path, OSError(errno.ELOOP, os.strerror(errno.ELOOP))) from error
     if not real.is_relative_to(folder.resolve()):
-        raise StorageError(path, "a link that leads outside the folder")
+        raise StorageError(path, "a link that leads outside the folder", hint=IN_THE_WAY)
     return real

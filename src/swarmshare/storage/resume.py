@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.manifest.manifest import Manifest
-    from swarmshare.storage.pieces import FileState, TorrentStorage
+    from swarmshare.storage.content import FileState
+    from swarmshare.storage.pieces import TorrentStorage
 
 FORMAT: Final = 1
 """The version of what is written; any other is not read, which costs no more than hashing."""

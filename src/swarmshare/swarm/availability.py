@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from heapq import nsmallest
 from itertools import islice
@@ -9,64 +10,72 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.swarm.pieces import Priority
+from swarmshare.swarm.ranks import NONE, Ranks
 
 if TYPE_CHECKING:
     import random
 
 _WALK: Final = 64
-"""How many pieces of one rarity to look at before trying the next: they are in no order, so a peer that has none of
-these has hardly any. A walk that finds nothing ends in an exact look, so no piece is overlooked."""
+"""How many pieces of one rank to look at before trying the next: they are in no order, so a peer that has none of these
+has hardly any. A walk that finds nothing ends in an exact look, so no piece is overlooked."""
+_FEW: Final = 8
+"""Pieces are counted one by one when they are fewer than one in this many, else all at once."""
 
+# The rank of a piece on offer is that of its priority, and one more for each holder.
+_BASE: Final = {Priority.HIGH: 0, Priority.NORMAL: 128}
+_MOST: Final = 126
+"""Holders that make a difference; a piece with more is as common as can be."""
 
-class _Offers:
-    """The pieces on offer at one priority, in a bucket for each count."""
+# Tables for ``bytes.translate``.
+_IF_HIGH: Final = bytes((NONE, _BASE[Priority.HIGH])).ljust(256)
+_IF_NORMAL: Final = bytes((NONE, _BASE[Priority.NORMAL])).ljust(256)
+_CAPPED: Final = bytes(min(holders, _MOST) for holders in range(256))
+_FULL_IF_ANY: Final = b"\0".ljust(256, b"\xff")
 
-    def __init__(self, count: int) -> None:
-        self.buckets: list[list[int]] = [[]]
-        self.members = Bitfield(count)
+_LOW: Final = 0 if sys.byteorder == "little" else 1
+"""Which of the two bytes of a count is the lower."""
 
 
 class Availability:
-    """Counts holders, and keeps the pieces on offer (the ones to choose a new piece from) in the order of rarity.
+    """Counts holders, and finds the rarest of the pieces on offer (the ones to choose a new piece from).
 
-    A peer that holds everything is one number, ``_seeds``, and changes no piece's bucket. ``_seeds`` is never more than
-    the peers that hold everything, so a piece of any other peer is in bucket 1 or above. A count is at most the number
-    of connected peers, and so is the number of buckets.
+    A peer that holds everything is one number, ``seeds``, and changes no piece's rank. ``seeds`` is never more than the
+    peers that hold everything, so a piece of any other peer has one holder at least. What concerns many pieces at once
+    is done with one operation on numbers as long as all counts, at the speed of C.
     """
 
-    def __init__(self, count: int, rng: random.Random) -> None:
-        """For ``count`` pieces, none of them on offer; ``rng`` breaks ties."""
+    def __init__(self, on_offer: Bitfield, rng: random.Random) -> None:
+        """With these pieces on offer, at NORMAL priority; ``rng`` breaks ties."""
+        count = len(on_offer)
+        self.seeds = 0
+        """Peers that hold everything, as far as they were counted as such; to be read only."""
         self._random = rng.random
-        self._seeds = 0
-        self._counts = [0] * count
-        self._offers = {priority: _Offers(count) for priority in (Priority.HIGH, Priority.NORMAL)}
-        self._offered: list[_Offers | None] = [None] * count
-        self._place = array("l", bytes(array("l").itemsize * count))  # in its bucket, when it is on offer
+        self._counts = array("H", bytes(2 * count))  # 16 bits: right for 65,535 peers
+        self._holders = bytearray(count)  # the same, but 255 for more, ready to be shown
+        self._on_offer = {Priority.HIGH: Bitfield(count), Priority.NORMAL: on_offer.copy()}
+        self._ranks = Ranks(self._all_ranks(), rng)
 
     def of(self, piece: int) -> int:
         """How many peers hold ``piece``."""
-        return self._counts[piece] + self._seeds
+        return self._counts[piece] + self.seeds
+
+    def to_bytes(self) -> bytes:
+        """One byte a piece: how many peers hold it, without :attr:`seeds`; 255 for more."""
+        return bytes(self._holders)
 
     def join(self, has: Bitfield) -> None:
-        """A peer with these pieces is there now: O(1) for a seed, else O(its pieces)."""
+        """A peer with these pieces is there now: O(1) for a seed, else O(pieces)."""
         if has.is_full:
-            self._seeds += 1
-            return
-        for piece in has.indices():
-            self.add(piece)
+            self.seeds += 1
+        else:
+            self._count(has, 1)
 
     def leave(self, has: Bitfield) -> None:
         """A peer that has these pieces by now is gone."""
-        if not has.is_full:
-            for piece in has.indices():
-                self._move(piece, -1)
-        elif self._seeds:
-            self._seeds -= 1
-        else:  # all the seeds we know of came to be one piece by piece
-            self._counts = [count - 1 for count in self._counts]
-            for offers in self._offers.values():
-                del offers.buckets[0]  # it is empty: the peer that left had everything, so no count was 0
-                offers.buckets.append([])  # there is always a bucket 0
+        if has.is_full and self.seeds:
+            self.seeds -= 1
+        else:  # maybe a seed, when all that we know of came to be one piece by piece
+            self._count(has, -1)
 
     def add(self, piece: int) -> None:
         """One peer more holds ``piece``."""
@@ -74,30 +83,28 @@ class Availability:
 
     def remove(self, piece: int) -> None:
         """One peer holds ``piece`` no more (``lt_donthave``)."""
-        if self._seeds:  # it may have been a seed, and is none now: count it piece by piece
-            self._seeds -= 1
-            self._counts = [count + 1 for count in self._counts]
-            for offers in self._offers.values():
-                offers.buckets.insert(0, [])
+        if self.seeds:  # it may have been a seed, and is none now: count it piece by piece
+            self.seeds -= 1
+            self._count(Bitfield.full(len(self._counts)), 1)
         self._move(piece, -1)
 
     def offer(self, piece: int, priority: Priority) -> None:
-        """Put ``piece``, which is not, on offer: not at SKIP. Many are best offered in random order."""
-        self._offered[piece] = offers = self._offers[priority]
-        offers.members.set(piece)
-        self._insert(offers.buckets, piece)
+        """Put ``piece``, which is not, on offer: not at SKIP."""
+        self._on_offer[priority].set(piece)
+        self._ranks[piece] = _BASE[priority] + min(self._holders[piece], _MOST)
 
     def withdraw(self, piece: int) -> None:
         """``piece`` is on offer no more, if it was."""
-        if offers := self._offered[piece]:
-            self._offered[piece] = None
-            offers.members.clear(piece)
-            self._extract(offers.buckets, piece)
+        rank = self._ranks[piece]
+        if rank != NONE:
+            self._on_offer[Priority.HIGH if rank < _BASE[Priority.NORMAL] else Priority.NORMAL].clear(piece)
+            self._ranks[piece] = NONE
 
     def reachable(self) -> bool:
         """Whether any peer holds a piece on offer."""
         return any(
-            offers.members.held > (0 if self._seeds else len(offers.buckets[0])) for offers in self._offers.values()
+            members.held > (0 if self.seeds else self._ranks.sizes[_BASE[priority]])
+            for priority, members in self._on_offer.items()
         )
 
     def rarest(self, has: Bitfield, priority: Priority, limit: int) -> list[int]:
@@ -105,43 +112,57 @@ class Availability:
 
         Empty only when there is none. The rarest are the rarest of those met on a bounded walk (see ``_WALK``).
         """
-        offers = self._offers[priority]
-        if offers.members.is_empty:
+        members = self._on_offer[priority]
+        if members.is_empty:
             return []
-        for bucket in islice(offers.buckets, 0 if has.is_full else 1, None):
-            # From a random place and round the end: so ties are broken by lot, and moving a piece takes no shuffle.
-            start, size = int(self._random() * len(bucket)), min(len(bucket), _WALK + limit)
-            stretch = bucket[start : start + size]
-            stretch += bucket[: size - len(stretch)]
-            if found := list(islice(filter(has.has, stretch), limit)):
+        common: Bitfield | None = None
+        base = _BASE[priority]
+        for rank in range(base if has.is_full else base + 1, base + _MOST + 1):
+            if not self._ranks.sizes[rank]:
+                continue
+            if found := list(islice(filter(has.has, islice(self._ranks.pieces(rank), _WALK + limit)), limit)):
                 return found
-        few = offers.members.overlap(has).indices()
+            if common is None:
+                common = members.overlap(has)
+                if common.is_empty:
+                    return []
+        few = () if common is None else common.indices()
         return nsmallest(limit, few, key=lambda piece: (self._counts[piece], self._random()))
 
     def lowest(self, has: Bitfield, priority: Priority, limit: int) -> list[int]:
         """Up to ``limit`` of the pieces on offer at ``priority`` that are in ``has``, by number."""
-        members = self._offers[priority].members
-        return [] if members.is_empty else list(islice(members.overlap(has).indices(), limit))
+        members = self._on_offer[priority]
+        if members.is_empty:
+            return []
+        return list(islice((members if has.is_full else members.overlap(has)).indices(), limit))
 
     def _move(self, piece: int, by: int) -> None:
-        offers = self._offered[piece]
-        if offers:
-            self._extract(offers.buckets, piece)
-        self._counts[piece] += by
-        assert self._counts[piece] >= 0, f"piece {piece} lost a holder it never had"
-        if offers:
-            self._insert(offers.buckets, piece)
+        count = self._counts[piece] + by
+        self._counts[piece] = count  # OverflowError: it lost a holder that it never had
+        self._holders[piece] = min(count, 255)
+        if count <= _MOST and count - by <= _MOST:
+            self._ranks.shift(piece, by)
 
-    def _insert(self, buckets: list[list[int]], piece: int) -> None:
-        count = self._counts[piece]
-        while len(buckets) <= count:
-            buckets.append([])
-        self._place[piece] = len(buckets[count])
-        buckets[count].append(piece)
+    def _count(self, has: Bitfield, by: int) -> None:
+        if has.held * _FEW < len(has):
+            for piece in has.indices():
+                self._move(piece, by)
+            return
+        ones = bytearray(2 * len(has))
+        ones[_LOW::2] = has.flags()
+        counts = (_number(self._counts) + by * _number(ones)).to_bytes(len(ones), sys.byteorder)
+        self._counts = array("H", counts)
+        low, high = counts[_LOW::2], counts[1 - _LOW :: 2]
+        self._holders[:] = (_number(low) | _number(high.translate(_FULL_IF_ANY))).to_bytes(len(low), sys.byteorder)
+        self._ranks.set_all(self._all_ranks())
 
-    def _extract(self, buckets: list[list[int]], piece: int) -> None:
-        bucket = buckets[self._counts[piece]]
-        place, last = self._place[piece], bucket.pop()
-        if last != piece:
-            bucket[place] = last
-            self._place[last] = place
+    def _all_ranks(self) -> bytes:
+        """The rank of each piece, from scratch."""
+        high = self._on_offer[Priority.HIGH].flags().translate(_IF_HIGH)
+        normal = self._on_offer[Priority.NORMAL].flags().translate(_IF_NORMAL)
+        holders = self._holders.translate(_CAPPED)
+        return (_number(high) & _number(normal) | _number(holders)).to_bytes(len(high), sys.byteorder)
+
+
+def _number(data: bytes | bytearray | array[int]) -> int:
+    return int.from_bytes(data, sys.byteorder)

@@ -12,6 +12,10 @@ _NOT_ZERO: Final = re.compile(rb"[^\0]+")
 """Finds the bytes worth looking at, at the speed of C."""
 _OFFSETS: Final = tuple(tuple(i for i in range(8) if byte & 0x80 >> i) for byte in range(256))
 """For each byte, which of its bits are set, counted from the highest (BEP 3: the high bit is the first piece)."""
+_BIT: Final = tuple(bytes(byte >> 7 - i & 1 for byte in range(256)) for i in range(8))
+"""For each of the eight bits, counted likewise, a table that makes a byte 1 when it is set."""
+_STRETCH: Final = 512
+"""Bytes to compare at a time where the first difference decides, which is mostly not far."""
 
 
 class Bitfield:
@@ -87,6 +91,13 @@ class Bitfield:
         """The payload of a ``bitfield`` message."""
         return bytes(self._bits)
 
+    def flags(self) -> bytes:
+        """One byte for each piece: 1 when it is in it, else 0."""
+        flags = bytearray(8 * len(self._bits))
+        for i, is_set in enumerate(_BIT):
+            flags[i::8] = self._bits.translate(is_set)
+        return bytes(flags[: self._count])
+
     def indices(self) -> Iterator[int]:
         """The pieces in it, in order; do not change it meanwhile."""
         for run in _NOT_ZERO.finditer(self._bits):
@@ -98,7 +109,12 @@ class Bitfield:
         """Whether ``other`` has a piece that this one lacks."""
         if other.is_full or self.is_empty:
             return self._held < other._held
-        return bool(other._number() & ~self._number())
+        # The end first: a download in sequence finds at once what it will get last.
+        for end in range(len(self._bits), 0, -_STRETCH):
+            stretch = slice(max(0, end - _STRETCH), end)
+            if int.from_bytes(other._bits[stretch], "big") & ~int.from_bytes(self._bits[stretch], "big"):
+                return True
+        return False
 
     def overlap(self, other: Bitfield) -> Bitfield:
         """The pieces that are in both."""
@@ -107,6 +123,13 @@ class Bitfield:
         both._bits[:] = number.to_bytes(len(both._bits), "big")
         both._held = number.bit_count()
         return both
+
+    def complement(self) -> Bitfield:
+        """The pieces that are not in it."""
+        rest = Bitfield.full(self._count)
+        rest._bits[:] = (rest._number() ^ self._number()).to_bytes(len(rest._bits), "big")
+        rest._held -= self._held
+        return rest
 
     def copy(self) -> Bitfield:
         """Another one with the same pieces."""

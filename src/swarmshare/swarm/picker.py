@@ -5,15 +5,16 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.manifest.layout import Block
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.swarm.availability import Availability
 from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.pieces import Block, PartialPiece, PieceState, Priority, Received
+from swarmshare.swarm.pieces import ONE_OF_MANY, UNWANTED, PartialPiece, PieceState, Priority, Received
 from swarmshare.swarm.requests import Requests
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Iterator
 
     from swarmshare.manifest.layout import PieceLayout
 
@@ -22,15 +23,22 @@ __all__ = ["Block", "PiecePicker", "PieceState", "Priority", "Received"]
 ENDGAME_BATCH: Final = 16
 """Blocks asked of an idle peer at once in the endgame: enough to hide a round trip, few enough to waste little."""
 
+MAX_ALONE: Final = 2
+"""Pieces of a peer that is asked alone: one is verified while the other is on its way."""
+
 _BY_PRIORITY: Final = (Priority.HIGH, Priority.NORMAL)
+_STATES: Final = tuple(PieceState)
+_FROM_HELD: Final = bytes((PieceState.MISSING, PieceState.HELD)).ljust(256)
+"""Makes the flags of a bitfield of what is held states, with ``bytes.translate``."""
 
 
 class PiecePicker:
     """Knows of every piece whether we hold it, who has it, and who was asked for which of its blocks.
 
-    A peer is any hashable key. The bytes of blocks are kept elsewhere, and so are the peers' bitfields: a method that
-    takes ``has`` is to be given the peer's bitfield as it is then. Piece numbers must be ones that the layout has, and
-    a change to a peer's bitfield is to be told once (:meth:`Bitfield.set` says whether it was a change).
+    A peer is any hashable key, and has joined before it is asked for anything. The bytes of blocks are kept elsewhere,
+    and so are the peers' bitfields: a method that takes ``has`` is to be given the peer's bitfield as it is then. Piece
+    numbers must be ones that the layout has, and a change to a peer's bitfield is to be told once
+    (:meth:`Bitfield.set` says whether it was a change).
 
     ``sequential`` may be set at any time: new pieces are then begun in the order of their numbers.
     """
@@ -43,16 +51,16 @@ class PiecePicker:
         """The pieces that we have; to be changed by the picker only."""
         self._layout = layout
         self._blocks_per_piece = -(-layout.piece_length // BLOCK_LENGTH)
+        self._states = bytearray(self.held.flags().translate(_FROM_HELD))
         self._settled = self.held.copy()  # held, or to be skipped: nothing to ask for
         self._priorities = [Priority.NORMAL] * count
         self._partials: dict[int, PartialPiece] = {}
+        self._owners: dict[int, Hashable] = {}
+        """Pieces that only one peer is asked for (:meth:`pick_alone`)."""
         self._with_free: dict[int, PartialPiece] = {}  # those of them that have a free block, oldest first
         self._requests = Requests()
         # On offer is exactly what is MISSING and not to be skipped.
-        self._availability = Availability(count, rng)
-        for piece in rng.sample(range(count), count):
-            if not self.held.has(piece):
-                self._availability.offer(piece, Priority.NORMAL)
+        self._availability = Availability(self.held.complement(), rng)
 
     # What peers have.
 
@@ -72,44 +80,46 @@ class PiecePicker:
         """A peer that had ``piece`` has it no more (``lt_donthave``); O(pieces) when there are seeds, else O(1)."""
         self._availability.remove(piece)
 
-    def availability_of(self, piece: int) -> int:
-        """How many connected peers have ``piece``."""
-        return self._availability.of(piece)
+    @property
+    def seeds(self) -> int:
+        """How many connected peers hold every piece; one that came to it piece by piece may not be among them."""
+        return self._availability.seeds
+
+    @property
+    def availability(self) -> bytes:
+        """One byte a piece: how many connected peers that are not among the :attr:`seeds` hold it; 255 for more."""
+        return self._availability.to_bytes()
 
     def is_interesting(self, has: Bitfield) -> bool:
         """Whether a peer with these pieces has one that we want and lack."""
         return self._settled.missing_from(has)
 
+    def wants(self, piece: int) -> bool:
+        """Whether we want ``piece`` and lack it; so a ``have`` makes a peer interesting, in O(1)."""
+        return not self._settled.has(piece)
+
     # What we want, and how far it is.
 
     @property
-    def wanted_left(self) -> int:
-        """How many pieces we want and do not hold."""
-        return len(self._settled) - self._settled.held
+    def states(self) -> bytes:
+        """One byte a piece: its :class:`PieceState`."""
+        return bytes(self._states)
 
     def state(self, piece: int) -> PieceState:
         """Where ``piece`` is on its way to us."""
-        if self.held.has(piece):
-            return PieceState.HELD
-        if partial := self._partials.get(piece):
-            return PieceState.VERIFYING if partial.complete else PieceState.IN_FLIGHT
-        return PieceState.MISSING
-
-    def priority(self, piece: int) -> Priority:
-        """How much ``piece`` is wanted."""
-        return self._priorities[piece]
+        return _STATES[self._states[piece]]
 
     def set_priority(self, piece: int, priority: Priority) -> None:
         """Want ``piece`` more or less. What was asked for stays asked for, and counts when it comes."""
         self._priorities[piece] = priority
-        state = self.state(piece)
-        if state is PieceState.HELD:
+        state = self._states[piece]
+        if state == PieceState.HELD:
             return
         if priority is Priority.SKIP:
             self._settled.set(piece)
         else:
             self._settled.clear(piece)
-        if state is PieceState.MISSING:
+        if state == PieceState.MISSING:
             self._availability.withdraw(piece)
             self._offer(piece)
 
@@ -123,38 +133,66 @@ class PiecePicker:
         asked for what another peer was asked for.
         """
         picked: list[Block] = []
-        for priority in _BY_PRIORITY:
-            for partial in tuple(self._with_free.values()):
-                if self._priorities[partial.piece] is priority and has.has(partial.piece):
-                    self._ask(peer, partial, count, picked)
-        choose = self._availability.lowest if self.sequential else self._availability.rarest
-        for priority in _BY_PRIORITY:
-            while (left := count - len(picked)) > 0 and (
-                pieces := choose(has, priority, -(-left // self._blocks_per_piece))
-            ):
-                for piece in pieces:
-                    self._ask(peer, self._begin(piece), count, picked)
-        if not picked and not self._requests.count_at(peer) and self.in_endgame:
-            for block in self._duplicates(peer, has, min(count, ENDGAME_BATCH)):
-                self._requests.add(peer, block)
-                picked.append(block)
+        for partial in self._begun(peer, has):
+            picked += self._take(partial, count - len(picked))
+        while (left := count - len(picked)) > 0 and (pieces := self._choose(has, -(-left // self._blocks_per_piece))):
+            for piece in pieces:
+                picked += self._take(self._begin(piece), count - len(picked))
+        if not picked and self._requests.is_idle(peer):
+            for piece in [piece for piece in self._owners if piece in self._with_free and has.has(piece)]:
+                del self._owners[piece]  # better than to wait for a peer that we know nothing of
+            for partial in self._begun(peer, has):
+                picked += self._take(partial, count - len(picked))
+        if picked:
+            self._requests.add(peer, picked)
+        elif self._requests.is_idle(peer) and self.in_endgame:
+            picked = list(islice(self._duplicates(has), min(count, ENDGAME_BATCH)))
+            self._requests.add_again(peer, picked)
+        return picked
+
+    def pick_alone(self, peer: Hashable, has: Bitfield, count: int) -> list[Block]:
+        """Like :meth:`pick`, for a peer whose data was not found right yet: new pieces, of which it has two at most.
+
+        Nobody else is asked for these, so if they are wrong it is known who lied, and no more than two can be. When
+        there is no new piece, it is asked like any other.
+        """
+        picked: list[Block] = []
+        own = [piece for piece, owner in self._owners.items() if owner == peer]
+        for piece in own:
+            if partial := self._with_free.get(piece):
+                picked += self._take(partial, count - len(picked))
+        while len(picked) < count and len(own) < MAX_ALONE and (pieces := self._choose(has, 1)):
+            self._owners[pieces[0]] = peer
+            own += pieces
+            picked += self._take(self._begin(pieces[0]), count - len(picked))
+        if not own:
+            return self.pick(peer, has, count)
+        self._requests.add(peer, picked)
+        return picked
+
+    def pick_allowed_fast(self, peer: Hashable, has: Bitfield, count: int, allowed: Iterable[int]) -> list[Block]:
+        """Like :meth:`pick`, but only from the few pieces that ``peer`` lets us ask for while it chokes us (BEP 6)."""
+        picked: list[Block] = []
+        for piece in allowed:
+            if len(picked) < count and has.has(piece) and self._priorities[piece] is not Priority.SKIP:
+                if self._states[piece] == PieceState.MISSING:
+                    self._begin(piece)
+                if partial := self._with_free.get(piece):
+                    picked += self._take(partial, count - len(picked))
+        self._requests.add(peer, picked)
         return picked
 
     @property
     def in_endgame(self) -> bool:
         """Whether every block that we want, and that some connected peer has, is asked for or here."""
         return (
-            bool(self._requests)
-            and not self._availability.reachable()
+            not self._availability.reachable()
+            and bool(self._requests)
             and not any(
                 self._priorities[piece] is not Priority.SKIP and self._availability.of(piece)
                 for piece in self._with_free
             )
         )
-
-    def outstanding(self, peer: Hashable) -> int:
-        """How many blocks are outstanding at ``peer``."""
-        return self._requests.count_at(peer)
 
     def blocks_of(self, peer: Hashable) -> tuple[Block, ...]:
         """The blocks outstanding at ``peer``, oldest first."""
@@ -166,26 +204,32 @@ class PiecePicker:
         The block is free again at once, for this peer too: whoever asks anew must see to it that a peer which rejects
         everything is not asked for ever.
         """
-        if self._requests.remove(peer, block) and not self._requests.asked_of(block):
+        if self._requests.remove(peer, block) == ():
             self._free(self._partials[block.piece], block.begin)
 
     def peer_gone(self, peer: Hashable) -> None:
         """``peer`` will deliver nothing more: :meth:`returned` for each of its blocks."""
         for block in self._requests.at(peer):
             self.returned(peer, block)
+        self._requests.forget(peer)
+        for piece in [piece for piece, owner in self._owners.items() if owner == peer]:
+            del self._owners[piece]
 
     # What came of it.
 
     def received(self, peer: Hashable, block: Block) -> Received:
         """``peer`` delivered ``block``; what was not asked of it is not wanted, or anybody could stuff us."""
-        if not self._requests.remove(peer, block):
-            return Received(wanted=False)
-        others = self._requests.asked_of(block)
+        others = self._requests.remove(peer, block)
+        if others is None:
+            return UNWANTED
         for other in others:
             self._requests.remove(other, block)
         partial = self._partials[block.piece]
         partial.delivered[block.begin] = peer
-        return Received(wanted=True, piece_complete=partial.complete, cancel=others)
+        if not partial.complete:
+            return Received(wanted=True, cancel=others) if others else ONE_OF_MANY
+        self._states[partial.piece] = PieceState.VERIFYING
+        return Received(wanted=True, piece_complete=True, cancel=others)
 
     def contributors(self, piece: int) -> dict[int, Hashable]:
         """Who delivered each block of ``piece`` so far, by where it begins; nobody for a HELD piece."""
@@ -196,7 +240,9 @@ class PiecePicker:
         """``piece`` is right and kept: HELD. It was VERIFYING, or MISSING and found on disk; else ValueError."""
         self._expect(piece, PieceState.VERIFYING, PieceState.MISSING)
         self._partials.pop(piece, None)
+        self._owners.pop(piece, None)
         self._availability.withdraw(piece)
+        self._states[piece] = PieceState.HELD
         self.held.set(piece)
         self._settled.set(piece)
 
@@ -204,22 +250,14 @@ class PiecePicker:
         """``piece`` was VERIFYING and is wrong, nobody knows where: MISSING, all of it; else ValueError."""
         self._expect(piece, PieceState.VERIFYING)
         del self._partials[piece]
+        self._owners.pop(piece, None)
+        self._states[piece] = PieceState.MISSING
         self._offer(piece)
-
-    def wrong_blocks(self, piece: int, begins: Iterable[int]) -> None:
-        """``piece`` was VERIFYING, and just the blocks that begin at ``begins`` are wrong; else ValueError.
-
-        It is IN_FLIGHT again, and lacks these blocks only; MISSING when they were all it had.
-        """
-        self._expect(piece, PieceState.VERIFYING)
-        partial = self._partials[piece]
-        for begin in begins:
-            del partial.delivered[begin]
-            self._free(partial, begin)
 
     def lost(self, piece: int) -> None:
         """``piece`` was HELD and its bytes are gone: MISSING; else ValueError."""
         self._expect(piece, PieceState.HELD)
+        self._states[piece] = PieceState.MISSING
         self.held.clear(piece)
         if self._priorities[piece] is not Priority.SKIP:
             self._settled.clear(piece)
@@ -229,7 +267,7 @@ class PiecePicker:
 
     def _expect(self, piece: int, *states: PieceState) -> None:
         if (state := self.state(piece)) not in states:
-            raise ValueError(f"piece {piece} is {state.value}")
+            raise ValueError(f"piece {piece} is {state.name.lower().replace('_', ' ')}")
 
     def _offer(self, piece: int) -> None:
         if (priority := self._priorities[piece]) is not Priority.SKIP:
@@ -237,34 +275,49 @@ class PiecePicker:
 
     def _begin(self, piece: int) -> PartialPiece:
         self._availability.withdraw(piece)
+        self._states[piece] = PieceState.IN_FLIGHT
         partial = PartialPiece(piece, self._layout.span(self._layout.index(piece)).length)
         self._partials[piece] = self._with_free[piece] = partial
         return partial
 
-    def _ask(self, peer: Hashable, partial: PartialPiece, count: int, picked: list[Block]) -> None:
-        while partial.free and len(picked) < count:
-            block = partial.block(partial.free.pop())
-            self._requests.add(peer, block)
-            picked.append(block)
+    def _choose(self, has: Bitfield, limit: int) -> list[int]:
+        """Up to ``limit`` pieces to begin, of one priority."""
+        choose = self._availability.lowest if self.sequential else self._availability.rarest
+        return choose(has, Priority.HIGH, limit) or choose(has, Priority.NORMAL, limit)
+
+    def _begun(self, peer: Hashable, has: Bitfield) -> list[PartialPiece]:
+        """The pieces with a free block that ``peer`` may be asked for: high priority first, then the oldest."""
+        begun = [
+            partial
+            for piece, partial in self._with_free.items()
+            if has.has(piece) and self._priorities[piece] is not Priority.SKIP and self._owners.get(piece, peer) == peer
+        ]
+        begun.sort(key=lambda partial: -self._priorities[partial.piece])
+        return begun
+
+    def _take(self, partial: PartialPiece, count: int) -> list[Block]:
+        taken = partial.take(count)
         if not partial.free:
             del self._with_free[partial.piece]
+        return taken
 
     def _free(self, partial: PartialPiece, begin: int) -> None:
-        partial.free.append(begin)
+        partial.give_back(begin)
+        self._owners.pop(partial.piece, None)
         self._with_free[partial.piece] = partial
+        self._states[partial.piece] = PieceState.IN_FLIGHT
         if partial.untouched:
             del self._partials[partial.piece], self._with_free[partial.piece]
+            self._states[partial.piece] = PieceState.MISSING
             self._offer(partial.piece)
 
-    def _duplicates(self, peer: Hashable, has: Bitfield, count: int) -> list[Block]:
-        """Blocks to ask of an idle ``peer`` in the endgame, as libtorrent does when no block is free.
+    def _duplicates(self, has: Bitfield) -> Iterator[Block]:
+        """Blocks to ask of an idle peer in the endgame, as libtorrent does when no block is free.
 
         At two peers at most: the copy that comes second is wasted, and a third would be for sure. The newest requests
         first: they are the last in another peer's queue, so the most time is saved and the least is on its way.
         """
-        alone = [block for block in self._requests.alone(peer) if has.has(block.piece)]
-        return [
-            block
-            for block in islice(sorted(alone, key=lambda block: -self._priorities[block.piece]), count)
-            if self._priorities[block.piece] is not Priority.SKIP
-        ]
+        for priority in _BY_PRIORITY:
+            for block in self._requests.at_one():
+                if self._priorities[block.piece] is priority and has.has(block.piece):
+                    yield block

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum, IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from swarmshare.manifest.layout import Block
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 
 if TYPE_CHECKING:
@@ -19,24 +20,16 @@ class Priority(IntEnum):
     HIGH = 2
 
 
-class PieceState(Enum):
+class PieceState(IntEnum):
     """Where a piece is on its way to us; it is in exactly one state."""
 
-    MISSING = "missing"
+    MISSING = 0
     """Nothing of it is asked for or here."""
-    IN_FLIGHT = "in flight"
+    IN_FLIGHT = 1
     """Some of its blocks are asked for or here, but not all are here."""
-    VERIFYING = "verifying"
+    VERIFYING = 2
     """All blocks are here; whether they are right is not known yet."""
-    HELD = "held"
-
-
-class Block(NamedTuple):
-    """What one ``request`` asks for: ``length`` bytes, from byte ``begin`` of piece number ``piece``."""
-
-    piece: int
-    begin: int
-    length: int
+    HELD = 3
 
 
 class Received(NamedTuple):
@@ -50,34 +43,44 @@ class Received(NamedTuple):
     """The other peers that were asked for it too; for the picker their requests are gone already."""
 
 
+# What nearly all blocks get for an answer; to make another each time would take longer than the rest.
+UNWANTED: Final = Received(wanted=False)
+ONE_OF_MANY: Final = Received(wanted=True)
+
+
 class PartialPiece:
     """A piece that is IN_FLIGHT or VERIFYING; each block is free, asked for, or delivered."""
 
-    __slots__ = ("delivered", "free", "length", "piece")
+    __slots__ = ("blocks", "delivered", "free", "piece")
 
     def __init__(self, piece: int, length: int) -> None:
         """``length`` in bytes; all blocks are free."""
         self.piece = piece
-        self.length = length
-        # A stack: the first block is on top, and a block that came back is the next to go out.
-        self.free = list(range(0, length, BLOCK_LENGTH))[::-1]
+        whole = length - length % BLOCK_LENGTH
+        self.blocks = [Block(piece, begin, BLOCK_LENGTH) for begin in range(0, whole, BLOCK_LENGTH)]
+        if whole < length:
+            self.blocks.append(Block(piece, whole, length - whole))
+        self.free = self.blocks.copy()
+        """The next to go out first."""
         self.delivered: dict[int, Hashable] = {}
         """Who delivered the block that begins at a byte of the piece."""
 
-    def block(self, begin: int) -> Block:
-        """The block that begins at byte ``begin``; the last one of a piece may be short."""
-        return Block(self.piece, begin, min(BLOCK_LENGTH, self.length - begin))
+    def take(self, count: int) -> list[Block]:
+        """Up to ``count`` blocks that are free, and are no more."""
+        taken = self.free[:count]
+        del self.free[:count]
+        return taken
+
+    def give_back(self, begin: int) -> None:
+        """The block that begins at byte ``begin`` is free again, and the next to go out."""
+        self.free.insert(0, self.blocks[begin // BLOCK_LENGTH])
 
     @property
     def complete(self) -> bool:
         """Whether every block has been delivered."""
-        return len(self.delivered) == self._block_count
+        return len(self.delivered) == len(self.blocks)
 
     @property
     def untouched(self) -> bool:
         """Whether every block is free."""
-        return len(self.free) == self._block_count
-
-    @property
-    def _block_count(self) -> int:
-        return -(-self.length // BLOCK_LENGTH)
+        return len(self.free) == len(self.blocks)

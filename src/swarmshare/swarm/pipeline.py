@@ -50,20 +50,24 @@ class RequestPipeline:
             self._asked_at = self._heard_at = now
         self.outstanding += n
 
-    def on_block(self, now: float, length: int) -> None:
-        """A block of ``length`` bytes came that had been requested."""
-        self.on_returned(now, 1)
+    def on_blocks(self, now: float, n: int, length: int) -> None:
+        """``n`` blocks came, of ``length`` bytes in all, that had been requested: once for all that a read brought."""
+        if self.is_snubbed(now):
+            self._snubbed = False
+            self._start_over()
+        self.outstanding = max(0, self.outstanding - n)
         if self._asked_at is not None:
             self._round_trip = now - self._asked_at  # nothing was in its way
             self._asked_at = None
-        if self._snubbed:
-            self._snubbed = False
-            self._start_over()
         self._heard_at = now
         self._meter.add(now, length)
         if self._growing:
-            self._depth += 1
+            self._depth += n
             self._watch_growth(now, length)
+
+    def on_block(self, now: float, length: int) -> None:
+        """A block of ``length`` bytes came that had been requested."""
+        self.on_blocks(now, 1, length)
 
     def on_returned(self, now: float, n: int) -> None:
         """``n`` requests were rejected, cancelled or given up: no block will come of them."""

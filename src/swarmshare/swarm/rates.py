@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
 _SLOTS_A_SECOND: Final = 4
@@ -15,21 +14,25 @@ class RateMeter:
     """The rate of the last 4 seconds, or of the time since the bytes began to flow (but of a second at least)."""
 
     def __init__(self) -> None:
-        self._slots: Counter[int] = Counter()
+        self._slots: dict[int, int] = {}
         """Bytes by slot, oldest first; at most one slot more than there are in the window."""
         self._began = 0.0
 
     def add(self, now: float, n: int) -> None:
         """``n`` bytes passed at ``now``, in seconds."""
+        slot = int(now * _SLOTS_A_SECOND)
+        if slot in self._slots:
+            self._slots[slot] += n
+            return
         self._forget(now)
         if not self._slots:
             self._began = now
-        self._slots[int(now * _SLOTS_A_SECOND)] += n
+        self._slots[slot] = n
 
     def rate(self, now: float) -> float:
         """Bytes per second, as of ``now`` in seconds."""
         since = self._forget(now)
-        return self._slots.total() / max(now - max(self._began, since), 1.0)
+        return sum(self._slots.values()) / max(now - max(self._began, since), 1.0)
 
     def _forget(self, now: float) -> float:
         """Drop what is too old; the time from which on nothing was dropped."""

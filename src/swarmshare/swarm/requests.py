@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator
 
-    from swarmshare.swarm.pieces import Block
+    from swarmshare.manifest.layout import Block
 
 
 class Requests:
@@ -17,50 +17,45 @@ class Requests:
     """
 
     def __init__(self) -> None:
-        self._by_peer: dict[Hashable, dict[Block, None]] = {}
-        self._at_one: dict[Block, Hashable] = {}
-        self._at_two: dict[Block, tuple[Hashable, Hashable]] = {}
+        self._by_peer: dict[Hashable, dict[Block, bool]] = {}
+        """A set in the order of asking, for each peer that was ever asked and not forgotten."""
+        self._at_two: set[Block] = set()
 
     def __bool__(self) -> bool:
-        return bool(self._by_peer)
+        return any(self._by_peer.values())
 
     def at(self, peer: Hashable) -> tuple[Block, ...]:
         """The blocks outstanding at ``peer``, oldest first."""
         return tuple(self._by_peer.get(peer, ()))
 
-    def count_at(self, peer: Hashable) -> int:
-        """How many blocks are outstanding at ``peer``."""
-        return len(self._by_peer.get(peer, ()))
+    def is_idle(self, peer: Hashable) -> bool:
+        """Whether nothing is outstanding at ``peer``."""
+        return not self._by_peer.get(peer)
 
-    def alone(self, peer: Hashable) -> Iterator[Block]:
-        """The blocks that one peer was asked for, but not ``peer``: the newest first."""
-        return (block for block, asked in reversed(self._at_one.items()) if asked != peer)
+    def at_one(self) -> Iterator[Block]:
+        """The blocks that just one peer was asked for: the end of the longest queue first."""
+        for blocks in sorted(self._by_peer.values(), key=len, reverse=True):
+            yield from (block for block in reversed(blocks) if block not in self._at_two)
 
-    def add(self, peer: Hashable, block: Block) -> None:
-        """``peer``, which was not yet, is asked for ``block``; at most one other peer was."""
-        self._by_peer.setdefault(peer, {})[block] = None
-        if block in self._at_one:
-            self._at_two[block] = (self._at_one.pop(block), peer)
-        else:
-            self._at_one[block] = peer
+    def add(self, peer: Hashable, blocks: Iterable[Block]) -> None:
+        """``peer`` is asked for ``blocks``, which nobody was."""
+        self._by_peer.setdefault(peer, {}).update(dict.fromkeys(blocks, True))
 
-    def remove(self, peer: Hashable, block: Block) -> bool:
-        """``block`` is no longer outstanding at ``peer``; False when it was not."""
-        blocks = self._by_peer.get(peer, {})
-        if block not in blocks:
-            return False
-        del blocks[block]
-        if not blocks:
-            del self._by_peer[peer]
-        if block in self._at_two:
-            first, second = self._at_two.pop(block)
-            self._at_one[block] = second if peer == first else first
-        else:
-            del self._at_one[block]
-        return True
+    def add_again(self, peer: Hashable, blocks: Iterable[Block]) -> None:
+        """``peer`` is asked for ``blocks``, and one other peer was."""
+        self.add(peer, blocks)
+        self._at_two.update(blocks)
 
-    def asked_of(self, block: Block) -> tuple[Hashable, ...]:
-        """The peers at which ``block`` is outstanding."""
-        if block in self._at_one:
-            return (self._at_one[block],)
-        return self._at_two.get(block, ())
+    def remove(self, peer: Hashable, block: Block) -> tuple[Hashable, ...] | None:
+        """``block`` is no longer outstanding at ``peer``: who else still has it to answer; None when it was not."""
+        blocks = self._by_peer.get(peer)
+        if not (blocks and blocks.pop(block, False)):
+            return None
+        if block not in self._at_two:
+            return ()
+        self._at_two.remove(block)
+        return tuple(other for other, theirs in self._by_peer.items() if block in theirs)
+
+    def forget(self, peer: Hashable) -> None:
+        """Drop what is kept for ``peer``, at which nothing is outstanding."""
+        self._by_peer.pop(peer, None)

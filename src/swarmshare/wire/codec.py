@@ -1,12 +1,14 @@
 """Bytes to messages, bounded, and without a copy of what is long: the reader says where the next bytes belong.
 
 A block's data goes from the kernel into the piece that it is part of, not through here: as soon as its head is read,
-``place`` names the destination, and :meth:`MessageReader.buffers` hands that out. The scratch buffer behind it is then
-just long enough for the next head, so in a stream of blocks each read ends where the next block's data begins.
+``place`` names the destination, and :meth:`MessageReader.buffers` hands that out. Most peers answer in order, so the
+places of the blocks that should come next, each with room for its head, are handed out behind it: then one read takes
+many blocks. Where the guess was wrong, what was read is copied to where it belongs.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -32,15 +34,20 @@ from swarmshare.wire.messages import (
     Request,
     Suggest,
     Unchoke,
+    encode_piece_head,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from swarmshare.manifest.layout import Block
 
 MAX_EXTENDED: Final = 64 * 2**10
 """Longest extension message: libtorrent's largest (PEX) is a few KiB, metadata 17 KiB."""
 MAX_HASHES: Final = 8192 + 64
 """Most nodes in one ``hashes``: what libtorrent serves at once, and the uncles of the highest tree."""
+MAX_GUESSES: Final = 8
+"""Blocks that one read may take behind the one that is under way: 128 KiB, about what a socket holds."""
 
 _HEAD_LENGTH: Final = 13
 """Length, id, piece and begin: what stands before a block's data."""
@@ -58,7 +65,7 @@ _PLAIN: Final[dict[int, Message]] = {
     message.ID: message for message in (Choke(), Unchoke(), Interested(), NotInterested(), HaveAll(), HaveNone())
 }
 _INDEXED: Final = {kind.ID: kind for kind in (Have, Suggest, AllowedFast)}
-_RANGED: Final = {kind.ID: kind for kind in (Request, Cancel, Reject)}
+_RANGED: Final[dict[int, type[Request | Cancel | Reject]]] = {kind.ID: kind for kind in (Request, Cancel, Reject)}
 _HASHED: Final = {kind.ID: kind for kind in (HashRequest, HashReject)}
 
 
@@ -80,19 +87,38 @@ def _bounds(piece_count: int) -> dict[int, _Bounds]:
     return sizes
 
 
+class _Guess(NamedTuple):
+    """A block that should come next."""
+
+    block: Piece
+    expected: bytes
+    """Its head, if it does."""
+    head: memoryview
+    """Where that is read to."""
+    data: memoryview
+    """Where the block belongs."""
+
+
 class MessageReader:
     """Turns what is received into messages.
 
     Use: receive into :meth:`buffers` (in this order, as ``recvmsg_into`` does), and hand the count to :meth:`received`.
     """
 
-    def __init__(self, piece_count: int, place: Callable[[Piece], memoryview]) -> None:
+    def __init__(
+        self,
+        piece_count: int,
+        place: Callable[[Block], memoryview],
+        upcoming: Callable[[int], Iterable[tuple[Block, memoryview]]] = lambda _: (),
+    ) -> None:
         """``place`` is asked for a view of ``length`` bytes as soon as a block is announced.
 
-        What it returns is written to until the block is complete, whole or not: it must not be looked at before.
+        ``upcoming`` is asked for as many blocks as given, in the order in which they should come, with their places.
+        What either returns may be written to until its block is complete, or :meth:`forget` is called.
         """
         self._bounds = _bounds(piece_count)
         self._place = place
+        self._upcoming = upcoming
         self._scratch = memoryview(bytearray(_SCRATCH_LENGTH))
         self._filled = 0
         self._rest = self._scratch[:0]
@@ -100,12 +126,29 @@ class MessageReader:
         self._body = bytearray()
         self._block: Piece | None = None
         self._id = 0
+        heads = memoryview(bytearray((MAX_GUESSES + 1) * _HEAD_LENGTH))
+        self._heads = [heads[at : at + _HEAD_LENGTH] for at in range(0, len(heads), _HEAD_LENGTH)]
+        self._guesses: deque[_Guess] = deque()
+        self._depth = 1
+        """How many blocks to guess: more while the guesses are right."""
 
     def buffers(self) -> list[memoryview]:
         """Where the next bytes belong."""
-        if self._rest:
-            return [self._rest, self._scratch[:_HEAD_LENGTH]]
-        return [self._scratch[self._filled :]]
+        if not self._rest:
+            self._guesses.clear()
+            return [self._scratch[self._filled :]]
+        if not self._guesses and self._block is not None:
+            self._guess(self._block)
+        buffers = [self._rest]
+        for guess in self._guesses:
+            buffers.append(guess.head)
+            buffers.append(guess.data)
+        buffers.append(self._scratch[:_HEAD_LENGTH])
+        return buffers
+
+    def forget(self) -> None:
+        """Write no more to what ``upcoming`` gave: other blocks will come than seemed."""
+        self._guesses.clear()
 
     def received(self, count: int) -> list[Message]:
         """The messages that are complete now that ``count`` more bytes are in the buffers.
@@ -118,31 +161,72 @@ class MessageReader:
         if self._rest:
             taken = min(count, len(self._rest))
             self._rest = self._rest[taken:]
-            count -= taken
             if self._rest:
                 return messages
             self._finish_long(messages)
+            count = self._take_guesses(count - taken, messages)
         self._filled += count
-        at = 0
-        while not self._rest and (next_at := self._parse(at, messages)) > at:
-            at = next_at
-        if at:
-            left = self._filled - at
-            self._scratch[:left] = bytes(self._scratch[at : self._filled])
-            self._filled = left
+        if self._filled:
+            data = self._scratch[: self._filled]
+            at = self._parse_all(data, messages)
+            self._filled -= at
+            if at and self._filled:
+                self._scratch[: self._filled] = bytes(data[at:])
         return messages
 
-    def _parse(self, at: int, messages: list[Message]) -> int:
-        """Read one message that begins at ``at`` of the scratch buffer; returns where the next begins, or ``at``."""
-        available = self._filled - at
+    def _guess(self, current: Piece) -> None:
+        heads = iter(self._heads)
+        for block, data in self._upcoming(self._depth + 1):
+            if block != current:
+                self._guesses.append(_Guess(tuple.__new__(Piece, block), encode_piece_head(block), next(heads), data))
+
+    def _take_guesses(self, count: int, messages: list[Message]) -> int:
+        """Deal with ``count`` bytes behind a long message; how many of them are in the scratch buffer in the end."""
+        guesses = self._guesses
+        while count and guesses:
+            block, expected, head, data = guesses[0]
+            if count < _HEAD_LENGTH or head != expected:
+                return self._spill(count, messages)
+            guesses.popleft()
+            taken = min(count - _HEAD_LENGTH, len(data))
+            count -= _HEAD_LENGTH + taken
+            if taken < len(data):
+                self._block, self._rest = block, data[taken:]
+                return 0
+            messages.append(block)
+            if not guesses:
+                self._depth = min(2 * self._depth, MAX_GUESSES)
+        return count
+
+    def _spill(self, count: int, messages: list[Message]) -> int:
+        """Something else came than was guessed: take it out of the buffers that it went to."""
+        parts = [part for guess in self._guesses for part in (guess.head, guess.data)]
+        data = memoryview(b"".join([*parts, self._scratch[:_HEAD_LENGTH]]))[:count]
+        if count >= _HEAD_LENGTH:
+            self._depth = max(1, self._depth // 2)
+        self._guesses.clear()
+        left = data[self._parse_all(data, messages) :]
+        self._scratch[: len(left)] = left
+        return len(left)
+
+    def _parse_all(self, data: memoryview, messages: list[Message]) -> int:
+        """Read the messages in ``data``; returns where the first one begins that is not complete."""
+        at = 0
+        while not self._rest and (next_at := self._parse(data, at, messages)) > at:
+            at = next_at
+        return at
+
+    def _parse(self, data: memoryview, at: int, messages: list[Message]) -> int:
+        """Read one message that begins at ``at`` of ``data``; returns where the next begins, or ``at``."""
+        available = len(data) - at
         if available < 4:
             return at
-        length: int = _LENGTH.unpack_from(self._scratch, at)[0]
+        length: int = _LENGTH.unpack_from(data, at)[0]
         if not length:
             return at + 4
         if available < 5:
             return at
-        kind = self._scratch[at + 4]
+        kind = data[at + 4]
         body_length = length - 1
         bounds = self._bounds.get(kind)
         if bounds is None:
@@ -150,30 +234,32 @@ class MessageReader:
         if not bounds.least <= body_length <= bounds.most:
             raise RemoteProtocolError("message-size", f"a message of id {kind} with {body_length:,} bytes")
         if kind == Piece.ID:
-            return self._begin_block(at, available, body_length - 8, messages)
+            return self._begin_block(data, at, body_length - 8, messages)
         if available >= 4 + length:
-            body = bytes(self._scratch[at + 5 : at + 4 + length])
-            self._append(messages, kind, body)
+            if kind in _RANGED:
+                messages.append(tuple.__new__(_RANGED[kind], _RANGE.unpack_from(data, at + 5)))
+            else:
+                self._append(messages, kind, bytes(data[at + 5 : at + 4 + length]))
             return at + 4 + length
         if 4 + length <= _SCRATCH_LENGTH:
             return at
         self._id, self._body = kind, bytearray(body_length)
-        return self._begin_long(memoryview(self._body), at + 5)
+        return self._begin_long(memoryview(self._body), data, at + 5)
 
-    def _begin_block(self, at: int, available: int, length: int, messages: list[Message]) -> int:
-        if available < _HEAD_LENGTH:
+    def _begin_block(self, data: memoryview, at: int, length: int, messages: list[Message]) -> int:
+        if len(data) - at < _HEAD_LENGTH:
             return at
-        piece, begin = _PIECE.unpack_from(self._scratch, at + 5)
+        piece, begin = _PIECE.unpack_from(data, at + 5)
         self._block = block = Piece(piece, begin, length)
-        end = self._begin_long(self._place(block), at + _HEAD_LENGTH)
+        end = self._begin_long(self._place(block), data, at + _HEAD_LENGTH)
         if not self._rest:
             self._finish_long(messages)
         return end
 
-    def _begin_long(self, target: memoryview, at: int) -> int:
-        """What has come of it already is in the scratch buffer, from ``at`` on."""
-        taken = min(self._filled - at, len(target))
-        target[:taken] = self._scratch[at : at + taken]
+    def _begin_long(self, target: memoryview, data: memoryview, at: int) -> int:
+        """What has come of it already is in ``data``, from ``at`` on."""
+        taken = min(len(data) - at, len(target))
+        target[:taken] = data[at : at + taken]
         self._rest = target[taken:]
         return at + taken
 
@@ -189,8 +275,6 @@ class MessageReader:
     def _append(messages: list[Message], kind: int, body: bytes) -> None:
         if kind in _INDEXED:
             messages.append(_INDEXED[kind](*_INDEX.unpack(body)))
-        elif kind in _RANGED:
-            messages.append(_RANGED[kind](*_RANGE.unpack(body)))
         elif kind in _PLAIN:
             messages.append(_PLAIN[kind])
         elif kind == BitfieldMessage.ID:

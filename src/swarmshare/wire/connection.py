@@ -8,6 +8,7 @@ of itself (what it holds) is passed on; what it owes (blocks for our requests) i
 from __future__ import annotations
 
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from swarmshare.errors import LocalProtocolError, RemoteProtocolError
@@ -35,12 +36,14 @@ from swarmshare.wire.messages import (
     Request,
     Suggest,
     Unchoke,
+    encode_piece_head,
+    encode_request,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from swarmshare.manifest.layout import PieceLayout
+    from swarmshare.manifest.layout import Block, PieceLayout
 
 MAX_HASH_REQUESTS: Final = 16
 """Hash requests of one peer that wait for an answer. Beyond that they are rejected: each may cost a read of a piece."""
@@ -91,11 +94,13 @@ class PeerConnection:
         self,
         layout: PieceLayout,
         settled: Settled,
-        place: Callable[[Piece], memoryview | None],
+        place: Callable[[Block], memoryview | None],
         *,
         padded: bool = False,
     ) -> None:
         """``place`` says where a block that we asked for belongs (a view of just its length), or None to drop its data.
+
+        Until the block has come, it is the same place however often it is asked for.
 
         ``padded``: the torrent is a hybrid, whose short pieces may be requested with their padding (BEP 52).
         """
@@ -103,17 +108,20 @@ class PeerConnection:
         self.settled = settled
         self._padded = padded
         self._place = place
-        self._reader = MessageReader(layout.piece_count, self._place_block)
+        self._reader = MessageReader(layout.piece_count, self._place_block, self._upcoming)
         self._waste = memoryview(bytearray(BLOCK_LENGTH))
         self._output: list[Output] = []
         self._useless = USELESS_ALLOWANCE
         self.phase = Phase.GREETING
+        self._permitted = self._permissions()
         self.am_choking = self.peer_choking = True
         self.am_interested = self.peer_interested = False
-        self.asked: dict[Request, bool] = {}
+        self.asked: dict[Block, bool] = {}
         """Blocks that the peer owes us; whether each is still wanted (a cancelled one may come all the same)."""
-        self.owed: dict[Request, None] = {}
+        self.owed: dict[Block, None] = {}
         """Blocks that we owe the peer, oldest first."""
+        self._requested = -1, 0
+        """The piece that was requested last, and the bytes that may be requested of it: requests come in runs."""
         self.asked_hashes: set[HashRequest] = set()
         self.owed_hashes: dict[HashRequest, None] = {}
         self.allowed_fast: set[int] = set()
@@ -131,7 +139,8 @@ class PeerConnection:
         """What the peer said in the ``count`` bytes that were read into the buffers, as far as it matters.
 
         A block that was never asked for, a repeated state and the like are counted and left out. A :class:`Piece` means
-        that the data is where ``place`` wanted it. A choke without BEP 6 means that ``asked`` is empty now.
+        that the data is where ``place`` wanted it, unless it was cancelled meanwhile. A choke without BEP 6 means that
+        ``asked`` is empty now.
 
         Raises :class:`RemoteProtocolError`; the connection is CLOSED then.
         """
@@ -141,8 +150,14 @@ class PeerConnection:
             self.phase = Phase.CLOSED
             raise
 
-    def _place_block(self, block: Piece) -> memoryview:
-        if self.asked.get(Request(block.piece, block.begin, block.length)):
+    def _upcoming(self, count: int) -> Iterator[tuple[Block, memoryview]]:
+        """The blocks that were asked for first, and their places."""
+        for block in islice(self.asked, count):
+            if self.asked[block] and (view := self._place(block)) is not None:
+                yield block, view
+
+    def _place_block(self, block: Block) -> memoryview:
+        if self.asked.get(block):
             view = self._place(block)
             if view is not None:
                 return view
@@ -150,23 +165,38 @@ class PeerConnection:
 
     def _accept(self, message: Message) -> bool:
         """Check a message and take note of it; whether it is of use to anybody."""
-        kind = type(message)
-        phase = TRANSITIONS.get((self.phase, kind))
-        if phase is None:
-            raise RemoteProtocolError("late-bitfield", "the peer said twice what it holds from the start")
+        phase = self._permitted.get(type(message))
+        if phase is not self.phase:
+            self._enter(phase, type(message))
+        useful = self._note(message)
+        if not useful:
+            self._useless -= 1
+            if self._useless < 0:
+                raise RemoteProtocolError("useless", "the peer keeps sending messages that change nothing")
+        elif self._useless < USELESS_ALLOWANCE:
+            self._useless += 1
+        return useful
+
+    def _enter(self, phase: Phase | None, kind: type[Message]) -> None:
+        """Go on to the phase after a message of ``kind``, unless it may not be sent at all."""
         if kind in _FAST and not self.settled.fast:
             raise RemoteProtocolError("no-fast", "a message of BEP 6, which was not agreed on")
         if kind is Extended and not self.settled.extended:
             raise RemoteProtocolError("no-extensions", "a message of BEP 10, which was not agreed on")
         if kind in _HASHES and not self.settled.v2:
             raise RemoteProtocolError("no-v2", "a message about hashes on a BitTorrent v1 connection")
+        if phase is None:
+            raise RemoteProtocolError("late-bitfield", "the peer said twice what it holds from the start")
         self.phase = phase
-        useful = self._note(message)
-        self._useless += 1 if useful else -1
-        if self._useless < 0:
-            raise RemoteProtocolError("useless", "the peer keeps sending messages that change nothing")
-        self._useless = min(self._useless, USELESS_ALLOWANCE)
-        return useful
+        self._permitted = self._permissions()
+
+    def _permissions(self) -> dict[type[Message], Phase]:
+        """The row of :data:`TRANSITIONS` for this phase, without what was not agreed on."""
+        refused: set[type[Message]] = set()
+        refused.update(() if self.settled.fast else _FAST)
+        refused.update(() if self.settled.v2 else _HASHES)
+        refused.update(() if self.settled.extended else (Extended,))
+        return {kind: after for (at, kind), after in TRANSITIONS.items() if at is self.phase and kind not in refused}
 
     def _note(self, message: Message) -> bool:
         match message:
@@ -194,15 +224,14 @@ class PeerConnection:
                 changed = self.peer_interested != isinstance(message, Interested)
                 self.peer_interested = isinstance(message, Interested)
                 return changed
-            case Cancel(piece, begin, length):
-                request = Request(piece, begin, length)
-                if request not in self.owed:
+            case Cancel():
+                if message not in self.owed:
                     return False
-                del self.owed[request]
-                self._reject(request)
+                del self.owed[message]
+                self._reject(message)
                 return True
-            case Reject(piece, begin, length):
-                return self.asked.pop(Request(piece, begin, length), False)
+            case Reject():
+                return self.asked.pop(message, False)
             case HashRequest():
                 if len(self.owed_hashes) >= MAX_HASH_REQUESTS:
                     self.send_hash_reject(message)
@@ -220,19 +249,18 @@ class PeerConnection:
         if not block.length:
             # libtorrent takes a block of no bytes for a rejection; it says nothing of which length was asked.
             return False
-        return self.asked.pop(Request(block.piece, block.begin, block.length), False)
+        return self.asked.pop(block, None) is not None
 
     def _note_request(self, request: Request) -> bool:
-        self._check_piece(request.piece)
-        limit = (
-            self._layout.piece_length if self._padded else self._layout.span(self._layout.index(request.piece)).length
-        )
-        if not request.length or request.begin + request.length > limit:
-            raise RemoteProtocolError(
-                "request-range", f"a request for bytes that piece {request.piece:,} does not have"
-            )
-        choked = self.am_choking and request.piece not in self.granted_fast
-        if choked or request.length > BLOCK_LENGTH or request in self.owed or len(self.owed) >= MAX_QUEUE:
+        piece, begin, length = request
+        if piece != self._requested[0]:
+            self._check_piece(piece)
+            present = self._layout.span(self._layout.index(piece)).length
+            self._requested = piece, self._layout.piece_length if self._padded else present
+        if not length or begin + length > self._requested[1]:
+            raise RemoteProtocolError("request-range", f"a request for bytes that piece {piece:,} does not have")
+        choked = self.am_choking and piece not in self.granted_fast
+        if choked or length > BLOCK_LENGTH or request in self.owed or len(self.owed) >= MAX_QUEUE:
             self._reject(request)
             return False
         self.owed[request] = None
@@ -302,41 +330,42 @@ class PeerConnection:
             self.granted_fast.add(piece)
             self._output.append(AllowedFast(piece).encode())
 
-    def may_request(self, piece: int) -> bool:
-        """Whether a request for ``piece`` would be answered."""
-        return not self.peer_choking or piece in self.allowed_fast
+    def request(self, blocks: Iterable[Block]) -> None:
+        """Ask for some blocks."""
+        asked, fast = self.asked, self.allowed_fast
+        for block in blocks:
+            if self.peer_choking and block.piece not in fast:
+                raise LocalProtocolError("we were about to send a request while choked")
+            if block in asked:
+                raise LocalProtocolError("we were about to send the same request twice")
+            asked[block] = True
+            self._output.append(encode_request(block))
 
-    def request(self, piece: int, begin: int, length: int) -> None:
-        """Ask for a block."""
-        request = Request(piece, begin, length)
-        self._require(self.may_request(piece), "a request while choked")
-        self._require(request not in self.asked, "the same request twice")
-        self.asked[request] = True
-        self._output.append(request.encode())
-
-    def cancel(self, piece: int, begin: int, length: int) -> None:
+    def cancel(self, block: Block) -> None:
         """Say that a block is not needed any more. It may come all the same, and is dropped then."""
-        request = Request(piece, begin, length)
-        if self.asked.get(request):
+        if self.asked.get(block):
+            self._reader.forget()
             # With BEP 6 an answer comes for sure, and until then the request counts.
             if self.settled.fast:
-                self.asked[request] = False
+                self.asked[block] = False
             else:
-                del self.asked[request]
-            self._output.append(Cancel(piece, begin, length).encode())
+                del self.asked[block]
+            self._output.append(Cancel._make(block).encode())
 
-    def send_block(self, request: Request, data: Output) -> None:
+    def send_block(self, block: Block, data: Output) -> None:
         """Answer a request of ``owed``."""
-        self._require(len(data) == request.length, "a block of the wrong length")
-        self._require(request in self.owed, "a block that the peer did not ask for")
-        del self.owed[request]
-        self._output += (Piece(request.piece, request.begin, request.length).encode(), data)
+        if len(data) != block.length:
+            raise LocalProtocolError("we were about to send a block of the wrong length")
+        if block not in self.owed:
+            raise LocalProtocolError("we were about to send a block that the peer did not ask for")
+        del self.owed[block]
+        self._output += (encode_piece_head(block), data)
 
-    def reject(self, request: Request) -> None:
+    def reject(self, block: Block) -> None:
         """Refuse a request of ``owed``: the piece is not there any more."""
-        self._require(request in self.owed, "a rejection of what the peer did not ask for")
-        del self.owed[request]
-        self._reject(request)
+        self._require(block in self.owed, "a rejection of what the peer did not ask for")
+        del self.owed[block]
+        self._reject(block)
 
     def request_hashes(self, request: HashRequest) -> None:
         """Ask for nodes of a tree (BEP 52)."""
@@ -358,9 +387,9 @@ class PeerConnection:
             HashReject(request.root, request.base, request.index, request.length, request.proof_layers).encode()
         )
 
-    def _reject(self, request: Request) -> None:
+    def _reject(self, block: Block) -> None:
         if self.settled.fast:
-            self._output.append(Reject(request.piece, request.begin, request.length).encode())
+            self._output.append(Reject._make(block).encode())
 
     def _require(self, allowed: bool, what: str) -> None:
         if not allowed:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, TypeAlias
 
+from swarmshare.manifest.layout import Block
+
 _HEAD: Final = Struct(">IB")
 _INDEX: Final = Struct(">IBI")
 _BLOCK: Final = Struct(">IBIII")
@@ -43,18 +45,25 @@ class _Index:
         return _INDEX.pack(5, self.ID, self.piece)
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """A message about ``length`` bytes at ``begin`` of ``piece``."""
+def encode_request(block: Block) -> bytes:
+    """The bytes of the :class:`Request` for ``block``; thousands of them leave in a second."""
+    return _BLOCK.pack(13, Request.ID, *block)
 
+
+def encode_piece_head(block: Block) -> bytes:
+    """The bytes of the :class:`Piece` for ``block``, before the data."""
+    return _PIECE.pack(9 + block.length, Piece.ID, block.piece, block.begin)
+
+
+class _AboutBlock(Block):
+    """A message about one block. As a tuple it equals the block, so ask for its type when that matters."""
+
+    __slots__ = ()
     ID: ClassVar[int]
-    piece: int
-    begin: int
-    length: int
 
     def encode(self) -> bytes:
         """The bytes to send."""
-        return _BLOCK.pack(13, self.ID, self.piece, self.begin, self.length)
+        return _BLOCK.pack(13, self.ID, *self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,29 +124,28 @@ class BitfieldMessage:
         return _HEAD.pack(1 + len(self.bits), self.ID) + self.bits
 
 
-class Request(_Range):
+class Request(_AboutBlock):
     """Send me this block."""
 
+    __slots__ = ()
     ID = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Block):
     """The head of the message that carries a block; ``length`` bytes of data follow it, and never pass through here."""
 
+    __slots__ = ()
     ID: ClassVar[int] = 7
-    piece: int
-    begin: int
-    length: int
 
     def encode(self) -> bytes:
         """The bytes to send before the data."""
-        return _PIECE.pack(9 + self.length, self.ID, self.piece, self.begin)
+        return encode_piece_head(self)
 
 
-class Cancel(_Range):
+class Cancel(_AboutBlock):
     """I do not need this block any more."""
 
+    __slots__ = ()
     ID = 8
 
 
@@ -159,9 +167,10 @@ class HaveNone(_Plain):
     ID = 15
 
 
-class Reject(_Range):
+class Reject(_AboutBlock):
     """I will not answer this request (BEP 6)."""
 
+    __slots__ = ()
     ID = 16
 
 

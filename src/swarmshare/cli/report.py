@@ -1,0 +1,95 @@
+"""What is told of an engine at work: events for programs, and what people are to hear of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swarmshare.cli.render import clean, plural
+from swarmshare.cli.words import WAY_OUT, named
+from swarmshare.schema.alerts import (
+    PeerDropped,
+    PieceFailed,
+    PiecesLost,
+    TorrentComplete,
+    TorrentPaused,
+    TorrentResumed,
+)
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Iterable
+
+    from swarmshare.cli.people import People
+    from swarmshare.cli.render import Output
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.schema.alerts import Alert
+    from swarmshare.schema.snapshot import EngineSnapshot, TorrentSnapshot
+
+
+class Report:
+    """Turns alerts and snapshots into events, and into sentences."""
+
+    def __init__(self, output: Output, people: People, manifests: Iterable[Manifest]) -> None:
+        self._output, self._people = output, people
+        self._names = {manifest.info_hash.full: named(manifest) for manifest in manifests}
+
+    def listening(self, addresses: Iterable[str]) -> None:
+        """It accepts connections now."""
+        for address in addresses:
+            self._output.event("listening", address=address)
+            self._people.say(f"Listening on {address}")
+
+    def alerts(self, alerts: deque[Alert]) -> None:
+        """Take all of them, and tell them."""
+        while alerts:
+            self._tell(alerts.popleft())
+
+    def _tell(self, alert: Alert) -> None:
+        name, info_hash = self._names[alert.info_hash], alert.info_hash.hex()
+        event, say = self._output.event, self._people.say
+        match alert:
+            case TorrentComplete():
+                event("complete", info_hash=info_hash)
+                say(f"{name}: complete")
+            case TorrentPaused(_, code, message):
+                event("paused", info_hash=info_hash, code=code, message=clean(message))
+                say(f"{name}: paused: {message.removesuffix('.')}. {WAY_OUT}")
+            case TorrentResumed():
+                event("resumed", info_hash=info_hash)
+                say(f"{name}: goes on")
+            case PeerDropped(_, address, reason, banned):
+                event("peer_dropped", info_hash=info_hash, address=address, reason=reason, banned=banned)
+                if banned:
+                    say(f"{name}: banned {address}: {reason}")
+                else:
+                    self._people.note(f"{name}: dropped {address}: {reason}")
+            case PiecesLost(_, count):
+                event("pieces_lost", info_hash=info_hash, count=count)
+                say(f"{name}: {plural(count, 'piece')} lost: another program changed or removed files")
+            case PieceFailed(_, piece, blamed):
+                event("piece_failed", info_hash=info_hash, piece=piece, blamed=blamed)
+            case _:
+                pass
+
+    def progress(self, snapshot: EngineSnapshot) -> None:
+        """How far each torrent has come, for programs."""
+        for torrent in snapshot.torrents:
+            self._output.event("progress", **_fields(torrent))
+
+
+def _fields(torrent: TorrentSnapshot) -> dict[str, object]:
+    return {
+        "info_hash": str(torrent.manifest.info_hash),
+        "state": torrent.state.value,
+        "checked": round(torrent.checked, 4),
+        "bytes_done": torrent.bytes_done,
+        "bytes_total": torrent.bytes_total,
+        "pieces_done": torrent.pieces_done,
+        "pieces_total": torrent.manifest.layout.piece_count,
+        "downloaded": torrent.downloaded,
+        "uploaded": torrent.uploaded,
+        "rate_down": round(torrent.rate_down),
+        "rate_up": round(torrent.rate_up),
+        "peers": len(torrent.peers),
+        "seeds": torrent.seeds,
+    }

@@ -1,0 +1,70 @@
+"""How a torrent's figures read, on the live display and in plain lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.cli.render import clean, duration, plural, size
+from swarmshare.schema.snapshot import TorrentState
+
+if TYPE_CHECKING:
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.schema.snapshot import TorrentSnapshot
+
+WAY_OUT: Final = "It tries again by itself, and goes on as soon as that is put right."
+"""What to do about a pause."""
+LONG: Final = 100 * 3600
+"""Seconds that nobody wants to read to the second."""
+
+
+def named(manifest: Manifest) -> str:
+    """What it is called, cleaned; folders end in a slash."""
+    return clean(manifest.name) + ("/" if manifest.in_folder else "")
+
+
+def share(done: int, total: int) -> float:
+    """How much is done, from 0 to 1; of nothing, all is done."""
+    return done / total if done < total else 1.0
+
+
+def percent(part: float, digits: int = 0) -> str:
+    """A part from 0 to 1: rounded down, so that 100% says that really all is done."""
+    scale: int = 10**digits
+    return "100%" if part >= 1 else f"{int(part * 100 * scale) / scale:.{digits}f}%"
+
+
+def rate(per_second: float) -> str:
+    """Bytes a second."""
+    return f"{size(round(per_second))}/s"
+
+
+def time_left(torrent: TorrentSnapshot) -> str:
+    """The ETA, as far as there is one: it is empty while nobody can tell."""
+    eta = torrent.eta
+    if not eta or torrent.state is not TorrentState.DOWNLOADING:
+        return ""
+    return f"{duration(eta)} left" if eta < LONG else "more than 100 hours left"
+
+
+def company(torrent: TorrentSnapshot) -> str:
+    """How many are connected."""
+    if not torrent.peers:
+        return "nobody connected"
+    seeds = plural(torrent.seeds, "seed") if torrent.seeds else "no seed"
+    return f"{plural(len(torrent.peers), 'peer')} ({seeds})"
+
+
+def plain_line(torrent: TorrentSnapshot) -> str:
+    """How a torrent stands, as one line."""
+    name, state = named(torrent.manifest), torrent.state
+    if state is TorrentState.CHECKING:
+        return f"{name}: checking, {percent(torrent.checked)} of {size(torrent.manifest.total_length)}"
+    if state is TorrentState.SEEDING:
+        sent = f"{size(torrent.uploaded)} sent, {rate(torrent.rate_up)}"
+        return f"{name}: seeding, {sent}, {company(torrent)}"
+    done = percent(share(torrent.bytes_done, torrent.bytes_total))
+    amount = f"{done}, {size(torrent.bytes_done)} of {size(torrent.bytes_total)}"
+    if state is TorrentState.PAUSED:
+        return f"{name}: paused at {amount}"
+    figures = (amount, rate(torrent.rate_down), company(torrent), time_left(torrent))
+    return f"{name}: {', '.join(filter(None, figures))}"

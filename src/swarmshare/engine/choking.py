@@ -1,0 +1,71 @@
+"""Whom one torrent serves: the choker's choices, made every ten seconds and whenever somebody comes or goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+import trio
+
+from swarmshare.swarm.choker import Candidate, choose_optimistic, choose_unchoked
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Collection
+
+    from swarmshare.engine.peer_session import PeerSession
+
+_INTERVAL: Final = 10.0
+"""Seconds between choices (BEP 3)."""
+_OPTIMISTIC_TURNS: Final = 3
+"""Choices for which an optimistic unchoke lasts (BEP 3: 30 seconds)."""
+_NEWCOMER: Final = 60.0
+"""Seconds for which a peer is new."""
+
+
+class Choking:
+    """Chokes and unchokes the sessions of one torrent."""
+
+    def __init__(self, sessions: Collection[PeerSession], slots: int, rng: random.Random) -> None:
+        """``sessions`` is looked at anew each time."""
+        self.seeding = False
+        """Whether we want nothing any more: then those who take fastest are served, not those who give."""
+        self._sessions = sessions
+        self._slots = slots
+        self._rng = rng
+        self._optimistic: PeerSession | None = None
+
+    async def run(self) -> None:
+        """Choose again and again."""
+        turn = 0
+        while True:
+            if turn % _OPTIMISTIC_TURNS == 0:
+                self._optimistic = cast("PeerSession | None", choose_optimistic(self._candidates(), self._rng))
+            turn += 1
+            self.choose()
+            await trio.sleep(_INTERVAL)
+
+    def choose(self) -> None:
+        """Choose now."""
+        if self._optimistic not in self._sessions:
+            self._optimistic = None
+        chosen = choose_unchoked(self._candidates(), self._slots, self._optimistic, seeding=self.seeding, rng=self._rng)
+        for session in self._sessions:
+            if session.connection.am_choking == (session in chosen):
+                session.slot_changed = trio.current_time()
+                session.connection.set_choking(session not in chosen)
+                session.wake()
+
+    def _candidates(self) -> list[Candidate]:
+        now = trio.current_time()
+        return [
+            Candidate(
+                key=session,
+                interested=session.connection.peer_interested,
+                rate_from=session.meter_down.rate(now),
+                rate_to=session.meter_up.rate(now),
+                unchoked=not session.connection.am_choking,
+                seconds=now - session.slot_changed,
+                is_new=now - session.since < _NEWCOMER,
+            )
+            for session in self._sessions
+        ]

@@ -1,0 +1,235 @@
+"""The disk's side of one torrent: what was found there, pieces on their way to it, and the bookkeeping.
+
+Nothing here waits on the event loop for a file: each piece costs one call in a worker thread, which verifies and writes
+it. What the disk refuses is tried again until it works, and meanwhile the torrent is in trouble, which its face shows.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from functools import partial
+from threading import Event
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import trio
+
+from swarmshare.errors import StorageError
+from swarmshare.manifest.layout import PieceIndex
+from swarmshare.manifest.merkle import leaf_hashes
+from swarmshare.storage.pieces import TorrentStorage
+from swarmshare.storage.resume import load_resume, save_resume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from swarmshare.engine.config import TorrentConfig
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.storage.progress import Progress
+
+_QUEUED: Final = 4
+"""Pieces that wait for the disk. When there are more, readers wait, and TCP makes the peers wait."""
+_RETRY_AFTER: Final = 2.0
+"""Seconds after which what the disk refused is tried again."""
+
+_Result = TypeVar("_Result")
+
+
+class TorrentDisk:
+    """The files of one torrent, on the engine's side."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        config: TorrentConfig,
+        resume_folder: Path | None,
+        on_trouble: Callable[[StorageError | None], None],
+    ) -> None:
+        """``on_trouble`` is told what the disk refuses, and None when it does so no more."""
+        self.storage = TorrentStorage(manifest, config.folder)
+        self.checked = 0.0
+        """How much of the check is done, from 0 to 1."""
+        self.trouble: StorageError | None = None
+        """What the disk refuses at present."""
+        self._refused = 0
+        """How many operations are being tried again."""
+        self._folder, self._skipped = config.folder, config.skip_files
+        self.unfinished = set(range(len(manifest.files))) - self._skipped
+        """Wanted files that have not got their final name: all pieces of the last one may be here before it has."""
+        self.files_done = [0] * len(manifest.files)
+        """Bytes of each file that are verified."""
+        self._manifest = manifest
+        self._resume_path = resume_folder / f"{manifest.info_hash}.resume" if resume_folder else None
+        self._on_trouble = on_trouble
+        self._waiting: deque[tuple[int, memoryview]] = deque()
+        """Pieces whose blocks are all here, on their way to the disk."""
+        self._idle_writer = trio.lowlevel.ParkingLot()
+        self._waiting_readers = trio.lowlevel.ParkingLot()
+        self._turn = trio.Lock()
+        """Held while a thread works on the files: one is enough, since what is hashed and written waits for nobody."""
+
+    # ------------------------------------------------------------------ what is there
+
+    async def check(self) -> set[int]:
+        """The pieces that are right on the disk, by resume data as far as that can be trusted, else by hashing."""
+        return await self._scan(self._trusted)
+
+    async def start(self) -> None:
+        """Make folders and empty files, and see that there is room for what is missing."""
+        files = self._manifest.files
+        missing = [number for number in sorted(self.unfinished) if self._lacks(number) or not files[number].length]
+        await self.persist(lambda: self.storage.prepare(missing))
+        await self._finish([number for number in sorted(self.unfinished) if not self._lacks(number)])
+
+    async def check_lost(self) -> tuple[set[int], set[int]]:
+        """Check what was changed or taken away by others; returns the pieces of these files, and which are right.
+
+        Waits for a folder that is gone: what was a disk that somebody pulled out must not be filled anew elsewhere.
+        """
+        await self.persist(self._require_folder)
+        lost = await trio.to_thread.run_sync(self.storage.lost_files)
+        if not lost:
+            return set(), set()
+        right = await self._scan(lambda: (set(), lost))
+        pieces = {piece for file in lost for piece in self._manifest.layout.file_pieces(file)}
+        for file in lost:
+            self.files_done[file] = 0
+        self.count(right)
+        self.unfinished |= {file for file in lost if self._lacks(file)} - self._skipped
+        return pieces, right
+
+    def _require_folder(self) -> None:
+        if not self._folder.is_dir():
+            raise StorageError(self._folder, "is gone", hint="Put it back: it goes on by itself.")
+
+    async def _scan(self, trusted: Callable[[], tuple[set[int], Collection[int]]]) -> set[int]:
+        """Hash the files that ``trusted`` leaves in doubt. A cancelled scan stops soon, in its own thread."""
+        stop = Event()
+
+        def work() -> set[int]:
+            held, doubtful = trusted()
+            return held | self.storage.scan(self._note_progress, stop, doubtful)
+
+        try:
+            async with self._turn:
+                right = await trio.to_thread.run_sync(work, abandon_on_cancel=True)
+        finally:
+            stop.set()
+        self.checked = 1.0
+        return right
+
+    def _trusted(self) -> tuple[set[int], Collection[int]]:
+        if self._resume_path is None:
+            return set(), range(len(self._manifest.files))
+        resume = load_resume(self._resume_path, self._manifest, self.storage)
+        return resume.held, resume.recheck
+
+    def _note_progress(self, progress: Progress) -> None:
+        self.checked = progress.bytes_done / max(1, progress.bytes_total)
+
+    def count(self, pieces: Collection[int]) -> None:
+        """Note pieces that are held from now on."""
+        for piece in pieces:
+            span = self._manifest.layout.span(PieceIndex(piece))
+            self.files_done[span.file] += span.length
+
+    def _lacks(self, file: int) -> bool:
+        return self.files_done[file] < self._manifest.files[file].length
+
+    # ------------------------------------------------------------------ pieces on their way
+
+    def submit(self, piece: int, data: memoryview) -> None:
+        """Hand over a piece whose blocks are all here."""
+        self._waiting.append((piece, data))
+        self._idle_writer.unpark()
+
+    async def has_room(self) -> None:
+        """Wait while there is more to write than the disk can: whoever reads from a peer calls this before more."""
+        while len(self._waiting) > _QUEUED:
+            await self._waiting_readers.park()
+
+    async def next_piece(self) -> tuple[int, memoryview]:
+        """The piece that waits longest; the caller passes it to :meth:`verify_and_write`."""
+        while not self._waiting:
+            await self._idle_writer.park()
+        piece = self._waiting.popleft()
+        if len(self._waiting) <= _QUEUED:
+            self._waiting_readers.unpark_all()
+        return piece
+
+    async def verify_and_write(self, piece: int, data: memoryview) -> tuple[bytes, bool]:
+        """The leaves of ``data``, and whether it is ``piece``, which is then on the disk."""
+        leaves, right = await self.persist(partial(self._verify_and_write, PieceIndex(piece), data))
+        if right:
+            self.count([piece])
+        return leaves, right
+
+    def _verify_and_write(self, piece: PieceIndex, data: memoryview) -> tuple[bytes, bool]:
+        leaves = leaf_hashes(data)
+        right = self.storage.verify_leaves(piece, leaves)
+        if right:
+            self.storage.write(piece, data)
+        return leaves, right
+
+    async def finish_file_of(self, piece: int) -> None:
+        """Give the file of ``piece`` its name, if that was the last one it lacked."""
+        file = self._manifest.layout.span(PieceIndex(piece)).file
+        if not self._lacks(file):
+            await self._finish([file])
+
+    async def _finish(self, files: list[int]) -> None:
+        for file in files:
+            await self.persist(partial(self._finish_unless_lost, file))
+            if not self._lacks(file):
+                self.unfinished.discard(file)
+
+    def _finish_unless_lost(self, file: int) -> None:
+        if not self._lacks(file):  # a check may have found so, since it was refused
+            self.storage.finish(file)
+
+    # ------------------------------------------------------------------ what the disk refuses, and resume data
+
+    async def persist(self, work: Callable[[], _Result]) -> _Result:
+        """Do something with files, in a thread, until it works: a full disk or a lost folder is waited for."""
+        refused = False
+        while True:
+            try:
+                async with self._turn:
+                    result = await trio.to_thread.run_sync(work)
+            except StorageError as error:
+                self._refused += not refused
+                refused = True
+                self._set_trouble(error)
+                await trio.sleep(_RETRY_AFTER)
+            else:
+                self._refused -= refused
+                if not self._refused:
+                    self._set_trouble(None)
+                return result
+
+    def _set_trouble(self, error: StorageError | None) -> None:
+        was, self.trouble = self.trouble, error
+        if str(was) != str(error):
+            self._on_trouble(error)
+
+    async def save(self, bits: bytes) -> None:
+        """Write resume data: ``bits`` are what we hold now. Without it nothing is lost but time: that is no trouble."""
+        async with self._turn:
+            await trio.to_thread.run_sync(self._save, bits)
+
+    async def save_and_close(self, bits: bytes | None) -> None:
+        """Write resume data, if ``bits`` says what we hold, and close the files; a second must do."""
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
+            await trio.to_thread.run_sync(self._save_and_close, bits, abandon_on_cancel=True)
+
+    def _save(self, bits: bytes) -> None:
+        if self._resume_path is not None:
+            with suppress(StorageError, OSError):
+                self._resume_path.parent.mkdir(parents=True, exist_ok=True)
+                save_resume(self._resume_path, self._manifest, bits, self.storage.file_states())
+
+    def _save_and_close(self, bits: bytes | None) -> None:
+        if bits is not None:
+            self._save(bits)
+        self.storage.close()

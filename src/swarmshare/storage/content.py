@@ -1,0 +1,249 @@
+"""One file of a torrent on a disk: where it is, its bytes, and whether it still is what we made or found it to be.
+
+Others have the disk, too. Pieces are held of the very file that they were written to or found in; when that is gone,
+replaced, shortened or changed by another program, it is *lost*: nothing is known of it until it is looked at afresh.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
+
+from swarmshare.errors import StorageError
+from swarmshare.storage.faults import LostError, naming
+from swarmshare.storage.files import Identity
+from swarmshare.storage.opening import open_file
+from swarmshare.storage.places import CHANGED, SHORTER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from swarmshare.storage.opening import OpenFile, OpenFiles, Place
+    from swarmshare.storage.places import Whereabouts
+
+
+class FileState(NamedTuple):
+    """A file as it was when all of our writes to it were on the disk."""
+
+    name: str
+    """The name in use, below the download folder, with ``/`` between its components."""
+    size: int
+    mtime_ns: int
+
+
+class Found(NamedTuple):
+    """A file as it is now."""
+
+    path: Path
+    status: os.stat_result
+
+
+class ContentFile:
+    """A file that belongs ``where``; its descriptor is in ``opened``, by ``number``."""
+
+    def __init__(self, where: Whereabouts, number: int, opened: OpenFiles) -> None:
+        self._where, self._number, self._opened = where, number, opened
+        self._lock = Lock()  # guards all below; held to look, open and rename, never to read, write or flush
+        self._place: Place | None = None  # once found the same until look_afresh(): what is held is held of that
+        self._lost = False
+        self._extent = 0  # bytes that must be there
+        self._state: FileState | None = None  # None from the first write on until it is flushed: it changes by our hand
+        self._writers = 0  # writes under way
+        self._dirty = False  # written since it was flushed
+
+    def make_way(self) -> int:
+        """Make its folders, and itself if it is empty; how many bytes it needs from the disk beyond those it has.
+
+        Raises :class:`StorageError` for a name that is taken, a link in the way, or what the system refuses.
+        """
+        with self._lock:
+            place, status = self._locate(), None
+            if place is not None:
+                with contextlib.suppress(LostError):
+                    status = self._where.look(place)
+            if place is None or status is None or not place.finished:
+                self._where.claim(ours=status is None)
+        # A file may have holes, so that it occupies less than its length. Windows does not tell.
+        held = 0 if status is None else getattr(status, "st_blocks", status.st_size // 512) * 512
+        return max(0, self._where.length - held)
+
+    def read(self, length: int, offset: int) -> bytes:
+        """``length`` bytes from ``offset``; :class:`StorageError` when they are not there."""
+        with self._using(write=False) as file:
+            data = file.read_at(length, offset)
+            if len(data) < length:
+                raise LostError(file.path, SHORTER)
+        return data
+
+    def write(self, data: bytes | bytearray | memoryview, offset: int) -> None:
+        """Write ``data`` at ``offset``, to the file that was found, or a new one when none was.
+
+        Raises :class:`StorageError`, also when what was written cannot be found by the file's name afterwards.
+        """
+        left, end = memoryview(data), offset + len(data)
+        with self._using(write=True, needed=len(data)) as file, self._writing(file):
+            while left:
+                left = left[file.write_at(left, end - len(left)) :]
+            with self._lock:
+                self._look(file.place)
+                self._extent = max(self._extent, end)
+
+    def finish(self) -> None:
+        """Give the file, all of which is here, its name; nothing happens when it has it.
+
+        Flushes it and its folder. Raises :class:`StorageError`, also for a name that was taken meanwhile.
+        """
+        with self._lock:
+            place = self._locate()
+            if place is None and self._where.length:
+                raise LostError(self._where.part, "not there")
+            if place is not None:
+                self._look(place)
+                if self._lost:
+                    raise LostError(self._where.path(place), "may have lost some of its data")
+                if place.finished:
+                    return
+        with self._using(write=True) as file:
+            if os.fstat(file.fd).st_size > self._where.length:
+                with self._writing(file):
+                    os.ftruncate(file.fd, self._where.length)
+            self._flush(file)
+            flushed = Identity.of(os.fstat(file.fd))
+        del file  # Windows renames no open file; whoever comes next opens it again
+        with self._lock:
+            self._opened.drop(self._number)
+            try:
+                self._place = self._where.rename(flushed)
+            except LostError:
+                self._lost = True
+                raise
+        self._where.sync_folder()
+
+    def state(self) -> FileState | None:
+        """The file as it is now, all that was written before this call being on the disk; None if lost or not there."""
+        unflushed = False
+        try:
+            with self._lock:
+                if self._locate() is None:
+                    return None
+                unflushed, self._dirty = self._dirty, False
+            if unflushed:
+                with self._using(write=True) as file:
+                    self._flush(file)
+                unflushed = False
+            with self._lock:
+                if (place := self._locate()) is None:
+                    return None
+                state = _state_of(place, self._look(place))
+                if not self._writers and not self._dirty:
+                    self._state = state
+                return None if self._lost else state
+        except StorageError:
+            with self._lock:
+                self._dirty |= unflushed
+            return None
+
+    def is_lost(self) -> bool:
+        """Whether it is not what we made or found it to be. One that was never there is not lost."""
+        with self._lock:
+            if self._place is not None and not self._lost:
+                with contextlib.suppress(StorageError):  # what cannot be looked at just now may be as it was
+                    self._look(self._place)
+            return self._lost
+
+    def look_afresh(self) -> Found | None:
+        """Where it is now, all that was known of it forgotten; None when it is not there or cannot be looked at."""
+        with self._lock:
+            before, self._place = self._place, None
+            self._opened.drop(self._number)
+            self._lost, self._extent, self._state = False, 0, None
+            try:
+                if (place := self._locate()) is None:
+                    return None
+                status = self._look(place)
+            except StorageError:
+                return None
+            self._extent = min(status.st_size, self._where.length)
+            self._dirty &= before is not None and before.inode == place.inode
+            if not self._dirty:
+                self._state = _state_of(place, status)
+            return Found(self._where.path(place), status)
+
+    def _locate(self) -> Place | None:
+        if self._place is None:
+            self._place = self._where.find()
+        return self._place
+
+    def _look(self, place: Place) -> os.stat_result:
+        """What is at ``place``; :class:`LostError` when it is not what we know of."""
+        try:
+            status = self._where.look(place)
+            if self._is_other(status):
+                raise LostError(self._where.path(place), SHORTER if status.st_size < self._extent else CHANGED)
+        except LostError:
+            self._lost = True
+            raise
+        return status
+
+    def _is_other(self, status: os.stat_result) -> bool:
+        now = (status.st_size, status.st_mtime_ns)
+        return status.st_size < self._extent or (self._state is not None and now != self._state[1:])
+
+    def _open(self, *, write: bool) -> OpenFile:
+        file = self._opened.get(self._number)
+        if file is None or (write and not file.writable):
+            place = self._locate()
+            if place is None:
+                if not write:
+                    raise LostError(self._where.final, "not there")
+                place = self._place = self._where.create()
+            file = open_file(self._where.folder, place, write=write)
+            self._opened.put(self._number, file)
+        return file
+
+    @contextlib.contextmanager
+    def _using(self, *, write: bool, needed: int = 0) -> Iterator[OpenFile]:
+        try:
+            with self._lock:
+                file = self._open(write=write)
+            with naming(file.path, needed):
+                yield file
+        except StorageError as error:
+            with self._lock:
+                self._opened.drop(self._number)  # a disk that was away and is back needs it opened again
+                place = self._place
+                if isinstance(error, LostError) and place is not None:
+                    # A file that is reached by links is there, and yet cannot be written to.
+                    self._lost |= not write or place.path == place.real
+            raise
+
+    @contextlib.contextmanager
+    def _writing(self, file: OpenFile) -> Iterator[None]:
+        with self._lock:
+            status = os.fstat(file.fd)
+            self._lost |= self._is_other(status)
+            if status.st_size < self._extent:
+                raise LostError(file.path, SHORTER)
+            self._state = None
+            self._writers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._writers -= 1
+                self._dirty = True
+
+    def _flush(self, file: OpenFile) -> None:
+        try:
+            os.fsync(file.fd)
+        except OSError:
+            with self._lock:
+                self._lost = True  # the system may have dropped what it could not write, and says so only once
+            raise
+
+
+def _state_of(place: Place, status: os.stat_result) -> FileState:
+    return FileState("/".join(place.path), status.st_size, status.st_mtime_ns)

@@ -1,0 +1,71 @@
+"""What a disk or a folder does to us, as errors of ours: which path, in which words, and what to do about it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.errors import DiskFullError, StorageError
+from swarmshare.storage.files import os_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class LostError(StorageError):
+    """What is at ``path`` is not the file that was there, or not all of it: only a scan tells what is left."""
+
+    hint = "Put it back as it was, or let what is missing be downloaded again."
+
+
+IN_THE_WAY: Final = "Move it away, or choose another folder."
+"""What to do about a name that is taken."""
+NO_RIGHT: Final = "Check the permissions there, or choose another folder."
+LINK: Final = "a link, and links are not followed here"
+
+_STALE: Final = getattr(errno, "ESTALE", errno.ENOENT)
+_FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_LOST: Final = {errno.ENOENT, _STALE, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+"""What opening, or looking at, a file says when it is there no more."""
+_HINTS: Final = {
+    errno.ENOENT: LostError.hint,
+    _STALE: LostError.hint,
+    errno.ENOTDIR: IN_THE_WAY,
+    errno.EISDIR: IN_THE_WAY,
+    errno.ELOOP: IN_THE_WAY,
+    errno.EEXIST: IN_THE_WAY,
+    errno.EACCES: NO_RIGHT,
+    errno.EPERM: NO_RIGHT,
+    errno.EROFS: "Make the disk writable, or choose another folder.",
+    errno.EIO: "Check the disk and how it is connected.",
+    errno.EFBIG: "Choose a folder on a disk that takes larger files.",
+    errno.EMFILE: "Close other programs, or allow more open files.",
+    errno.ENFILE: "Close other programs, or allow more open files.",
+    errno.ENAMETOOLONG: "Choose a folder with a shorter path.",
+}
+
+
+@contextlib.contextmanager
+def naming(path: Path, needed: int = 0) -> Iterator[None]:
+    """Raise any :class:`OSError` of the body as :func:`named`."""
+    try:
+        yield
+    except OSError as error:
+        raise named(path, error, needed) from error
+
+
+def named(path: Path, error: OSError, needed: int = 0) -> StorageError:
+    """``error`` as one of ours, about ``path``, where ``needed`` bytes were to be written."""
+    if error.errno in _FULL:
+        free = 0
+        with contextlib.suppress(OSError):
+            free = shutil.disk_usage(path.parent).free
+        return DiskFullError(path, needed, free)
+    kind = LostError if error.errno in _LOST else StorageError
+    if os.path.islink(path):  # what the system calls it depends on the system, and on what was expected there
+        return kind(path, LINK, hint=IN_THE_WAY)
+    return kind(path, os_reason(error), hint=_HINTS.get(error.errno or 0))

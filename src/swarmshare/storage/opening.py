@@ -1,0 +1,188 @@
+"""Opening files below a folder so that no link in it leads us out, and keeping some of them open.
+
+Where the system has ``openat``, each folder on the way is opened from the one above, and none of them may be a link;
+elsewhere (Windows) the whole path is looked at first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from swarmshare.errors import StorageError
+from swarmshare.storage.faults import LINK, LostError, named
+from swarmshare.storage.paths import resolve_inside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from swarmshare.manifest import names
+
+MAX_OPEN: Final = 64
+"""Most files open at a time, well below the 256 that some systems allow; the one used longest ago is closed first."""
+
+_HAS_DIR_FD: Final = os.open in os.supports_dir_fd
+_HAS_PREAD: Final = hasattr(os, "pread")
+_FILE: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+
+
+class Place(NamedTuple):
+    """Where the bytes of a file are: a path below the folder."""
+
+    path: names.Path
+    real: names.Path
+    """The same with links followed, for reading."""
+    finished: bool
+    """Whether it has its final name."""
+    inode: tuple[int, int]
+    """Device and inode: another file of that name does not have the pieces that this one has."""
+
+
+class OpenFile:
+    """An open file; it is closed when the last thread that uses it lets go of it, so never under anyone's hands."""
+
+    def __init__(self, fd: int, path: Path, place: Place, writable: bool) -> None:
+        self.fd, self.path, self.place, self.writable = fd, path, place, writable
+        self._lock = Lock()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(OSError):
+            os.close(self.fd)
+
+    def read_at(self, length: int, offset: int) -> bytes:
+        """At most ``length`` bytes from ``offset``."""
+        if _HAS_PREAD:
+            return os.pread(self.fd, length, offset)
+        with self._lock:
+            os.lseek(self.fd, offset, os.SEEK_SET)
+            return os.read(self.fd, length)
+
+    def write_at(self, data: memoryview, offset: int) -> int:
+        """Write ``data`` at ``offset``; how many bytes of it were taken."""
+        if _HAS_PREAD:
+            return os.pwrite(self.fd, data, offset)
+        with self._lock:
+            os.lseek(self.fd, offset, os.SEEK_SET)
+            return os.write(self.fd, data)
+
+
+class OpenFiles:
+    """Files that stay open from one use to the next, by number: at most :data:`MAX_OPEN`."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._files: OrderedDict[int, OpenFile] = OrderedDict()
+
+    def get(self, number: int) -> OpenFile | None:
+        """File ``number``, if it is open."""
+        with self._lock:
+            if number in self._files:
+                self._files.move_to_end(number)
+            return self._files.get(number)
+
+    def put(self, number: int, file: OpenFile) -> None:
+        """Keep ``file`` open, in place of what :meth:`get` had for that number, if anything."""
+        with self._lock:
+            self._files[number] = file
+            if len(self._files) > MAX_OPEN:
+                self._files.popitem(last=False)
+
+    def drop(self, number: int) -> None:
+        """Keep file ``number`` open no longer."""
+        with self._lock:
+            self._files.pop(number, None)
+
+    def clear(self) -> None:
+        """Keep none open."""
+        with self._lock:
+            self._files.clear()
+
+
+def open_file(folder: Path, place: Place, *, write: bool) -> OpenFile:
+    """The file at ``place`` below ``folder``. Writing goes through no link, and to no file with a second name.
+
+    Raises :class:`LostError` when it is not there, or not the one that ``place`` is about, and :class:`StorageError`.
+    """
+    path = folder.joinpath(*place.path)
+    with parent_of(folder, place.path if write else place.real, make=False) as (parent, name):
+        fd = os.open(name, (os.O_RDWR if write else os.O_RDONLY) | _FILE, dir_fd=parent)
+        file = OpenFile(fd, path, place, write)
+        status = os.fstat(file.fd)
+    if (status.st_dev, status.st_ino) != place.inode:
+        raise LostError(path, "not the file that it was")
+    if write and status.st_nlink > 1:
+        message = "has a second name (a hard link), so writing might change a file elsewhere"
+        raise StorageError(path, message, hint="Put a copy in its place, or choose another folder.")
+    return file
+
+
+def create_file(name: str, parent: int | None) -> tuple[int, int]:
+    """Make an empty file that is not there yet; its device and inode."""
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o666, dir_fd=parent)
+    try:
+        status = os.fstat(fd)
+    finally:
+        os.close(fd)
+    return status.st_dev, status.st_ino
+
+
+@contextlib.contextmanager
+def parent_of(folder: Path, path: names.Path, *, make: bool) -> Iterator[tuple[int | None, str]]:
+    """The folder of ``path`` below ``folder`` as a descriptor, and the name in it, for calls with ``dir_fd``.
+
+    No link below ``folder`` is followed. Where the system has no such calls, None and the whole path, whose folders
+    led nowhere else when they were looked at. With ``make``, folders below ``folder`` that are not there are made.
+
+    Raises :class:`StorageError` for any :class:`OSError`, in the body, too.
+    """
+    here, parent = folder, None
+    try:
+        if _HAS_DIR_FD:
+            parent = os.open(folder, _FOLDER)
+        for part in path[:-1]:
+            here /= part
+            name = at(here, parent)
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=parent)
+            if parent is None:
+                resolve_inside(here, folder)
+            else:
+                above, parent = parent, os.open(part, _FOLDER | _FILE, dir_fd=parent)
+                os.close(above)
+        here /= path[-1]
+        if parent is None and here.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        yield parent, at(here, parent)
+    except OSError as error:
+        raise named(here, error) from error
+    finally:
+        if parent is not None:
+            os.close(parent)
+
+
+def at(path: Path, parent: int | None) -> str:
+    """How a call with ``dir_fd=parent`` is told of ``path``."""
+    return str(path) if parent is None else path.name
+
+
+def look(name: str, parent: int | None) -> os.stat_result | None:
+    """What bears ``name``, links not followed; None when nothing does."""
+    try:
+        return os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def strange(status: os.stat_result) -> str:
+    """Why what is there can be no file of ours, whatever is in it; empty when it could be one."""
+    if stat.S_ISLNK(status.st_mode):
+        return LINK
+    return "" if stat.S_ISREG(status.st_mode) else "not a regular file"

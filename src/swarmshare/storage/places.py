@@ -1,0 +1,137 @@
+"""Where one file of a torrent belongs below the download folder, and what is there: looking, making, renaming.
+
+Nothing of ours is remembered here (see ``content.py``), and nothing of anybody else's is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.errors import StorageError
+from swarmshare.storage.faults import IN_THE_WAY, NO_RIGHT, LostError, named, naming
+from swarmshare.storage.files import Identity
+from swarmshare.storage.opening import Place, at, create_file, look, parent_of, strange
+from swarmshare.storage.paths import existing_paths, resolve_inside
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swarmshare.manifest import names
+    from swarmshare.manifest.manifest import Manifest
+
+CHANGED: Final = "changed by another program"
+SHORTER: Final = "shorter than it was"
+_LEFT_ALONE: Final = "and it is left alone"
+_TAKEN: Final = f"is there already, {_LEFT_ALONE}"
+
+
+class Whereabouts:
+    """File ``number`` of ``manifest`` below ``folder``, called ``final`` there, and ``part`` until it is whole."""
+
+    def __init__(self, manifest: Manifest, number: int, folder: Path, final: names.Path, part: names.Path) -> None:
+        self.folder = folder
+        self.length = manifest.files[number].length
+        self._manifest, self._final, self._part = manifest, final, part
+
+    @property
+    def final(self) -> Path:
+        """Its name for the system."""
+        return self.folder.joinpath(*self._final)
+
+    @property
+    def part(self) -> Path:
+        """Its name until it is whole."""
+        return self.folder.joinpath(*self._part)
+
+    def find(self) -> Place | None:
+        """Where it is: by its name if it has its length, else what is there of it; links are followed that stay inside.
+
+        Raises :class:`StorageError` for links that do not, and for what cannot be looked at.
+        """
+        final = self._final
+        if not self._manifest.in_folder:
+            final = existing_paths(self._manifest, self.folder)[0].relative_to(self.folder).parts
+        for path, finished in ((final, True), (self._part, False)):
+            try:
+                real = resolve_inside(self.folder.joinpath(*path), self.folder)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            with naming(real):
+                status = os.stat(real, follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode) and (not finished or status.st_size == self.length):
+                below = real.relative_to(self.folder.resolve()).parts
+                return Place(path, below, finished, (status.st_dev, status.st_ino))
+        return None
+
+    def path(self, place: Place) -> Path:
+        """``place`` for the system, links followed."""
+        return self.folder.joinpath(*place.real)
+
+    def look(self, place: Place) -> os.stat_result:
+        """What is at ``place``; :class:`LostError` unless it is the very file that was found there."""
+        try:
+            # Not by Path, which costs as much as looking: there may be very many files.
+            status = os.stat(os.path.join(self.folder, *place.real), follow_symlinks=False)
+        except OSError as error:
+            raise named(self.path(place), error) from error
+        if what := strange(status):  # whatever its inode: some systems give that of a removed file to the next
+            raise LostError(self.path(place), what, hint=IN_THE_WAY)
+        if (status.st_dev, status.st_ino) != place.inode:
+            raise LostError(self.path(place), "replaced by another file")
+        return status
+
+    def claim(self, *, ours: bool) -> None:
+        """Make its folders, and itself if it is empty, unless one of its names is somebody else's.
+
+        A file of the right name and length may be ``ours``. Raises :class:`StorageError`.
+        """
+        with parent_of(self.folder, self._final, make=True) as (parent, name):
+            there, begun = look(name, parent), look(at(self.part, parent), parent)
+            if there is not None and (what := self._conflict(there, ours=ours)):
+                raise StorageError(self.final, what, hint=IN_THE_WAY)
+            if begun is not None and (what := strange(begun)):
+                raise StorageError(self.part, what, hint=IN_THE_WAY)
+            target = self.part if begun is not None else self.part.parent
+            called = str(target) if parent is None else self.part.name if begun is not None else "."
+            if not os.access(called, os.W_OK, dir_fd=parent):
+                raise StorageError(target, "cannot be written to", hint=NO_RIGHT)
+            if there is None and not self.length:
+                create_file(name, parent)
+
+    def create(self) -> Place:
+        """Begin it, as an empty file that was not there; its folders are made, but for the download folder."""
+        with parent_of(self.folder, self._part, make=True) as (parent, name):
+            inode = create_file(name, parent)
+        return Place(self._part, self._part, False, inode)
+
+    def rename(self, flushed: Identity) -> Place:
+        """Give what was begun its name, if it is whole and still as it was when it was ``flushed``.
+
+        Raises :class:`LostError` when it is not, and :class:`StorageError` when the name is taken.
+        """
+        with parent_of(self.folder, self._final, make=False) as (parent, name):
+            if look(name, parent) is not None:
+                raise StorageError(self.final, _TAKEN, hint=IN_THE_WAY)
+            part = at(self.part, parent)
+            status = look(part, parent)
+            if status is None or Identity.of(status) != flushed or flushed.size != self.length:
+                raise LostError(self.part, CHANGED)
+            os.rename(part, name, src_dir_fd=parent, dst_dir_fd=parent)
+        return Place(self._final, self._final, True, (flushed.device, flushed.inode))
+
+    def sync_folder(self) -> None:
+        """Make a rename survive a power cut, where the system lets one ask for it."""
+        with parent_of(self.folder, self._final, make=False) as (parent, _):
+            if parent is not None:
+                os.fsync(parent)
+
+    def _conflict(self, status: os.stat_result, *, ours: bool) -> str:
+        """Why what bears the final name is in the way; empty when it is not."""
+        if what := strange(status):
+            return what
+        if status.st_size != self.length:
+            sizes = f"of {status.st_size:,} bytes instead of {self.length:,}"
+            return f"there is such a file already, {sizes}, {_LEFT_ALONE}"
+        return "" if ours else _TAKEN

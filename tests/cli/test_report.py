@@ -1,0 +1,187 @@
+"""What is told of an engine, to programs and in plain lines, from alerts and snapshots made by hand."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cli.snapshots import MIB, engine, manifest_of, peer, torrent
+
+from swarmshare.cli import people
+from swarmshare.cli.people import Lines, Screen, people_for
+from swarmshare.cli.render import Output, OutputError
+from swarmshare.cli.report import Report
+from swarmshare.schema.alerts import (
+    Alert,
+    PeerDropped,
+    PieceFailed,
+    PiecesLost,
+    PieceVerified,
+    TorrentComplete,
+    TorrentPaused,
+    TorrentResumed,
+)
+from swarmshare.schema.snapshot import TorrentState
+
+if TYPE_CHECKING:
+    from swarmshare.schema.snapshot import EngineSnapshot
+
+SMALL = manifest_of({"a": 4 * MIB, "b": 4 * MIB}, name="s\x1b[2J")
+HASH = SMALL.info_hash.full
+HELD = bytes([3]) * 8
+
+
+class Heard:
+    """People who remember."""
+
+    every = 0.0
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.noted: list[str] = []
+        self.say, self.note = self.said.append, self.noted.append
+
+    def show(self, snapshot: EngineSnapshot) -> None:
+        raise NotImplementedError
+
+    end = show
+
+
+def events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
+    heard = Heard()
+    report = Report(Output(as_json=True), heard, [SMALL])
+    alerts: deque[Alert] = deque(
+        [
+            PieceVerified(HASH, 1),
+            PieceFailed(HASH, 1, None),
+            PeerDropped(HASH, "1.2.3.4:5", "it sent wrong data", banned=True),
+            PeerDropped(HASH, "1.2.3.4:6", "it broke a rule"),
+            TorrentPaused(HASH, "disk-full", "/x: the disk is full"),
+            TorrentResumed(HASH),
+            PiecesLost(HASH, 2),
+            TorrentComplete(HASH),
+        ]
+    )
+    report.alerts(alerts)
+    report.listening(["[::1]:5"])
+    assert not alerts
+    info_hash = HASH.hex()
+    assert events(capsys) == [
+        {"event": "piece_failed", "info_hash": info_hash, "piece": 1, "blamed": None},
+        {"event": "peer_dropped", "info_hash": info_hash, "address": "1.2.3.4:5", "reason": "it sent wrong data",
+         "banned": True},
+        {"event": "peer_dropped", "info_hash": info_hash, "address": "1.2.3.4:6", "reason": "it broke a rule",
+         "banned": False},
+        {"event": "paused", "info_hash": info_hash, "code": "disk-full", "message": "/x: the disk is full"},
+        {"event": "resumed", "info_hash": info_hash},
+        {"event": "pieces_lost", "info_hash": info_hash, "count": 2},
+        {"event": "complete", "info_hash": info_hash},
+        {"event": "listening", "address": "[::1]:5"},
+    ]  # fmt: skip
+    name = "s\ufffd[2J/"
+    assert heard.said == [
+        f"{name}: banned 1.2.3.4:5: it sent wrong data",
+        f"{name}: paused: /x: the disk is full. It tries again by itself, and goes on as soon as that is put right.",
+        f"{name}: goes on",
+        f"{name}: 2 pieces lost: another program changed or removed files",
+        f"{name}: complete",
+        "Listening on [::1]:5",
+    ]
+    assert heard.noted == [f"{name}: dropped 1.2.3.4:6: it broke a rule"]
+
+
+def test_progress_of_a_check(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(Output(as_json=True), Heard(), [SMALL])
+    report.progress(engine(torrent(SMALL, state=TorrentState.CHECKING, checked=0.123456)))
+    (event,) = events(capsys)
+    assert (event["state"], event["checked"], event["pieces_total"]) == ("checking", 0.1235, 8)
+
+
+def test_lines_come_now_and_then_and_with_news(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(people, "monotonic", lambda: now)
+    lines = Lines(Output(as_json=False))
+    checking = torrent(SMALL, state=TorrentState.CHECKING, checked=0.5)
+    peers = (peer("1.2.3.4:5"), peer("1.2.3.4:6"))
+    loading = torrent(SMALL, bytes([3, 3, 0, 0, 0, 0, 0, 0]), rate_down=3.0 * MIB, peers=peers, seeds=1)
+    seeding = torrent(SMALL, HELD, state=TorrentState.SEEDING, rate_up=1.0 * MIB)
+    for seconds, shown in (
+        (0, checking),
+        (2, checking),
+        (4, loading),
+        (6, replace(loading, state=TorrentState.PAUSED)),
+        (8, seeding),
+        (10, replace(seeding, uploaded=5 * MIB)),
+        (70, replace(seeding, uploaded=6 * MIB)),
+        (130, replace(seeding, uploaded=6 * MIB)),
+    ):
+        now = float(seconds)
+        lines.show(engine(shown))
+    lines.end(engine(seeding))
+    lines.end(engine(loading))
+    loading_line = "25%, 2 MiB of 8 MiB, 3 MiB/s, 2 peers (1 seed), 0:02 left"
+    assert [line.removeprefix("s\ufffd[2J/: ") for line in capsys.readouterr().out.splitlines()] == [
+        "checking, 50% of 8 MiB",
+        loading_line,
+        "paused at 25%, 2 MiB of 8 MiB",
+        "seeding, 0 B sent, 1 MiB/s, nobody connected",
+        "seeding, 6 MiB sent, 1 MiB/s, nobody connected",
+        loading_line,
+    ]
+
+
+class Tty(io.TextIOWrapper):
+    """As much of a terminal as is asked for before anything is drawn."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(io.BytesIO(), encoding)
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("as_json", "stream", "term", "kind"),
+    [
+        (False, Tty("utf-8"), "xterm-256color", Screen),
+        (True, Tty("utf-8"), "xterm-256color", Lines),
+        (False, Tty("utf-8"), "dumb", Lines),
+        (False, Tty("ascii"), "xterm-256color", Lines),
+        (False, io.TextIOWrapper(io.BytesIO(), "utf-8"), "xterm-256color", Lines),
+    ],
+)
+def test_who_gets_the_live_display(
+    monkeypatch: pytest.MonkeyPatch, as_json: bool, stream: io.TextIOWrapper, term: str, kind: type
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert type(people_for(Output(as_json=as_json), as_json=as_json)) is kind
+
+
+def test_a_terminal_that_went_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Tty("utf-8")
+    monkeypatch.setattr(sys, "stdout", stream)
+    screen = people_for(Output(as_json=False), as_json=False)
+    screen.show(engine(torrent(SMALL)))
+    monkeypatch.setattr(stream, "write", _fail)
+    with pytest.raises(OutputError):
+        screen.show(engine(torrent(SMALL)))
+    with pytest.raises(OutputError):
+        screen.end(engine(torrent(SMALL)))
+    assert sys.stdout is stream
+
+
+def _fail(_text: str) -> int:
+    raise OSError(5, "Input/output error")

@@ -1,0 +1,101 @@
+"""Folders and files that others take away, change or forbid while a torrent is at work: clear errors, engine alive."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from engine.swarm import Swarm, address, until
+
+from swarmshare.engine.config import TorrentConfig
+from swarmshare.schema.alerts import PiecesLost, TorrentPaused, TorrentResumed
+from swarmshare.schema.snapshot import TorrentState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swarmshare.engine.engine import Engine
+
+TIMEOUT = 60
+RATE = 1_500_000.0
+"""Bytes a second of a seed: slow enough to do something in the midst of it."""
+
+
+def paused(engine: Engine) -> list[TorrentPaused]:
+    return [alert for alert in engine.alerts if isinstance(alert, TorrentPaused)]
+
+
+async def test_a_folder_that_vanishes_and_does_not_come_back(tmp_path: Path) -> None:
+    """It says so, shares its other torrents on, and goes on once there is a folder of that name again."""
+    async with Swarm(tmp_path, {"a": 3_000_000}) as swarm:
+        seed, _ = await swarm.seed("seed", limit_up=RATE)
+        engine, torrent = await swarm.leech("leech", seed)
+        with trio.fail_after(TIMEOUT):
+            await until(lambda: torrent.picker.held.held >= 5)
+            shutil.rmtree(tmp_path / "leech")
+            await until(lambda: paused(engine))
+            assert str(tmp_path / "leech") in paused(engine)[0].message
+            assert not (tmp_path / "leech").exists(), "a disk that was pulled out is not replaced by another one"
+            snapshot = engine.snapshot().torrents[0]
+            assert snapshot.state is TorrentState.PAUSED
+            assert "leech" in snapshot.error
+            (tmp_path / "leech").mkdir()
+            await torrent.finished.wait()
+        assert swarm.is_whole("leech")
+        assert any(isinstance(alert, TorrentResumed) for alert in engine.alerts)
+        assert any(isinstance(alert, PiecesLost) for alert in engine.alerts)
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "truncated"])
+async def test_a_file_that_changes_in_mid_run(tmp_path: Path, how: str) -> None:
+    async with Swarm(tmp_path, {"a": 1_500_000, "b": 1_500_000}) as swarm:
+        seed, _ = await swarm.seed("seed", limit_up=RATE)
+        engine, torrent = await swarm.leech("leech", seed, sequential=True)
+        part = tmp_path / "leech" / "top" / "a.part"
+        with trio.fail_after(TIMEOUT):
+            await until(lambda: torrent.picker.held.held >= 5)
+            if how == "removed":
+                part.unlink()
+            elif how == "replaced":
+                (tmp_path / "other").write_bytes(bytes(1_500_000))
+                os.replace(tmp_path / "other", part)
+            else:
+                os.truncate(part, 70_000)
+            await torrent.finished.wait()
+        assert swarm.is_whole("leech")
+        assert any(isinstance(alert, PiecesLost) for alert in engine.alerts)
+
+
+async def test_a_whole_file_that_is_removed_while_it_is_served(tmp_path: Path) -> None:
+    """Whoever asks for it is refused, the others are told that it is gone, and it is fetched again."""
+    async with Swarm(tmp_path, {"a": 400_000, "b": 400_000}) as swarm:
+        engine, torrent = await swarm.seed("seed")
+        (tmp_path / "seed" / "top" / "a").unlink()
+        leech, leeching = await swarm.leech("leech", engine)
+        late = await swarm.engine()
+        with trio.fail_after(TIMEOUT):
+            await until(lambda: any(isinstance(alert, PiecesLost) for alert in engine.alerts))
+            assert engine.snapshot().torrents[0].state is TorrentState.DOWNLOADING
+            await until(lambda: leeching.sessions and all(not peer.has.is_full for peer in leeching.sessions))
+            shutil.copytree(swarm.source, tmp_path / "late" / "top")
+            late.add(swarm.manifest, TorrentConfig(folder=tmp_path / "late", peers=(address(leech),)))
+            await leeching.finished.wait()
+            await until(lambda: torrent.is_complete)
+        assert swarm.is_whole("leech")
+        assert swarm.is_whole("seed")
+
+
+async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 400_000}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        (tmp_path / "leech").write_text("in the way")
+        engine, torrent = await swarm.leech("leech", seed)
+        with trio.fail_after(TIMEOUT):
+            await until(lambda: paused(engine))
+            assert str(tmp_path / "leech") in paused(engine)[0].message
+            (tmp_path / "leech").unlink()
+            await torrent.finished.wait()
+        assert swarm.is_whole("leech")
