@@ -38,7 +38,7 @@ def peer(address: str, client: str = "SwarmShare 0.1.0", **changes: Any) -> Peer
         "pieces": 0, "rate_down": 0.0, "rate_up": 0.0, "downloaded": 0, "uploaded": 0, "choking_us": False,
         "interested": False, "bits": b"",
     }  # fmt: skip
-    return PeerSnapshot(address=address, client=client, **(fields | changes))
+    return PeerSnapshot(address=address, user="", client=client, **(fields | changes))
 
 
 def torrent(manifest: Manifest | None = None, states: bytes | None = None, **changes: Any) -> TorrentSnapshot:
@@ -58,6 +58,7 @@ def torrent(manifest: Manifest | None = None, states: bytes | None = None, **cha
         "bytes_done": sum(done[number] for number in wanted),
         "files_done": done, "skipped": frozenset(), "pieces_done": states.count(3), "rate_down": 0.0, "rate_up": 0.0,
         "downloaded": sum(done), "uploaded": 0, "peers": (), "availability": bytes(len(states)), "seeds": 0,
+        "members": (), "tracker_trouble": "",
     }  # fmt: skip
     return TorrentSnapshot(manifest=manifest, piece_states=states, **(fields | changes))
 

@@ -202,7 +202,9 @@ def at_a_terminal(*arguments: str, types: list[str]) -> tuple[int, str, str]:
     said = b""
     for text in types:
         while not said.endswith(b": "):
-            said += process.stderr.read(1)
+            heard = process.stderr.read(1)
+            assert heard, said
+            said += heard
         said += b"\n"
         os.write(master, text.encode() + b"\n")
     out, error = process.communicate(timeout=TIMEOUT)

@@ -80,14 +80,19 @@ class Swarm:
 
     async def seed(self, name: str, *files: str, **config: Any) -> tuple[Engine, Torrent]:
         """A peer that holds ``files``, or all of them, and is ready."""
-        folder = self.folder / name
-        for file in files or [str(path.relative_to(self.source)) for path in self.source.rglob("*") if path.is_file()]:
-            (folder / "top" / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(self.source / file, folder / "top" / file)
+        folder = self.copy(name, *files)
         engine = await self.engine(**config)
         torrent = engine.add(self.manifest, TorrentConfig(folder=folder))
         await torrent.ready.wait()
         return engine, torrent
+
+    def copy(self, name: str, *files: str) -> Path:
+        """A folder that has ``files``, or all of them."""
+        folder = self.folder / name
+        for file in files or [str(path.relative_to(self.source)) for path in self.source.rglob("*") if path.is_file()]:
+            (folder / "top" / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.source / file, folder / "top" / file)
+        return folder
 
     async def leech(self, name: str, *peers: Engine, **options: Any) -> tuple[Engine, Torrent]:
         """A peer that dials ``peers``."""

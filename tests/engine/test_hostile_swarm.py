@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 from engine.swarm import Swarm, address, banned, corrupt
 
-from swarmshare.engine import engine as engine_module
+from swarmshare.engine import dialer as dialer_module
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 
@@ -34,7 +34,7 @@ def descriptors() -> int:
 
 
 async def test_four_liars_among_sixteen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "REDIAL_AFTER", (0.05, 0.2))
+    monkeypatch.setattr(dialer_module, "REDIAL_AFTER", (0.05, 0.2))
     rng = random.Random(1)
     tasks, open_files = trio.lowlevel.current_statistics().tasks_living, descriptors()
     async with Swarm(tmp_path, {"a": 30_000_000, "b": 2_000_000, "c": 50_000}, piece_length=2**18) as swarm:

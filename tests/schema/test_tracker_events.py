@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from contextlib import suppress
 from typing import Any
 
@@ -122,6 +123,12 @@ def test_states_there_and_back(state: State, others: list[Peer]) -> None:
     assert parse_state(wired(dump_state(state)), COUNT) == state
 
 
+@given(st.one_of(st.builds(lambda told: Push(HASH, 1, 2, 3, 4, MemberChanges(told, (), (), ())), many)))
+def test_the_tracker_sends_no_attachments(push: Push) -> None:
+    json.dumps(dump_push(push))
+    json.dumps(dump_page(MemberPage(push.changes.joined, more=False)))  # type: ignore[union-attr]
+
+
 @given(many, st.booleans())
 def test_pages_there_and_back(page: tuple[Holding, ...], more: bool) -> None:
     assert parse_page(wired(dump_page(MemberPage(page, more))), COUNT) == MemberPage(page, more)
@@ -171,7 +178,10 @@ WRONG: list[tuple[str, str, object]] = [
     *(("join", "bitfield", value) for value in ("ff", 7, None, [1])),
     *(("join", "left", value) for value in (-1, 2**53, 1.5, float("nan"))),
     *(("join", "peer_id", value) for value in ("00" * 19, bytes(20), " " * 40)),
-    *(("have", "gained", value) for value in ({}, "1", [1], [0, 1] * 2, [-1, 1], [0, MAX_PIECES + 1], [[0, 1]], None)),
+    *(
+        ("have", "gained", value)
+        for value in ({"a": 1}, "1", [1], [0, 1] * 2, [-1, 1], [0, MAX_PIECES + 1], [[0, 1]], None)
+    ),
     ("have", "lost", [number for piece in range(MAX_RUNS + 1) for number in (2 * piece, 1)]),
     *(("stats", name, value) for name in ("uploaded", "rate_up", "rate_down") for value in (-1, 2**53, "0", None, 1.0)),
     *(("peers", "want", value) for value in (0, 51, None, "5")),
@@ -243,6 +253,10 @@ def test_a_refusal_is_raised_where_the_answer_is_read() -> None:
     assert refused.value.reason == "not-joined"
 
 
+def base64(data: bytes) -> str:
+    return b64encode(data).decode()
+
+
 PEER = Peer(1, "ann", ("10.0.0.1",), 6881, True, Holds.SOME, 0.5)
 STATE = dump_state(State(1, 2, 15, 1, 0, 1, (PEER,), bytes(COUNT), (Holding(PEER, b"\x80\0\0"),)))
 PUSH = dump_push(Push(HASH, 1, 2, 0, 1, MemberChanges((Holding(PEER, b"\x80\0\0"),), (), ((1, (range(2),)),), ())))
@@ -252,12 +266,16 @@ TOTALS = dump_push(Push(HASH, 1, 2, 0, 1, AvailabilityChanges((range(2),), b"\1\
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"availability": bytes(COUNT - 1)},
+        {"availability": base64(bytes(COUNT - 1))},
+        {"availability": base64(bytes(COUNT + 1))},
+        {"availability": base64(bytes(COUNT)) + "="},
+        {"availability": "!" * 28},
+        {"availability": bytes(COUNT)},
         {"availability": None},
-        {"bitfields": b""},
-        {"bitfields": b"\x80\0"},
-        {"bitfields": b"\x80\0\0\0"},
-        {"bitfields": b"\x80\0\x01"},
+        {"bitfields": ""},
+        {"bitfields": base64(b"\x80\0")},
+        {"bitfields": base64(b"\x80\0\0\0")},
+        {"bitfields": base64(b"\x80\0\x01")},
         {"members": [5]},
         {"members": [STATE["members"][0] | {"holds": "most"}]},
         {"members": [STATE["members"][0] | {"holds": "all"}]},
@@ -287,7 +305,7 @@ def test_a_tracker_may_be_wrong_too(wrong: dict[str, Any]) -> None:
         PUSH | {"lost": [[0, [0, 1]]]},
         PUSH | {"left": ["1"]},
         PUSH | {"info_hash": ""},
-        TOTALS | {"availability": b"\1"},
+        TOTALS | {"availability": base64(b"\1")},
         TOTALS | {"changed": [0, COUNT + 1]},
     ],
     ids=lambda wrong: repr(wrong)[-40:],

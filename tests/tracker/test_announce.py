@@ -1,4 +1,4 @@
-"""What ordinary clients are answered: the door, the registry and the memory store, all real; only the catalogue is made up."""
+"""What ordinary clients are answered. The door, the registry and the store are real; only the catalogue is made up."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Tracker:
             later=lambda _seconds, _call: None,
             rng=random.Random(1),
         )
-        app = Flask("tracker")
+        app = Flask("door")
         app.register_blueprint(blueprint(self.registry, self.directory))
         self._client = app.test_client()
 
@@ -147,6 +147,16 @@ def test_one_client_that_announces_by_both_protocols(tracker: Tracker) -> None:
     assert (answer[b"peers"], answer[b"peers6"]) == (contact("10.0.0.1", 1), contact("fd00::1", 1))
 
 
+def test_a_client_with_another_port_for_each_protocol(tracker: Tracker) -> None:
+    """A member has one port: rather its last address alone than one with the port of the other."""
+    tracker.announce(1, source="fd00::1")
+    other_port = query(1).replace(b"port=6001", b"port=9999")
+    tracker.get("/announce", other_port, source="10.0.0.1")
+    answer = tracker.announce(2, source="10.0.0.2")
+    assert answer[b"peers"] == ip_address("10.0.0.1").packed + (9999).to_bytes(2, "big")
+    assert answer[b"peers6"] == b""
+
+
 def test_the_dictionary_form(tracker: Tracker) -> None:
     tracker.announce(1, source="fd00::1")
     tracker.announce(2, source="10.0.0.2")
@@ -200,6 +210,24 @@ def test_a_hybrid_is_one_swarm_under_two_names(tracker: Tracker) -> None:
     counts = {b"complete": 2, b"incomplete": 0, b"downloaded": 1}
     for wire_hash in (V1, V2):
         assert scrape(tracker, wire_hash) == {wire_hash: counts}
+
+
+def test_who_knows_the_v1_hash_only_is_told_to_those_who_dial_with_it(tracker: Tracker) -> None:
+    """libtorrent dials whom it got for a v2 info hash with that one, and never with the other."""
+    tracker.announce(1, wire_hash=V1, left=0)
+    tracker.announce(2, wire_hash=V2, left=0, source="192.168.1.2")
+    by_v1 = tracker.announce(3, wire_hash=V1)
+    assert sorted(by_v1[b"peers"][at : at + 6] for at in (0, 6)) == [
+        contact("192.168.1.1", 1),
+        contact("192.168.1.2", 2),
+    ]
+    by_v2 = tracker.announce(3, wire_hash=V2)
+    assert by_v2[b"peers"] == contact("192.168.1.2", 2)
+    assert by_v2[b"complete"] == 2
+    tracker.announce(1, wire_hash=V2, left=0)  # it can both, after all
+    assert len(tracker.announce(3, wire_hash=V2)[b"peers"]) == 12
+    tracker.announce(1, wire_hash=V1, left=0)
+    assert len(tracker.announce(3, wire_hash=V2)[b"peers"]) == 12
 
 
 def scrape(tracker: Tracker, *hashes: bytes, path: str = "/scrape") -> dict[bytes, Any]:
@@ -328,7 +356,7 @@ def test_no_bytes_do_more_than_be_refused(query: bytes, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
 def test_only_questions(method: str) -> None:
-    app = Flask("tracker")
+    app = Flask("door")
     tracker = Tracker()
     app.register_blueprint(blueprint(tracker.registry, tracker.directory))
     ask: Callable[[str], Any] = getattr(app.test_client(), method)

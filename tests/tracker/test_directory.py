@@ -5,18 +5,19 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pytest
 from manifest.makers import encoded, hybrid_doc
 from sqlalchemy import event
+from tracker.trackers import Tracker, tracker_in
 
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.tracker import directory as module
 from swarmshare.tracker.ports import Entry, Identity, Role
-from tracker.trackers import Tracker, tracker_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pytest
 
 MANIFEST = parse_manifest(encoded(hybrid_doc()))
 FULL, V2, V1 = MANIFEST.info_hash.full, MANIFEST.info_hash.truncated, MANIFEST.info_hash_v1 or b""
@@ -87,7 +88,7 @@ def test_entries(tracker: Tracker) -> None:
                 assert directory.entry_by_wire_hash(V2) == entry
                 assert directory.entry_by_wire_hash(V1) == entry
             assert directory.entry(V2) is None, "not by less than all of it"
-            assert len(asked) == 7
+            assert len(asked) == 7, "two for each that is there"
         tracker.ask("DELETE", f"/catalogue/{FULL.hex()}", tracker.organiser)
 
 
@@ -124,6 +125,6 @@ def test_an_answer_that_is_older_than_a_change_is_not_remembered(tracker: Tracke
         tracker.publish(tracker.organiser, hybrid_doc())
         return answer
 
-    directory._find_entry = slowly  # type: ignore[assignment,method-assign]
+    directory._find_entry = slowly  # type: ignore[method-assign]
     assert directory.entry(FULL) is None
     assert directory.entry(FULL) is not None

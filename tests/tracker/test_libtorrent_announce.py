@@ -205,3 +205,34 @@ async def test_who_has_no_passkey_any_more(group: Group, shared: Path) -> None:
         handle.replace_trackers([{"url": url, "tier": 0}])
         handle.force_reannounce()
         await until(lambda: scraped(url, wire_hash) == (1, 0, 0))
+
+
+async def test_who_knows_a_hybrid_by_v1_only_is_dialled_with_that(group: Group, shared: Path, tmp_path: Path) -> None:
+    """libtorrent would dial it with the v2 info hash if it were told of it for that one, and be hung up on for ever."""
+    manifest = manifest_of(shared, hybrid=True)
+    group.ann.publish(manifest)
+    url = group.ann.fetch(manifest).trackers[0][0]
+    v1 = manifest.info_hash_v1
+    assert v1 is not None
+    (old,) = await trio.open_tcp_listeners(0, host=group.host.strip("[]"))
+    with session(group) as opened, trio.fail_after(TIMEOUT):
+        opened.apply_settings({"min_reconnect_time": 1, "out_enc_policy": libtorrent.enc_policy.pe_disabled})
+        async with old:
+            announce(url, v1, old.socket.getsockname()[1])
+            add(opened, group.bob.fetch(manifest), tmp_path / "there", seed=False)
+            # It may dial before it has both answers, and dials again when it is hung up on.
+            assert [await dialled(old), await dialled(old)] == [v1, v1]
+
+
+def announce(url: str, wire_hash: bytes, port: int) -> None:
+    seed = f"info_hash={quote_from_bytes(wire_hash)}&peer_id={'x' * 20}&port={port}&uploaded=0&downloaded=0&left=0"
+    assert b"failure reason" not in requests.get(f"{url}?{seed}", timeout=TIMEOUT).content
+
+
+async def dialled(listener: trio.SocketListener) -> bytes:
+    """The info hash with which somebody dials, and is hung up on."""
+    async with await listener.accept() as stream:
+        handshake = b""
+        while len(handshake) < 48:
+            handshake += await stream.receive_some()
+    return handshake[28:48]

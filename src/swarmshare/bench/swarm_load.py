@@ -11,6 +11,7 @@ import random
 import resource
 import sys
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -20,11 +21,11 @@ from gevent import socket
 from gevent.pool import Pool
 
 from swarmshare.schema.runs import all_bits
-from swarmshare.schema.tracker_events import NAMESPACE, PUSH, Have, Join, Stats
+from swarmshare.schema.tracker_events import NAMESPACE, Have, Join, Stats
 from swarmshare.schema.tracker_wire import dump_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from swarmshare.schema.tracker_events import Request
 
@@ -245,7 +246,7 @@ def _deliver(groups: Sequence[Sequence[Peer]], swarms: Sequence[bytes], plan: Pl
 
     for swarm, group in zip(swarms, groups, strict=True):
         for peer in group[1::10]:  # to read them all would be work for the load
-            peer.on_push = lambda message, swarm=swarm: told(swarm, message)
+            peer.on_push = partial(told, swarm)
     watchers = [gevent.spawn(peer.watch) for group in groups for peer in group[1:]]
     before = sum(peer.pushes for group in groups for peer in group)
     end = perf_counter() + plan.seconds
@@ -289,25 +290,18 @@ def _crowd(peers: Sequence[Peer], swarm: bytes, plan: Plan) -> tuple[float, floa
     """A large swarm, in which every peer finishes 50 pieces a second."""
     _at_once((_join, peer, swarm, plan.piece_count) for peer in peers)
     latencies: list[float] = []
-    each = round(RATE * HAVE_INTERVAL)
-
-    def runs(rng: random.Random) -> Iterator[tuple[range, ...]]:
-        order = list(range(0, plan.piece_count - 1, 2))
-        while True:
-            rng.shuffle(order)
-            for at in range(0, len(order) - each, each):
-                yield tuple(range(piece, piece + 1) for piece in sorted(order[at : at + each]))
 
     def work(peer: Peer) -> None:
-        rng = random.Random()
+        rng, told = random.Random(), perf_counter()
         gevent.sleep(rng.random() * HAVE_INTERVAL)
-        for gained in runs(rng):
-            if (sent := perf_counter()) >= end:
-                return
-            peer.call(Have(swarm, gained, ()))
-            latencies.append(perf_counter() - sent)
-            gevent.sleep(max(0, sent + HAVE_INTERVAL - perf_counter()))
+        while (now := perf_counter()) < end:
+            finished, told = round(RATE * (now - told)), now
+            pieces = sorted(2 * piece for piece in rng.sample(range(plan.piece_count // 2), finished))
+            peer.call(Have(swarm, tuple(range(piece, piece + 1) for piece in pieces), ()))
+            latencies.append(perf_counter() - now)
+            gevent.sleep(max(0, now + HAVE_INTERVAL - perf_counter()))
 
+    _settle(peers)
     before = sum(peer.pushes for peer in peers)
     start = perf_counter()
     end = start + plan.seconds

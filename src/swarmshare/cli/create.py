@@ -43,7 +43,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: NAME.torrent in this folder")
     parser.add_argument("--name", help="what receivers will call it; default: its own name")
     parser.add_argument(
-        "--piece-size", type=_piece_size, metavar="SIZE", help="such as 1MiB: a power of two; default: auto"
+        "--piece-size", type=piece_size, metavar="SIZE", help="such as 1MiB: a power of two; default: auto"
     )
     parser.add_argument("--hybrid", action="store_true", help="for BitTorrent v1 clients too; takes longer")
     parser.add_argument(
@@ -58,7 +58,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         "--web-seed", type=_url, action="append", default=[], metavar="URL", help="a web server with the files"
     )
     parser.add_argument("--private", action="store_true", help="peers come from the tracker only (BEP 27)")
-    parser.add_argument("--comment", type=_text, default="", metavar="TEXT")
+    parser.add_argument("--comment", type=plain_text, default="", metavar="TEXT")
     parser.add_argument(
         "--exclude", action="append", default=[], metavar="GLOB", help="leave out what matches; repeat at will"
     )
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         private=arguments.private,
         comment=arguments.comment,
         created_by=f"SwarmShare {__version__}",
-        creation_date=_now(),
+        creation_date=now(),
     )
     with output.progress("Hashing") as progress:
         manifest = create_manifest(
@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _now() -> int:
+def now() -> int:
     """The time, or the one that a reproducible build asks for."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     if not epoch:
@@ -132,13 +132,15 @@ def _check_replaceable(target: Path) -> None:
         raise StorageError(target.parent, "no such folder", hint="Make it first, or choose another name with -o.")
 
 
-def _text(text: str) -> str:
+def plain_text(text: str) -> str:
+    """Text that can be written down."""
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise argparse.ArgumentTypeError("is not valid UTF-8")
     return text
 
 
-def _piece_size(text: str) -> int | None:
+def piece_size(text: str) -> int | None:
+    """Bytes of a piece, such as ``1MiB``; None for ``auto``."""
     if text == "auto":
         return None
     match = _SIZE.fullmatch(text)

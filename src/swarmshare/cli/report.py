@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swarmshare.cli.render import clean, plural
-from swarmshare.cli.words import WAY_OUT, named
+from swarmshare.cli.words import WAY_OUT, named, safety
 from swarmshare.schema.alerts import (
     PeerDropped,
     PieceFailed,
@@ -31,6 +31,7 @@ class Report:
 
     def __init__(self, output: Output, people: People, manifests: Iterable[Manifest]) -> None:
         self._output, self._people = output, people
+        self._told: dict[str, set[str]] = {}
         self._names = {manifest.info_hash.full: named(manifest) for manifest in manifests}
 
     def listening(self, addresses: Iterable[str]) -> None:
@@ -75,6 +76,15 @@ class Report:
         """How far each torrent has come, for programs."""
         for torrent in snapshot.torrents:
             self._output.event("progress", **_fields(torrent))
+            self._tell_news(torrent)
+
+    def _tell_news(self, torrent: TorrentSnapshot) -> None:
+        """Say what has changed for those who share, once each time."""
+        name = named(torrent.manifest)
+        for news in (safety(torrent), torrent.tracker_trouble):
+            if news and news not in self._told.get(name, ()):
+                self._people.say(f"{name}: {news}")
+        self._told[name] = {safety(torrent), torrent.tracker_trouble}
 
 
 def _fields(torrent: TorrentSnapshot) -> dict[str, object]:
@@ -92,4 +102,8 @@ def _fields(torrent: TorrentSnapshot) -> dict[str, object]:
         "rate_up": round(torrent.rate_up),
         "peers": len(torrent.peers),
         "seeds": torrent.seeds,
+        "members": len(torrent.members),
+        "copies_elsewhere": torrent.copies_elsewhere,
+        "only_here": torrent.only_here,
+        "tracker_trouble": clean(torrent.tracker_trouble),
     }

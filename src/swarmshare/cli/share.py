@@ -1,36 +1,29 @@
-"""``swarmshare seed`` and ``swarmshare download``: share with peers that are dialled, or that dial us."""
+"""``swarmshare seed`` and ``swarmshare download``: share with peers, named or known to trackers."""
 
 from __future__ import annotations
 
-import argparse
 import os
-import signal
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import trio
-
-from swarmshare.cli.people import people_for
-from swarmshare.cli.report import Report
+from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
 from swarmshare.cli.show import load_manifest
-from swarmshare.engine.config import Address, EngineConfig, TorrentConfig
-from swarmshare.engine.engine import Engine, open_engine
-from swarmshare.engine.unwrap import lone_exception
-from swarmshare.errors import StorageError
-from swarmshare.storage.files import os_reason
-from swarmshare.storage.home import swarmshare_home
+from swarmshare.engine.config import TorrentConfig
+from swarmshare.errors import ManifestError, StorageError
+from swarmshare.manifest.magnet import parse_magnet
+from swarmshare.manifest.parse import parse_manifest
 
 if TYPE_CHECKING:
+    import argparse
+
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
-    from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
+    from swarmshare.storage.sign_ins import SignIn
 
-POLL: Final = 0.1
-"""Seconds between looks at the engine."""
-PROGRESS_EVERY: Final = 1.0
-"""Seconds between progress events."""
+_HASH = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -50,7 +43,11 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         help="fetch what a manifest names from its peers",
         description="Fetch what a manifest names from several peers at once. What is there already is kept.",
     )
-    download.add_argument("file", type=Path, metavar="FILE", help="the manifest (.torrent)")
+    download.add_argument(
+        "what",
+        metavar="FILE|INFOHASH|MAGNET",
+        help="a manifest (.torrent), or an entry of the group's catalogue",
+    )
     download.add_argument("--to", type=Path, required=True, metavar="DIR", help="made if it is not there")
     download.add_argument("--seed-after", action="store_true", help="go on serving when it is complete")
     download.add_argument(
@@ -59,45 +56,83 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     download.add_argument("--sequential", action="store_true", help="first pieces first, to look at it meanwhile")
     download.set_defaults(run=run_download)
     for parser in (seed, download):
-        parser.add_argument(
-            "--listen",
-            type=_address,
-            action="append",
-            default=[],
-            metavar="HOST:PORT",
-            help="where peers can dial us, repeat at will; port 0: any; default: this machine only",
-        )
-        parser.add_argument(
-            "--peer", type=_address, action="append", default=[], metavar="HOST:PORT", help="dial it; repeat at will"
-        )
-        for way in ("up", "down"):
-            parser.add_argument(
-                f"--limit-{way}", type=_rate, metavar="RATE", help="such as 5MiB (a second), all torrents together"
-            )
-        parser.add_argument("--max-peers", type=_count, default=50, metavar="N", help="of each torrent; default: 50")
+        add_tracker_argument(parser)
+        add_sharing_arguments(parser)
 
 
 def run_seed(arguments: argparse.Namespace, output: Output) -> int:
     """Serve until interrupted."""
+    from swarmshare.cli.sharing import Sharing
+
     manifests = [load_manifest(path) for path in arguments.files]
     if not os.path.isdir(arguments.data):
         raise StorageError(arguments.data, "no such folder", hint="DIR is the folder that contains what is shared.")
-    config = TorrentConfig(folder=arguments.data, peers=tuple(arguments.peer))
-    _Sharing(arguments, output).run([(manifest, config) for manifest in manifests], until_complete=False)
+    torrents = [(manifest, config_for(manifest, arguments.data, arguments)) for manifest in manifests]
+    Sharing(arguments, output).run(torrents, until_complete=False)
     return 0
 
 
 def run_download(arguments: argparse.Namespace, output: Output) -> int:
     """Fetch; ends when it is complete, unless it is to go on seeding."""
-    manifest = load_manifest(arguments.file)
-    config = TorrentConfig(
-        folder=arguments.to,
-        peers=tuple(arguments.peer),
+    from swarmshare.cli.sharing import Sharing
+
+    manifest = _find(arguments.what, arguments.tracker)
+    config = config_for(
+        manifest,
+        arguments.to,
+        arguments,
         skip_files=_not_wanted(manifest, arguments.only),
         sequential=arguments.sequential,
     )
-    _Sharing(arguments, output).run([(manifest, config)], until_complete=not arguments.seed_after)
+    Sharing(arguments, output).run([(manifest, config)], until_complete=not arguments.seed_after)
     return 0
+
+
+def config_for(
+    manifest: Manifest,
+    folder: Path,
+    arguments: argparse.Namespace,
+    *,
+    skip_files: frozenset[int] = frozenset(),
+    sequential: bool = False,
+) -> TorrentConfig:
+    """How to share ``manifest``: with the peers that were named, and the trackers that know of it."""
+    from swarmshare.app.compose import announcers_for
+
+    return TorrentConfig(
+        folder=folder,
+        peers=tuple(arguments.peer),
+        announcers=announcers_for(manifest, _sign_in(arguments.tracker)),
+        skip_files=skip_files,
+        sequential=sequential,
+    )
+
+
+def _sign_in(tracker: str | None) -> SignIn | None:
+    """The sign-in at ``tracker``; without one, at the only tracker there is, if there is just one."""
+    from swarmshare.cli.signed_in import only_sign_in, signed_in_at
+
+    return signed_in_at(tracker) if tracker is not None else only_sign_in()
+
+
+def _find(what: str, tracker: str | None) -> Manifest:
+    """The manifest in a file, or in the catalogue of a tracker."""
+    if what.startswith("magnet:"):
+        return _from_catalogue(str(parse_magnet(what).info_hash), tracker)
+    if _HASH.fullmatch(what) and not os.path.exists(what):
+        return _from_catalogue(what.lower(), tracker)
+    return load_manifest(Path(what))
+
+
+def _from_catalogue(info_hash: str, tracker: str | None) -> Manifest:
+    from swarmshare.cli.signed_in import open_tracker, signed_in_at
+
+    sign_in = signed_in_at(tracker)
+    with open_tracker(sign_in.tracker, sign_in.token) as (url, api):
+        manifest = parse_manifest(api.torrent(info_hash))
+    if str(manifest.info_hash) != info_hash:
+        raise ManifestError("info-hash", f"{url} sent another manifest than was asked for", hint="Ask its organiser.")
+    return manifest
 
 
 def _not_wanted(manifest: Manifest, globs: list[str]) -> frozenset[int]:
@@ -108,111 +143,3 @@ def _not_wanted(manifest: Manifest, globs: list[str]) -> frozenset[int]:
     if not wanted:
         raise StorageError(manifest.name, "no file matches --only", hint="`swarmshare show --files` lists them.")
     return frozenset(range(len(paths))) - wanted
-
-
-class _Sharing:
-    """An engine at work, and who is told of it."""
-
-    def __init__(self, arguments: argparse.Namespace, output: Output) -> None:
-        self._output = output
-        self._people = people_for(output, as_json=arguments.json)
-        self._config = EngineConfig(
-            listen=tuple(arguments.listen) or EngineConfig.listen,
-            resume_folder=_resume_folder(),
-            max_peers=arguments.max_peers,
-            limit_up=arguments.limit_up,
-            limit_down=arguments.limit_down,
-        )
-
-    def run(self, torrents: list[tuple[Manifest, TorrentConfig]], *, until_complete: bool) -> None:
-        """Share ``torrents``, until all are complete or for good. Raises KeyboardInterrupt after a clean stop."""
-        if trio.run(self._until_signal, torrents, until_complete):
-            raise KeyboardInterrupt
-
-    async def _until_signal(self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool) -> bool:
-        """Whether a signal ended it."""
-        interrupted = False
-        with (
-            trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
-            trio.CancelScope() as scope,
-            lone_exception(),
-        ):
-            async with trio.open_nursery() as nursery:
-
-                async def listen() -> None:
-                    nonlocal interrupted
-                    async for _ in signals:
-                        interrupted = True
-                        scope.cancel()
-
-                nursery.start_soon(listen)
-                await self._share(torrents, until_complete)
-                nursery.cancel_scope.cancel()
-        return interrupted
-
-    async def _share(self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool) -> None:
-        async with open_engine(self._config) as engine:
-            added = [engine.add(manifest, config) for manifest, config in torrents]
-            try:
-                await self._follow(engine, added, until_complete)
-            finally:
-                self._people.end(engine.snapshot())
-
-    async def _follow(self, engine: Engine, added: list[Torrent], until_complete: bool) -> None:
-        report = Report(self._output, self._people, (torrent.manifest for torrent in added))
-        to_announce = engine.addresses
-        next_event = trio.current_time()
-        next_look = next_event + self._people.every  # what is over before that needs no display
-        while True:
-            done = until_complete and all(torrent.finished.is_set() for torrent in added)
-            if to_announce and all(torrent.ready.is_set() for torrent in added):
-                report.listening(to_announce)
-                to_announce = []
-            report.alerts(engine.alerts)
-            now = trio.current_time()
-            if done or now >= next_event:
-                next_event = now + PROGRESS_EVERY
-                report.progress(engine.snapshot())
-            if done:
-                return
-            if now >= next_look:
-                next_look = now + self._people.every
-                # In a thread: a terminal may be slow, or stopped with Ctrl-S.
-                await trio.to_thread.run_sync(self._people.show, engine.snapshot())
-            await trio.sleep(POLL)
-
-
-def _resume_folder() -> Path:
-    """The folder of resume data, made when it is not there."""
-    folder = swarmshare_home() / "resume"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        hint = "Set SWARMSHARE_HOME to a folder that you may write to."
-        raise StorageError(folder, os_reason(error), hint=hint) from error
-    return folder
-
-
-def _address(text: str) -> Address:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _rate(text: str) -> float:
-    units = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-    number, factor = (text[:-3], units[text[-3:]]) if text[-3:] in units else (text, 1)
-    try:
-        rate = float(number) * factor
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a rate such as 500KiB or 5MiB")
-    return rate

@@ -39,6 +39,12 @@ def signed_in_at(tracker: str | None) -> SignIn:
     return every[0]
 
 
+def only_sign_in() -> SignIn | None:
+    """The sign-in at the only tracker there is; None when there are several, or none."""
+    every = SignIns(swarmshare_home()).all()
+    return every[0] if len(every) == 1 else None
+
+
 @contextmanager
 def open_tracker(tracker: str, token: str | None = None) -> Iterator[tuple[str, TrackerApi]]:
     """The address of a tracker in its one form, and its API, for as long as the context lasts."""

@@ -54,6 +54,15 @@ def company(torrent: TorrentSnapshot) -> str:
     return f"{plural(len(torrent.peers), 'peer')} ({seeds})"
 
 
+def safety(torrent: TorrentSnapshot) -> str:
+    """Whether this machine may go, in words; empty while it has nothing that others lack, or nobody is there."""
+    if torrent.state is not TorrentState.SEEDING or not (torrent.members or torrent.peers):
+        return ""
+    if copies := torrent.copies_elsewhere:
+        return f"every piece is on {plural(copies, 'other machine')}: safe to close"
+    return f"{plural(torrent.only_here, 'piece')} only on this machine: stay"
+
+
 def plain_line(torrent: TorrentSnapshot) -> str:
     """How a torrent stands, as one line."""
     name, state = named(torrent.manifest), torrent.state
@@ -61,7 +70,7 @@ def plain_line(torrent: TorrentSnapshot) -> str:
         return f"{name}: checking, {percent(torrent.checked)} of {size(torrent.manifest.total_length)}"
     if state is TorrentState.SEEDING:
         sent = f"{size(torrent.uploaded)} sent, {rate(torrent.rate_up)}"
-        return f"{name}: seeding, {sent}, {company(torrent)}"
+        return f"{name}: {', '.join(filter(None, ('seeding', sent, company(torrent), safety(torrent))))}"
     done = percent(share(torrent.bytes_done, torrent.bytes_total))
     amount = f"{done}, {size(torrent.bytes_done)} of {size(torrent.bytes_total)}"
     if state is TorrentState.PAUSED:

@@ -11,8 +11,15 @@ from swarmshare import __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from swarmshare.engine.ports import Announcer
+
 Address: TypeAlias = tuple[str, int]
 """Host (a literal address, or a name to look up) and port."""
+
+
+def show_address(host: str, port: int) -> str:
+    """``host:port``, as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def new_peer_id() -> bytes:
@@ -47,6 +54,8 @@ class TorrentConfig:
     """Contains the manifest's name."""
     peers: tuple[Address, ...] = ()
     """To dial, again and again."""
+    announcers: tuple[Announcer, ...] = ()
+    """Who knows of other peers."""
     skip_files: frozenset[int] = frozenset()
     """Files that are not wanted."""
     sequential: bool = False

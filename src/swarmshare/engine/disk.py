@@ -134,6 +134,12 @@ class TorrentDisk:
             span = self._manifest.layout.span(PieceIndex(piece))
             self.files_done[span.file] += span.length
 
+    @property
+    def bytes_left(self) -> int:
+        """What is still to come of the files that are wanted."""
+        files = self._manifest.files
+        return sum(files[number].length - self.files_done[number] for number in self.unfinished)
+
     def _lacks(self, file: int) -> bool:
         return self.files_done[file] < self._manifest.files[file].length
 

@@ -6,10 +6,14 @@ import random
 from collections import deque
 from contextlib import AsyncExitStack, asynccontextmanager
 from errno import EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.engine.announcing import TorrentPort
+from swarmshare.engine.config import show_address
+from swarmshare.engine.dialer import Dialer
 from swarmshare.engine.limits import new_bucket
 from swarmshare.engine.peer_session import PeerSession
 from swarmshare.engine.pictures import torrent_snapshot
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from swarmshare.engine.config import Address, EngineConfig, TorrentConfig
+    from swarmshare.engine.ports import Announcer
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.alerts import Alert
 
@@ -35,8 +40,6 @@ MAX_HALF_OPEN: Final = 20
 """Dials under way at the same time."""
 MAX_GREETING: Final = 100
 """Accepted connections that have not said yet what they want. More are closed at once."""
-REDIAL_AFTER: Final = (1.0, 60.0)
-"""Seconds until a peer is dialled again: the first time, and the most; it doubles, with jitter."""
 HOSTS: Final = {"localhost": ("127.0.0.1", "::1"), "*": ("0.0.0.0", "::")}
 """Names for one machine's own addresses, of IPv4 and, where there is such a thing, of IPv6."""
 BIND_ATTEMPTS: Final = 10
@@ -92,7 +95,7 @@ async def _bind_host(host: str, port: int) -> list[trio.SocketListener]:
                 await listener.aclose()
             if port or error.errno != EADDRINUSE or attempt == BIND_ATTEMPTS - 1:
                 hint = "Choose another address or port with --listen."
-                raise StorageError(_show(host, port), os_reason(error), hint=hint) from error
+                raise StorageError(show_address(host, port), os_reason(error), hint=hint) from error
         else:
             break
     return listeners
@@ -103,8 +106,10 @@ class Engine:
 
     def __init__(self, config: EngineConfig, nursery: trio.Nursery, listeners: list[trio.SocketListener]) -> None:
         self.config = config
-        self.addresses = [_show(*listener.socket.getsockname()[:2]) for listener in listeners]
+        self.addresses = [show_address(*listener.socket.getsockname()[:2]) for listener in listeners]
         """Where it listens."""
+        self.port = listeners[0].socket.getsockname()[1] if listeners else 0
+        """And at which port, as others are told."""
         self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         """Facts, oldest first; a face takes them from the left."""
         self._nursery = nursery
@@ -123,21 +128,55 @@ class Engine:
             config,
             self.config,
             alert=self.alerts.append,
+            port=self.port,
             limit_up=self._up,
             limit_down=self._down,
         )
         self._torrents[manifest.info_hash.truncated] = torrent
         if manifest.info_hash_v1 is not None:
             self._torrents[manifest.info_hash_v1] = torrent
-        self._nursery.start_soon(torrent.run)
-        for address in config.peers:
-            self._nursery.start_soon(self._keep_dialling, torrent, address)
+        self._nursery.start_soon(self._host, torrent)
         return torrent
+
+    async def remove(self, torrent: Torrent) -> None:
+        """Stop sharing: connections are closed, what is known is saved; the files stay as they are."""
+        torrent.scope.cancel()
+        await torrent.gone.wait()
 
     def snapshot(self) -> EngineSnapshot:
         """How things stand."""
         torrents = dict.fromkeys(self._torrents.values())
         return EngineSnapshot(tuple(self.addresses), tuple(map(torrent_snapshot, torrents)))
+
+    async def _host(self, torrent: Torrent) -> None:
+        """All that is done for one torrent, until it is removed."""
+
+        def may_dial(address: Address) -> bool:
+            room = len(torrent.sessions) < self.config.max_peers
+            return room and show_address(*address) not in torrent.banned and not torrent.others.is_here(address)
+
+        dialer = Dialer(torrent.config.peers, partial(self._dial_and_share, torrent), may_dial, self._rng)
+        try:
+            with torrent.scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(torrent.run)
+                    await torrent.ready.wait()
+                    nursery.start_soon(dialer.run)
+                    for announcer in torrent.config.announcers:
+                        nursery.start_soon(self._announce, torrent, announcer, dialer)
+        finally:
+            for key in [key for key, known in self._torrents.items() if known is torrent]:
+                del self._torrents[key]
+            torrent.gone.set()
+
+    async def _announce(self, torrent: Torrent, announcer: Announcer, dialer: Dialer) -> None:
+        port = TorrentPort(torrent, dialer, self.config.peer_id, self.port)
+        torrent.ports.append(port)
+        try:
+            await announcer.run(port)
+        finally:
+            torrent.ports.remove(port)
+            port.close()
 
     # ------------------------------------------------------------------ connections
 
@@ -171,21 +210,15 @@ class Engine:
                 theirs = theirs._replace(info_hash=manifest.info_hash.truncated)
             ours = Handshake(theirs.info_hash, self.config.peer_id)
             await stream.send_all(ours.encode())
-        return _session(torrent, stream, theirs, ours)
+        return PeerSession(torrent, stream, theirs, ours, dialled=False)
 
-    async def _keep_dialling(self, torrent: Torrent, address: Address) -> None:
-        await torrent.ready.wait()
-        pause, most = REDIAL_AFTER
-        while _show(*address) not in torrent.banned:
-            try:
-                async with self._half_open:
-                    session = await self._dial(torrent, address)
-            except (RemoteProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError):
-                pause = min(2 * pause, most)
-            else:
-                pause = REDIAL_AFTER[0]
-                await self._share(session)
-            await trio.sleep(pause * self._rng.uniform(0.75, 1.25))
+    async def _dial_and_share(self, torrent: Torrent, address: Address) -> bool:
+        try:
+            async with self._half_open:
+                session = await self._dial(torrent, address)
+        except (RemoteProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError):
+            return False
+        return await self._share(session)
 
     async def _dial(self, torrent: Torrent, address: Address) -> PeerSession:
         with trio.fail_after(CONNECT_TIMEOUT):
@@ -200,19 +233,16 @@ class Engine:
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise
-        return _session(torrent, stream, theirs, ours)
+        return PeerSession(torrent, stream, theirs, ours, dialled=True)
 
     @staticmethod
-    async def _share(session: PeerSession) -> None:
-        if session.torrent.add_session(session):
-            await session.run()
-        else:
+    async def _share(session: PeerSession) -> bool:
+        """Share until the connection ends; False when there was no use for it."""
+        if not session.torrent.add_session(session):
             await trio.aclose_forcefully(session.stream)
-
-
-def _session(torrent: Torrent, stream: trio.SocketStream, theirs: Handshake, ours: Handshake) -> PeerSession:
-    host, port, *_ = stream.socket.getpeername()
-    return PeerSession(torrent, stream, theirs, ours, _show(host, port))
+            return False
+        await session.run()
+        return True
 
 
 async def _receive_handshake(stream: trio.SocketStream) -> bytes:
@@ -224,7 +254,3 @@ async def _receive_handshake(stream: trio.SocketStream) -> bytes:
         if not part or not data.startswith(PREFIX[: len(data)]):
             raise RemoteProtocolError("handshake", "the connection does not begin with a BitTorrent handshake")
     return data
-
-
-def _show(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

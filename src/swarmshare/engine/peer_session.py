@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.engine.config import show_address
 from swarmshare.engine.limits import pass_all
 from swarmshare.errors import RemoteProtocolError, StorageError
 from swarmshare.swarm.bitfield import Bitfield
@@ -19,6 +20,7 @@ from swarmshare.wire.extensions import dont_have
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from swarmshare.engine.config import Address
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.layout import Block
     from swarmshare.wire.handshake import Handshake
@@ -37,10 +39,19 @@ class PeerSession:
     """A peer that we are connected to."""
 
     def __init__(
-        self, torrent: Torrent, stream: trio.SocketStream, theirs: Handshake, ours: Handshake, address: str
+        self,
+        torrent: Torrent,
+        stream: trio.SocketStream,
+        theirs: Handshake,
+        ours: Handshake,
+        *,
+        dialled: bool,
     ) -> None:
         self.torrent = torrent
-        self.address = address
+        self.host, port, *_ = stream.socket.getpeername()
+        self.address = show_address(self.host, port)
+        self.listens: Address | None = (self.host, port) if dialled else None
+        """Where it accepts connections, as far as we know."""
         self.peer_id = theirs.peer_id
         self.stream = stream
         settled = Settled(

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from swarmshare.schema.snapshot import PeerSnapshot, TorrentSnapshot
+from swarmshare.engine.config import show_address
+from swarmshare.schema.snapshot import MemberSnapshot, PeerSnapshot, TorrentSnapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from swarmshare.engine.peer_session import PeerSession
+    from swarmshare.engine.ports import Member
     from swarmshare.engine.torrent import Torrent
 
 
@@ -36,12 +40,27 @@ def torrent_snapshot(torrent: Torrent) -> TorrentSnapshot:
         piece_states=picker.states,
         availability=picker.availability,
         seeds=picker.seeds,
+        members=tuple(_member_snapshot(torrent, key, member) for key, member in torrent.others.members.items()),
+        tracker_trouble=next((port.trouble for port in torrent.ports if port.trouble), ""),
+    )
+
+
+def _member_snapshot(torrent: Torrent, key: Hashable, member: Member) -> MemberSnapshot:
+    bits = torrent.others.bits_of(key)
+    return MemberSnapshot(
+        user=member.user,
+        addresses=tuple(show_address(*address) for address in member.addresses),
+        live=member.live,
+        connected=torrent.others.is_connected(key),
+        bits=bits.to_wire() if bits is not None else None,
+        complete=bits is not None and bits.is_full,
     )
 
 
 def _peer_snapshot(session: PeerSession, now: float) -> PeerSnapshot:
     return PeerSnapshot(
         address=session.address,
+        user=session.torrent.others.user_at(session.listens),
         client=session.client,
         pieces=session.has.held,
         rate_down=session.meter_down.rate(now),

@@ -16,6 +16,7 @@ from swarmshare.engine.choking import Choking
 from swarmshare.engine.disk import TorrentDisk
 from swarmshare.engine.layers import LayerFetcher
 from swarmshare.engine.limits import new_bucket
+from swarmshare.engine.others import Others
 from swarmshare.engine.suspects import Suspects
 from swarmshare.engine.uploads import ChunkCache, HashServer
 from swarmshare.errors import RemoteProtocolError
@@ -55,6 +56,7 @@ from swarmshare.wire.messages import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from swarmshare.engine.announcing import TorrentPort
     from swarmshare.engine.config import EngineConfig, TorrentConfig
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.errors import StorageError
@@ -87,10 +89,11 @@ class Torrent:
         engine: EngineConfig,
         *,
         alert: Callable[[Alert], None],
+        port: int = 0,
         limit_up: TokenBucket | None = None,
         limit_down: TokenBucket | None = None,
     ) -> None:
-        """``limit_up`` and ``limit_down`` are the engine's; None for none."""
+        """``port`` is where we listen; ``limit_up`` and ``limit_down`` are the engine's, None for none."""
         self.manifest = manifest
         self.config = config
         self.layout = manifest.layout
@@ -108,11 +111,19 @@ class Torrent:
         self.disk = TorrentDisk(manifest, config, engine.resume_folder, self._on_trouble)
         self.buffers = PieceBuffers(self.layout)
         self.picker = PiecePicker(self.layout, random.Random())
+        self.others = Others(self.picker, self.layout.piece_count)
+        self.ports: list[TorrentPort] = []
+        """How announcers see it."""
+        self.scope = trio.CancelScope()
+        """All that is done for it."""
+        self.gone = trio.Event()
+        """Set when nothing is done for it any more."""
         self.meter_down, self.meter_up = RateMeter(), RateMeter()
         self.downloaded = self.uploaded = 0
         self.is_complete = False
         """Whether we have all that was asked for."""
         self._engine = engine
+        self._port = port
         self._alert = alert
         self._rng = random.Random()
         self._chunks = ChunkCache(self.disk.storage, self.layout)
@@ -156,6 +167,7 @@ class Torrent:
             held.set(piece)
         self.disk.count(right)
         self.picker = PiecePicker(self.layout, self._rng, held)
+        self.others = Others(self.picker, self.layout.piece_count)
         self.picker.sequential = self.config.sequential
         for file in self.config.skip_files:
             self._set_priority(file, Priority.SKIP)
@@ -198,6 +210,8 @@ class Torrent:
             lost = [piece for piece in pieces - right if self.picker.held.has(piece)]
             for piece in lost:
                 self.picker.lost(piece)
+                for port in self.ports:
+                    port.note(lost=piece)
             for session in list(self.sessions):
                 for piece in lost:
                     session.tell_dont_have(piece)
@@ -220,10 +234,14 @@ class Torrent:
         if not self.banned.isdisjoint((session.address, session.peer_id)):
             return False
         self.sessions.add(session)
+        if session.listens is not None:
+            self.others.connected(session.listens)
         connection = session.connection
         self.picker.peer_joined(session.has)
         if connection.settled.extended:
-            handshake = extensions.ExtendedHandshake(client=self._engine.client, upload_only=self.is_complete)
+            handshake = extensions.ExtendedHandshake(
+                client=self._engine.client, upload_only=self.is_complete, port=self._port or None
+            )
             connection.send_extended(handshake.encode())
         held = self.picker.held
         connection.send_opening(held.to_wire(), held=held.held)
@@ -233,6 +251,8 @@ class Torrent:
     def session_ended(self, session: PeerSession, reason: str) -> None:
         """Forget a connection; what it owed us is free for others."""
         self.sessions.remove(session)
+        if session.listens is not None:
+            self.others.disconnected(session.listens)
         self.picker.peer_gone(session)
         self.picker.peer_left(session.has)
         self.buffers.session_ended(session)
@@ -303,6 +323,9 @@ class Torrent:
             if handshake is not None:
                 session.client, session.ids = handshake.client, handshake.ids
                 session.pipeline.peer_limit = handshake.queue
+                if session.listens is None and handshake.port is not None:
+                    session.listens = (session.host, handshake.port)
+                    self.others.connected(session.listens)
         elif message.ext_id == extensions.OUR_IDS[extensions.DONT_HAVE]:
             piece = extensions.decode_dont_have(message.payload)
             if piece >= self.layout.piece_count:
@@ -398,6 +421,8 @@ class Torrent:
             self._ban(liar)
         contributors = [cast("PeerSession", key) for key in set(self.picker.contributors(piece).values())]
         self.picker.verified(piece)
+        for port in self.ports:
+            port.note(gained=piece)
         if len(contributors) == 1 and contributors[0] in self.sessions:
             contributors[0].proven = True
             self._refill(contributors[0])  # it was asked for little until now
@@ -446,6 +471,8 @@ class Torrent:
     def _ban(self, session: PeerSession) -> None:
         if session.address not in self.banned:
             self.banned |= {session.address, session.peer_id}
+            for port in self.ports:
+                port.note(liar=session.listens)
             self._alert(PeerDropped(self.manifest.info_hash.full, session.address, "it sent wrong data", banned=True))
             session.close()
 
@@ -462,8 +489,7 @@ class Torrent:
     def _grant_fast(self, session: PeerSession) -> None:
         """A newcomer may have a few pieces even while it is choked: what it has, it can give (BEP 6)."""
         if session.has.held < GRANTED and session.connection.settled.fast:
-            host = session.address.rpartition(":")[0]
-            for piece in allowed_fast_set(host, self.manifest.info_hash.truncated, self.layout.piece_count):
+            for piece in allowed_fast_set(session.host, self.manifest.info_hash.truncated, self.layout.piece_count):
                 if self.picker.held.has(piece):
                     session.connection.grant_fast(piece)
 

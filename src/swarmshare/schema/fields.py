@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import SwarmShareError
@@ -82,6 +83,16 @@ class Fields:
         if not isinstance(value, bytes | bytearray) or len(value) > most:
             raise self.wrong(f"needs {name!r}, up to {most:,} binary bytes")
         return bytes(value)
+
+    def base64(self, name: str, most: int) -> bytes:
+        """Up to ``most`` bytes as base64 (RFC 4648), with its padding."""
+        value = self._data.get(name)
+        if type(value) is str and len(value) <= 4 * -(-most // 3):
+            try:
+                return b64decode(value, validate=True)
+            except ValueError:
+                pass
+        raise self.wrong(f"needs {name!r}, up to {most:,} bytes as base64")
 
     def hexadecimal(self, name: str, length: int) -> bytes:
         """``length`` bytes as hexadecimal digits, without spaces or a prefix."""

@@ -31,6 +31,8 @@ class PeerSnapshot:
 
     address: str
     """``host:port``"""
+    user: str
+    """Whose machine it is, by what a tracker says; empty when nobody knows."""
     client: str
     """Program and version, as the peer says; empty when it does not."""
     pieces: int
@@ -47,6 +49,21 @@ class PeerSnapshot:
     """Whether it wants something of ours."""
     bits: bytes
     """What it holds, one bit a piece, as in BEP 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSnapshot:
+    """Another machine in the swarm, by what a tracker says."""
+
+    user: str
+    addresses: tuple[str, ...]
+    live: bool
+    """Known to be there at this moment."""
+    connected: bool
+    bits: bytes | None
+    """What it holds, one bit a piece; None: not known."""
+    complete: bool
+    """It holds everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +95,26 @@ class TorrentSnapshot:
     piece_states: bytes
     """One byte a piece: 0 missing, 1 in flight, 2 verifying, 3 held."""
     availability: bytes
-    """One byte a piece: how many connected peers hold it, 255 for more; peers that hold everything are not counted."""
+    """One byte a piece: how many others hold it, 255 for more; those that hold everything are not counted."""
     seeds: int
-    """Connected peers that hold everything."""
+    """Others that hold everything: connected peers, and whom a tracker tells of."""
+    members: tuple[MemberSnapshot, ...]
+    tracker_trouble: str
+    """Why a tracker is of no use at present, in words; empty when all is well."""
+
+    @property
+    def copies_elsewhere(self) -> int:
+        """On how many other machines the rarest piece is: with one or more, this one may go."""
+        return min(self.availability, default=0) + self.seeds
+
+    @property
+    def only_here(self) -> int:
+        """How many of our pieces nobody else has."""
+        if self.seeds:
+            return 0
+        return sum(
+            state == 3 and not copies for state, copies in zip(self.piece_states, self.availability, strict=True)
+        )
 
     @property
     def eta(self) -> float | None:

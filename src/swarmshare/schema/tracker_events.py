@@ -3,7 +3,12 @@
 A peer connects with ``auth`` ``{"token": text}``. Every event carries one object, and is acknowledged with one object:
 what each class below shows, or ``{"error": code, "message": text}``, after which the connection lives and nothing has
 changed. Integers are at most 2**53 - 1. Hashes are hexadecimal. *Runs* are ``[first, count, first, count, ...]``:
-ascending, not touching. *Binary* is a Socket.IO attachment. A field that an event does not have is refused.
+ascending, not touching. *Binary* is a Socket.IO attachment, *base64* is text (RFC 4648). A field that an event does
+not have is refused.
+
+Only peers send attachments. python-socketio's client hands every frame to a thread of its own, so an attachment may
+overtake the message that announces it, and neither is understood; and one frame is half the work of two when a push
+goes to a thousand peers. So what the tracker sends is text.
 
 Which state a push builds upon is told by ``epoch`` and ``seq``. A push with the epoch that a peer knows, and the next
 seq, applies; one with an older seq is stale; anything else means that something was missed: the peer sends ``resync``,
@@ -175,7 +180,7 @@ class Peer(NamedTuple):
 class Holding(NamedTuple):
     """A member and what it holds.
 
-    Many of them are ``"members": [peer, ...], "bitfields": binary``: the bitfields, one after the other, of those
+    Many of them are ``"members": [peer, ...], "bitfields": base64``: the bitfields, one after the other, of those
     that hold ``"some"``; the others' words say all there is to know.
     """
 
@@ -188,7 +193,7 @@ class State(NamedTuple):
     """The answer to ``join`` and ``resync``: a swarm as of the push ``seq``.
 
     ``{"epoch": int, "seq": int, "interval": seconds, "member": int, "seeds": int, "leeches": int, "peers": [peer, ...],
-    "availability": binary, "members": [peer, ...] | null, "bitfields": binary | null}``
+    "availability": base64, "members": [peer, ...] | null, "bitfields": base64 | null}``
     """
 
     epoch: int
@@ -210,7 +215,7 @@ class State(NamedTuple):
 class MemberPage(NamedTuple):
     """The answer to ``members``: those with the next numbers, up to 200.
 
-    ``{"members": [peer, ...], "bitfields": binary, "more": bool}``
+    ``{"members": [peer, ...], "bitfields": base64, "more": bool}``
     """
 
     holdings: tuple[Holding, ...]
@@ -220,7 +225,7 @@ class MemberPage(NamedTuple):
 class MemberChanges(NamedTuple):
     """What a push tells of a swarm small enough to tell of each member.
 
-    ``"members": [peer, ...], "bitfields": binary, "left": [member, ...], "gained": [[member, runs], ...],
+    ``"members": [peer, ...], "bitfields": base64, "left": [member, ...], "gained": [[member, runs], ...],
     "lost": [[member, runs], ...]``
     """
 
@@ -232,7 +237,7 @@ class MemberChanges(NamedTuple):
 
 
 class AvailabilityChanges(NamedTuple):
-    """What a push tells of a large swarm: ``"changed": runs, "availability": binary``, a byte for each of the runs."""
+    """What a push tells of a large swarm: ``"changed": runs, "availability": base64``, a byte a piece."""
 
     changed: Runs
     availability: bytes

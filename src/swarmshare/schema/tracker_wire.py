@@ -5,6 +5,7 @@ What a peer sends is read strictly; what the tracker sends may have fields that 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
 from swarmshare.schema.fields import EventError, Fields
@@ -165,13 +166,14 @@ def dump_state(state: State) -> Wire:
     wire = state._asdict()
     holdings = wire.pop("holdings")
     members = {"members": None, "bitfields": None} if holdings is None else _dump_holdings(holdings)
-    return wire | members | {"peers": [_dump_peer(peer) for peer in state.peers]}
+    peers = [_dump_peer(peer) for peer in state.peers]
+    return wire | members | {"peers": peers, "availability": _text(state.availability)}
 
 
 def parse_state(data: object, piece_count: int) -> State:
     """The other way round, of a swarm that has ``piece_count`` pieces."""
     fields = parse_answer("join", data)
-    availability = fields.binary("availability", piece_count)
+    availability = fields.base64("availability", piece_count)
     if len(availability) != piece_count:
         raise fields.wrong(f"has availability for {len(availability):,} of {piece_count:,} pieces")
     return State(
@@ -214,7 +216,7 @@ def dump_push(push: Push) -> Wire:
     changes = wire.pop("changes")
     wire["info_hash"] = push.info_hash.hex()
     if isinstance(changes, AvailabilityChanges):
-        return wire | {"changed": runs_to_wire(changes.changed), "availability": changes.availability}
+        return wire | {"changed": runs_to_wire(changes.changed), "availability": _text(changes.availability)}
     if changes.joined:
         wire |= _dump_holdings(changes.joined)
     return wire | {
@@ -231,7 +233,7 @@ def parse_push(data: object, piece_count: Callable[[bytes], int]) -> Push:
     count = piece_count(info_hash)
     changes: MemberChanges | AvailabilityChanges
     if fields.has("availability"):
-        changed, availability = fields.runs("changed", count, count), fields.binary("availability", count)
+        changed, availability = fields.runs("changed", count, count), fields.base64("availability", count)
         if len(availability) != sum(map(len, changed)):
             raise fields.wrong("has availability for other pieces than changed")
         changes = AvailabilityChanges(changed, availability)
@@ -244,6 +246,10 @@ def parse_push(data: object, piece_count: Callable[[bytes], int]) -> Push:
         )
     epoch, seq, seeds, leeches = (fields.integer(name) for name in ("epoch", "seq", "seeds", "leeches"))
     return Push(info_hash, epoch, seq, seeds, leeches, changes)
+
+
+def _text(data: bytes) -> str:
+    return b64encode(data).decode()
 
 
 def _dump_peer(peer: Peer) -> Wire:
@@ -272,13 +278,16 @@ def _parse_peers(fields: Fields) -> tuple[Peer, ...]:
 
 def _dump_holdings(holdings: Iterable[Holding]) -> Wire:
     told = [holding.pieces for holding in holdings if holding.peer.holds is Holds.SOME]
-    return {"members": [_dump_peer(holding.peer) for holding in holdings], "bitfields": b"".join(filter(None, told))}
+    return {
+        "members": [_dump_peer(holding.peer) for holding in holdings],
+        "bitfields": _text(b"".join(filter(None, told))),
+    }
 
 
 def _parse_holdings(fields: Fields, count: int) -> tuple[Holding, ...]:
     peers = [_parse_peer(item) for item in fields.items("members", MAX_MEMBERS)]
     length = -(-count // 8)
-    told = fields.binary("bitfields", len(peers) * length)
+    told = fields.base64("bitfields", len(peers) * length)
     holdings, at = [], 0
     for peer in peers:
         pieces: bytes | None = None

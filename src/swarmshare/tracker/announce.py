@@ -68,6 +68,7 @@ class _Door:
         reply = self._registry.announce(
             entry,
             query.peer_id,
+            wire_hash=query.wire_hash,
             addresses=[source, *claims[:1]],
             port=query.port,
             left=min(query.left, entry.total_length),
@@ -142,7 +143,7 @@ def _reply(reply: AnnounceReply, query: AnnounceQuery, source: Address) -> Value
         value[b"peers"] = b"".join(_contact(peer) for peer in peers if len(peer.address) == 4)
         value[b"peers6"] = b"".join(_contact(peer) for peer in peers if len(peer.address) == 16)
     else:
-        value[b"peers"] = [_entry(peer, with_id=not query.no_peer_id) for peer in peers]
+        value[b"peers"] = [_entry(peer, with_id=True) for peer in peers]
     return value
 
 

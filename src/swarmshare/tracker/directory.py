@@ -45,6 +45,7 @@ class Directory:
         self._holders: _Cache[bytes, Holder | None] = _Cache()
         self._passkeys: _Cache[str, Identity | None] = _Cache()
         self._entries: _Cache[bytes, Entry | None] = _Cache()
+        self._wire_hashes: _Cache[bytes, Entry | None] = _Cache()
 
     def holder(self, token: str) -> Holder:
         """Who holds ``token``; raises :class:`RefusalError` that says why nobody does."""
@@ -75,7 +76,7 @@ class Directory:
     def entry_by_wire_hash(self, wire_hash: bytes) -> Entry | None:
         """See :class:`~swarmshare.tracker.ports.Directory`. An open swarm has no manifest: nothing is known of it."""
         named = select(WireHashRow.entry).where(WireHashRow.hash == wire_hash).scalar_subquery()
-        entry = self._entries.get(wire_hash, lambda _: self._find_entry(EntryRow.id == named))
+        entry = self._wire_hashes.get(wire_hash, lambda _: self._find_entry(EntryRow.id == named))
         if entry is None and self._open_swarms:
             # Its length is a bound for what clients claim; its full info hash cannot be that of any manifest.
             return Entry(wire_hash.ljust(32, b"\0"), (wire_hash,), "", 0, 2**62, private=False)
@@ -91,11 +92,15 @@ class Directory:
 
     def published(self, _entry: values.Entry) -> None:
         """Forget that it was not there."""
-        self._entries.clear()
+        self._forget_entries()
 
     def withdrawn(self, _info_hash: bytes) -> None:
-        """Forget every entry."""
+        """Forget that it was there."""
+        self._forget_entries()
+
+    def _forget_entries(self) -> None:
         self._entries.clear()
+        self._wire_hashes.clear()
 
     def _find_holder(self, token_digest: bytes) -> Holder | None:
         wanted = (

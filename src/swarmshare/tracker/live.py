@@ -15,8 +15,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from flask_socketio import ConnectionRefusedError as Refused
-from flask_socketio import Namespace
+from flask_socketio import ConnectionRefusedError, Namespace
 
 from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import Refusal
@@ -69,9 +68,9 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
         try:
             account = self._directory.holder(parse_token(auth)).identity.account
         except (EventError, RefusalError) as error:
-            raise Refused(str(error), {"error": str(Refusal.SIGNED_OUT)}) from None
+            raise ConnectionRefusedError(str(error), {"error": str(Refusal.SIGNED_OUT)}) from None
         if Counter(self._accounts.values())[account] >= MAX_WATCHERS:
-            raise Refused("this account watches from too many places", {"error": "too-many"})
+            raise ConnectionRefusedError("this account watches from too many places", {"error": "too-many"})
         self._accounts[session] = account
 
     def swarm_changed(self, info_hash: bytes) -> None:

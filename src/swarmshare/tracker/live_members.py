@@ -190,7 +190,9 @@ class LiveMembers:
         others = [
             member
             for member in snapshot.members
-            if member.number != own.number and any(visible(packed, address) for packed in member.addresses)
+            if member.number != own.number
+            and not member.v1_only
+            and any(visible(packed, address) for packed in member.addresses)
         ]
         rng = self._registry.rng
         ranked = rank(others, own.pieces, snapshot.availability, want, rng, useful_only=useful_only)

@@ -122,6 +122,7 @@ class SwarmRegistry:
         entry: Entry,
         peer_id: bytes,
         *,
+        wire_hash: bytes,
         addresses: Sequence[Address],
         port: int,
         left: int,
@@ -135,9 +136,11 @@ class SwarmRegistry:
         """A client says that it is there, and gets others to dial; the first of ``addresses`` is where it speaks from.
 
         Whoever announces with the same peer id and the same account (or, without a passkey, the same ``key``) is the
-        same client, at one more address perhaps.
+        same client, at one more address perhaps. Of a hybrid, clients announce each ``wire_hash`` that they know, and
+        dial whom they are told of with that one.
         """
         info_hash, count = entry.info_hash, entry.piece_count
+        by_v1 = wire_hash != info_hash[: len(wire_hash)]
         who = account_member(identity, peer_id) if identity is not None else _anonymous(peer_id, key, addresses[0])
         known = self.store.member(info_hash, who)
         if event is Event.STOPPED:
@@ -153,7 +156,7 @@ class SwarmRegistry:
                 account=identity.account if identity is not None else None,
                 user=identity.name if identity is not None else "",
                 peer_id=peer_id,
-                addresses=_merged(self.reachable(addresses), known),
+                addresses=_merged(self.reachable(addresses), port, known),
                 port=port,
                 pieces=pieces,
                 held=count * (entry.total_length - min(left, entry.total_length)) // max(entry.total_length, 1),
@@ -163,6 +166,7 @@ class SwarmRegistry:
                 rate_up=0,
                 rate_down=0,
                 seen=self.clock(),
+                v1_only=by_v1 and (known is None or known.v1_only),
             )
             if self.store.put(info_hash, count, member) is None:
                 raise AnnounceError("this swarm has as many members as it may have: try again later")
@@ -174,7 +178,7 @@ class SwarmRegistry:
             counts.seeds,
             counts.leeches,
             counts.completed,
-            tuple(self._contacts(info_hash, who, count, numwant, seed=not left)) if numwant else (),
+            tuple(self._contacts(info_hash, who, count, numwant, seed=not left, by_v1=by_v1)) if numwant else (),
         )
 
     def scrape(self, info_hash: bytes) -> SwarmCounts:
@@ -241,8 +245,11 @@ class SwarmRegistry:
                 self.release(session, info_hash)
             self.changed(info_hash)
 
-    def _contacts(self, info_hash: bytes, who: bytes, count: int, numwant: int, *, seed: bool) -> Iterator[Contact]:
-        others = [member for member in self.store.members(info_hash) if member.who != who]
+    def _contacts(
+        self, info_hash: bytes, who: bytes, count: int, numwant: int, *, seed: bool, by_v1: bool
+    ) -> Iterator[Contact]:
+        members = self.store.members(info_hash)
+        others = [member for member in members if member.who != who and (by_v1 or not member.v1_only)]
         for member in rank(others, all_bits(count) if seed else None, bytes(count), numwant, self.rng):
             for address in member.addresses:
                 yield Contact(address, member.port, member.peer_id)
@@ -258,7 +265,8 @@ def _anonymous(peer_id: bytes, key: bytes, address: Address) -> bytes:
     return b"key " + peer_id + key if key else b"address " + peer_id + address.packed
 
 
-def _merged(addresses: tuple[bytes, ...], known: Member | None) -> tuple[bytes, ...]:
-    """``addresses``, and those that are known of another protocol: a client announces once from each."""
+def _merged(addresses: tuple[bytes, ...], port: int, known: Member | None) -> tuple[bytes, ...]:
+    """``addresses``, and those that are known of another protocol, at the same port: a client announces from each."""
     lengths = {len(address) for address in addresses}
-    return addresses + tuple(a for a in (known.addresses if known is not None else ()) if len(a) not in lengths)
+    before = known.addresses if known is not None and known.port == port else ()
+    return addresses + tuple(address for address in before if len(address) not in lengths)

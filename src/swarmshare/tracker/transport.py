@@ -35,10 +35,14 @@ CONNECTION: Final = "swarmshare.connection"
 """The key of a WSGI environment under which the server puts its connection, with ``socket``."""
 READ: Final = 2**13
 """Most bytes that are read, and worked off, before others have their turn."""
+AT_ONCE: Final = 2**12
+"""Bytes that are worth a system call of their own."""
 MAX_UNSENT: Final = 8 * 2**20
 """Most bytes that wait for a slow reader; then its connection is ended. It finds its place again by the next epoch."""
 STALLED: Final = 30.0
 """Seconds without a byte taken by a reader for which bytes wait."""
+MAX_ATTACHMENTS: Final = 1
+"""Of one packet from a peer."""
 MAX_UNPOLLED: Final = 1000
 """Most packets that wait for one who polls; what comes then is dropped, and missed by its seq."""
 
@@ -47,14 +51,29 @@ _log = logging.getLogger(__name__)
 
 def use_for(socketio: SocketIO) -> None:
     """Let ``socketio`` travel like this."""
-    engine = socketio.server.eio
+    server, engine = socketio.server, socketio.server.eio
+    server.async_handlers = False  # one peer's events are worked off in their order, and none in a greenlet of its own
+    server.packet_class = _bounded(server.packet_class)
     # Engine.IO has its parts from a driver that it picks by a name out of its own; this is where it keeps it.
     engine._async = {
         **engine._async,
         "websocket": WebSocket,
         "queue": Unpolled,
-        "thread": Pings(socketio.server, engine._async["thread"]).thread,
+        "thread": Pings(server, engine._async["thread"]).thread,
     }
+
+
+def _bounded(packet_class: type) -> type:
+    """Socket.IO keeps binary attachments until it has as many as their packet announced, be that a billion."""
+
+    class Bounded(packet_class):
+        def decode(self, encoded_packet: str | bytes) -> int:
+            count: int = super().decode(encoded_packet)
+            if count > MAX_ATTACHMENTS:
+                raise ValueError(f"{count} attachments")
+            return count
+
+    return Bounded
 
 
 class Unpolled(JoinableQueue):  # type: ignore[misc]
@@ -75,7 +94,8 @@ class WebSocket:
         self._max_message: int = engine.max_http_buffer_size
         self._protocol = Connection(ConnectionType.SERVER)
         self._unsent = bytearray()
-        self._last = False  # nothing more will be sent
+        self._waiting = False  # until the socket takes more
+        self._last = False  # nothing more will be written
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Shake hands, and serve until the connection is over."""
@@ -107,12 +127,12 @@ class WebSocket:
         """Send a packet; None: that was the last one. Called by Engine.IO, which takes us for its queue."""
         if packet is None:
             self._send(CloseConnection(CloseReason.NORMAL_CLOSURE))
-            self._last = True
-            if not self._unsent:
-                self._hang_up()
         else:
-            data = packet.encode()
-            self._send(TextMessage(data) if isinstance(data, str) else BytesMessage(data))
+            if not hasattr(packet, "frame"):  # a push is one packet for many: it is framed once
+                data = packet.encode()
+                message = TextMessage(data) if isinstance(data, str) else BytesMessage(data)
+                packet.frame = self._protocol.send(message)
+            self._write(packet.frame)
 
     def join(self) -> None:
         """Nobody needs to wait for us."""
@@ -171,35 +191,47 @@ class WebSocket:
             gevent.sleep(0)  # one that sends without end shall not keep all others waiting
 
     def _send(self, event: Event) -> None:
-        """Write, as far as that goes at once; the rest is written by and by."""
+        if not self._last:
+            self._write(self._protocol.send(event))
+            self._last = isinstance(event, CloseConnection)
+
+    def _write(self, data: bytes) -> None:
+        """Write soon, together with what else comes until then; a push and its attachment are two frames, say."""
         if self._last:
             return
-        self._last = isinstance(event, CloseConnection)
-        data = self._protocol.send(event)
-        if self._unsent:
-            self._unsent += data
-            if len(self._unsent) > MAX_UNSENT:
-                self._hang_up()
+        if not self._unsent:
+            gevent.get_hub().loop.run_callback(self._flush)
+        self._unsent += data
+        if len(self._unsent) > MAX_UNSENT:
+            self._hang_up()
+        elif len(self._unsent) > AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what goes without waiting; for the rest, let a greenlet wait."""
+        if self._waiting or not self._unsent:
             return
         try:
-            sent = self._socket.send(data, 0, 0.0)
+            del self._unsent[: self._socket.send(self._unsent, 0, 0.0)]
         except BlockingIOError:
-            sent = 0
+            pass
         except OSError:
             self._hang_up()
-            return
-        if sent < len(data):
-            self._unsent += data[sent:]
-            gevent.spawn(self._send_rest)
+        if self._unsent:
+            self._waiting = True
+            gevent.spawn(self._flush_waiting)
+        elif self._last:
+            self._hang_up()
 
-    def _send_rest(self) -> None:
+    def _flush_waiting(self) -> None:
         try:
             while self._unsent:
                 with gevent.Timeout(STALLED, TimeoutError()):
-                    sent = self._socket.send(self._unsent[: 2**16])
+                    sent = self._socket.send(bytes(self._unsent[: 2**16]))
                 del self._unsent[:sent]
         except OSError:
             self._last = True
+        self._waiting = False
         if self._last:
             self._hang_up()
 

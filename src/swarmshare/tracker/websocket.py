@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CONNECTION: Final = "swarmshare.connection"
 """The key of a WSGI environment under which the server puts its connection, with ``socket`` and ``rfile``."""
+_HANDSHAKE: Final = ("upgrade", "connection", "sec-websocket-key", "sec-websocket-version")
 READ: Final = 2**16
 """Most bytes that are read ahead."""
 
@@ -50,16 +51,7 @@ class WebSocket:
         """Shake hands, and let the handler go on."""
         connection = environ[CONNECTION]
         self._file, self._sock = connection.rfile, connection.socket  # Engine.IO sets the timeout of _sock
-        headers = [
-            (name[5:].replace("_", "-").lower().encode(), str(value).encode("latin-1"))
-            for name, value in environ.items()
-            if name.startswith("HTTP_")
-        ]
-        try:
-            self._protocol.initiate_upgrade_connection(headers, environ.get("PATH_INFO", "/"))
-            if not isinstance(next(self._protocol.events(), None), Request):
-                raise RemoteProtocolError("no request")
-        except RemoteProtocolError:
+        if not self._shake_hands(environ):
             start_response("400 Bad Request", [("Content-Type", "text/plain"), ("Content-Length", "0")])
             return []
         connection.close_connection = True
@@ -116,6 +108,20 @@ class WebSocket:
             pass
         finally:
             self._sock.close()
+
+    def _shake_hands(self, environ: WSGIEnvironment) -> bool:
+        values = {"host": "localhost"}  # which host it is has been looked at before
+        for name in _HANDSHAKE:
+            value = str(environ.get(f"HTTP_{name.upper().replace('-', '_')}", ""))
+            if not value or not value.isascii() or not value.isprintable():
+                return False
+            values[name] = value
+        try:
+            headers = [(name.encode(), value.encode()) for name, value in values.items()]
+            self._protocol.initiate_upgrade_connection(headers, "/")
+            return isinstance(next(self._protocol.events(), None), Request)
+        except RemoteProtocolError:
+            return False
 
     def _send(self, event: Event) -> None:
         with self._sending:

@@ -56,6 +56,8 @@ class Member(NamedTuple):
     """Given by the store: from 1, ascending, used once in an epoch."""
     blamed: int = 0
     """Kept by the store: how many accounts reported it."""
+    v1_only: bool = False
+    """An ordinary client that knows a hybrid by its v1 info hash only: it hangs up on whoever dials with the other."""
 
 
 class Progress(NamedTuple):

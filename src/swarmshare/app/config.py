@@ -1,0 +1,225 @@
+"""Settings: what a user wants, from a file, the environment and the command line, each with more weight than the last."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from swarmshare.engine.config import Address, EngineConfig, show_address
+from swarmshare.errors import SwarmShareError
+from swarmshare.storage.files import read_small
+from swarmshare.storage.home import swarmshare_home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_BYTES: Final = 64 * 1024
+"""Of a settings file."""
+MAX_ADDRESSES: Final = 100
+"""To listen on."""
+PREFIX: Final = "SWARMSHARE_"
+"""Of the environment's names for settings."""
+DEFAULT: Final = "default"
+"""The source of what nobody set."""
+
+_UNITS: Final = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
+
+
+class SettingsError(SwarmShareError):
+    """A setting that there is not, or a value that it cannot have; the text says where, and which."""
+
+    code = "settings"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a user can set once for every verb."""
+
+    tracker: str | None = None
+    """Its address, as :func:`~swarmshare.tracker_client.http.tracker_url` has it; None: the one that one is signed in
+    at."""
+    folder: Path | None = None
+    """Where downloads go; None: that is asked for."""
+    listen: tuple[Address, ...] = EngineConfig.listen
+    """Where peers can dial us."""
+    max_peers: int = EngineConfig.max_peers
+    """Connections of one torrent."""
+    limit_up: float | None = None
+    """Bytes a second, all torrents together."""
+    limit_down: float | None = None
+
+
+class Setting(NamedTuple):
+    """A value, and where it came from: a file, a variable, an option, or :data:`DEFAULT`."""
+
+    value: object
+    source: str
+
+
+Layer: TypeAlias = Mapping[str, Setting]
+"""What one source sets, by name."""
+
+
+class Configuration(NamedTuple):
+    """The settings, and the source of each."""
+
+    settings: Settings
+    sources: dict[str, str]
+
+
+# ------------------------------------------------------------------ values: ValueError says what one is not
+
+
+def read_address(text: str) -> Address:
+    """``HOST:PORT``, or ``[HOST]:PORT`` for IPv6."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
+        raise ValueError(f"{text!r} is not HOST:PORT")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def read_size(value: object) -> int:
+    """A number of bytes above 0: ``500GiB``, ``1.5TiB``, or a bare number."""
+    text = str(value) if type(value) in (int, float) else value
+    if isinstance(text, str):
+        unit = text[-3:] if text[-3:] in _UNITS else ""
+        try:
+            size = int(float(text.removesuffix(unit)) * _UNITS.get(unit, 1))
+        except (ValueError, OverflowError):
+            size = 0
+        if size > 0:
+            return size
+    raise ValueError(f"{value!r} is not a size such as 500KiB or 5MiB")
+
+
+def _rate(value: object) -> float:
+    return float(read_size(value))
+
+
+def _count(value: object) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
+        value = int(value)
+    if type(value) is int and value > 0:
+        return value
+    raise ValueError(f"{value!r} is not a whole number of at least 1")
+
+
+def _addresses(value: object) -> tuple[Address, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list) or not 0 < len(items) <= MAX_ADDRESSES:
+        raise ValueError(f"{value!r} is not HOST:PORT, nor a list of such")
+    return tuple(read_address(item.strip() if isinstance(item, str) else repr(item)) for item in items)
+
+
+def _folder(value: object) -> Path:
+    if isinstance(value, str) and value.isprintable():
+        try:
+            path = Path(value).expanduser()
+        except RuntimeError:  # nobody's home
+            path = Path()
+        if path.is_absolute():
+            return path
+    raise ValueError(f"{value!r} is not the whole path of a folder, such as /srv/shared or ~/Shared")
+
+
+def _tracker(value: object) -> str:
+    from swarmshare.tracker_client.http import tracker_url  # it takes longer to load than most verbs take to run
+
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no address of a tracker")
+    try:
+        return tracker_url(value)
+    except SwarmShareError as error:
+        raise ValueError(error.advice) from error
+
+
+_READERS: Final[dict[str, Callable[[object], object]]] = {
+    "tracker": _tracker,
+    "folder": _folder,
+    "listen": _addresses,
+    "max_peers": _count,
+    "limit_up": _rate,
+    "limit_down": _rate,
+}
+
+
+def _read(name: str, value: object, source: str, where: str) -> Setting:
+    try:
+        return Setting(_READERS[name](value), source)
+    except ValueError as error:
+        raise SettingsError(f"{where}: {error}") from error
+
+
+# ------------------------------------------------------------------ layers
+
+
+def from_file(text: str, path: Path) -> Layer:
+    """What ``text``, the TOML of ``path``, sets. Raises :class:`SettingsError`."""
+    try:
+        found: dict[str, object] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}", hint="It is written in TOML: NAME = VALUE, a line each.") from error
+    except RecursionError:
+        raise SettingsError(f"{path}: lists are nested too deeply") from None
+    for name in found.keys() - _READERS.keys():
+        raise SettingsError(f"{path}: there is no setting {name!r}", hint=f"There are: {', '.join(_READERS)}.")
+    return {name: _read(name, value, str(path), f"{path}: {name}") for name, value in found.items()}
+
+
+def from_environment(environment: Mapping[str, str]) -> Layer:
+    """What variables such as ``SWARMSHARE_LISTEN`` set; an empty one sets nothing. Raises :class:`SettingsError`."""
+    variables = {name: PREFIX + name.upper() for name in _READERS}
+    return {
+        name: _read(name, environment[variable], variable, variable)
+        for name, variable in variables.items()
+        if environment.get(variable)
+    }
+
+
+def from_flags(values: Mapping[str, object]) -> Layer:
+    """What options set: values as :class:`Settings` has them; None, or an empty list, is what nobody gave."""
+    return {name: Setting(value, f"--{name.replace('_', '-')}") for name, value in values.items() if value}
+
+
+def merge(*layers: Layer) -> Configuration:
+    """All of them together: of two that set the same, the later one counts."""
+    found = {name: setting for layer in layers for name, setting in layer.items()}
+    values = {name: setting.value for name, setting in found.items()}
+    sources = {field.name: found[field.name].source if field.name in found else DEFAULT for field in fields(Settings)}
+    return Configuration(replace(Settings(), **values), sources)
+
+
+def settings_path() -> Path:
+    """Where the settings file is, if there is one."""
+    return swarmshare_home() / "config.toml"
+
+
+def load_settings(flags: Mapping[str, object] | None = None) -> Configuration:
+    """The settings of this user, and of these options. Raises :class:`SettingsError` or :class:`StorageError`."""
+    path = settings_path()
+    return merge(_file_layer(path), from_environment(os.environ), from_flags(flags or {}))
+
+
+def _file_layer(path: Path) -> Layer:
+    if not path.exists():
+        return {}
+    data = read_small(path, MAX_BYTES)
+    try:
+        return from_file(data.decode(), path)
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not UTF-8 text (at byte {error.start:,})") from error
+
+
+def described(configuration: Configuration) -> Iterator[tuple[str, object, str]]:
+    """Each setting with its value, in words that JSON has, and its source."""
+    for name, source in configuration.sources.items():
+        value = getattr(configuration.settings, name)
+        if name == "listen":
+            value = [show_address(*address) for address in value]
+        elif isinstance(value, Path):
+            value = str(value)
+        yield name, value, source

@@ -1,0 +1,62 @@
+"""Arguments of every verb that shares, and how they are read."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from swarmshare.engine.config import Address
+
+
+def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where to listen, whom to dial, how fast."""
+    parser.add_argument(
+        "--listen",
+        type=address,
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="where peers can dial us, repeat at will; port 0: any; * for all addresses; default: this machine only",
+    )
+    parser.add_argument(
+        "--peer", type=address, action="append", default=[], metavar="HOST:PORT", help="dial it; repeat at will"
+    )
+    for way in ("up", "down"):
+        parser.add_argument(
+            f"--limit-{way}", type=rate, metavar="RATE", help="such as 5MiB (a second), all torrents together"
+        )
+    parser.add_argument("--max-peers", type=count, default=50, metavar="N", help="of each torrent; default: 50")
+
+
+def add_tracker_argument(parser: argparse.ArgumentParser) -> None:
+    """Which tracker, of those that one is signed in at."""
+    parser.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
+
+
+def address(text: str) -> Address:
+    """``HOST:PORT``, with ``[HOST]:PORT`` for IPv6."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def rate(text: str) -> float:
+    """Bytes a second, such as ``5MiB``."""
+    units = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+    number, factor = (text[:-3], units[text[-3:]]) if text[-3:] in units else (text, 1)
+    try:
+        value = float(number) * factor
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate such as 500KiB or 5MiB")
+    return value

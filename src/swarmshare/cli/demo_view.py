@@ -1,0 +1,143 @@
+"""What ``swarmshare demo`` shows: titles, commands, what they say, and how far each machine has come."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from swarmshare.cli.lines import Cell, bar, row
+from swarmshare.cli.render import PLAIN_INTERVAL, clean
+from swarmshare.cli.words import percent, rate, share
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from swarmshare.cli.render import Output
+
+WIDTH: Final = 110
+"""Cells beyond which an eye loses the row between its columns."""
+_NAME, _PIECES, _RATE = 5, 12, 16
+_LEAST_BAR: Final = 8
+
+
+@dataclass
+class Standing:
+    """How far a machine has come, by what it told last."""
+
+    name: str
+    pieces_done: int = 0
+    pieces_total: int = 0
+    uploaded: int = 0
+    downloaded: int = 0
+    rate_up: int = 0
+    rate_down: int = 0
+    copies_elsewhere: int = 0
+    """How many other machines hold each piece."""
+    here: bool = True
+    """Whether it takes part at present."""
+    told: int = field(default=0, repr=False)
+    """How many times it told."""
+
+    def update(self, progress: dict[str, Any]) -> None:
+        """Take what is new from a ``progress`` event."""
+        for name in ("pieces_done", "pieces_total", "uploaded", "downloaded", "rate_up", "rate_down"):
+            setattr(self, name, progress[name])
+        self.copies_elsewhere = progress["copies_elsewhere"]
+        self.told += 1
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has every piece."""
+        return 0 < self.pieces_total == self.pieces_done
+
+    @property
+    def part(self) -> str:
+        """How much it has, in percent."""
+        return percent(share(self.pieces_done, self.pieces_total) if self.pieces_total else 0.0)
+
+
+def render_standings(machines: Sequence[Standing], width: int) -> Group:
+    """A line for each machine, of fewer than ``width`` cells."""
+    width = min(width - 1, WIDTH)
+    return Group(*(_standing(machine, width) for machine in machines))
+
+
+def _standing(machine: Standing, width: int) -> Text:
+    pieces = f"{machine.pieces_done:,}/{machine.pieces_total:,}" if machine.pieces_total else ""
+    cells = [Cell(machine.part, 4, right=True), Cell(pieces, _PIECES, right=True)]
+    if machine.here:
+        cells += [
+            Cell(f"{rate(machine.rate_down)} down" if machine.rate_down else "", _RATE, right=True),
+            Cell(f"{rate(machine.rate_up)} up" if machine.rate_up else "", _RATE, right=True),
+        ]
+    else:
+        cells.append(Cell("has left", _RATE, "dim", right=True))
+    length = max(_LEAST_BAR, width - 4 - _NAME - sum(2 + cell.width for cell in (*cells, Cell("", _RATE))[:4]))
+    style = "dim" if not machine.here else "green" if machine.complete else "cyan"
+    part = share(machine.pieces_done, machine.pieces_total) if machine.pieces_total else 0.0
+    text = Text("  ", no_wrap=True).append_text(row(Cell(machine.name, _NAME, "bold"))).append("  ")
+    text.append_text(bar(part, length, style)).append("  ").append_text(row(*cells))
+    text.truncate(max(width, 1), overflow="crop")
+    return text
+
+
+class DemoView:
+    """Tells the story: in colour and with bars that grow on a terminal, as lines anywhere else."""
+
+    def __init__(self, output: Output, *, as_json: bool) -> None:
+        self._output, self._as_json = output, as_json
+        self._console: Console | None = None
+        self._live: Live | None = None
+        self._next_line = 0.0
+        if not as_json and sys.stdout.isatty():
+            console = Console(file=sys.stdout, highlight=False)
+            if not console.is_dumb_terminal and not console.options.ascii_only:
+                self._console = console
+
+    def step(self, title: str) -> None:
+        """Something new begins."""
+        self._output.event("step", title=title)
+        self._print("")
+        self._print(title, "bold")
+
+    def command(self, machine: str, arguments: Sequence[str]) -> None:
+        """A command, as one would type it on that machine."""
+        self._output.event("command", machine=machine, arguments=list(arguments))
+        text = Text(f"{machine.lower()}$ ", "green").append(f"swarmshare {clean(shlex.join(arguments))}", "default")
+        self._print(text)
+
+    def say(self, text: str, style: str = "") -> None:
+        """One line of what a command says, or of what it means."""
+        self._print(f"  {text}", style)
+
+    def show(self, machines: Sequence[Standing]) -> None:
+        """How far everybody is, as it changes."""
+        if self._console is not None:
+            if self._live is None:
+                # Frames are pushed: rich's own thread would draw behind our back.
+                self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+                self._live.start()
+            self._live.update(render_standings(machines, self._console.width), refresh=True)
+        elif not self._as_json and monotonic() >= self._next_line:
+            self._next_line = monotonic() + PLAIN_INTERVAL
+            self._print("  " + ", ".join(f"{machine.name} {machine.part}" for machine in machines if machine.here))
+
+    def settle(self) -> None:
+        """What was shown last stays."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _print(self, text: str | Text, style: str = "") -> None:
+        if self._console is None:
+            self._output.line(str(text))
+        else:
+            text = text if isinstance(text, Text) else Text(clean(text), style)
+            self._console.print(text, soft_wrap=True)

@@ -1,0 +1,152 @@
+"""Other ``swarmshare`` commands as processes of their own, which tell by ``--json`` how they get on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import deque
+from queue import Empty, Queue
+from threading import Thread
+from time import monotonic
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+
+from swarmshare.errors import SwarmShareError
+from swarmshare.storage.home import VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+EXIT: Final = "exit"
+"""The event that is told of a process when it has ended, with its ``status``."""
+MAX_TOLD: Final = 1000
+"""Events that wait to be taken; a process that has more to tell waits."""
+MAX_SAID: Final = 100
+"""Lines for people that are kept of each process, the last ones."""
+GRACE: Final = 10.0
+"""Seconds that processes have to stop before they are killed."""
+
+
+class ProcessError(SwarmShareError):
+    """A command that was run did not end as it should."""
+
+    code = "process"
+
+
+class Told(NamedTuple):
+    """What a process told."""
+
+    by: Process
+    event: str
+    fields: dict[str, Any]
+
+
+class Process:
+    """One command at work."""
+
+    def __init__(
+        self, name: str, arguments: tuple[str, ...], inbox: Queue[Told], *, cwd: Path | None, home: Path | None
+    ) -> None:
+        """``home`` gives it a home, and no other setting, of its own; None: it has ours."""
+        self.name = name
+        self.said: deque[str] = deque(maxlen=MAX_SAID)
+        """Its last lines for people."""
+        self.echo = False
+        """Whether its lines for people are passed on to ours, from now on."""
+        environment = dict(os.environ)
+        if home is not None:
+            environment = {key: value for key, value in environment.items() if not key.startswith("SWARMSHARE_")}
+            environment[VARIABLE] = str(home)
+        # -P: what is in the current folder is data, even when it is called swarmshare.
+        self._popen = subprocess.Popen(
+            [sys.executable, "-P", "-m", "swarmshare", *arguments, "--json"],
+            cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            encoding="utf-8", errors="replace",
+        )  # fmt: skip
+        assert self._popen.stdout is not None
+        assert self._popen.stderr is not None
+        self._listener = Thread(target=self._listen, args=(self._popen.stderr,), daemon=True)
+        self._listener.start()
+        Thread(target=self._take, args=(self._popen.stdout, inbox), daemon=True).start()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._popen.poll() is None
+
+    @property
+    def last_words(self) -> str:
+        """Its last line for people: what went wrong, if something did."""
+        return self.said[-1].removeprefix("swarmshare: ") if self.said else "it said nothing"
+
+    def stop(self) -> None:
+        """Ask it to stop, as Ctrl-C would."""
+        self._popen.terminate()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._popen.send_signal(number)
+
+    def end(self, deadline: float) -> None:
+        """Wait until it has stopped; kill it at ``deadline``."""
+        try:
+            self._popen.wait(max(deadline - monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
+    def _take(self, lines: IO[str], inbox: Queue[Told]) -> None:
+        with lines:
+            for line in lines:
+                if not line.endswith("\n"):
+                    break  # it was killed in the midst of it
+                fields = json.loads(line)
+                inbox.put(Told(self, fields.pop("event"), fields))
+        self._listener.join()  # whoever hears of its end may ask for its last words
+        inbox.put(Told(self, EXIT, {"status": self._popen.wait()}))
+
+    def _listen(self, lines: IO[str]) -> None:
+        with lines:
+            for line in lines:
+                self.said.append(line.rstrip("\n"))
+                if self.echo:
+                    sys.stderr.write(line)
+
+
+class Processes:
+    """Commands at work; all of them end with the context."""
+
+    def __init__(self) -> None:
+        self._inbox: Queue[Told] = Queue(MAX_TOLD)
+        self._all: list[Process] = []
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        running = [process for process in self._all if process.running]
+        for process in running:
+            process.stop()
+        deadline = monotonic() + GRACE
+        for process in running:
+            process.end(deadline)
+
+    def start(self, name: str, *arguments: str, cwd: Path | None = None, home: Path | None = None) -> Process:
+        """Run a command; ``home`` gives it a home of its own."""
+        process = Process(name, arguments, self._inbox, cwd=cwd, home=home)
+        self._all.append(process)
+        return process
+
+    def told(self, seconds: float | None) -> Iterator[Told]:
+        """What was told since the last call; waits up to ``seconds`` for the first of it, or (None) until it comes."""
+        try:
+            yield self._inbox.get(timeout=seconds)
+            while True:
+                yield self._inbox.get_nowait()
+        except Empty:
+            return

@@ -1,0 +1,113 @@
+"""An engine at work for a verb: until all is complete, or until somebody stops it."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from swarmshare.cli.people import people_for
+from swarmshare.cli.report import Report
+from swarmshare.engine.config import EngineConfig, TorrentConfig
+from swarmshare.engine.engine import Engine, open_engine
+from swarmshare.engine.unwrap import lone_exception
+from swarmshare.errors import StorageError
+from swarmshare.storage.files import os_reason
+from swarmshare.storage.home import swarmshare_home
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from swarmshare.cli.render import Output
+    from swarmshare.engine.torrent import Torrent
+    from swarmshare.manifest.manifest import Manifest
+
+POLL: Final = 0.1
+"""Seconds between looks at the engine."""
+PROGRESS_EVERY: Final = 1.0
+"""Seconds between progress events."""
+
+
+class Sharing:
+    """An engine at work, and who is told of it."""
+
+    def __init__(self, arguments: argparse.Namespace, output: Output) -> None:
+        self._output = output
+        self._people = people_for(output, as_json=arguments.json)
+        self._config = EngineConfig(
+            listen=tuple(arguments.listen) or EngineConfig.listen,
+            resume_folder=resume_folder(),
+            max_peers=arguments.max_peers,
+            limit_up=arguments.limit_up,
+            limit_down=arguments.limit_down,
+        )
+
+    def run(self, torrents: list[tuple[Manifest, TorrentConfig]], *, until_complete: bool) -> None:
+        """Share ``torrents``, until all are complete or for good. Raises KeyboardInterrupt after a clean stop."""
+        if trio.run(self._until_signal, torrents, until_complete):
+            raise KeyboardInterrupt
+
+    async def _until_signal(self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool) -> bool:
+        """Whether a signal ended it."""
+        interrupted = False
+        with (
+            trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
+            trio.CancelScope() as scope,
+            lone_exception(),
+        ):
+            async with trio.open_nursery() as nursery:
+
+                async def listen() -> None:
+                    nonlocal interrupted
+                    async for _ in signals:
+                        interrupted = True
+                        scope.cancel()
+
+                nursery.start_soon(listen)
+                await self._share(torrents, until_complete)
+                nursery.cancel_scope.cancel()
+        return interrupted
+
+    async def _share(self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool) -> None:
+        async with open_engine(self._config) as engine:
+            added = [engine.add(manifest, config) for manifest, config in torrents]
+            try:
+                await self._follow(engine, added, until_complete)
+            finally:
+                self._people.end(engine.snapshot())
+
+    async def _follow(self, engine: Engine, added: list[Torrent], until_complete: bool) -> None:
+        report = Report(self._output, self._people, (torrent.manifest for torrent in added))
+        to_announce = engine.addresses
+        next_event = trio.current_time()
+        next_look = next_event + self._people.every  # what is over before that needs no display
+        while True:
+            done = until_complete and all(torrent.finished.is_set() for torrent in added)
+            if to_announce and all(torrent.ready.is_set() for torrent in added):
+                report.listening(to_announce)
+                to_announce = []
+            report.alerts(engine.alerts)
+            now = trio.current_time()
+            if done or now >= next_event:
+                next_event = now + PROGRESS_EVERY
+                report.progress(engine.snapshot())
+            if done:
+                return
+            if now >= next_look:
+                next_look = now + self._people.every
+                # In a thread: a terminal may be slow, or stopped with Ctrl-S.
+                await trio.to_thread.run_sync(self._people.show, engine.snapshot())
+            await trio.sleep(POLL)
+
+
+def resume_folder() -> Path:
+    """The folder of resume data, made when it is not there."""
+    folder = swarmshare_home() / "resume"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "Set SWARMSHARE_HOME to a folder that you may write to."
+        raise StorageError(folder, os_reason(error), hint=hint) from error
+    return folder

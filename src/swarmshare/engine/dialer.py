@@ -1,0 +1,100 @@
+"""Whom one torrent dials, and when: addresses that a user gave, and those that trackers found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from swarmshare.engine.config import Address
+
+REDIAL_AFTER: Final = (1.0, 60.0)
+"""Seconds until an address is dialled again: after the first failure, and the most; it doubles, with jitter."""
+_SHORT: Final = 10.0
+"""A connection that lasts no longer than these seconds was of no use, and counts as a failure."""
+_TRIES: Final = 5
+"""Failures in a row after which an address that a tracker found is forgotten."""
+_MAX_FOUND: Final = 500
+"""Addresses of trackers that are kept; beyond it the newest are not."""
+_LOOK: Final = 1.0
+"""Seconds between looks at who may be dialled, when nothing happens."""
+
+
+class _Luck:
+    """How it went with an address so far."""
+
+    __slots__ = ("due", "failures", "given", "rank")
+
+    def __init__(self, rank: int, *, given: bool) -> None:
+        self.due = 0.0
+        self.failures = 0
+        self.rank = rank
+        self.given = given
+
+
+class Dialer:
+    """Dials for one torrent."""
+
+    def __init__(
+        self,
+        given: Sequence[Address],
+        dial: Callable[[Address], Awaitable[bool]],
+        may_dial: Callable[[Address], bool],
+        rng: random.Random,
+    ) -> None:
+        """``dial`` connects, shares until the connection ends, and returns whether there was one; it never raises.
+
+        ``may_dial`` says whether a connection to an address would be welcome at all.
+        """
+        self._dial = dial
+        self._may_dial = may_dial
+        self._rng = rng
+        self._known = {address: _Luck(rank, given=True) for rank, address in enumerate(given)}
+        self._busy: set[Address] = set()
+        self._news = trio.Event()
+
+    def found(self, addresses: Sequence[Address]) -> None:
+        """Addresses that may be dialled, the most useful first; those that a user gave come before them."""
+        for rank, address in enumerate(addresses):
+            if (luck := self._known.get(address)) is not None:
+                luck.rank = rank
+            elif len(self._known) < _MAX_FOUND:
+                self._known[address] = _Luck(rank, given=False)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Dial, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                for address in self._due():
+                    self._busy.add(address)
+                    nursery.start_soon(self._try, address)
+                with trio.move_on_after(_LOOK):
+                    await self._news.wait()
+                self._news = trio.Event()
+
+    def _due(self) -> list[Address]:
+        now = trio.current_time()
+        due = [
+            (not luck.given, luck.failures, luck.rank, address)
+            for address, luck in self._known.items()
+            if luck.due <= now and address not in self._busy
+        ]
+        return [address for *_, address in sorted(due) if self._may_dial(address)]
+
+    async def _try(self, address: Address) -> None:
+        luck = self._known[address]
+        start = trio.current_time()
+        connected = await self._dial(address)
+        self._busy.discard(address)
+        now = trio.current_time()
+        luck.failures = 0 if connected and now - start > _SHORT else luck.failures + 1
+        if luck.failures >= _TRIES and not luck.given:
+            self._known.pop(address, None)
+        first, most = REDIAL_AFTER
+        pause = min(most, first * 2 ** max(0, luck.failures - 1))
+        luck.due = now + pause * self._rng.uniform(0.75, 1.25)

@@ -1,0 +1,196 @@
+"""Ordinary trackers: announces over HTTP and HTTPS, by the tiers of a manifest (BEP 3, 12, 27)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import trio
+
+from swarmshare.errors import TrackerError
+from swarmshare.tracker_client.announce_codec import MAX_INTERVAL, Event, Question, Reply, one_line, parse_reply
+from swarmshare.tracker_client.fetch import Page, get
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from swarmshare.engine.ports import SwarmPort
+    from swarmshare.manifest.manifest import Manifest
+
+FIRST_RETRY: Final = 5.0
+"""Seconds to the next try when no tracker worked; twice as long after each, up to ``MAX_INTERVAL``."""
+GOODBYE: Final = 1.0
+"""Seconds for telling the trackers that we leave."""
+
+
+class HttpAnnouncer:
+    """Announces one torrent to the trackers of its manifest: an :class:`~swarmshare.engine.ports.Announcer`.
+
+    One tracker at a time: the first that works, by tiers (BEP 12), as a private swarm needs it (BEP 27). A hybrid is
+    announced by both its hashes.
+    """
+
+    def __init__(self, tiers: Sequence[Sequence[str]], rng: Random) -> None:
+        """``tiers`` are announce URLs; ``rng`` mixes each tier, makes the key, and spreads the tries."""
+        self._tiers = tiers
+        self._rng = rng
+
+    async def run(self, port: SwarmPort) -> None:
+        """Announce until cancelled; then tell the trackers that we leave, within a second."""
+        announces = _Announces(self._tiers, self._rng, port)
+        try:
+            await announces.go_on()
+        finally:
+            with trio.move_on_after(GOODBYE, shield=True):
+                await announces.leave()
+
+
+class _Tracker:
+    """One announce URL, and what its tracker knows of us."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.tracker_id: bytes | None = None
+        self.told: dict[bytes, bool] = {}
+        """The hashes that we are a member by, and whether it knows that we have all."""
+        self.asking: set[bytes] = set()
+        """The hashes of an announce under way, or cancelled: it may have arrived."""
+
+    @property
+    def name(self) -> str:
+        """What people are shown: not the path, which may have somebody's passkey in it."""
+        return one_line(self.url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2])
+
+    @property
+    def usable(self) -> bool:
+        """Whether its address is of a kind that is spoken here."""
+        try:
+            return urlsplit(self.url).scheme in ("http", "https")
+        except ValueError:
+            return False
+
+
+class _Announces:
+    """One torrent's announces, from start to stop."""
+
+    def __init__(self, tiers: Sequence[Sequence[str]], rng: Random, port: SwarmPort) -> None:
+        self._port = port
+        self._rng = rng
+        self._key = f"{rng.getrandbits(32):08X}"
+        self._hashes = _wire_hashes(port.manifest)
+        trackers = [[_Tracker(url) for url in dict.fromkeys(tier)] for tier in tiers]
+        self._tiers = [[tracker for tracker in tier if tracker.usable] for tier in trackers]
+        self._unusable = [tracker.name for tier in trackers for tracker in tier if not tracker.usable]
+        for tier in self._tiers:
+            rng.shuffle(tier)
+
+    async def go_on(self) -> None:
+        """Announce when it is time, and when all is there."""
+        retry = FIRST_RETRY
+        while True:
+            told_complete = self._port.complete
+            interval = await self._announce()
+            if interval is None:
+                # Somewhere in the second half: those whom a tracker lost at one time do not come back at one time.
+                pause = retry * self._rng.uniform(0.5, 1)
+                retry = min(2 * retry, MAX_INTERVAL)
+            else:
+                pause, retry = interval, FIRST_RETRY
+            with trio.move_on_after(pause):
+                while told_complete or not self._port.complete:
+                    await self._port.changed()
+                    self._port.changes()
+
+    async def leave(self) -> None:
+        """Say ``stopped`` wherever we are a member."""
+        async with trio.open_nursery() as nursery:
+            for tracker in (tracker for tier in self._tiers for tracker in tier):
+                for wire_hash in tracker.told.keys() | tracker.asking:
+                    nursery.start_soon(self._part, tracker, wire_hash)
+
+    async def _part(self, tracker: _Tracker, wire_hash: bytes) -> None:
+        with suppress(TrackerError):
+            await self._ask(tracker, wire_hash, "stopped")
+
+    async def _announce(self) -> float | None:
+        """Seconds to the next announce, by the first tracker that works; None: none does."""
+        troubles: list[str] = []
+        for tier in self._tiers:
+            for tracker in tier:
+                try:
+                    replies = await self._tell(tracker)
+                except TrackerError as error:
+                    troubles.append(one_line(f"{tracker.name}: {error}"))
+                    continue
+                tier.remove(tracker)
+                tier.insert(0, tracker)
+                self._hear(tracker, replies)
+                return max(reply.interval for reply in replies)
+        troubles += [f"{name}: only trackers with an http or https address are used" for name in self._unusable]
+        more = f" (and {len(troubles) - 1} more trackers of no use)" if len(troubles) > 1 else ""
+        self._port.tell_trouble(troubles[0] + more if troubles else "")
+        return None
+
+    def _hear(self, tracker: _Tracker, replies: list[Reply]) -> None:
+        warning = next((reply.warning for reply in replies if reply.warning), "")
+        self._port.tell_trouble(one_line(f"{tracker.name}: {warning}") if warning else "")
+        if found := list(dict.fromkeys(peer for reply in replies for peer in reply.peers)):
+            self._port.found(found)
+
+    async def _tell(self, tracker: _Tracker) -> list[Reply]:
+        """Announce all hashes to one tracker, of which one must be welcome."""
+        replies: list[Reply] = []
+        failures: list[TrackerError] = []
+        for wire_hash in self._hashes:
+            try:
+                replies.append(await self._tell_hash(tracker, wire_hash))
+            except TrackerError as error:
+                failures.append(error)
+                if error.rule != "refused":  # whoever was silent once would be again
+                    break
+        if not replies:
+            raise failures[0]
+        return replies
+
+    async def _tell_hash(self, tracker: _Tracker, wire_hash: bytes) -> Reply:
+        complete = self._port.complete
+        event: Event = ""
+        if wire_hash not in tracker.told:
+            event = "started"
+        elif complete and not tracker.told[wire_hash]:
+            event = "completed"
+        tracker.asking.add(wire_hash)
+        try:
+            reply = await self._ask(tracker, wire_hash, event)
+        except TrackerError as error:
+            if error.rule == "refused":
+                tracker.told.pop(wire_hash, None)
+            tracker.asking.discard(wire_hash)
+            raise
+        tracker.asking.discard(wire_hash)
+        tracker.told[wire_hash] = complete or tracker.told.get(wire_hash, False)
+        return reply
+
+    async def _ask(self, tracker: _Tracker, wire_hash: bytes, event: Event) -> Reply:
+        port, peer_id = self._port, self._port.peer_id
+        question = Question(wire_hash, peer_id, port.port, port.standing(), self._key, event, tracker.tracker_id)
+        reply = await get(question.url(tracker.url), lambda page: _read(page, peer_id))
+        tracker.tracker_id = reply.tracker_id or tracker.tracker_id
+        return reply
+
+
+def _read(page: Page, peer_id: bytes) -> Reply:
+    try:
+        return parse_reply(page.body, peer_id, from_loopback=page.from_loopback)
+    except TrackerError as error:
+        if error.rule == "refused" or page.status == HTTPStatus.OK:
+            raise
+        raise TrackerError("not-a-tracker", f"it answers {page.status} {page.reason}") from error
+
+
+def _wire_hashes(manifest: Manifest) -> list[bytes]:
+    """What the swarm is called in announces: two names, for a hybrid."""
+    return [manifest.info_hash.truncated] + ([manifest.info_hash_v1] if manifest.info_hash_v1 else [])
