@@ -364,12 +364,6 @@ def test_the_longest_name(run: Any, tmp_path: Path) -> None:
     run("create", name)
 
 
-def test_the_demo(run: Any) -> None:
-    out = run("demo").out
-    assert "All right: 4 files" in out
-    assert "wrong bytes" in out
-
-
 @pytest.mark.parametrize(
     ("arguments", "ratios"),
     [

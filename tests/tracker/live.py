@@ -122,9 +122,11 @@ class LivePeer:
 
     def drop(self) -> None:
         """As when a cable is pulled, but noticed at once: the socket ends, and nobody says goodbye."""
+        websocket = self.io.eio.ws
         with suppress(OSError):
-            self.io.eio.ws.sock.shutdown(2)
+            websocket.sock.shutdown(2)
         self.io.wait()
+        websocket.shutdown()
 
     def close(self) -> None:
         with suppress(Exception):

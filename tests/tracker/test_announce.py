@@ -328,7 +328,9 @@ def test_a_client_without_metadata_is_a_leech(tracker: Tracker) -> None:
         assert tracker.announce(number, left=left)[b"incomplete"] == number
     detail = tracker.registry.detail(HYBRID.info_hash)
     assert detail is not None
-    assert [member.share for member in detail.members] == [0.75, 0.0, 0.0]
+    everything = HYBRID.total_length
+    told = [(member.share, member.left) for member in detail.members]
+    assert told == [(0.75, 16384), (0, everything), (0, everything)]
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.sampled_from(["", "started", "completed", "stopped"]), st.booleans())))

@@ -1,4 +1,4 @@
-"""Settings: what a user wants, from a file, the environment and the command line, each with more weight than the last."""
+"""Settings: what a user wants, from a file, the environment and the command line, in rising weight."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from swarmshare.engine.config import Address, EngineConfig, show_address
 from swarmshare.errors import SwarmShareError
@@ -21,11 +21,15 @@ MAX_BYTES: Final = 64 * 1024
 """Of a settings file."""
 MAX_ADDRESSES: Final = 100
 """To listen on."""
+MAX_PEERS: Final = 10_000
+"""Of one torrent, that can be asked for."""
 PREFIX: Final = "SWARMSHARE_"
 """Of the environment's names for settings."""
 DEFAULT: Final = "default"
 """The source of what nobody set."""
 
+_SHOWN: Final = 80
+"""Letters of a wrong value that an error quotes."""
 _UNITS: Final = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
 
 
@@ -74,12 +78,18 @@ class Configuration(NamedTuple):
 # ------------------------------------------------------------------ values: ValueError says what one is not
 
 
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
 def read_address(text: str) -> Address:
     """``HOST:PORT``, or ``[HOST]:PORT`` for IPv6."""
     host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isascii() or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
-        raise ValueError(f"{text!r} is not HOST:PORT")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+        raise ValueError(f"{_shown(text)} is not HOST:PORT")
+    return host, int(port)
 
 
 def read_size(value: object) -> int:
@@ -93,7 +103,7 @@ def read_size(value: object) -> int:
             size = 0
         if size > 0:
             return size
-    raise ValueError(f"{value!r} is not a size such as 500KiB or 5MiB")
+    raise ValueError(f"{_shown(value)} is not a size such as 500KiB or 5MiB")
 
 
 def _rate(value: object) -> float:
@@ -103,15 +113,15 @@ def _rate(value: object) -> float:
 def _count(value: object) -> int:
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
         value = int(value)
-    if type(value) is int and value > 0:
+    if type(value) is int and 0 < value <= MAX_PEERS:
         return value
-    raise ValueError(f"{value!r} is not a whole number of at least 1")
+    raise ValueError(f"{_shown(value)} is not a whole number from 1 to {MAX_PEERS:,}")
 
 
 def _addresses(value: object) -> tuple[Address, ...]:
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list) or not 0 < len(items) <= MAX_ADDRESSES:
-        raise ValueError(f"{value!r} is not HOST:PORT, nor a list of such")
+        raise ValueError(f"{_shown(value)} is not HOST:PORT, nor a list of such")
     return tuple(read_address(item.strip() if isinstance(item, str) else repr(item)) for item in items)
 
 
@@ -123,14 +133,14 @@ def _folder(value: object) -> Path:
             path = Path()
         if path.is_absolute():
             return path
-    raise ValueError(f"{value!r} is not the whole path of a folder, such as /srv/shared or ~/Shared")
+    raise ValueError(f"{_shown(value)} is not the whole path of a folder, such as /srv/shared or ~/Shared")
 
 
 def _tracker(value: object) -> str:
     from swarmshare.tracker_client.http import tracker_url  # it takes longer to load than most verbs take to run
 
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no address of a tracker")
+        raise ValueError(f"{_shown(value)} is no address of a tracker")
     try:
         return tracker_url(value)
     except SwarmShareError as error:
@@ -161,12 +171,14 @@ def from_file(text: str, path: Path) -> Layer:
     """What ``text``, the TOML of ``path``, sets. Raises :class:`SettingsError`."""
     try:
         found: dict[str, object] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and a number of too many digits
         raise SettingsError(f"{path}: {error}", hint="It is written in TOML: NAME = VALUE, a line each.") from error
     except RecursionError:
         raise SettingsError(f"{path}: lists are nested too deeply") from None
-    for name in found.keys() - _READERS.keys():
-        raise SettingsError(f"{path}: there is no setting {name!r}", hint=f"There are: {', '.join(_READERS)}.")
+    for name in found:
+        if name not in _READERS:
+            hint = f"There are: {', '.join(_READERS)}."
+            raise SettingsError(f"{path}: there is no setting {_shown(name)}", hint=hint)
     return {name: _read(name, value, str(path), f"{path}: {name}") for name, value in found.items()}
 
 
@@ -188,7 +200,7 @@ def from_flags(values: Mapping[str, object]) -> Layer:
 def merge(*layers: Layer) -> Configuration:
     """All of them together: of two that set the same, the later one counts."""
     found = {name: setting for layer in layers for name, setting in layer.items()}
-    values = {name: setting.value for name, setting in found.items()}
+    values: dict[str, Any] = {name: setting.value for name, setting in found.items()}
     sources = {field.name: found[field.name].source if field.name in found else DEFAULT for field in fields(Settings)}
     return Configuration(replace(Settings(), **values), sources)
 

@@ -69,7 +69,7 @@ class Me(NamedTuple):
 
 
 def is_me(member: Member, me: Me) -> bool:
-    """Whether a member is this mirror, as far as one can tell: another one of the same user at the same port is, too."""
+    """Whether a member is this mirror, or another one of the same user at the same port: that cannot be told."""
     return member.user == me.user and member.port in me.ports
 
 

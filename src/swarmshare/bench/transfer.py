@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time, sleep
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.bench.contest import BenchError, peak_bytes
+from swarmshare.bench.children import answer, start, tell
+from swarmshare.bench.contest import peak_bytes
+from swarmshare.bench.reference import add_torrent, new_session
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.manifest.build import Description
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PIECE_LENGTH: Final = 2**20
+MODULE: Final = "swarmshare.bench.transfer"
 SIDES: Final = ("swarmshare", "libtorrent")
 
 
@@ -67,38 +68,17 @@ def bench_transfer(length: int, seeds: int, rounds: int) -> dict[str, list[Trans
 
 def _transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) -> Transfer:
     with ExitStack() as stack:
-        children = [_start(stack, f"{side}-seed", torrent, source) for _ in range(seeds)]
-        ports = [_answer(child)["port"] for child in children]
-        leech = _answer(_start(stack, f"{side}-leech", torrent, target, *ports))
+        children = [start(stack, MODULE, f"{side}-seed", torrent, source) for _ in range(seeds)]
+        ports = [answer(child)["port"] for child in children]
+        leech = answer(start(stack, MODULE, f"{side}-leech", torrent, target, *ports))
         ends = []
         for child in children:
             assert child.stdin is not None
             child.stdin.close()
-            ends.append(_answer(child))
+            ends.append(answer(child))
     return Transfer(
         leech["seconds"], leech["cpu"], leech["peak"], max(e["cpu"] for e in ends), max(e["peak"] for e in ends)
     )
-
-
-def _start(stack: ExitStack, *arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "swarmshare.bench.transfer", *map(str, arguments)]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    stack.enter_context(child)
-    stack.callback(child.kill)
-    return child
-
-
-def _answer(child: subprocess.Popen[str]) -> dict[str, Any]:
-    assert child.stdout is not None
-    line = child.stdout.readline()
-    if not line:
-        raise BenchError("a contestant ended early", hint="The references need the packages of `make setup`.")
-    answer: dict[str, Any] = json.loads(line)
-    return answer
-
-
-def _say(**answer: object) -> None:
-    print(json.dumps(answer), flush=True)
 
 
 def _cost() -> dict[str, object]:
@@ -112,11 +92,11 @@ def _swarmshare_seed(torrent: str, folder: str) -> None:
         async with open_engine(EngineConfig()) as engine:
             added = engine.add(manifest, TorrentConfig(folder=Path(folder)))
             await added.finished.wait()
-            _say(port=int(engine.addresses[0].rpartition(":")[2]))
+            tell(port=int(engine.addresses[0].rpartition(":")[2]))
             await trio.to_thread.run_sync(sys.stdin.read)
 
     trio.run(main)
-    _say(**_cost())
+    tell(**_cost())
 
 
 def _swarmshare_leech(torrent: str, folder: str, *ports: str) -> None:
@@ -134,39 +114,26 @@ def _swarmshare_leech(torrent: str, folder: str, *ports: str) -> None:
             await added.finished.wait()
             return seconds
 
-    _say(seconds=trio.run(main), **_cost())
-
-
-def _libtorrent(torrent: str, folder: str, *, seed: bool) -> tuple[Any, Any]:
-    import libtorrent
-
-    settings: Any = {"listen_interfaces": "127.0.0.1:0", "allow_multiple_connections_per_ip": True, "alert_mask": 0}
-    for name in ("dht", "lsd", "upnp", "natpmp", "incoming_utp", "outgoing_utp"):
-        settings[f"enable_{name}"] = False
-    session = libtorrent.session(settings)
-    params = libtorrent.load_torrent_buffer(Path(torrent).read_bytes())
-    params.save_path = folder
-    params.flags &= ~(libtorrent.torrent_flags.paused | libtorrent.torrent_flags.auto_managed)
-    if seed:
-        params.flags |= libtorrent.torrent_flags.seed_mode
-    return session, session.add_torrent(params)
+    tell(seconds=trio.run(main), **_cost())
 
 
 def _libtorrent_seed(torrent: str, folder: str) -> None:
-    session, _handle = _libtorrent(torrent, folder, seed=True)
-    _say(port=session.listen_port())
+    session = new_session()
+    add_torrent(session, torrent, folder, seed=True)
+    tell(port=session.listen_port())
     sys.stdin.read()
-    _say(**_cost())
+    tell(**_cost())
 
 
 def _libtorrent_leech(torrent: str, folder: str, *ports: str) -> None:
-    _session, handle = _libtorrent(torrent, folder, seed=False)
+    session = new_session()
+    handle = add_torrent(session, torrent, folder, seed=False)
     start = perf_counter()
     for port in ports:
         handle.connect_peer(("127.0.0.1", int(port)), 0, 0)
     while not handle.status().is_seeding:
         sleep(0.01)
-    _say(seconds=perf_counter() - start, **_cost())
+    tell(seconds=perf_counter() - start, **_cost())
 
 
 CHILDREN: Final[dict[str, Callable[..., None]]] = {

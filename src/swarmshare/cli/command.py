@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from swarmshare import __version__
-from swarmshare.cli import account, bench, catalogue, create, demo, share, show, tracker, verify
+from swarmshare.cli import account, bench, catalogue, create, demo, publish, share, show, start, tracker, verify
 from swarmshare.cli.render import Output, OutputError
 from swarmshare.errors import StorageError, SwarmShareError
 
@@ -32,7 +32,8 @@ This version makes manifests (.torrent files) that any BitTorrent v2 client acce
                                    an account at a group's tracker; then also logout, whoami
   swarmshare list                  what the group shares
   swarmshare swarm INFOHASH        who shares one of these, and how much of it each has
-  swarmshare demo                  see create, show and verify at work on made-up data
+  swarmshare start                 a tracker on this machine, your account at it, and what to type next
+  swarmshare demo                  see a whole group at work on this machine
   swarmshare bench hash            how fast this machine hashes, beside libtorrent
 
 Each takes --help, and --json for programs. The tracker and the window come with the next versions.
@@ -81,6 +82,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="swarmshare", description="Share big files between the machines of a group.")
     parser.add_argument("--version", action="version", version=f"swarmshare {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
-    for module in (create, show, verify, share, tracker, account, catalogue, demo, bench):
+    for module in (create, show, verify, share, tracker, account, catalogue, publish, start, demo, bench):
         module.add_parser(verbs, common)
     return parser

@@ -1,71 +1,78 @@
-"""``swarmshare demo``: create, show and verify at work on made-up data, every step shown."""
+"""``swarmshare demo``: a whole group at work on this machine, on made-up data."""
 
 from __future__ import annotations
 
-import random
-import shlex
-import subprocess
-import sys
+import shutil
+import signal
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from swarmshare.errors import SwarmShareError
+from swarmshare.cli.arguments import count
+from swarmshare.cli.render import size
+from swarmshare.errors import StorageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from swarmshare.cli import Verbs
+    from swarmshare.cli.processes import Processes
     from swarmshare.cli.render import Output
+
+SIZE: Final = 200
+"""MiB that are shared, by default."""
+_MIB: Final = 2**20
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     """Add the verb to the command line."""
     parser = verbs.add_parser(
-        "demo", parents=[common], help="see it at work on made-up data", description="See it at work on made-up data."
+        "demo",
+        parents=[common],
+        help="see a whole group at work on this machine",
+        description="See a tracker and five machines at work: processes of their own on this machine, on made-up data. "
+        "Everything is removed afterwards.",
     )
+    parser.add_argument(
+        "--size", type=count, default=SIZE, metavar="MIB", help=f"how much they share; default: {SIZE} MiB"
+    )
+    parser.add_argument("--sabotage", action="store_true", help="let one machine send wrong data: it is found out")
     parser.set_defaults(run=run)
 
 
-def run(_arguments: argparse.Namespace, output: Output) -> int:
-    """Run the real commands as a user would; fails when any of them does not end as it should."""
-    with tempfile.TemporaryDirectory(prefix="swarmshare-demo-") as folder:
-        here = Path(folder)
-        _make_content(here / "Holiday")
-        _step(output, here, "A folder becomes a manifest:", 0, "create", "Holiday")
-        _step(output, here, "What it says:", 0, "show", "Holiday.torrent")
-        _step(output, here, "The data is what the manifest says:", 0, "verify", "Holiday.torrent", ".")
-        _flip_a_byte(here / "Holiday" / "videos" / "beach.mp4")
-        _step(output, here, "One bit of one file goes wrong, and is found:", 1, "verify", "Holiday.torrent", ".")
-    output.line("That was all of it; the demo's folder is gone again.")
-    output.event("complete")
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Play all of it; fails when anything is not as it is told."""
+    from swarmshare.cli.demo_play import Play
+    from swarmshare.cli.demo_view import DemoView
+
+    length = arguments.size * _MIB
+    with _stage() as (folder, processes):
+        if shutil.disk_usage(folder).free < (needed := 6 * length):  # five copies, and room to breathe
+            hint = f"{size(needed)} must be free: choose a smaller --size, or another folder by TMPDIR."
+            raise StorageError(folder, "not enough room on this disk", hint=hint)
+        view = DemoView(output, as_json=arguments.json)
+        Play(folder, processes, output, view, length).perform(sabotage=arguments.sabotage)
     return 0
 
 
-def _make_content(folder: Path) -> None:
-    rng = random.Random(2026)
-    for name, length in (("photos/sea.jpg", 700_001), ("photos/town.jpg", 500_000), ("videos/beach.mp4", 9_000_000)):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(rng.randbytes(length))
-    (folder / "read me.txt").write_text("Made up by swarmshare demo.\n")
+@contextmanager
+def _stage() -> Iterator[tuple[Path, Processes]]:
+    """A folder and processes, of which nothing is left afterwards, whatever happens."""
+    from swarmshare.cli.processes import Processes
 
-
-def _flip_a_byte(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[1_234_567] ^= 1
-    path.write_bytes(data)
-
-
-def _step(output: Output, folder: Path, title: str, expected_status: int, *arguments: str) -> None:
-    output.line(title)
-    output.line(f"$ swarmshare {shlex.join(arguments)}")
-    done = subprocess.run(
-        [sys.executable, "-m", "swarmshare", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
-    for line in (done.stdout + done.stderr).splitlines():
-        output.line(line)
-    output.line()
-    output.event("step", title=title, arguments=arguments, status=done.returncode)
-    if done.returncode != expected_status:
-        raise SwarmShareError(f"demo: exit status {done.returncode} where {expected_status} was due")
+    ends = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.getsignal(number) for number in ends}
+    if before.get(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, before[signal.SIGTERM])  # a terminal that is closed
+    try:
+        with tempfile.TemporaryDirectory(prefix="swarmshare-demo-") as folder, Processes() as processes:
+            try:
+                yield Path(folder), processes
+            finally:
+                for number in ends:
+                    signal.signal(number, signal.SIG_IGN)  # an impatient second Ctrl-C must not spoil the tidying up
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 110
 """Cells beyond which an eye loses the row between its columns."""
-_NAME, _PIECES, _RATE = 5, 12, 16
+_NAME, _PERCENT, _PIECES, _RATE = 4, 4, 11, 16
 _LEAST_BAR: Final = 8
 
 
@@ -58,9 +58,19 @@ class Standing:
         return 0 < self.pieces_total == self.pieces_done
 
     @property
+    def share(self) -> float:
+        """How much it has, from 0 to 1."""
+        return share(self.pieces_done, self.pieces_total) if self.pieces_total else 0.0
+
+    @property
     def part(self) -> str:
         """How much it has, in percent."""
-        return percent(share(self.pieces_done, self.pieces_total) if self.pieces_total else 0.0)
+        return percent(self.share)
+
+    @property
+    def rates(self) -> tuple[tuple[int, str], tuple[int, str]]:
+        """What it receives and sends a second, and the words for it."""
+        return ((self.rate_down, "down"), (self.rate_up, "up")) if self.here else ((0, "down"), (0, "up"))
 
 
 def render_standings(machines: Sequence[Standing], width: int) -> Group:
@@ -71,19 +81,14 @@ def render_standings(machines: Sequence[Standing], width: int) -> Group:
 
 def _standing(machine: Standing, width: int) -> Text:
     pieces = f"{machine.pieces_done:,}/{machine.pieces_total:,}" if machine.pieces_total else ""
-    cells = [Cell(machine.part, 4, right=True), Cell(pieces, _PIECES, right=True)]
-    if machine.here:
-        cells += [
-            Cell(f"{rate(machine.rate_down)} down" if machine.rate_down else "", _RATE, right=True),
-            Cell(f"{rate(machine.rate_up)} up" if machine.rate_up else "", _RATE, right=True),
-        ]
-    else:
-        cells.append(Cell("has left", _RATE, "dim", right=True))
-    length = max(_LEAST_BAR, width - 4 - _NAME - sum(2 + cell.width for cell in (*cells, Cell("", _RATE))[:4]))
+    down, up = (f"{rate(speed)} {way}" if speed else "" for speed, way in machine.rates)
+    cells = [Cell(machine.part, _PERCENT, right=True), Cell(pieces, _PIECES, right=True)]
+    cells += [Cell(down, _RATE, right=True), Cell(up if machine.here else "has left", _RATE, right=True)]
+    while (room := width - _NAME - sum(2 + cell.width for cell in cells) - 4) < _LEAST_BAR and cells:
+        cells.pop()
     style = "dim" if not machine.here else "green" if machine.complete else "cyan"
-    part = share(machine.pieces_done, machine.pieces_total) if machine.pieces_total else 0.0
     text = Text("  ", no_wrap=True).append_text(row(Cell(machine.name, _NAME, "bold"))).append("  ")
-    text.append_text(bar(part, length, style)).append("  ").append_text(row(*cells))
+    text.append_text(bar(machine.share, max(room, 0), style)).append("  ").append_text(row(*cells))
     text.truncate(max(width, 1), overflow="crop")
     return text
 
@@ -138,6 +143,7 @@ class DemoView:
     def _print(self, text: str | Text, style: str = "") -> None:
         if self._console is None:
             self._output.line(str(text))
+            sys.stdout.flush()
         else:
             text = text if isinstance(text, Text) else Text(clean(text), style)
             self._console.print(text, soft_wrap=True)

@@ -26,6 +26,8 @@ MAX_TOLD: Final = 1000
 """Events that wait to be taken; a process that has more to tell waits."""
 MAX_SAID: Final = 100
 """Lines for people that are kept of each process, the last ones."""
+INTERRUPTED: Final = "swarmshare: interrupted\n"
+"""What a command says last when it is stopped: not to be passed on, for we say the same."""
 GRACE: Final = 10.0
 """Seconds that processes have to stop before they are killed."""
 
@@ -112,7 +114,7 @@ class Process:
         with lines:
             for line in lines:
                 self.said.append(line.rstrip("\n"))
-                if self.echo:
+                if self.echo and line != INTERRUPTED:
                     sys.stderr.write(line)
 
 

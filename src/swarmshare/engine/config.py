@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from secrets import token_bytes
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from swarmshare import __version__
 
@@ -22,9 +22,13 @@ def show_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+PEER_ID_PREFIX: Final = b"-SW"
+"""How the ids of our own kind begin."""
+
+
 def new_peer_id() -> bytes:
     """A fresh one for each run: two runs with one id would shut each other out."""
-    return b"-SW0100-" + token_bytes(12)
+    return PEER_ID_PREFIX + b"0100-" + token_bytes(12)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.engine.config import show_address
+from swarmshare.engine.config import PEER_ID_PREFIX, show_address
 from swarmshare.engine.limits import pass_all
 from swarmshare.errors import RemoteProtocolError, StorageError
 from swarmshare.swarm.bitfield import Bitfield
@@ -29,6 +28,8 @@ BATCH_BLOCKS: Final = 16
 """Blocks that are put into one send: enough to keep a fast link busy, few enough to cancel."""
 BATCH_READS: Final = 32
 """Reads, of a block each on a busy link, before anybody else gets a turn."""
+ASK_AGAIN: Final = 10.0
+"""Seconds until a piece that a peer rejected is asked of it again."""
 MAX_PARTS: Final = 512
 """Parts that one system call sends at most; systems allow 1,024."""
 MAX_OUTPUT: Final = 10_000
@@ -64,6 +65,11 @@ class PeerSession:
         self.pipeline = RequestPipeline()
         self.refusals: dict[int, int] = {}
         """How many blocks of a piece it rejected."""
+        self.passes_on = theirs.peer_id.startswith(PEER_ID_PREFIX)
+        """Whether it takes a rejection for a hint to look elsewhere: our own kind does."""
+        self._refused: dict[int, float] = {}
+        """Pieces that it rejected of late, and when that was."""
+        self._askable: Bitfield | None = None
         self.client = ""
         self.ids: Mapping[bytes, int] = {}
         self.downloaded = self.uploaded = self.counted = 0
@@ -79,6 +85,27 @@ class PeerSession:
     def wake(self) -> None:
         """There may be something to send."""
         self._wake.set()
+
+    @property
+    def askable(self) -> Bitfield:
+        """What it has, without what it rejected of late: others may have that by now."""
+        if not self._refused:
+            return self.has
+        if self._askable is None:
+            self._askable = self.has.copy()
+            for piece in self._refused:
+                self._askable.clear(piece)
+        return self._askable
+
+    def refuse(self, piece: int) -> None:
+        """It rejected a block of ``piece``."""
+        self._refused[piece] = self.last_received
+        self._askable = None
+
+    def ask_again(self, now: float) -> None:
+        """What it rejected some time ago may be asked for again."""
+        self._refused = {piece: at for piece, at in self._refused.items() if now - at < ASK_AGAIN}
+        self._askable = None
 
     def tell_dont_have(self, piece: int) -> None:
         """Take back that we hold ``piece`` (BEP 54), if the peer understands that."""
@@ -157,20 +184,22 @@ class PeerSession:
             await self._serve()
             if connection.owed_hashes:
                 await self.torrent.answer_hashes(self)
-            if not connection.has_output:
-                if not connection.owed and not connection.owed_hashes:
-                    await self._wake.wait()
-                    self._wake = trio.Event()
-                continue
-            await self._send(connection.take_output())
-            self._drained.set()
-            self.last_sent = trio.current_time()
+            if connection.has_output:
+                await self._send(connection.take_output())
+                self._drained.set()
+                self.last_sent = trio.current_time()
+            else:
+                await self._wake.wait()  # what is owed and was not served is held back: time or a peer frees it
+                self._wake = trio.Event()
 
     async def _serve(self) -> None:
         """Put some of the blocks that we owe into the output."""
         connection, torrent = self.connection, self.torrent
         length = 0
-        for block in tuple(islice(connection.owed, BATCH_BLOCKS)):
+        blocks, elsewhere = torrent.spreading.choose(self, trio.current_time(), BATCH_BLOCKS)
+        for block in elsewhere:
+            connection.reject(block)
+        for block in blocks:
             data = torrent.cached_block(block) or await self._read_block(block)
             if block not in connection.owed:
                 continue  # cancelled, or choked, while we read

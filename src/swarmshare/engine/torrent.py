@@ -17,6 +17,7 @@ from swarmshare.engine.disk import TorrentDisk
 from swarmshare.engine.layers import LayerFetcher
 from swarmshare.engine.limits import new_bucket
 from swarmshare.engine.others import Others
+from swarmshare.engine.spreading import Spreading
 from swarmshare.engine.suspects import Suspects
 from swarmshare.engine.uploads import ChunkCache, HashServer
 from swarmshare.errors import RemoteProtocolError
@@ -130,6 +131,7 @@ class Torrent:
         self._hashes = HashServer(manifest, self.disk.storage, self.read_block)
         self._suspects = Suspects(manifest, self.disk.storage)
         self._layers = LayerFetcher(manifest)
+        self.spreading = Spreading(lambda piece: self.picker.holders(piece))
         self._choking = Choking(self.sessions, engine.upload_slots, self._rng)
         self._unsaved = False
         self._doubtful = trio.Event()
@@ -256,6 +258,7 @@ class Torrent:
         self.picker.peer_gone(session)
         self.picker.peer_left(session.has)
         self.buffers.session_ended(session)
+        self.spreading.forget(session)
         if reason:
             self._alert(PeerDropped(self.manifest.info_hash.full, session.address, reason))
         self._choking.choose()
@@ -271,6 +274,8 @@ class Torrent:
             case Have(piece):
                 if session.has.set(piece):
                     self.picker.peer_has(piece)
+                    if self.spreading.active:
+                        self._wake_all()  # what others asked of us they can get there
                     if self.picker.wants(piece):
                         session.connection.set_interested(True)
                         session.wake()
@@ -304,10 +309,12 @@ class Torrent:
                 pass  # the connection has noted it; and which piece is best next, the picker knows better than Suggest
 
     def _count_refusal(self, session: PeerSession, piece: int) -> None:
-        """A peer that refuses a piece again and again, unchoked, does not have it: asking on would never end."""
+        """A peer that refuses a piece, unchoked, is not asked for it for a while; in the end it does not have it."""
         session.refusals[piece] = session.refusals.get(piece, 0) + 1
         if session.refusals[piece] >= MAX_REFUSALS:
             self._peer_lost(session, piece)
+        else:
+            session.refuse(piece)
 
     def _set_bits(self, session: PeerSession, bits: Bitfield) -> None:
         self.picker.peer_left(session.has)
@@ -367,11 +374,11 @@ class Torrent:
         if room < min(MIN_REFILL, session.pipeline.target(now) // 2 + 1):
             return
         if connection.peer_choking:
-            picked = self.picker.pick_allowed_fast(session, session.has, room, connection.allowed_fast)
+            picked = self.picker.pick_allowed_fast(session, session.askable, room, connection.allowed_fast)
         elif session.proven:
-            picked = self.picker.pick(session, session.has, room)
+            picked = self.picker.pick(session, session.askable, room)
         else:
-            picked = self.picker.pick_alone(session, session.has, room)
+            picked = self.picker.pick_alone(session, session.askable, room)
         blocks = []
         for block in picked:
             if block in connection.asked:
@@ -381,6 +388,10 @@ class Torrent:
         if blocks:
             connection.request(blocks)
             session.pipeline.on_sent(now, len(blocks))
+            session.wake()
+
+    def _wake_all(self) -> None:
+        for session in self.sessions:
             session.wake()
 
     def _refill_all(self) -> None:
@@ -523,7 +534,12 @@ class Torrent:
         while True:
             await trio.sleep(TICK)
             now = trio.current_time()
+            alone = self.is_complete and len(self.sessions) > 1
+            self.spreading.look(self.picker.nowhere() if alone else ())
             for session in list(self.sessions):
+                session.ask_again(now)
+                if session.connection.owed:
+                    session.wake()
                 # While the disk refuses, nobody is read from, and silence says nothing.
                 if now - session.last_received > IDLE_TIMEOUT and self.disk.trouble is None:
                     session.close()

@@ -90,6 +90,16 @@ class PiecePicker:
         """One byte a piece: how many connected peers that are not among the :attr:`seeds` hold it; 255 for more."""
         return self._availability.to_bytes()
 
+    def holders(self, piece: int) -> int:
+        """How many peers hold ``piece``."""
+        return self._availability.of(piece)
+
+    def nowhere(self) -> list[int]:
+        """The pieces that no peer holds."""
+        if self._availability.seeds:
+            return []
+        return [piece for piece, holders in enumerate(self._availability.to_bytes()) if not holders]
+
     def is_interesting(self, has: Bitfield) -> bool:
         """Whether a peer with these pieces has one that we want and lack."""
         return self._settled.missing_from(has)

@@ -16,7 +16,7 @@ _START: Final = 32
 """Half a MiB: little for a slow link, and soon doubled on a fast one."""
 _MIN_DEPTH: Final = 2
 """While one block is on its way, the next request is."""
-_SECONDS_AHEAD: Final = 3.0
+_SECONDS_AHEAD: Final = 1.0
 """A queue this long survives the hiccups of both sides, and is not long to wait for when a peer chokes us."""
 _ROUND_TRIPS_AHEAD: Final = 2
 """On a very long path: the bandwidth-delay product, and as much again as margin."""

@@ -143,7 +143,7 @@ def _reply(reply: AnnounceReply, query: AnnounceQuery, source: Address) -> Value
         value[b"peers"] = b"".join(_contact(peer) for peer in peers if len(peer.address) == 4)
         value[b"peers6"] = b"".join(_contact(peer) for peer in peers if len(peer.address) == 16)
     else:
-        value[b"peers"] = [_entry(peer, with_id=True) for peer in peers]
+        value[b"peers"] = [_entry(peer, with_id=not query.no_peer_id) for peer in peers]
     return value
 
 

@@ -54,8 +54,8 @@ class Page(NamedTuple):
 async def get(url: str, read: Callable[[Page], T]) -> T:
     """What ``read`` makes, in the same thread, of the page at ``url``, whatever its status.
 
-    Raises what ``read`` does, and :class:`TrackerError` (``unreachable``, ``not-a-tracker``) when there is no page. When
-    cancelled, the connection is cut, so that the thread ends too.
+    Raises what ``read`` does, and :class:`TrackerError` (``unreachable``, ``not-a-tracker``) when there is no page.
+    When cancelled, the connection is cut, so that the thread ends too.
     """
     request = _Request(url)
     with trio.CancelScope() as scope:

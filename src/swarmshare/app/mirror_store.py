@@ -1,0 +1,127 @@
+"""What a mirror keeps on the disk: a folder of its own for each entry, and the manifests of all that it holds.
+
+A manifest is written before anything of its content, and removed after all of it, each whole or not at all: so whatever
+moment a mirror dies at, everything of its content is accounted for, and no other file is touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.errors import ManifestError, StorageError
+from swarmshare.manifest.bencoding import MAX_BYTES
+from swarmshare.manifest.parse import parse_manifest
+from swarmshare.storage.files import os_reason, read_small, write_atomic
+from swarmshare.storage.paths import WINDOWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from swarmshare.manifest.manifest import Manifest
+
+STATE: Final = ".swarmshare-mirror"
+"""The folder of all that is not content."""
+_NAME_BYTES: Final = 100
+"""Of an entry's name, in the name of its folder: enough to find it by."""
+_HASH_DIGITS: Final = 16
+"""Of its info hash, so that entries of one name do not meet: two such may be made on purpose, and get in each other's
+way; nobody can make one to meet somebody else's."""
+
+
+@contextlib.contextmanager
+def open_store(folder: Path) -> Iterator[MirrorStore]:
+    """The store in ``folder``, made if it is not there, for this process alone. Raises :class:`StorageError`."""
+    state = folder / STATE
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (state / "resume").mkdir(exist_ok=True)
+    except OSError as error:
+        raise StorageError(state, os_reason(error), hint="Choose a folder that you may write to.") from error
+    with _locked(state / "lock"):
+        yield MirrorStore(folder)
+
+
+class MirrorStore:
+    """The entries that one folder holds. Every method raises :class:`StorageError` for what the disk refuses."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._state = folder / STATE
+        self.resume_folder = self._state / "resume"
+
+    def manifests(self) -> list[Manifest]:
+        """Of everything of which anything may be there."""
+        try:
+            for half_written in self._state.glob(".*.tmp"):
+                half_written.unlink()
+            paths = sorted(self._state.glob("*.torrent"))
+        except OSError as error:
+            raise StorageError(self._state, os_reason(error)) from error
+        return [_read(path) for path in paths]
+
+    def folder_of(self, manifest: Manifest) -> Path:
+        """The folder that contains the manifest's name, and nothing else."""
+        name = manifest.local_paths(windows=WINDOWS)[0][0].encode()[:_NAME_BYTES].decode(errors="ignore")
+        return self._folder / f"{name}-{str(manifest.info_hash)[:_HASH_DIGITS]}"
+
+    def add(self, manifest: Manifest) -> None:
+        """From now on, this may be there."""
+        # There may be a passkey in it.
+        write_atomic(self._manifest_path(manifest), manifest.encode(), mode=0o600)
+
+    def delete(self, manifest: Manifest) -> None:
+        """Delete everything of it; whoever is still writing to it must have stopped."""
+        folder = self.folder_of(manifest)
+        try:
+            if folder.is_symlink():
+                folder.unlink()  # what it leads to is not ours
+            elif folder.exists():
+                shutil.rmtree(folder)
+            (self.resume_folder / f"{manifest.info_hash}.resume").unlink(missing_ok=True)
+            self._manifest_path(manifest).unlink()
+        except OSError as error:
+            raise StorageError(error.filename or folder, os_reason(error)) from error
+
+    def _manifest_path(self, manifest: Manifest) -> Path:
+        return self._state / f"{manifest.info_hash}.torrent"
+
+
+def _read(path: Path) -> Manifest:
+    try:
+        manifest = parse_manifest(read_small(path, MAX_BYTES))
+    except ManifestError as error:
+        hint = "Remove the file and the folder with these digits in its name: they are fetched again."
+        raise StorageError(path, str(error), hint=hint) from error
+    if str(manifest.info_hash) != path.stem:
+        raise StorageError(path, "this is the manifest of something else", hint="Remove the file.")
+    return manifest
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Holds a lock that ends with the process, however it ends."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StorageError(path, os_reason(error)) from error
+    try:
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            message = "another mirror is at work in this folder"
+            raise StorageError(path.parent.parent, message, hint="Give each mirror a folder of its own.") from error
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,48 @@
+"""Contestants as processes of their own, which say one JSON value a line on standard output, and hear so on input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from swarmshare.bench.contest import BenchError
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+
+def start(stack: ExitStack, module: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start ``module`` as a process, which ends with ``stack``."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    stack.enter_context(child)
+    stack.callback(child.kill)
+    return child
+
+
+def answer(child: subprocess.Popen[str]) -> dict[str, Any]:
+    """What a child says next. Raises :class:`BenchError` when it has ended."""
+    assert child.stdout is not None
+    line = child.stdout.readline()
+    if not line:
+        raise BenchError("a contestant ended early", hint="The references need the packages of `make setup`.")
+    said: dict[str, Any] = json.loads(line)
+    return said
+
+
+def say(child: subprocess.Popen[str], value: object) -> None:
+    """Tell a child something."""
+    assert child.stdin is not None
+    print(json.dumps(value), file=child.stdin, flush=True)
+
+
+def hear() -> Any:
+    """What the parent says next; in a child."""
+    return json.loads(sys.stdin.readline())
+
+
+def tell(**said: object) -> None:
+    """Say something to the parent; in a child."""
+    print(json.dumps(said), flush=True)

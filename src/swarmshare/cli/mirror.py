@@ -1,0 +1,206 @@
+"""``swarmshare mirror``: a machine that holds the newest of what a group shares, and serves it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from functools import partial
+from math import inf, isinf
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.app.config import load_settings, read_size
+from swarmshare.cli.arguments import add_tracker_argument, address, count, rate
+from swarmshare.cli.render import clean, plural, size
+from swarmshare.cli.signed_in import open_tracker, signed_in_at
+
+if TYPE_CHECKING:
+    from swarmshare.app.config import Settings
+    from swarmshare.app.mirror import News, Status
+    from swarmshare.app.mirror_store import MirrorStore
+    from swarmshare.cli import Verbs
+    from swarmshare.cli.render import Output
+    from swarmshare.cli.report import Report
+    from swarmshare.engine.engine import Engine
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.storage.sign_ins import SignIn
+    from swarmshare.tracker_client.api import TrackerApi
+
+EVERY: Final = 1.0
+"""Seconds between status events."""
+LINE_EVERY: Final = 60.0
+"""Seconds between lines about an unchanged number of entries."""
+
+
+def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "mirror",
+        parents=[common],
+        help="hold and serve the newest of what the group shares",
+        description=(
+            "Follow a tracker's catalogue: download the newest that the quota has room for, and serve it, until "
+            "interrupted. To make room, only that is deleted which another live machine holds the whole of."
+        ),
+    )
+    add_tracker_argument(parser)
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="for the mirror alone; made if it is not there"
+    )
+    parser.add_argument("--quota", type=_size, default=inf, metavar="SIZE", help="such as 500GiB; default: no limit")
+    parser.add_argument(
+        "--match", action="append", default=[], metavar="GLOB", help="only entries of such a name; repeat at will"
+    )
+    parser.add_argument(
+        "--listen", type=address, action="append", metavar="HOST:PORT", help="where peers can dial us, repeat at will"
+    )
+    parser.add_argument("--max-peers", type=count, metavar="N", help="of each entry")
+    for way in ("up", "down"):
+        parser.add_argument(
+            f"--limit-{way}", type=rate, metavar="RATE", help="such as 5MiB (a second), all entries together"
+        )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Mirror until interrupted."""
+    from swarmshare.app.mirror_store import open_store
+    from swarmshare.cli.signals import run_until_signal
+
+    names = ("tracker", "listen", "max_peers", "limit_up", "limit_down")
+    flags = {name: getattr(arguments, name) for name in names}
+    if flags["listen"]:
+        flags["listen"] = tuple(flags["listen"])
+    settings = load_settings(flags).settings
+    sign_in = signed_in_at(settings.tracker)
+    _allow_many_files()
+    with open_store(arguments.data) as store, open_tracker(sign_in.tracker, sign_in.token) as (_, api):
+        run_until_signal(partial(_mirror, arguments, output, settings, sign_in, store, api))
+    return 0
+
+
+async def _mirror(
+    arguments: argparse.Namespace,
+    output: Output,
+    settings: Settings,
+    sign_in: SignIn,
+    store: MirrorStore,
+    api: TrackerApi,
+) -> None:
+    import trio
+
+    from swarmshare.app.compose import announcers_for
+    from swarmshare.app.mirror import Mirror
+    from swarmshare.engine.config import EngineConfig
+    from swarmshare.engine.engine import open_engine
+
+    config = EngineConfig(
+        listen=settings.listen,
+        resume_folder=store.resume_folder,
+        max_peers=settings.max_peers,
+        limit_up=settings.limit_up,
+        limit_down=settings.limit_down,
+    )
+    async with open_engine(config) as engine, trio.open_nursery() as nursery:
+        journal = _Journal(output, engine, arguments.quota)
+        mirror = Mirror(
+            engine,
+            api,
+            store,
+            user=sign_in.user,
+            announcers=partial(announcers_for, sign_in=sign_in),
+            quota=arguments.quota,
+            match=arguments.match,
+            tell=journal.tell,
+        )
+        journal.listening()
+        nursery.start_soon(mirror.run)
+        while True:
+            journal.look(mirror.status(), trio.current_time())
+            await trio.sleep(EVERY)
+
+
+class _Journal:
+    """What is told of a mirror."""
+
+    def __init__(self, output: Output, engine: Engine, quota: float) -> None:
+        from swarmshare.cli.people import Lines
+
+        self._output, self._engine, self._quota = output, engine, quota
+        self._people = Lines(output)
+        self._manifests: dict[bytes, Manifest] = {}
+        """Of all that was shared so far: alerts come late."""
+        self._counts = (0, 0)
+        self._line_due = 0.0
+
+    def listening(self) -> None:
+        """It accepts connections."""
+        self._report().listening(self._engine.addresses)
+
+    def tell(self, news: News) -> None:
+        """Something happened."""
+        from swarmshare.app.mirror import Deleted, Sharing, Trouble
+
+        say, event = self._people.say, self._output.event
+        match news:
+            case Sharing(manifest, new):
+                self._manifests[manifest.info_hash.full] = manifest
+                if new:
+                    event("fetching", **_fields(manifest), total_bytes=manifest.total_length)
+                    say(f"{clean(manifest.name)}: {size(manifest.total_length)} to fetch")
+            case Deleted(manifest, holder):
+                event("deleted", **_fields(manifest), holder=clean(holder))
+                say(f"{clean(manifest.name)}: deleted to make room; {holder} holds all of it")
+            case Trouble(message):
+                event("trouble", message=clean(message))
+                say(f"Trouble: {message.removesuffix('.')}. It is tried again." if message else "All is well again")
+
+    def look(self, status: Status, now: float) -> None:
+        """Tell how it stands."""
+        if self._engine.alerts:
+            self._report().alerts(self._engine.alerts)
+        quota = None if isinf(self._quota) else int(self._quota)
+        self._output.event(
+            "mirror",
+            entries=status.entries,
+            complete=status.complete,
+            bytes_held=status.bytes_held,
+            quota=quota,
+            rate_down=round(status.rate_down),
+            rate_up=round(status.rate_up),
+        )
+        counts = status.entries, status.complete
+        busy = status.rate_down or status.rate_up
+        if counts != self._counts or (busy and now >= self._line_due):
+            self._counts, self._line_due = counts, now + LINE_EVERY
+            room = size(status.bytes_held) + (f" of {size(quota)}" if quota is not None else "")
+            rates = f"down {size(round(status.rate_down))}/s, up {size(round(status.rate_up))}/s"
+            held = f"{plural(status.entries, 'entry', 'entries')}, {status.complete:,} complete"
+            self._people.say(f"{held}, {room}; {rates}")
+
+    def _report(self) -> Report:
+        from swarmshare.cli.report import Report
+
+        return Report(self._output, self._people, self._manifests.values())
+
+
+def _fields(manifest: Manifest) -> dict[str, str]:
+    return {"info_hash": str(manifest.info_hash), "name": clean(manifest.name)}
+
+
+def _allow_many_files() -> None:
+    """Every entry has connections and open files of its own: take as many as the system gives."""
+    if sys.platform != "win32":
+        import resource
+
+        with contextlib.suppress(OSError, ValueError):  # then we do with less
+            most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _size(text: str) -> int:
+    try:
+        return read_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

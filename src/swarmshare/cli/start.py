@@ -1,0 +1,219 @@
+"""``swarmshare start``: a tracker on this machine, the first account at it, and what to type next."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import shlex
+import shutil
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from swarmshare.cli import account, passwords
+from swarmshare.cli.arguments import address
+from swarmshare.cli.processes import EXIT, Process, ProcessError, Processes
+from swarmshare.cli.signed_in import open_tracker, signed_in_at
+from swarmshare.errors import SwarmShareError, TrackerError
+from swarmshare.storage.home import swarmshare_home
+from swarmshare.tracker.own_addresses import own_addresses
+from swarmshare.tracker_client.api import PREFIX
+
+if TYPE_CHECKING:
+    from swarmshare.cli import Verbs
+    from swarmshare.cli.processes import Told
+    from swarmshare.cli.render import Output
+    from swarmshare.engine.config import Address
+
+PORT: Final = 6969
+"""Where trackers usually are."""
+EVERYWHERE: Final = "0.0.0.0"
+HERE: Final = "127.0.0.1"
+
+
+def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "start",
+        parents=[common],
+        help="a tracker on this machine, and your account at it",
+        description="Start a tracker on this machine, make the first account, and say what to type next. "
+        "It runs until interrupted.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--listen",
+        type=address,
+        metavar="HOST:PORT",
+        help=f"default: port {PORT}, for all of the local network unless the Internet can see this machine",
+    )
+    parser.add_argument(
+        "--registration",
+        choices=["open", "invited", "closed"],
+        default="invited",
+        help="who else may make an account, until the organiser sets it; default: invited",
+    )
+    parser.add_argument("--user", metavar="NAME", help="the first account's name; default: ask")
+    passwords.add_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Start, introduce, and stay."""
+    host, port = arguments.listen or _default()
+    with Processes() as processes:
+        tracker = processes.start(
+            "tracker", "tracker", "--listen", f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "--data", str(swarmshare_home() / "tracker"), "--registration", arguments.registration,
+        )  # fmt: skip
+        told = _hear(processes, tracker)
+        url, own_url = told["listening"]["url"], _own_url(told["listening"]["address"])
+        output.line(f"Tracker at {url}; its data is in {swarmshare_home() / 'tracker'}")
+        output.event("listening", **told["listening"])
+        if "setup" in told:
+            _make_account(arguments, own_url, told["setup"], output)
+        else:
+            _greet(own_url, output)
+        _introduce(url, own_url, arguments.registration, output)
+        _say_what_next(output)
+        tracker.echo = True
+        while True:
+            _look(list(processes.told(None)))
+
+
+def _default() -> Address:
+    """All of the local network; but a machine that the Internet can see asks first who is to see the tracker."""
+    own = own_addresses(EVERYWHERE)
+    return (HERE if any(ip_address(text).is_global for text in own) else EVERYWHERE), PORT
+
+
+def _hear(processes: Processes, tracker: Process) -> dict[str, dict[str, Any]]:
+    """What the tracker tells until it listens, by event."""
+    told: dict[str, dict[str, Any]] = {}
+    while "listening" not in told:
+        news = list(processes.told(None))
+        _look(news)
+        told |= {item.event: item.fields for item in news if item.by is tracker}
+    return told
+
+
+def _look(news: list[Told]) -> None:
+    for item in news:
+        if item.event == EXIT:
+            raise ProcessError(f"the tracker ended: {item.by.last_words}")
+
+
+def _own_url(where: str) -> str:
+    """How this machine reaches a tracker that listens at ``where``; it stays, whatever network the machine is in."""
+    host, _, port = where.rpartition(":")
+    unspecified = {EVERYWHERE: HERE, "[::]": "[::1]"}
+    return f"http://{unspecified.get(host, host)}:{port}"
+
+
+def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any], output: Output) -> None:
+    """Register the organiser: with what the command line says, or by asking; else say what to type."""
+    at_terminal = sys.stdin is not None and sys.stdin.isatty()
+    if not at_terminal and (arguments.user is None or arguments.password_file is None):
+        output.event("setup", **setup)
+        output.line("It has no organiser yet. Make the account in a browser or in another terminal; it works once:")
+        output.line(f"  {setup['url']}")
+        output.line(f"  {_program()} register --tracker {url} --user NAME --setup-token {setup['setup_token']}")
+        return
+    if at_terminal:
+        output.line("You are the first here: make your account. It is the organiser's.")
+    while True:
+        answers = argparse.Namespace(
+            tracker=url,
+            user=arguments.user or _ask_name(),
+            password_file=arguments.password_file,
+            setup_token=setup["setup_token"],
+            invite=None,
+        )
+        try:
+            account.run_register(answers, output)
+            return
+        except EOFError:
+            raise _nobody() from None
+        except SwarmShareError as error:
+            if arguments.user is not None and arguments.password_file is not None:
+                raise
+            output.complaint(error.advice)
+            arguments.user = None
+
+
+def _ask_name() -> str:
+    try:
+        suggested = getpass.getuser()
+    except (KeyError, OSError):  # a user that the system has no name for
+        suggested = "organiser"
+    print(f"Name [{suggested}]: ", end="", file=sys.stderr, flush=True)  # standard output may be for programs
+    answer = sys.stdin.readline()
+    if not answer:
+        raise _nobody()
+    return answer.strip() or suggested
+
+
+def _nobody() -> SwarmShareError:
+    return SwarmShareError("nobody answers at this terminal", hint="Give --user and --password-file.")
+
+
+def _greet(url: str, output: Output) -> None:
+    """Say who is signed in, or how to."""
+    try:
+        with open_tracker(url, signed_in_at(url).token) as (_, api):
+            known = api.account()
+    except TrackerError as error:
+        output.line(f"{error}. In another terminal, type:")
+        output.line(f"  {_program()} login --tracker {url} --user NAME")
+        return
+    output.line(f"{known.user} ({known.role}) is signed in at {url}")
+    output.event("account", tracker=url, user=known.user, role=known.role)
+
+
+def _introduce(url: str, own_url: str, registration: str, output: Output) -> None:
+    """Say how others come in."""
+    output.line()
+    if ip_address(urlsplit(url).hostname or HERE).is_loopback:
+        output.line("Only this machine reaches it. To let in whoever reaches this machine: --listen 0.0.0.0:6969")
+        return
+    if registration == "closed":
+        output.line(f"Give this address to those who have an account: {url}")
+        return
+    invite = "" if registration == "open" else f" --invite {_invitation(own_url) or 'CODE'}"
+    output.line(f"Give this address to the others: {url}")
+    output.line(f"  swarmshare register --tracker {url} --user NAME{invite}")
+    if registration == "invited":
+        output.line("An invitation is for one of them. To let everybody in who reaches it: --registration open")
+
+
+def _invitation(url: str) -> str | None:
+    """A fresh one; None when whoever is signed in here may make none."""
+    from swarmshare.tracker_client.http import Connection
+
+    try:
+        with Connection(url, signed_in_at(url).token) as connection:
+            return connection.ask("POST", f"{PREFIX}/invitations", body={}).text("secret")
+    except TrackerError:
+        return None
+
+
+def _say_what_next(output: Output) -> None:
+    program = _program()
+    output.line()
+    output.line("Type next, in another terminal:")
+    output.line(f"  {program} publish FOLDER --seed --listen '*:0'")
+    output.line(f"  {program} list")
+    output.line(f"  {program} download INFOHASH --to Downloads --listen '*:0'")
+    output.line("Ctrl-C stops the tracker; the same command goes on from there.")
+    sys.stdout.flush()
+
+
+def _program() -> str:
+    """What to type for ``swarmshare`` here."""
+    if shutil.which("swarmshare"):
+        return "swarmshare"
+    path = Path(sys.executable).with_name("swarmshare")
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

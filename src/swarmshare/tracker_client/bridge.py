@@ -1,0 +1,267 @@
+"""One Socket.IO connection to a tracker, brought from its threads into trio: the only module that knows socketio.
+
+python-socketio's client has a thread that reads and one that writes. What it does with threads or with hostile bytes
+that would hurt us is put right in subclasses, here and in ``engine_io``: their docstrings say what. Nothing that comes
+waits in a queue here: the reader hands each thing over to trio and waits, so that TCP pushes back.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import socketio
+import trio
+
+from swarmshare.errors import TrackerError
+from swarmshare.schema.tracker_events import NAMESPACE, PUSH, Refusal
+from swarmshare.tracker_client.dial import dial, reason
+from swarmshare.tracker_client.engine_io import EngineClient, WebSocket, status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from swarmshare.schema.tracker_wire import Wire
+
+TIMEOUT: Final = 30.0
+"""Seconds for an answer, and for a connection from the first packet to the tracker's welcome."""
+CLOSING: Final = 0.2
+"""Seconds that threads have to find out that a connection was closed."""
+MAX_ATTACHMENTS: Final = 2
+"""Of one event: a state has availability and bitfields."""
+_SHOWN: Final = 200
+
+_SILENT: Final = logging.Logger("swarmshare.socketio", logging.CRITICAL + 1)
+"""The libraries would tell standard error of each connection that breaks."""
+
+
+class Link:
+    """One connection, from :func:`open_link` until :attr:`over`; its methods are for the trio thread."""
+
+    def __init__(self, tracker: str, token: str, on_push: Callable[[object], None]) -> None:
+        self.over = trio.Event()
+        """Set when the connection has ended, and its threads with it."""
+        self._tracker, self._token, self._on_push = tracker, token, on_push
+        self._trio = trio.lowlevel.current_trio_token()
+        self._client: Any = None
+        self._greeted = trio.Event()
+        self._refusal: object = None
+        self._questions: set[_Question] = set()
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._closed = False
+
+    async def ask(self, event: str, data: Wire) -> object:
+        """Send an event, and return its acknowledgement, as it came.
+
+        Raises :class:`TrackerError` when the connection ends before, or no answer comes, which ends it.
+        """
+        if self.over.is_set():
+            raise self._error("the connection broke")
+        question = _Question()
+        self._questions.add(question)
+        try:
+            with trio.fail_after(TIMEOUT):
+                # emit is not for several threads at a time: this one is trio's, and only puts things into a queue.
+                self._client.emit(event, data, NAMESPACE, partial(self._tell, question.answered))
+                await question.done.wait()
+        except trio.TooSlowError:
+            self.close()
+            raise self._error(f"no answer within {TIMEOUT:.0f} s") from None
+        except socketio.exceptions.SocketIOError:
+            raise self._error("the connection broke") from None
+        finally:
+            self._questions.discard(question)
+        if question.answer is None:
+            raise self._error("the connection broke")
+        return question.answer[0] if len(question.answer) == 1 else None
+
+    def close(self) -> None:
+        """End the connection; its threads find that out. For any thread."""
+        with self._lock:
+            self._closed = True
+            if self._socket is not None:
+                with suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
+
+    async def aclose(self) -> None:
+        """End the connection, and wait until it has, but never for long."""
+        self.close()
+        with trio.move_on_after(CLOSING, shield=True):
+            await self.over.wait()
+
+    async def last(self) -> None:
+        """Raise :class:`TrackerError` when the connection ends."""
+        await self.over.wait()
+        raise self._error("the connection broke")
+
+    async def open(self) -> None:
+        """Connect and sign in; raises :class:`TrackerError`."""
+        try:
+            with trio.fail_after(TIMEOUT):
+                # A limiter of its own, since a thread that was given up may look up a name for as long as it likes.
+                limiter = trio.CapacityLimiter(1)
+                await trio.to_thread.run_sync(self._connect, abandon_on_cancel=True, limiter=limiter)
+                await self._greeted.wait()
+        except trio.TooSlowError:
+            raise self._error(f"no answer within {TIMEOUT:.0f} s") from None
+        if self._refusal is not None:
+            raise self._refused()
+        if self.over.is_set():
+            raise self._error("the connection broke")
+
+    # What follows runs in other threads
+
+    def push(self, *data: object) -> None:
+        """The tracker told something by itself."""
+        if len(data) == 1:
+            self._on_push(data[0])
+
+    def greeted(self, *_: object) -> None:
+        """The tracker let us in."""
+        self._tell(self._greeted.set)
+
+    def refused(self, *data: object) -> None:
+        """The tracker did not."""
+        self._refusal = data
+        self._tell(self._greeted.set)
+
+    def ended(self) -> None:
+        """Both threads are done with the connection."""
+        self.close()
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+        self._tell(self._end)
+
+    def _tell(self, call: Callable[..., object], *data: object) -> None:
+        # An error in this thread, which waits, is ours to catch; in run_sync_soon it would end the whole run.
+        try:
+            trio.from_thread.run_sync(call, *data, trio_token=self._trio)
+        except trio.RunFinishedError:
+            self.close()
+
+    def _connect(self) -> None:
+        try:
+            connection = dial(self._tracker, TIMEOUT)
+        except OSError as error:
+            raise self._error(reason(error, TIMEOUT)) from error
+        with self._lock:
+            self._socket = connection
+            if self._closed:
+                connection.close()
+                raise self._error("the connection broke")
+        self._client = client = _Client(self, connection)
+        client.on("connect", self.greeted, NAMESPACE)
+        client.on("connect_error", self.refused, NAMESPACE)
+        client.on(PUSH, self.push, NAMESPACE)
+        parts = urlsplit(self._tracker)
+        try:
+            client.connect(
+                self._tracker,
+                auth={"token": self._token},
+                transports=["websocket"],
+                namespaces=[NAMESPACE],
+                socketio_path=f"{parts.path}/socket.io",
+                wait=False,
+            )
+        except Exception as error:  # whatever a stranger's bytes make of the libraries that read them
+            client.eio.forget()
+            connection.close()
+            raise TrackerError(
+                "not-a-tracker",
+                f"{self._tracker}: the answer is not a tracker's{status(error)}",
+                hint="Is the address right?",
+            ) from error
+
+    # What follows runs in trio's thread
+
+    def _end(self) -> None:
+        self.over.set()
+        self._greeted.set()
+        for question in self._questions:
+            question.done.set()
+
+    def _refused(self) -> TrackerError:
+        reason, message = "", "it does not let us in"
+        match self._refusal:
+            case ({"message": str(text), **more},):
+                message = printable(text)
+                if isinstance(data := more.get("data"), dict):
+                    reason = printable(str(data.get("error")))
+        hint = ""
+        if reason == Refusal.SIGNED_OUT:
+            hint = f"Sign in again: swarmshare login --tracker {self._tracker} --user NAME"
+        return TrackerError(reason or "refused", f"{self._tracker}: {message}", hint=hint)
+
+    def _error(self, why: str) -> TrackerError:
+        return TrackerError("unreachable", f"{self._tracker}: cannot be reached: {why}")
+
+
+async def open_link(tracker: str, token: str, on_push: Callable[[object], None]) -> Link:
+    """A connection to a tracker, as :func:`~swarmshare.tracker_client.http.tracker_url` gives it, signed in.
+
+    ``on_push`` is called with each push, as it came, in a thread; what it raises ends the connection. Raises
+    :class:`TrackerError`.
+    """
+    link = Link(tracker, token, on_push)
+    try:
+        await link.open()
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+def printable(text: str) -> str:
+    """What a tracker wrote, for people: one line, not too long, without control characters."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:_SHOWN])
+
+
+class _Question:
+    def __init__(self) -> None:
+        self.done = trio.Event()
+        self.answer: tuple[object, ...] | None = None
+
+    def answered(self, *answer: object) -> None:
+        self.answer = answer
+        self.done.set()
+
+
+class _Packet(socketio.packet.Packet):  # type: ignore[misc]
+    """No more attachments than our events have, and no acknowledgements of ours, which nobody needs.
+
+    An acknowledgement would be sent by the thread that reads: between an event and its attachment, perhaps.
+    """
+
+    def decode(self, encoded_packet: Any) -> int:
+        count: int = super().decode(encoded_packet)
+        if count > MAX_ATTACHMENTS:
+            raise ValueError("too many attachments")
+        if self.packet_type in (socketio.packet.EVENT, socketio.packet.BINARY_EVENT):
+            self.id = None
+        return count
+
+
+class _Client(socketio.Client):  # type: ignore[misc]
+    """Socket.IO over a socket that is ours to close, which wakes all threads that wait for it."""
+
+    def __init__(self, link: Link, connection: socket.socket) -> None:
+        self._link = link
+        super().__init__(
+            reconnection=False,
+            handle_sigint=False,
+            logger=_SILENT,
+            engineio_logger=_SILENT,
+            serializer=_Packet,
+            request_timeout=TIMEOUT,
+            websocket_extra_options={"socket": connection, "class_": WebSocket, "suppress_origin": True},
+        )
+
+    def _engineio_client_class(self) -> Callable[..., EngineClient]:
+        return partial(EngineClient, self._link)

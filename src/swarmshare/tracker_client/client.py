@@ -1,0 +1,227 @@
+"""A SwarmShare tracker as an :class:`~swarmshare.engine.ports.Announcer`: live, over Socket.IO.
+
+All of it is hints for the download, which goes on whatever the tracker does: it may be slow, wrong, hostile or away.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from swarmshare.errors import TrackerError
+from swarmshare.schema.fields import EventError
+from swarmshare.schema.tracker_events import (
+    MAX_PEERS,
+    MAX_RUNS,
+    Have,
+    Join,
+    Leave,
+    MorePeers,
+    Refusal,
+    Report,
+    Resync,
+    Stats,
+)
+from swarmshare.schema.tracker_wire import dump_request, parse_answer, parse_peers, parse_state
+from swarmshare.tracker_client.bridge import printable
+from swarmshare.tracker_client.connection import Backoff, connection_to
+from swarmshare.tracker_client.view import SwarmView
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from swarmshare.engine.config import Address
+    from swarmshare.engine.ports import SwarmPort
+    from swarmshare.schema.runs import Runs
+    from swarmshare.schema.tracker_events import Push, Request
+    from swarmshare.tracker_client.bridge import Link
+    from swarmshare.tracker_client.connection import TrackerConnection
+
+HAVE_INTERVAL: Final = 0.25
+"""Seconds between two tellings of what we gained."""
+SHORTEST_INTERVAL: Final = 5
+"""Seconds between two signs of life, whatever a tracker wants."""
+MORE_PEERS_INTERVAL: Final = 30.0
+RESYNC_INTERVAL: Final = 1.0
+"""Seconds between two questions for the whole state, at least."""
+MAX_WAITING: Final = 64
+"""Pushes that wait for us; when there are more, they are dropped, and the whole state is asked for."""
+MAX_LIARS: Final = 256
+"""Addresses that wait to be reported; more are not."""
+GOODBYE: Final = 0.8
+"""Seconds that it may take to leave."""
+_QUIET: Final = {Refusal.NOT_JOINED, Refusal.TOO_FAST}
+"""Refusals that pass when we join again."""
+
+
+class TrackerAnnouncer:
+    """One tracker, for any number of torrents."""
+
+    def __init__(self, tracker: str, token: str) -> None:
+        """``tracker`` is as :func:`~swarmshare.tracker_client.http.tracker_url` gives it."""
+        self._tracker, self._token = tracker, token
+
+    async def run(self, port: SwarmPort) -> None:
+        """See :class:`~swarmshare.engine.ports.Announcer`."""
+        await _Membership(port, connection_to(self._tracker, self._token, port.peer_id)).run()
+
+
+class _Membership:
+    """Our part in one swarm of one tracker."""
+
+    def __init__(self, port: SwarmPort, connection: TrackerConnection) -> None:
+        self.piece_count = port.manifest.layout.piece_count
+        self._port = port
+        self._connection = connection
+        self._info_hash = port.manifest.info_hash.full
+        self._view = SwarmView(port)
+        self._liars: deque[Address] = deque(maxlen=MAX_LIARS)
+        self._waiting: deque[Push] = deque()
+        self._missed = False
+        self._news = trio.Event()
+        self._link: Link | None = None
+        self._joined = False
+        """Over this connection."""
+
+    async def run(self) -> None:
+        """Take part until cancelled."""
+        backoff = Backoff()
+        async with self._connection.listening(self._info_hash, self):
+            try:
+                while True:
+                    self._link = await self._connection.link()
+                    since = trio.current_time()
+                    end = await self._take_part(self._link)
+                    if isinstance(end, EventError):
+                        if end.reason not in _QUIET:
+                            self._port.tell_trouble(f"{self._connection.tracker}: {printable(str(end))}")
+                        await trio.sleep(backoff.pause(trio.current_time() - since))
+                    elif not self._joined:
+                        self.away(end)
+            finally:
+                with trio.move_on_after(GOODBYE, shield=True):
+                    await self._leave()
+
+    # What the connection tells
+
+    def pushed(self, push: Push) -> None:
+        """See :class:`~swarmshare.tracker_client.connection.Listener`."""
+        if len(self._waiting) < MAX_WAITING:
+            self._waiting.append(push)
+        else:
+            self._missed = True
+        self._news.set()
+
+    def away(self, error: TrackerError) -> None:
+        """See :class:`~swarmshare.tracker_client.connection.Listener`."""
+        self._port.tell_trouble(error.advice)
+
+    # What we do
+
+    async def _take_part(self, link: Link) -> EventError | TrackerError:
+        """Over one connection; returns what ended it."""
+        ended: list[EventError | TrackerError] = []
+        self._joined = False
+
+        async def do(duty: Callable[[], Awaitable[None]]) -> None:
+            try:
+                await duty()
+            except (EventError, TrackerError) as error:
+                ended.append(error)
+                nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            await do(self._join)
+            for duty in (self._tell_pieces, self._keep_in_step, self._tell_stats, self._find_more, link.last):
+                nursery.start_soon(do, duty)
+        return ended[0]
+
+    async def _join(self) -> None:
+        self._liars.extend(self._port.changes().liars)
+        join = Join(
+            self._info_hash,
+            self._port.peer_id,
+            self._port.port,
+            self.piece_count,
+            self._port.bits(),
+            self._port.standing().left,
+        )
+        self._view.start(parse_state(await self._ask(join), self.piece_count))
+        self._joined = True
+        self._news.set()
+        self._port.tell_trouble("")
+
+    async def _tell_pieces(self) -> None:
+        while True:
+            await self._report_liars()
+            await self._port.changed()
+            changes = self._port.changes()
+            self._liars.extend(changes.liars)
+            gained, lost = _runs(changes.gained), _runs(changes.lost)
+            if max(len(gained), len(lost)) > MAX_RUNS:
+                await self._join()
+            elif gained or lost:
+                parse_answer("have", await self._ask(Have(self._info_hash, gained, lost)))
+            await trio.sleep(HAVE_INTERVAL)
+
+    async def _report_liars(self) -> None:
+        while self._liars:
+            number = self._view.number(self._liars.popleft())
+            if number is not None:
+                try:
+                    parse_answer("report", await self._ask(Report(self._info_hash, number)))
+                except EventError as refusal:
+                    if refusal.reason != Refusal.UNKNOWN_MEMBER:
+                        raise
+
+    async def _keep_in_step(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news = trio.Event()
+            if not await self._catch_up():
+                self._missed = False
+                answer = await self._ask(Resync(self._info_hash))
+                self._view.start(parse_state(answer, self.piece_count))
+                self._news.set()  # pushes that came meanwhile may go on from there
+                await trio.sleep(RESYNC_INTERVAL)
+
+    async def _catch_up(self) -> bool:
+        """Take the pushes that wait; False when one is missing."""
+        while self._waiting and not self._missed:
+            if not self._view.apply(self._waiting.popleft()):
+                return False
+            await trio.lowlevel.checkpoint()
+        return not self._missed
+
+    async def _tell_stats(self) -> None:
+        while True:
+            await trio.sleep(max(SHORTEST_INTERVAL, self._view.interval))
+            parse_answer("stats", await self._ask(Stats(self._info_hash, *self._port.standing())))
+
+    async def _find_more(self) -> None:
+        while True:
+            await trio.sleep(MORE_PEERS_INTERVAL)
+            if not self._port.complete:
+                self._view.find(parse_peers(await self._ask(MorePeers(self._info_hash, MAX_PEERS))))
+
+    async def _leave(self) -> None:
+        if self._link is not None:
+            with suppress(EventError, TrackerError):
+                await self._ask(Leave(self._info_hash))
+
+    async def _ask(self, request: Request) -> object:
+        assert self._link is not None
+        return await self._link.ask(*dump_request(request))
+
+
+def _runs(pieces: Iterable[int]) -> Runs:
+    runs: list[range] = []
+    for piece in sorted(pieces):
+        if runs and runs[-1].stop == piece:
+            runs[-1] = range(runs[-1].start, piece + 1)
+        else:
+            runs.append(range(piece, piece + 1))
+    return tuple(runs)

@@ -1,0 +1,131 @@
+"""One engine's connection to one tracker: shared by its torrents, made when one needs it, made again when it broke."""
+
+from __future__ import annotations
+
+import random
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+import trio
+
+from swarmshare.errors import TrackerError
+from swarmshare.schema.fields import EventError
+from swarmshare.schema.tracker_events import Refusal
+from swarmshare.schema.tracker_wire import parse_push
+from swarmshare.tracker_client.bridge import open_link
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from swarmshare.schema.tracker_events import Push
+    from swarmshare.tracker_client.bridge import Link
+
+SHORTEST: Final = 0.5
+LONGEST: Final = 30.0
+"""Seconds between two attempts."""
+
+
+class Listener(Protocol):
+    """Who takes part in a swarm over a connection."""
+
+    @property
+    def piece_count(self) -> int:
+        """Of the swarm's manifest. Called in any thread."""
+
+    def pushed(self, push: Push) -> None:
+        """The tracker told of the swarm."""
+
+    def away(self, error: TrackerError) -> None:
+        """The tracker cannot be reached, or does not let us in."""
+
+
+class Backoff:
+    """How long to wait after a failure: longer after each, and never as long as everybody else."""
+
+    def __init__(self) -> None:
+        self._rng = random.Random()
+        self._ceiling = 2 * SHORTEST
+
+    def pause(self, worked: float) -> float:
+        """Seconds to wait now, when things went well for ``worked`` seconds before they failed."""
+        if worked > LONGEST:
+            self._ceiling = 2 * SHORTEST
+        pause = self._rng.uniform(SHORTEST, self._ceiling)
+        self._ceiling = min(LONGEST, 2 * self._ceiling)
+        return pause
+
+
+class TrackerConnection:
+    """Socket.IO to one tracker in the name of one account."""
+
+    def __init__(self, tracker: str, token: str) -> None:
+        self.tracker = tracker
+        self._token = token
+        self._listeners: dict[bytes, Listener] = {}
+        self._link: Link | None = None
+        self._since: float | None = None
+        """When the last attempt began; None when there was none, or it was we who ended the connection."""
+        self._backoff = Backoff()
+        self._turn = trio.Lock()
+        self._trio = trio.lowlevel.current_trio_token()
+
+    @asynccontextmanager
+    async def listening(self, info_hash: bytes, listener: Listener) -> AsyncIterator[None]:
+        """Tell ``listener`` what is pushed; the connection ends with the last one."""
+        self._listeners[info_hash] = listener
+        try:
+            yield
+        finally:
+            if self._listeners.get(info_hash) is listener:
+                del self._listeners[info_hash]
+            if not self._listeners and self._link is not None:
+                if not self._link.over.is_set():
+                    self._since = None
+                link, self._link = self._link, None
+                await link.aclose()
+
+    async def link(self) -> Link:
+        """A connection that is up, as soon as there is one; until then, listeners are told why there is none."""
+        async with self._turn:
+            while self._link is None or self._link.over.is_set():
+                if self._since is not None:
+                    await trio.sleep(self._backoff.pause(trio.current_time() - self._since))
+                self._since = trio.current_time()
+                try:
+                    self._link = await open_link(self.tracker, self._token, self._push)
+                except TrackerError as error:
+                    for listener in list(self._listeners.values()):
+                        listener.away(error)
+            return self._link
+
+    def _push(self, data: object) -> None:
+        """In the link's thread, so that parsing takes no time of trio's."""
+        try:
+            push = parse_push(data, self._piece_count)
+        except EventError:
+            return  # its seq will be missed
+        trio.from_thread.run_sync(self._hand_over, push, trio_token=self._trio)
+
+    def _piece_count(self, info_hash: bytes) -> int:
+        listener = self._listeners.get(info_hash)
+        if listener is None:
+            raise EventError(Refusal.UNKNOWN_SWARM, "nobody asked for it")
+        return listener.piece_count
+
+    def _hand_over(self, push: Push) -> None:
+        if (listener := self._listeners.get(push.info_hash)) is not None:
+            listener.pushed(push)
+
+
+_Key: TypeAlias = tuple[str, str, bytes]
+_connections: Final[trio.lowlevel.RunVar[dict[_Key, TrackerConnection]]] = trio.lowlevel.RunVar("connections")
+
+
+def connection_to(tracker: str, token: str, peer_id: bytes) -> TrackerConnection:
+    """The one that all torrents of an engine, which ``peer_id`` tells from others, share."""
+    try:
+        connections = _connections.get()
+    except LookupError:
+        connections = {}
+        _connections.set(connections)
+    return connections.setdefault((tracker, token, peer_id), TrackerConnection(tracker, token))

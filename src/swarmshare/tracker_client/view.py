@@ -1,0 +1,128 @@
+"""What a tracker tells of one swarm, kept in order and told on as a :class:`SwarmPort` wants it."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.engine.ports import Member
+from swarmshare.schema.tracker_events import AvailabilityChanges
+from swarmshare.tracker_client.bridge import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from swarmshare.engine.config import Address
+    from swarmshare.engine.ports import SwarmPort
+    from swarmshare.schema.tracker_events import Holding, MemberChanges, Peer, Push, State
+
+MAX_CHANGED: Final = 2**14
+"""Pieces told one by one in one push. A few runs can name millions: a state with bitfields is quicker to work off."""
+MAX_ADDRESSES: Final = 2**12
+"""Addresses whose member's number is remembered, for reports."""
+
+
+class SwarmView:
+    """One swarm as of a push, told to a port."""
+
+    def __init__(self, port: SwarmPort) -> None:
+        self.interval = 0
+        """Seconds between two signs of life that the tracker wants."""
+        self._port = port
+        self._at: tuple[int, int] | None = None
+        self._own = 0
+        self._detailed = False
+        self._seen: dict[int, bool] = {}
+        """The members that the port was told of, and whether with their bits."""
+        self._numbers: dict[Address, int] = {}
+
+    def start(self, state: State) -> None:
+        """Go on from here, unless we are further already."""
+        epoch, seq = state.epoch, state.seq
+        if self._at is not None and self._at[0] == epoch and self._at[1] > seq:
+            return
+        if self._at is None or self._at[0] != epoch:
+            self._numbers.clear()
+        self._at, self._own, self.interval = (epoch, seq), state.member, state.interval
+        self._detailed = state.holdings is not None
+        holdings = state.holdings or ()
+        for number in self._seen.keys() - {holding.peer.member for holding in holdings}:
+            self._forget(number)
+        for holding in holdings:
+            self._see(holding)
+        self.find(state.peers)
+
+    def apply(self, push: Push) -> bool:
+        """Take a push; False when one was missed before it, or it is not what we can use: then it was not taken."""
+        if self._at is None or self._at[0] != push.epoch:
+            return False
+        if push.seq <= self._at[1]:
+            return True
+        if push.seq > self._at[1] + 1:
+            return False
+        if isinstance(push.changes, AvailabilityChanges):
+            if self._detailed:
+                return False
+        elif not self._detailed or not self._take(push.changes):
+            return False
+        self._at = (push.epoch, push.seq)
+        return True
+
+    def find(self, peers: Iterable[Peer]) -> None:
+        """Tell of peers to dial, the most useful first."""
+        found = [address for peer in peers if peer.member != self._own for address in self._addresses(peer)]
+        if found:
+            self._port.found(found)
+
+    def number(self, address: Address) -> int | None:
+        """Which member listens there."""
+        return self._numbers.get(_one_form(*address) or address)
+
+    def _take(self, changes: MemberChanges) -> bool:
+        if sum(len(run) for _, runs in chain(changes.gained, changes.lost) for run in runs) > MAX_CHANGED:
+            return False
+        new = [holding.peer for holding in changes.joined if holding.peer.member not in self._seen]
+        for holding in changes.joined:
+            self._see(holding)
+        for member, runs in changes.gained:
+            if self._seen.get(member):
+                self._port.see_pieces(member, tuple(chain.from_iterable(runs)), ())
+        for member, runs in changes.lost:
+            if self._seen.get(member):
+                self._port.see_pieces(member, (), tuple(chain.from_iterable(runs)))
+        for member in changes.left:
+            self._forget(member)
+        self.find(sorted(new, key=lambda peer: -peer.share))
+        return True
+
+    def _see(self, holding: Holding) -> None:
+        peer = holding.peer
+        if peer.member != self._own:
+            self._seen[peer.member] = holding.pieces is not None
+            member = Member(printable(peer.user), tuple(self._addresses(peer)), peer.live, holding.pieces)
+            self._port.see(peer.member, member)
+
+    def _forget(self, number: int) -> None:
+        if self._seen.pop(number, None) is not None:
+            self._port.see(number, None)
+
+    def _addresses(self, peer: Peer) -> list[Address]:
+        addresses = [address for host in peer.addresses if (address := _one_form(host, peer.port))]
+        for address in addresses:
+            self._numbers.pop(address, None)
+            self._numbers[address] = peer.member
+            if len(self._numbers) > MAX_ADDRESSES:
+                del self._numbers[next(iter(self._numbers))]
+        return addresses
+
+
+def _one_form(host: str, port: int) -> Address | None:
+    """An address as it is always written; None for what names no single machine: we look up no name for a tracker."""
+    try:
+        ip = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    if ip.version == 6 and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return None if ip.is_multicast or ip.is_unspecified else (str(ip), port)

@@ -1,0 +1,259 @@
+"""The tracker as a real process: killed in the midst, stopped, talked to by real clients."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import socket
+import sqlite3
+import threading
+from contextlib import contextmanager
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import socketio
+from manifest.makers import encoded, folder_doc, good_doc, put
+from tracker.trackers import PASSWORD, TIMEOUT, Server
+
+from swarmshare.manifest.parse import parse_manifest
+from swarmshare.tracker.database import FILE_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MANIFEST = parse_manifest(encoded(good_doc()))
+
+
+class Caller:
+    """Somebody who talks to a server over one connection that is kept."""
+
+    def __init__(self, address: str, token: str = "") -> None:
+        self.connection = http.client.HTTPConnection(address, timeout=TIMEOUT)
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def __call__(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body)
+        self.connection.request(method, f"/api/v1{path}", data, {**self.headers, "Content-Type": content_type})
+        response = self.connection.getresponse()
+        text = response.read()
+        assert response.status < 300, (response.status, text)
+        return json.loads(text) if text else None
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+@contextmanager
+def caller(server: Server, token: str = "") -> Iterator[Caller]:
+    made = Caller(server.address, token)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@contextmanager
+def serving(folder: Path, *options: str, listen: str = "127.0.0.1:0") -> Iterator[Server]:
+    server = Server(folder, *options, listen=listen)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            status, error = server.end(signal.SIGTERM)
+            assert status == 130, error
+            assert "Traceback" not in error
+            assert "Warning" not in error
+
+
+def organiser(server: Server) -> str:
+    with caller(server) as call:
+        body = {"name": "Olga", "password": PASSWORD, "setup_token": server.events["setup"]["setup_token"]}
+        token: str = call("POST", "/accounts", body)["token"]["secret"]
+        return token
+
+
+def test_killed_in_the_midst(tmp_path: Path) -> None:
+    """Whatever was acknowledged is there after SIGKILL, three times over, and the file is whole."""
+    names: list[tuple[str, str]] = []
+    entries: list[str] = []
+    numbers = count()
+    token, listen = "", "127.0.0.1:0"
+    for round_number in range(3):
+        server = Server(tmp_path, "--registration", "open", listen=listen)
+        listen = server.address
+        assert ("setup" in server.events) is (round_number == 0)
+        token = token or organiser(server)
+
+        def register(address: str = server.address) -> None:
+            call = Caller(address)
+            try:
+                while True:
+                    name = f"Ann {next(numbers)}"
+                    answer = call("POST", "/accounts", {"name": name, "password": PASSWORD})
+                    names.append((name, answer["token"]["secret"]))
+            except (OSError, http.client.HTTPException):
+                call.close()
+
+        def publish(address: str = server.address, token: str = token) -> None:
+            call = Caller(address, token)
+            try:
+                while True:
+                    doc = put(folder_doc({b"a": 5, b"b": 5}), "info/name", b"%d" % next(numbers))
+                    entry = call("POST", "/catalogue", encoded(doc), "application/x-bittorrent")
+                    entries.append(entry["info_hash"])
+                    if len(entries) % 5 == 0:
+                        enough.set()
+            except (OSError, http.client.HTTPException):
+                call.close()
+
+        enough = threading.Event()
+        threads = [threading.Thread(target=target) for target in (register, publish)]
+        for thread in threads:
+            thread.start()
+        assert enough.wait(TIMEOUT)
+        server.process.kill()
+        server.process.communicate(timeout=TIMEOUT)
+        for thread in threads:
+            thread.join(TIMEOUT)
+
+        copy = tmp_path / f"copy-{round_number}"
+        copy.mkdir()
+        for path in tmp_path.glob(f"{FILE_NAME}*"):
+            (copy / path.name).write_bytes(path.read_bytes())
+        connection = sqlite3.connect(copy / FILE_NAME)
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        connection.close()
+
+    with serving(tmp_path, listen=listen) as server, caller(server, token) as call:
+        assert names
+        assert entries
+        assert call("GET", "/catalogue?limit=1")["total"] >= len(entries)
+        for info_hash in entries:
+            assert call("GET", f"/catalogue/{info_hash}")["publisher"] == "Olga"
+        for name, secret in names:
+            with caller(server, secret) as own:
+                assert own("GET", "/account")["account"]["name"] == name
+
+
+def test_a_peer_comes_back_by_itself(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        token, listen = organiser(server), server.address
+        with caller(server, token) as call:
+            call("POST", "/catalogue", encoded(good_doc()), "application/x-bittorrent")
+        client = socketio.Client(reconnection_delay=0.05, reconnection_delay_max=0.2, handle_sigint=False)
+        joined: list[dict[str, Any]] = []
+        again = threading.Event()
+
+        def join() -> None:
+            state = client.call(
+                "join",
+                {
+                    "info_hash": str(MANIFEST.info_hash), "peer_id": "00" * 20, "port": 6881,
+                    "pieces": 4, "bitfield": b"\xf0", "left": 0,
+                },
+                namespace="/swarm",
+                timeout=TIMEOUT,
+            )  # fmt: skip
+            joined.append(state)
+            again.set()
+
+        client.on("connect", join, namespace="/swarm")
+        client.connect(server.url, namespaces=["/swarm"], auth={"token": token}, wait_timeout=TIMEOUT)
+        assert again.wait(TIMEOUT)
+        again.clear()
+        server.process.kill()
+        server.process.communicate(timeout=TIMEOUT)
+    with serving(tmp_path, listen=listen) as server:
+        assert again.wait(TIMEOUT)
+        with caller(server, token) as call:
+            swarm = call("GET", f"/swarms/{MANIFEST.info_hash}")
+            assert (swarm["seeds"], swarm["total"], swarm["members"][0]["user"]) == (1, 1, "Olga")
+        client.disconnect()
+    assert joined[0]["epoch"] != joined[1]["epoch"]
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_suspending_cuts_a_real_connection(tmp_path: Path, transport: str) -> None:
+    with serving(tmp_path, "--registration", "open") as server:
+        token = organiser(server)
+        with caller(server) as call:
+            ann = call("POST", "/accounts", {"name": "Ann", "password": PASSWORD})
+        client = socketio.Client(reconnection=False, handle_sigint=False)
+        gone = {name: threading.Event() for name in ("/swarm", "/live")}
+        for name, event in gone.items():
+            client.on("disconnect", lambda *_, event=event: event.set(), namespace=name)
+        auth = {"token": ann["token"]["secret"]}
+        client.connect(server.url, namespaces=list(gone), auth=auth, transports=[transport], wait_timeout=TIMEOUT)
+        with caller(server, token) as call:
+            call("PATCH", f"/accounts/{ann['account']['id']}", {"suspended": True})
+        for event in gone.values():
+            assert event.wait(TIMEOUT)
+        client.disconnect()
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            client.connect(server.url, namespaces=["/live"], auth=auth, wait_timeout=TIMEOUT)
+        client.disconnect()
+
+
+def test_a_large_answer_arrives_whole(tmp_path: Path) -> None:
+    """2 MiB of availability in one event: more than any buffer takes at once."""
+    doc = folder_doc({b"big": 2**35, b"b": 5})
+    del doc[b"piece layers"]
+    manifest = parse_manifest(encoded(doc))
+    pieces = manifest.layout.piece_count
+    with serving(tmp_path) as server:
+        token = organiser(server)
+        with caller(server, token) as call:
+            call("POST", "/catalogue", encoded(doc), "application/x-bittorrent")
+        with socketio.SimpleClient(handle_sigint=False) as client:
+            client.connect(server.url, namespace="/swarm", auth={"token": token}, transports=["websocket"])
+            state = client.call(
+                "join",
+                {
+                    "info_hash": str(manifest.info_hash), "peer_id": "00" * 20, "port": 6881,
+                    "pieces": pieces, "bitfield": b"\xff" * (pieces // 8) + b"\x80", "left": 0,
+                },
+                timeout=TIMEOUT,
+            )  # fmt: skip
+            assert state["availability"] == b"\x01" * pieces
+
+
+def test_answers_on_a_kept_connection(tmp_path: Path) -> None:
+    with serving(tmp_path) as server, socket.create_connection(("127.0.0.1", int(server.address[10:]))) as sock:
+        file = sock.makefile("rb")
+        for _ in range(3):
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert file.readline() == b"HTTP/1.1 200 OK\r\n"
+            length = 0
+            while (line := file.readline().strip()) != b"":
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line[15:])
+            assert json.loads(file.read(length))["status"] == "ok"
+        sock.sendall(b"nonsense\r\n\r\n")
+        assert b" 400 " in file.readline()
+        file.close()
+
+
+def test_ctrl_c_is_as_good(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    status, error = server.end(signal.SIGINT)
+    assert (status, "interrupted" in error, "Traceback" in error) == (130, True, False)
+    assert not (tmp_path / f"{FILE_NAME}-wal").exists(), "the database was closed"
+
+
+def test_ipv6(tmp_path: Path) -> None:
+    with serving(tmp_path, listen="[::1]:0") as server:
+        assert server.address.startswith("[::1]:")
+        with socket.create_connection(("::1", int(server.address[6:]))) as sock:
+            sock.sendall(b"GET /healthz HTTP/1.0\r\nHost: [::1]\r\n\r\n")
+            assert sock.recv(15) == b"HTTP/1.1 200 OK"
+
+
+def test_every_address(tmp_path: Path) -> None:
+    with serving(tmp_path, listen="0.0.0.0:0") as server:
+        assert server.address.startswith("0.0.0.0:")
+        assert "0.0.0.0" not in server.events["setup"]["url"]
+        assert server.events["setup"]["url"].startswith(server.events["listening"]["url"] + "/setup/setup_")
