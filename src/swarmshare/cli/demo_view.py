@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 110
 """Cells beyond which an eye loses the row between its columns."""
-_NAME, _PERCENT, _PIECES, _RATE = 4, 4, 11, 16
+_NAME, _PERCENT, _PIECES, _RATE = 4, 4, 13, 16
 _LEAST_BAR: Final = 8
 
 
