@@ -58,7 +58,8 @@ def test_for_people(tmp_path: Path, launcher: bool) -> None:
     [
         ["--listen", "x"], ["--listen", ":80"], ["--listen", "a:99999"], ["--public-url", "share.example"],
         ["--public-url", "ftp://x"], ["--public-url", "http://x/path"], ["--public-url", "http://ann@x"],
-        ["--public-url", "http://[x"], ["--host", "a b"], ["--host", "http://x"], ["--proxies", "-1"], ["--proxies", "11"],
+        ["--public-url", "http://[x"], ["--host", "a b"], ["--host", "http://x"], ["--proxies", "-1"],
+        ["--proxies", "11"],
         ["--registration", "maybe"], ["--public-url", "http://x?y"],
     ],
 )  # fmt: skip

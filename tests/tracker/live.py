@@ -1,4 +1,4 @@
-"""Real peers for tests: python-socketio's client, and the view it makes of a swarm; and the process that serves them."""
+"""Real peers for tests: python-socketio's client and the view it makes of a swarm; and the process that serves them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Serving:
 
 @contextmanager
 def serving(*, ping_interval: float = 25, ping_timeout: float = 20, **settings: int) -> Iterator[Serving]:
-    names = [f"user{number}" for number in range(30)]
+    names = [f"user{number}" for number in range(1, 31)]
     entries = {info_hash.hex(): count for info_hash, count in ENTRIES.items()}
     options = {
         "names": names,
@@ -125,7 +125,7 @@ class LivePeer:
         websocket = self.io.eio.ws
         with suppress(OSError):
             websocket.sock.shutdown(2)
-        self.io.wait()
+        self.io.eio.wait()
         websocket.shutdown()
 
     def close(self) -> None:
@@ -188,8 +188,9 @@ class LivePeer:
 def peers(server: Serving, count: int, **options: Any) -> Iterator[list[LivePeer]]:
     made: list[LivePeer] = []
     try:
-        for number in range(count):
-            made.append(LivePeer(server, f"user{number + 1}", **options))
+        for number in range(1, count + 1):
+            peer = LivePeer(server, f"user{number}", **options)
+            made.append(peer)
         yield made
     finally:
         for peer in made:

@@ -18,11 +18,14 @@ from manifest.makers import encoded, folder_doc, good_doc, put
 from tracker.trackers import PASSWORD, TIMEOUT, Server
 
 from swarmshare.manifest.parse import parse_manifest
+from swarmshare.schema.tracker_wire import parse_state
 from swarmshare.tracker.database import FILE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from swarmshare.manifest.manifest import Manifest
 
 MANIFEST = parse_manifest(encoded(good_doc()))
 
@@ -75,6 +78,27 @@ def organiser(server: Server) -> str:
         return token
 
 
+def join(manifest: Manifest) -> dict[str, Any]:
+    """What a seed says when it joins."""
+    count = manifest.layout.piece_count
+    bits = ((1 << count) - 1) << (-count % 8)
+    return {
+        "info_hash": str(manifest.info_hash),
+        "peer_id": "00" * 20,
+        "port": 6881,
+        "pieces": count,
+        "bitfield": bits.to_bytes(-(-count // 8)),
+        "left": 0,
+    }
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
+    """A server, and its organiser's token."""
+    with serving(tmp_path_factory.mktemp("shared"), "--registration", "open") as server:
+        yield server, organiser(server)
+
+
 def test_killed_in_the_midst(tmp_path: Path) -> None:
     """Whatever was acknowledged is there after SIGKILL, three times over, and the file is whole."""
     names: list[tuple[str, str]] = []
@@ -87,17 +111,22 @@ def test_killed_in_the_midst(tmp_path: Path) -> None:
         assert ("setup" in server.events) is (round_number == 0)
         token = token or organiser(server)
 
-        def register(address: str = server.address) -> None:
+        registered = threading.Event()
+
+        def register(address: str = server.address, enough: threading.Event = registered) -> None:
             call = Caller(address)
             try:
                 while True:
                     name = f"Ann {next(numbers)}"
                     answer = call("POST", "/accounts", {"name": name, "password": PASSWORD})
                     names.append((name, answer["token"]["secret"]))
+                    enough.set()
             except (OSError, http.client.HTTPException):
                 call.close()
 
-        def publish(address: str = server.address, token: str = token) -> None:
+        published = threading.Event()
+
+        def publish(address: str = server.address, token: str = token, enough: threading.Event = published) -> None:
             call = Caller(address, token)
             try:
                 while True:
@@ -109,11 +138,11 @@ def test_killed_in_the_midst(tmp_path: Path) -> None:
             except (OSError, http.client.HTTPException):
                 call.close()
 
-        enough = threading.Event()
         threads = [threading.Thread(target=target) for target in (register, publish)]
         for thread in threads:
             thread.start()
-        assert enough.wait(TIMEOUT)
+        assert registered.wait(TIMEOUT)
+        assert published.wait(TIMEOUT)
         server.process.kill()
         server.process.communicate(timeout=TIMEOUT)
         for thread in threads:
@@ -148,20 +177,11 @@ def test_a_peer_comes_back_by_itself(tmp_path: Path) -> None:
         joined: list[dict[str, Any]] = []
         again = threading.Event()
 
-        def join() -> None:
-            state = client.call(
-                "join",
-                {
-                    "info_hash": str(MANIFEST.info_hash), "peer_id": "00" * 20, "port": 6881,
-                    "pieces": 4, "bitfield": b"\xf0", "left": 0,
-                },
-                namespace="/swarm",
-                timeout=TIMEOUT,
-            )  # fmt: skip
-            joined.append(state)
+        def come() -> None:
+            joined.append(client.call("join", join(MANIFEST), namespace="/swarm", timeout=TIMEOUT))
             again.set()
 
-        client.on("connect", join, namespace="/swarm")
+        client.on("connect", come, namespace="/swarm")
         client.connect(server.url, namespaces=["/swarm"], auth={"token": token}, wait_timeout=TIMEOUT)
         assert again.wait(TIMEOUT)
         again.clear()
@@ -177,53 +197,44 @@ def test_a_peer_comes_back_by_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-def test_suspending_cuts_a_real_connection(tmp_path: Path, transport: str) -> None:
-    with serving(tmp_path, "--registration", "open") as server:
-        token = organiser(server)
-        with caller(server) as call:
-            ann = call("POST", "/accounts", {"name": "Ann", "password": PASSWORD})
-        client = socketio.Client(reconnection=False, handle_sigint=False)
-        gone = {name: threading.Event() for name in ("/swarm", "/live")}
-        for name, event in gone.items():
-            client.on("disconnect", lambda *_, event=event: event.set(), namespace=name)
-        auth = {"token": ann["token"]["secret"]}
-        client.connect(server.url, namespaces=list(gone), auth=auth, transports=[transport], wait_timeout=TIMEOUT)
-        with caller(server, token) as call:
-            call("PATCH", f"/accounts/{ann['account']['id']}", {"suspended": True})
-        for event in gone.values():
-            assert event.wait(TIMEOUT)
-        client.disconnect()
-        with pytest.raises(socketio.exceptions.ConnectionError):
-            client.connect(server.url, namespaces=["/live"], auth=auth, wait_timeout=TIMEOUT)
-        client.disconnect()
+def test_suspending_cuts_a_real_connection(shared: tuple[Server, str], transport: str) -> None:
+    server, token = shared
+    with caller(server) as call:
+        ann = call("POST", "/accounts", {"name": f"Ann {transport}", "password": PASSWORD})
+    client = socketio.Client(reconnection=False, handle_sigint=False)
+    gone = {name: threading.Event() for name in ("/swarm", "/live")}
+    for name, event in gone.items():
+        client.on("disconnect", lambda *_, event=event: event.set(), namespace=name)
+    auth = {"token": ann["token"]["secret"]}
+    client.connect(server.url, namespaces=list(gone), auth=auth, transports=[transport], wait_timeout=TIMEOUT)
+    with caller(server, token) as call:
+        call("PATCH", f"/accounts/{ann['account']['id']}", {"suspended": True})
+    for event in gone.values():
+        assert event.wait(TIMEOUT)
+    client.disconnect()
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        client.connect(server.url, namespaces=["/live"], auth=auth, wait_timeout=TIMEOUT)
+    client.disconnect()
 
 
-def test_a_large_answer_arrives_whole(tmp_path: Path) -> None:
+def test_a_large_answer_arrives_whole(shared: tuple[Server, str]) -> None:
     """2 MiB of availability in one event: more than any buffer takes at once."""
-    doc = folder_doc({b"big": 2**35, b"b": 5})
-    del doc[b"piece layers"]
+    server, token = shared
+    doc = folder_doc({b"a": 5, b"b": 5})
+    put(doc, "info/file tree/a/<empty>", {b"length": 2**35 - 2**14, b"pieces root": bytes(31) + b"1"})
     manifest = parse_manifest(encoded(doc))
     pieces = manifest.layout.piece_count
-    with serving(tmp_path) as server:
-        token = organiser(server)
-        with caller(server, token) as call:
-            call("POST", "/catalogue", encoded(doc), "application/x-bittorrent")
-        with socketio.SimpleClient(handle_sigint=False) as client:
-            client.connect(server.url, namespace="/swarm", auth={"token": token}, transports=["websocket"])
-            state = client.call(
-                "join",
-                {
-                    "info_hash": str(manifest.info_hash), "peer_id": "00" * 20, "port": 6881,
-                    "pieces": pieces, "bitfield": b"\xff" * (pieces // 8) + b"\x80", "left": 0,
-                },
-                timeout=TIMEOUT,
-            )  # fmt: skip
-            assert state["availability"] == b"\x01" * pieces
+    assert pieces == 2**21
+    with caller(server, token) as call:
+        call("POST", "/catalogue", encoded(doc), "application/x-bittorrent")
+    with socketio.SimpleClient(handle_sigint=False) as client:
+        client.connect(server.url, namespace="/swarm", auth={"token": token}, transports=["websocket"])
+        state = client.call("join", join(manifest), timeout=TIMEOUT)
+        assert parse_state(state, pieces).availability == b"\x01" * pieces
 
 
-def test_answers_on_a_kept_connection(tmp_path: Path) -> None:
-    with serving(tmp_path) as server, socket.create_connection(("127.0.0.1", int(server.address[10:]))) as sock:
-        file = sock.makefile("rb")
+def test_answers_on_a_kept_connection(shared: tuple[Server, str]) -> None:
+    with socket.create_connection(("127.0.0.1", int(shared[0].address[10:]))) as sock, sock.makefile("rb") as file:
         for _ in range(3):
             sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert file.readline() == b"HTTP/1.1 200 OK\r\n"
@@ -234,22 +245,17 @@ def test_answers_on_a_kept_connection(tmp_path: Path) -> None:
             assert json.loads(file.read(length))["status"] == "ok"
         sock.sendall(b"nonsense\r\n\r\n")
         assert b" 400 " in file.readline()
-        file.close()
 
 
-def test_ctrl_c_is_as_good(tmp_path: Path) -> None:
-    server = Server(tmp_path)
-    status, error = server.end(signal.SIGINT)
+def test_ipv6_and_ctrl_c(tmp_path: Path) -> None:
+    server = Server(tmp_path, listen="[::1]:0")
+    assert server.address.startswith("[::1]:")
+    with socket.create_connection(("::1", int(server.address[6:]))) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.0\r\nHost: [::1]\r\n\r\n")
+        assert sock.recv(15) == b"HTTP/1.1 200 OK"
+        status, error = server.end(signal.SIGINT)  # with a connection open
     assert (status, "interrupted" in error, "Traceback" in error) == (130, True, False)
     assert not (tmp_path / f"{FILE_NAME}-wal").exists(), "the database was closed"
-
-
-def test_ipv6(tmp_path: Path) -> None:
-    with serving(tmp_path, listen="[::1]:0") as server:
-        assert server.address.startswith("[::1]:")
-        with socket.create_connection(("::1", int(server.address[6:]))) as sock:
-            sock.sendall(b"GET /healthz HTTP/1.0\r\nHost: [::1]\r\n\r\n")
-            assert sock.recv(15) == b"HTTP/1.1 200 OK"
 
 
 def test_every_address(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ async def test_a_token_that_is_not_valid(group: Group) -> None:
         await port.until(lambda: port.trouble)
         nursery.cancel_scope.cancel()
     assert port.trouble == (
-        f"{group.url}: this token is not valid (any more): sign in again. "
+        f"{group.url}: your sign-in is not valid (any more). "
         f"Sign in again: swarmshare login --tracker {group.url} --user NAME"
     )
 

@@ -60,7 +60,7 @@ def safety(torrent: TorrentSnapshot) -> str:
         return ""
     if copies := torrent.copies_elsewhere:
         return f"every piece is on {plural(copies, 'other machine')}: safe to close"
-    return f"{plural(torrent.only_here, 'piece')} only on this machine: stay"
+    return f"{plural(torrent.only_here, 'piece')} on this machine only: stay"
 
 
 def plain_line(torrent: TorrentSnapshot) -> str:

@@ -133,6 +133,18 @@ class TrackerApi:
         """One entry, by all of its info hash."""
         return _entry(self._connection.ask("GET", f"{PREFIX}/catalogue/{info_hash}"))
 
+    def publish(self, manifest: bytes) -> Entry:
+        """Put a manifest into the catalogue; nothing changes when it is there already."""
+        return _entry(self._connection.send("POST", f"{PREFIX}/catalogue", manifest, "application/x-bittorrent"))
+
+    def torrent(self, info_hash: str) -> bytes:
+        """The manifest of an entry, with the tracker's announce URL for the asker in it. It is yet to be parsed."""
+        return self._connection.fetch(f"{PREFIX}/catalogue/{info_hash}/torrent")
+
+    def withdraw(self, info_hash: str) -> None:
+        """Take an entry out of the catalogue."""
+        self._connection.ask("DELETE", f"{PREFIX}/catalogue/{info_hash}")
+
     def swarm(self, info_hash: str) -> Swarm:
         """The swarm of an entry, with all its members."""
         path = f"/swarms/{info_hash}"

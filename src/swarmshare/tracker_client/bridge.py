@@ -188,16 +188,15 @@ class Link:
             question.done.set()
 
     def _refused(self) -> TrackerError:
-        reason, message = "", "it does not let us in"
         match self._refusal:
-            case ({"message": str(text), **more},):
-                message = printable(text)
-                if isinstance(data := more.get("data"), dict):
-                    reason = printable(str(data.get("error")))
-        hint = ""
-        if reason == Refusal.SIGNED_OUT:
-            hint = f"Sign in again: swarmshare login --tracker {self._tracker} --user NAME"
-        return TrackerError(reason or "refused", f"{self._tracker}: {message}", hint=hint)
+            case ({"data": {"error": Refusal.SIGNED_OUT}},):
+                hint = f"Sign in again: swarmshare login --tracker {self._tracker} --user NAME"
+                return TrackerError(
+                    Refusal.SIGNED_OUT, f"{self._tracker}: your sign-in is not valid (any more)", hint=hint
+                )
+            case ({"message": str(text)},):
+                return TrackerError("refused", f"{self._tracker}: {printable(text)}")
+        return TrackerError("refused", f"{self._tracker}: it does not let us in")
 
     def _error(self, why: str) -> TrackerError:
         return TrackerError("unreachable", f"{self._tracker}: cannot be reached: {why}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import requests
@@ -153,19 +153,35 @@ class Connection:
 
         Raises :class:`TrackerError` when there is no answer, or it is a refusal.
         """
+        return self._answer(self._exchange(method, path, json=body, params=query))
+
+    def send(self, method: str, path: str, content: bytes, content_type: str) -> Answer:
+        """The answer to a file. Raises as :meth:`ask` does."""
+        return self._answer(self._exchange(method, path, data=content, headers={"Content-Type": content_type}))
+
+    def fetch(self, path: str) -> bytes:
+        """A file. Raises as :meth:`ask` does."""
+        response, content = self._exchange("GET", path)
+        if not response.ok:
+            self._answer((response, content))
+        return content
+
+    def _exchange(self, method: str, path: str, **what: Any) -> tuple[requests.Response, bytes]:
         try:
             with self._session.request(
                 method,
                 self.tracker + path,
-                json=body,
-                params=query,
                 timeout=TIMEOUT,
                 allow_redirects=False,  # a password or token must not go where nobody sent it
                 stream=True,
+                **what,
             ) as response:
-                content = self._content(response)
+                return response, self._content(response)
         except requests.RequestException as error:
             raise self._unreachable(error) from error
+
+    def _answer(self, exchange: tuple[requests.Response, bytes]) -> Answer:
+        response, content = exchange
         if response.status_code == requests.codes.no_content:
             return Answer({})
         try:
