@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 setup: ; @$(PYTHON) scripts/setup.py
 
-run: setup ; @$(BIN)/swarmshare
+run: setup ; @$(BIN)/swarmshare start
 
 test: lint
 	$(BIN)/coverage erase

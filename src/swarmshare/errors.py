@@ -98,8 +98,8 @@ class StorageError(SwarmShareError):
 class TrackerError(SwarmShareError):
     """A tracker that cannot be reached, refused, or does not answer as one.
 
-    ``rule`` is the tracker's own code for a refusal (``"credentials"``, ``"name-taken"``, ...), else ``"unreachable"`` or
-    ``"not-a-tracker"``.
+    ``rule`` is the tracker's own code for a refusal (``"credentials"``, ``"name-taken"``, ...), else ``"unreachable"``
+    or ``"not-a-tracker"``.
     """
 
     code = "tracker"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -56,8 +57,10 @@ def serving(*, ping_interval: float = 25, ping_timeout: float = 20, **settings: 
         "ping_timeout": ping_timeout,
         "settings": settings,
     }
-    command = [sys.executable, str(Path(__file__).with_name("serving.py")), json.dumps(options)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    script = Path(__file__).with_name("serving.py")
+    command = [sys.executable, str(script), json.dumps(options)]
+    environment = {**os.environ, "PYTHONPATH": str(script.parent.parent)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout is not None
             yield Serving(json.loads(process.stdout.readline())["port"])

@@ -16,8 +16,7 @@ import gevent  # noqa: E402
 from flask import Flask  # noqa: E402
 from flask_socketio import SocketIO  # noqa: E402
 from gevent.pywsgi import WSGIHandler, WSGIServer  # noqa: E402
-
-from serving_directory import Fixed  # noqa: E402
+from tracker.serving_directory import Fixed  # noqa: E402
 
 from swarmshare.tracker import events  # noqa: E402
 from swarmshare.tracker.store.memory import MemorySwarmStore  # noqa: E402

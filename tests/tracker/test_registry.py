@@ -94,7 +94,10 @@ class World:
             "key": b"secret",
             "identity": None,
         }
-        return self.registry.announce(values.pop("entry", ENTRY), peer_id.ljust(20), **(values | fields))
+        values |= fields
+        entry = values.pop("entry", ENTRY)
+        values.setdefault("wire_hash", entry.info_hash[:20])
+        return self.registry.announce(entry, peer_id.ljust(20), **values)
 
 
 @pytest.fixture
@@ -395,6 +398,15 @@ def test_an_open_swarm_knows_no_pieces(world: World) -> None:
     detail = world.registry.detail(bytes(32))
     assert detail is not None
     assert [member.share for member in detail.members] == [1.0, 0.0]
+
+
+def test_clients_that_know_only_the_v1_name_are_told_to_their_like(world: World) -> None:
+    world.announce(b"old", wire_hash=b"\1" * 20)
+    world.announce(b"hybrid", wire_hash=b"\1" * 20)
+    world.announce(b"hybrid")
+    assert {peer.peer_id for peer in world.announce(b"new").peers} == {b"hybrid".ljust(20)}
+    names = {peer.peer_id for peer in world.announce(b"older", wire_hash=b"\1" * 20).peers}
+    assert names == {name.ljust(20) for name in (b"old", b"hybrid", b"new")}
 
 
 def test_a_full_swarm_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,13 +12,16 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import gevent.socket
 import pytest
 import socketio
+from gevent.pywsgi import WSGIServer
 from manifest.makers import encoded, folder_doc, good_doc, put
 from tracker.trackers import PASSWORD, TIMEOUT, Server
 
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.tracker_wire import parse_state
+from swarmshare.tracker import server as module
 from swarmshare.tracker.database import FILE_NAME
 
 if TYPE_CHECKING:
@@ -231,6 +234,31 @@ def test_a_large_answer_arrives_whole(shared: tuple[Server, str]) -> None:
         client.connect(server.url, namespace="/swarm", auth={"token": token}, transports=["websocket"])
         state = client.call("join", join(manifest), timeout=TIMEOUT)
         assert parse_state(state, pieces).availability == b"\x01" * pieces
+
+
+def test_what_is_computed_elsewhere_may_fail(shared: tuple[Server, str]) -> None:
+    """Passwords and manifests are looked at in other threads; their errors come back, and are nobody's log entry."""
+    server, token = shared
+    with caller(server, token) as call, pytest.raises(AssertionError, match="manifest"):
+        call("POST", "/catalogue", b"x", "application/x-bittorrent")
+    with caller(server) as call, pytest.raises(AssertionError, match="credentials"):
+        call("POST", "/tokens", {"name": "Olga", "password": "wrong password"})
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"), [(b"", b""), (b"GET / HT", b""), (b"GET / HTTP/1.1\r\nHo", b"HTTP/1.1 400")]
+)
+def test_who_is_too_slow(monkeypatch: pytest.MonkeyPatch, said: bytes, answer: bytes) -> None:
+    monkeypatch.setattr(module, "IDLE", 0.05)
+    monkeypatch.setattr(module, "HEAD", 0.05)
+    server = WSGIServer(("127.0.0.1", 0), None, log=None, error_log=None, handler_class=module._Connection)
+    server.start()
+    with gevent.Timeout(TIMEOUT):
+        sock = gevent.socket.create_connection(("127.0.0.1", server.server_port))
+        sock.sendall(said)
+        assert sock.recv(12) == answer
+        sock.close()
+    server.stop(0)
 
 
 def test_answers_on_a_kept_connection(shared: tuple[Server, str]) -> None:

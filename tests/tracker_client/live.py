@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,10 @@ PIECES = 40
 CONTENT = encoded(folder_doc({b"data": PIECES * 2**14}))
 MANIFEST = parse_manifest(CONTENT)
 HASH = MANIFEST.info_hash.full.hex()
+
+
+def base64(data: bytes) -> str:
+    return b64encode(data).decode()
 
 
 def bits(pieces: Collection[int], count: int = PIECES) -> bytes:
@@ -97,9 +102,7 @@ class Port:
 
     # For tests
 
-    def change(
-        self, gained: Collection[int] = (), lost: Collection[int] = (), liars: Collection[Address] = ()
-    ) -> None:
+    def change(self, gained: Collection[int] = (), lost: Collection[int] = (), liars: Collection[Address] = ()) -> None:
         self.held = (self.held | set(gained)) - set(lost)
         self._gained |= set(gained)
         self._lost |= set(lost)
@@ -154,13 +157,13 @@ def answer(**more: Any) -> dict[str, Any]:
     """A state, as a tracker tells it: we are member 1, and alone."""
     return {
         "epoch": 5, "seq": 10, "interval": 5, "member": 1, "seeds": 0, "leeches": 1, "peers": [],
-        "availability": bytes(PIECES), "members": [peer(1)], "bitfields": b"", **more,
+        "availability": base64(bytes(PIECES)), "members": [peer(1)], "bitfields": "", **more,
     }  # fmt: skip
 
 
 def peer(number: int, **more: Any) -> dict[str, Any]:
     return {
-        "member": number, "user": f"user {number}", "addresses": ["192.0.2.%d" % number], "port": 7000, "live": True,
+        "member": number, "user": f"user {number}", "addresses": [f"192.0.2.{number}"], "port": 7000, "live": True,
         "holds": "none", "share": 0.0, **more,
     }  # fmt: skip
 

@@ -27,14 +27,8 @@ from swarmshare.tracker_client.announce_codec import (
 OURS = b"-XX0000-abcdefghijkl"
 
 ports = st.integers(1, 65535)
-
-
-def public(ip: Any) -> bool:
-    return ip.is_global and not ip.is_multicast and not getattr(ip, "ipv4_mapped", None)
-
-
-contacts = st.lists(st.tuples(st.ip_addresses(v=4).filter(public), ports), max_size=20, unique=True)
-contacts6 = st.lists(st.tuples(st.ip_addresses(v=6).filter(public), ports), max_size=20, unique=True)
+contacts = st.lists(st.tuples(st.ip_addresses(network="8.0.0.0/8"), ports), max_size=20, unique=True)
+contacts6 = st.lists(st.tuples(st.ip_addresses(network="2400::/12"), ports), max_size=20, unique=True)
 values: st.SearchStrategy[Any] = st.recursive(
     st.integers(-(2**63), 2**63 - 1) | st.binary(max_size=40),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.binary(max_size=8), inner, max_size=4),
@@ -201,6 +195,11 @@ def test_a_refusal(reason: Any, shown: str) -> None:
     with pytest.raises(TrackerError) as caught:
         parse({b"failure reason": reason, b"interval": 60, b"peers": packed([(IPv4Address("10.0.0.1"), 1)])})
     assert (caught.value.rule, str(caught.value)) == ("refused", shown)
+
+
+@pytest.mark.parametrize(("sent", "kept"), [(b"\0" * 256, b"\0" * 256), (bytes(257), None), (1, None)])
+def test_a_tracker_id_goes_back_unless_it_is_too_long(sent: Any, kept: bytes | None) -> None:
+    assert parse({b"tracker id": sent}).tracker_id == kept
 
 
 @given(st.text())

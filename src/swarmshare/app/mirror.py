@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.tracker_client.api import Entry, Swarm
 
-POLL: Final = 15.0
+POLL: Final = 5.0
 """Seconds between looks at the catalogue."""
 TICK: Final = 1.0
 """Seconds between looks at whether a download has finished and left its place to the next."""

@@ -1,7 +1,7 @@
 """``bench swarm``: one seed and several peers that all start at once, every upload limited: how near to the optimum?
 
-The least time is ``max(F/u_s, N F / (u_s + sum u_i))`` for a file of F bytes, a seed that sends u_s bytes a second and N
-peers that send u_i each: the seed must send every byte once, and all that is received must be sent by somebody.
+The least time is ``max(F/u_s, N F / (u_s + sum u_i))`` for a file of F bytes, a seed that sends u_s bytes a second and
+N peers that send u_i each: the seed must send every byte once, and all that is received must be sent by somebody.
 """
 
 from __future__ import annotations

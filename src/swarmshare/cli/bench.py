@@ -10,6 +10,7 @@ from swarmshare.bench.contest import Spread, speed_ratio
 from swarmshare.bench.hashing import bench_hash
 from swarmshare.bench.manifests import bench_manifest
 from swarmshare.bench.picker import MIN_PIECES, bench_picker
+from swarmshare.bench.swarm import bench_swarm, least_seconds
 from swarmshare.bench.transfer import bench_transfer
 from swarmshare.cli.render import Output, plural, size
 
@@ -67,6 +68,13 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     transfer.add_argument("--seeds", type=int, default=1, metavar="N", help="default: 1")
     transfer.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
     transfer.set_defaults(run=run_transfer)
+
+    swarm = kinds.add_parser("swarm", parents=[common], help="from one slow seed to many at once, beside libtorrent")
+    swarm.add_argument("--size", type=float, default=100.0, metavar="MB", help="of the file; default: 100")
+    swarm.add_argument("--peers", type=int, default=8, metavar="N", help="beside the seed; default: 8")
+    swarm.add_argument("--rate", type=float, default=10.0, metavar="MIB", help="each sends a second; default: 10")
+    swarm.add_argument("--rounds", type=int, default=3, metavar="N", help="default: 3")
+    swarm.set_defaults(run=run_swarm)
 
 
 def _piece_count(text: str) -> int:
@@ -156,3 +164,22 @@ def _row(output: Output, label: str, spread: Spread, unit: str, digits: int, not
     low, mid, high = (f"{value:,.{digits}f}" for value in (spread.low, spread.mid, spread.high))
     output.line(f"  {label:<48} {low:>7} {mid:>7} {high:>7} {unit}  {note}".rstrip())
     output.event("figure", label=label, unit=unit, **asdict(spread))
+
+
+def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure how one slow seed and its peers spread a file."""
+    length, rate = round(arguments.size * 1e6), arguments.rate * 2**20
+    least = least_seconds(length, arguments.peers, rate)
+    results = bench_swarm(length, arguments.peers, rate, arguments.rounds)
+    output.line(
+        f"{size(length)} from one seed to {plural(arguments.peers, 'peer')} that start at once, each sends "
+        f"{arguments.rate:g} MiB/s at most: the least time is {least:.1f} s; least, median, greatest"
+    )
+    for side, seconds in results.items():
+        spread, times = Spread.of(seconds), Spread.of([second / least for second in seconds])
+        output.line(
+            f"  {side:12} {spread.low:6.1f} {spread.mid:6.1f} {spread.high:6.1f} s"
+            f"   {times.low:.2f} {times.mid:.2f} {times.high:.2f} times the least"
+        )
+        output.event("figure", label=f"swarm {side}", unit="s", least_possible=least, **asdict(spread))
+    return 0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from swarmshare.cli.processes import Processes, Told
     from swarmshare.cli.render import Output
 
-SECONDS: Final = 16
+SECONDS: Final = 12
 """How long the publisher takes to send everything once: long enough to watch, short enough to wait for."""
 LEAST_RATE: Final = 4.0
 """MiB a second that each machine sends, at the least."""
@@ -277,7 +277,8 @@ class Play:
                 machine.complete = True
             case "peer_dropped" if told.fields["banned"]:
                 address = told.fields["address"]
-                liar = next((m.name for m in self._machines.values() if address in m.addresses), address)
+                by_address = (m.name for m in self._machines.values() if address in m.addresses)
+                liar = next(by_address, told.fields.get("user") or address)  # who dialled is known by name alone
                 self._banned[liar] = machine.name
                 self._view.say(f"{machine.name} bans {liar} ({address}): {told.fields['reason']}", "yellow")
             case _:

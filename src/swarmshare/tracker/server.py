@@ -21,7 +21,7 @@ from gevent.threadpool import ThreadPool
 from swarmshare.errors import SwarmShareError
 from swarmshare.tracker.app import EXTENSION, create_app
 from swarmshare.tracker.own_addresses import own_addresses
-from swarmshare.tracker.websocket import CONNECTION, use_for
+from swarmshare.tracker.transport import CONNECTION, use_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import gevent
+from engineio.exceptions import EngineIOError
 from engineio.packet import NOOP, Packet
 from gevent.queue import JoinableQueue
 from gevent.socket import SHUT_RDWR
@@ -24,7 +25,7 @@ from wsproto.utilities import RemoteProtocolError, generate_accept_token
 from swarmshare.tracker.pings import Pings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from engineio.socket import Socket
@@ -45,6 +46,8 @@ MAX_ATTACHMENTS: Final = 1
 """Of one packet from a peer."""
 MAX_UNPOLLED: Final = 1000
 """Most packets that wait for one who polls; what comes then is dropped, and missed by its seq."""
+_HOSTILE: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What becomes of a hostile packet in the libraries that read it."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +57,7 @@ def use_for(socketio: SocketIO) -> None:
     server, engine = socketio.server, socketio.server.eio
     server.async_handlers = False  # one peer's events are worked off in their order, and none in a greenlet of its own
     server.packet_class = _bounded(server.packet_class)
+    engine.on("message", _strict(server))
     # Engine.IO has its parts from a driver that it picks by a name out of its own; this is where it keeps it.
     engine._async = {
         **engine._async,
@@ -66,7 +70,7 @@ def use_for(socketio: SocketIO) -> None:
 def _bounded(packet_class: type) -> type:
     """Socket.IO keeps binary attachments until it has as many as their packet announced, be that a billion."""
 
-    class Bounded(packet_class):
+    class Bounded(packet_class):  # type: ignore[misc]  # Socket.IO has no types
         def decode(self, encoded_packet: str | bytes) -> int:
             count: int = super().decode(encoded_packet)
             if count > MAX_ATTACHMENTS:
@@ -74,6 +78,23 @@ def _bounded(packet_class: type) -> type:
             return count
 
     return Bounded
+
+
+def _strict(server: Any) -> Callable[[str, str | bytes], None]:
+    """Engine.IO would log a page for each packet that cannot be read, and take the next. One is enough."""
+
+    def receive(name: str, data: str | bytes) -> None:
+        try:
+            server._handle_eio_message(name, data)
+            return
+        except _HOSTILE as error:
+            _log.info("a peer sent what is no packet: %.100r", error)
+        except Exception:
+            _log.exception("the tracker made a mistake with a packet")
+        if (session := server.eio.sockets.get(name)) is not None:
+            session.close(wait=False, reason=server.reason.SERVER_DISCONNECT)
+
+    return receive
 
 
 class Unpolled(JoinableQueue):  # type: ignore[misc]
@@ -99,8 +120,10 @@ class WebSocket:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Shake hands, and serve until the connection is over."""
-        key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
+        session, key = self._session, environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
         if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13" or len(key) != 24:
+            if not session.connected:
+                session.close(wait=False, abort=True, reason=session.server.reason.TRANSPORT_ERROR)
             start_response("400 Bad Request", [("Sec-WebSocket-Version", "13"), ("Content-Length", "0")])
             return []
         connection = environ[CONNECTION]
@@ -110,14 +133,12 @@ class WebSocket:
         start_response("101 Switching Protocols", headers)(b"")
         connection.close_connection = True
         self._socket.settimeout(None)  # whoever is silent is noticed by its pings
-        session = self._session
         try:
             self._serve(session)
-        except OSError:
-            pass  # it is over, then
-        except Exception as error:  # whatever a hostile packet makes of the libraries that read it
-            _log.warning("a connection broke the protocol: %r", error)
+        except (OSError, EngineIOError, *_HOSTILE) as error:
+            _log.info("a connection ended: %.100r", error)
         finally:
+            self._flush()
             self._hang_up()
         if session.queue is self:
             session.close(wait=False, abort=True, reason=session.server.reason.TRANSPORT_CLOSE)

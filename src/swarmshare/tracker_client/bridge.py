@@ -32,8 +32,6 @@ TIMEOUT: Final = 30.0
 """Seconds for an answer, and for a connection from the first packet to the tracker's welcome."""
 CLOSING: Final = 0.2
 """Seconds that threads have to find out that a connection was closed."""
-MAX_ATTACHMENTS: Final = 2
-"""Of one event: a state has availability and bitfields."""
 _SHOWN: Final = 200
 
 _SILENT: Final = logging.Logger("swarmshare.socketio", logging.CRITICAL + 1)
@@ -43,7 +41,9 @@ _SILENT: Final = logging.Logger("swarmshare.socketio", logging.CRITICAL + 1)
 class Link:
     """One connection, from :func:`open_link` until :attr:`over`; its methods are for the trio thread."""
 
-    def __init__(self, tracker: str, token: str, on_push: Callable[[object], None]) -> None:
+    def __init__(self, tracker: str, token: str, on_push: Callable[[object], None], max_message: int) -> None:
+        self.max_message = max_message
+        """Bytes of the longest message that may come; may be raised at any time."""
         self.over = trio.Event()
         """Set when the connection has ended, and its threads with it."""
         self._tracker, self._token, self._on_push = tracker, token, on_push
@@ -61,25 +61,25 @@ class Link:
 
         Raises :class:`TrackerError` when the connection ends before, or no answer comes, which ends it.
         """
-        if self.over.is_set():
-            raise self._error("the connection broke")
         question = _Question()
         self._questions.add(question)
         try:
+            self._send(event, data, question)
             with trio.fail_after(TIMEOUT):
-                # emit is not for several threads at a time: this one is trio's, and only puts things into a queue.
-                self._client.emit(event, data, NAMESPACE, partial(self._tell, question.answered))
                 await question.done.wait()
         except trio.TooSlowError:
             self.close()
             raise self._error(f"no answer within {TIMEOUT:.0f} s") from None
-        except socketio.exceptions.SocketIOError:
-            raise self._error("the connection broke") from None
         finally:
             self._questions.discard(question)
         if question.answer is None:
             raise self._error("the connection broke")
         return question.answer[0] if len(question.answer) == 1 else None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended, or will at once."""
+        return self._closed
 
     def close(self) -> None:
         """End the connection; its threads find that out. For any thread."""
@@ -88,6 +88,16 @@ class Link:
             if self._socket is not None:
                 with suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _send(self, event: str, data: Wire, question: _Question) -> None:
+        if self._closed:
+            raise self._error("the connection broke")
+        try:
+            # It is not for several threads at a time: this one is trio's. It only puts things into a queue.
+            self._client.emit(event, data, NAMESPACE, partial(self._tell, question.answered))
+        except Exception as error:  # whatever hostile bytes have made of the library
+            self.close()
+            raise self._error("the connection broke") from error
 
     async def aclose(self) -> None:
         """End the connection, and wait until it has, but never for long."""
@@ -128,6 +138,8 @@ class Link:
 
     def refused(self, *data: object) -> None:
         """The tracker did not."""
+        if self._greeted.is_set():
+            self.close()
         self._refusal = data
         self._tell(self._greeted.set)
 
@@ -202,13 +214,13 @@ class Link:
         return TrackerError("unreachable", f"{self._tracker}: cannot be reached: {why}")
 
 
-async def open_link(tracker: str, token: str, on_push: Callable[[object], None]) -> Link:
+async def open_link(tracker: str, token: str, on_push: Callable[[object], None], max_message: int) -> Link:
     """A connection to a tracker, as :func:`~swarmshare.tracker_client.http.tracker_url` gives it, signed in.
 
     ``on_push`` is called with each push, as it came, in a thread; what it raises ends the connection. Raises
     :class:`TrackerError`.
     """
-    link = Link(tracker, token, on_push)
+    link = Link(tracker, token, on_push, max_message)
     try:
         await link.open()
     except BaseException:
@@ -233,18 +245,17 @@ class _Question:
 
 
 class _Packet(socketio.packet.Packet):  # type: ignore[misc]
-    """No more attachments than our events have, and no acknowledgements of ours, which nobody needs.
+    """No attachments, which no event of a tracker has, and no acknowledgements of ours, which nobody needs.
 
-    An acknowledgement would be sent by the thread that reads: between an event and its attachment, perhaps.
+    An acknowledgement would be sent by the thread that reads: between an event of ours and its attachment, perhaps.
     """
 
     def decode(self, encoded_packet: Any) -> int:
-        count: int = super().decode(encoded_packet)
-        if count > MAX_ATTACHMENTS:
-            raise ValueError("too many attachments")
-        if self.packet_type in (socketio.packet.EVENT, socketio.packet.BINARY_EVENT):
+        if super().decode(encoded_packet):
+            raise ValueError("an attachment")
+        if self.packet_type == socketio.packet.EVENT:
             self.id = None
-        return count
+        return 0
 
 
 class _Client(socketio.Client):  # type: ignore[misc]
@@ -259,7 +270,7 @@ class _Client(socketio.Client):  # type: ignore[misc]
             engineio_logger=_SILENT,
             serializer=_Packet,
             request_timeout=TIMEOUT,
-            websocket_extra_options={"socket": connection, "class_": WebSocket, "suppress_origin": True},
+            websocket_extra_options={"socket": connection, "class_": partial(WebSocket, link), "suppress_origin": True},
         )
 
     def _engineio_client_class(self) -> Callable[..., EngineClient]:

@@ -10,7 +10,7 @@ import trio
 
 from swarmshare.errors import TrackerError
 from swarmshare.schema.fields import EventError
-from swarmshare.schema.tracker_events import Refusal
+from swarmshare.schema.tracker_events import MAX_MEMBERS, Refusal
 from swarmshare.schema.tracker_wire import parse_push
 from swarmshare.tracker_client.bridge import open_link
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SHORTEST: Final = 0.5
 LONGEST: Final = 30.0
 """Seconds between two attempts."""
+MAX_EVENT: Final = 2 * 2**20
+"""Bytes of all but the bitfields and the availability of the longest answer or push."""
 
 
 class Listener(Protocol):
@@ -79,7 +81,7 @@ class TrackerConnection:
             if self._listeners.get(info_hash) is listener:
                 del self._listeners[info_hash]
             if not self._listeners and self._link is not None:
-                if not self._link.over.is_set():
+                if not self._link.closed:
                     self._since = None
                 link, self._link = self._link, None
                 await link.aclose()
@@ -87,16 +89,22 @@ class TrackerConnection:
     async def link(self) -> Link:
         """A connection that is up, as soon as there is one; until then, listeners are told why there is none."""
         async with self._turn:
-            while self._link is None or self._link.over.is_set():
+            while self._link is None or self._link.closed:
                 if self._since is not None:
                     await trio.sleep(self._backoff.pause(trio.current_time() - self._since))
                 self._since = trio.current_time()
                 try:
-                    self._link = await open_link(self.tracker, self._token, self._push)
+                    self._link = await open_link(self.tracker, self._token, self._push, self._max_message())
                 except TrackerError as error:
                     for listener in list(self._listeners.values()):
                         listener.away(error)
+            self._link.max_message = self._max_message()
             return self._link
+
+    def _max_message(self) -> int:
+        count = max((listener.piece_count for listener in self._listeners.values()), default=0)
+        bits = MAX_MEMBERS * -(-count // 8) + count
+        return MAX_EVENT + 4 * -(-bits // 3)  # base64
 
     def _push(self, data: object) -> None:
         """In the link's thread, so that parsing takes no time of trio's."""

@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import engineio
 import websocket
 
-from swarmshare.schema.tracker_events import MAX_BITFIELD, MAX_MEMBERS
-
 if TYPE_CHECKING:
     import socket
 
-MAX_TEXT: Final = 4 * 2**20
-"""Characters of one message: values take some twenty times as much memory as their JSON."""
-MAX_MESSAGE: Final = MAX_MEMBERS * MAX_BITFIELD + 2**16
-"""Bytes of one message, its framing included: the bitfields of the largest swarm whose members are told one by one."""
 MAX_HEAD: Final = 2**16
-"""Bytes of the HTTP answer that comes before."""
+"""Bytes of the HTTP answer that comes before any message."""
 MAX_UNSENT: Final = 4096
 """Messages that wait to be written; a server that asks for more without reading any is cut off."""
 SHARE: Final = 0.25
@@ -29,7 +23,10 @@ BURST: Final = 1.0
 
 
 class Owner(Protocol):
-    """Whose connection it is. Called in any thread."""
+    """Whose connection it is. Used in any thread."""
+
+    max_message: int
+    """Bytes of the longest message that may come, its framing included."""
 
     def close(self) -> None:
         """End it: the server broke the protocol."""
@@ -60,6 +57,10 @@ class Counted:
 class WebSocket(websocket.WebSocket):
     """Messages of bounded size, from the host that was asked, not from where it points to."""
 
+    def __init__(self, owner: Owner, **options: Any) -> None:
+        super().__init__(**options)
+        self._owner = owner
+
     def connect(self, url: str, **options: Any) -> None:
         """Shake hands over ``options["socket"]``."""
         self._source = options["socket"] = Counted(options["socket"])
@@ -67,17 +68,14 @@ class WebSocket(websocket.WebSocket):
 
     def recv(self) -> str | bytes:
         """The next message."""
-        self._source.left = MAX_MESSAGE
-        data = super().recv()
-        if isinstance(data, str) and len(data) > MAX_TEXT:
-            raise websocket.WebSocketPayloadException("the message is too long")
-        return data
+        self._source.left = self._owner.max_message
+        return super().recv()
 
 
 class EngineClient(engineio.Client):  # type: ignore[misc]
     """Messages one after the other in the thread that reads, at a bounded pace; and an end that is told.
 
-    Engine.IO would start a thread for each message: an attachment could overtake its event.
+    Engine.IO would start a thread for each message, and a later one could overtake an earlier one.
     """
 
     def __init__(self, owner: Owner, **options: Any) -> None:
@@ -94,7 +92,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]
             return super()._trigger_event(event, *args, **how)
         try:
             self.handlers[event](*args)
-        except Exception:  # whatever hostile bytes make of the library: after half a message there is no next one
+        except Exception:  # whatever hostile bytes make of the library
             self._owner.close()
         return None
 
