@@ -337,12 +337,16 @@ async def test_it_goes_on_where_it_stopped(world: World) -> None:
         await until(lambda: running.news[-1] == Trouble(""))
 
 
-async def test_a_manifest_that_is_not_the_entry(world: World) -> None:
+@pytest.mark.parametrize("about", ["length", "content"])
+async def test_a_manifest_that_is_not_the_entry(world: World, about: str) -> None:
     """A tracker that lies about lengths cannot fill the disk."""
     lie, right = world.group.publish("lie", 2 * LENGTH), world.group.publish("right")
     await world.seed(await world.engine(), lie, right)
-    lying = world.group.torrent
-    world.group.torrent = lambda info_hash: lying(str(right.info_hash))  # type: ignore[method-assign]
+    torrent, entries = world.group.torrent, world.group.entries
+    if about == "length":
+        world.group.entries = lambda: (one._replace(total_length=LENGTH) for one in entries())  # type: ignore[method-assign]
+    else:
+        world.group.torrent = lambda _: torrent(str(right.info_hash))  # type: ignore[method-assign]
     async with world.mirror() as running:
         await running.whole(right)
         await running.rounds(world.group)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli.processes import TIMEOUT, call, event, start
@@ -17,6 +18,9 @@ from swarmshare.cli.demo_view import Standing, render_standings
 if TYPE_CHECKING:
     from cli.terminal import Picture
     from rich.text import Text
+
+PATIENCE = 3 * TIMEOUT
+"""Seconds for a dozen processes, one after the other, on a machine that has other things to do."""
 
 
 @pytest.fixture(autouse=True)
@@ -46,8 +50,16 @@ def nothing_is_left(stage: Path) -> bool:
     return not at_work(stage) and not list(stage.iterdir())
 
 
+def play(folder: Path, *arguments: str) -> list[dict[str, Any]]:
+    """All that a demo tells, which is to end well."""
+    process = start(folder, "demo", *arguments)
+    out, error = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, error
+    return [json.loads(line) for line in out.splitlines()]
+
+
 def test_all_of_it(tmp_path: Path, stage: Path) -> None:
-    events = call(tmp_path, "demo", "--size", "8")
+    events = play(tmp_path, "--size", "8")
     assert nothing_is_left(stage)
     last = events[-1]
     assert (last["event"], last["liars"]) == ("summary", [])
@@ -61,7 +73,7 @@ def test_all_of_it(tmp_path: Path, stage: Path) -> None:
 
 
 def test_a_liar_is_named(tmp_path: Path, stage: Path) -> None:
-    events = call(tmp_path, "demo", "--size", "24", "--sabotage")
+    events = play(tmp_path, "--size", "24", "--sabotage")
     assert nothing_is_left(stage)
     assert events[-1]["liars"] == ["Cho"]
     assert {item["machine"] for item in events if item["event"] == "peer_dropped" and item["banned"]} == {"Eve"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,8 @@ from swarmshare.cli.render import Output
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
+
+    from cli.terminal import Picture
 
 HERE = ("start", "--listen", "127.0.0.1:0")
 
@@ -46,6 +49,10 @@ def introduction(process: subprocess.Popen[str]) -> list[str]:
     return lines
 
 
+def is_asked(prompt: str, picture: Picture) -> bool:
+    return next(filter(None, reversed(picture.lines)), "").startswith(prompt)
+
+
 def is_there(address: str) -> bool:
     host, _, port = address.rpartition(":")
     with socket.socket() as probe:
@@ -55,12 +62,11 @@ def is_there(address: str) -> bool:
 def test_the_first_account_is_made_at_the_terminal(tmp_path: Path) -> None:
     with terminal(tmp_path, *HERE, columns=110) as shown:
         for prompt, typed in (
-            (": Name [", "Olga"), ("Password:", "short"), ("Again:", "short"),
+            ("Name [", "Olga"), ("Password:", "short"), ("Again:", "short"),
             ("Name [", "Olga"), ("Password:", PASSWORD), ("Again:", PASSWORD + "x"),
             ("Name [", "Olga"), ("Password:", PASSWORD), ("Again:", PASSWORD),
         ):  # fmt: skip
-            asked = prompt.removeprefix(": ")
-            shown.until(lambda picture, asked=asked: asked in next(filter(None, reversed(picture.lines)), ""))
+            shown.until(partial(is_asked, prompt))
             shown.type(typed.encode() + b"\n")
         shown.until(lambda picture: any(line.startswith("Ctrl-C stops") for line in picture.lines))
         (where,) = [line.split()[2].rstrip(";") for line in shown.picture.lines if line.startswith("Tracker at")]

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import trio
-from engine.swarm import Swarm, address, banned, corrupt
+from engine.swarm import Swarm, address, banned, corrupt, until
 
 from swarmshare.engine import dialer as dialer_module
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -55,3 +55,18 @@ async def test_four_liars_among_sixteen(tmp_path: Path, monkeypatch: pytest.Monk
         assert not torrent.sessions
     assert trio.lowlevel.current_statistics().tasks_living == tasks
     assert descriptors() == open_files
+
+
+async def test_a_liar_that_dials_us_is_named_by_where_it_listens(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 1_000_000}) as swarm:
+        engine, torrent = await swarm.leech("leech")
+        liar = await swarm.engine()
+        lying = liar.add(swarm.manifest, TorrentConfig(folder=swarm.copy("liar"), peers=(address(engine),)))
+        corrupt(lying, 1.0, 1)
+        with trio.fail_after(60):
+            await until(lambda: banned(engine))
+            assert banned(engine) == {liar.addresses[0]}
+            await until(lambda: not torrent.sessions)
+            session = lying.sessions
+            await until(lambda: not session)
+        assert torrent.banned == {("127.0.0.1", liar.config.peer_id)}, "not the port that it claims"

@@ -311,6 +311,11 @@ class StoreContract:
             pieces = bits(*rng.sample(range(COUNT), rng.randrange(COUNT)))
             store.put(INFO_HASH, COUNT, member(b"%d" % number, pieces=pieces))
             store.have(INFO_HASH, b"%d" % rng.randint(0, number), "s", runs(rng.randrange(COUNT)), (), 0.0)
+            snapshot = store.snapshot(INFO_HASH)
+            assert snapshot is not None
+            assert snapshot.detailed == (number < MAX_MEMBERS)
+            if number % 3 == 0:
+                refresh(view, store)
             step()
         for number in range(MAX_MEMBERS + 49, 100, -1):
             store.have(INFO_HASH, b"%d" % rng.randint(0, number), "s", (), runs(rng.randrange(COUNT)), 0.0)

@@ -286,7 +286,6 @@ def test_silent_members_are_gone_after_two_intervals(world: World) -> None:
 def test_members_in_pages_of_a_large_swarm(world: World) -> None:
     for number in range(MAX_MEMBERS + 5):
         world.come(f"{number}", bits(number % COUNT))
-    world.times.pass_(1)
     assert world.members.state("0", INFO_HASH).holdings is None
     first = world.members.members("0", Members(INFO_HASH, 0))
     assert (len(first.holdings), first.more) == (MAX_MEMBERS, True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from swarmshare.tracker.services import Services
 
 PASSWORD = "correct horse"
-TIMEOUT = 60
+TIMEOUT = 4
 
 
 class Clock:

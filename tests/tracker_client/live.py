@@ -19,6 +19,7 @@ from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.runs import bits_of_runs, pieces_of_bits
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
@@ -210,14 +211,15 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def hostile() -> Iterator[tuple[str, Script]]:
-    """A Socket.IO server that says what a test wants; gives its address."""
+def hostile(context: ssl.SSLContext | None = None) -> Iterator[tuple[str, Script]]:
+    """A Socket.IO server that says what a test wants, over TLS if it has a context; gives its address."""
     script = Script()
-    server = make_server("127.0.0.1", 0, socketio.WSGIApp(script.server), threaded=True, request_handler=_Quiet)
+    application = socketio.WSGIApp(script.server)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet, ssl_context=context)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", script
+        yield f"http{'s' if context else ''}://127.0.0.1:{server.server_port}", script
     finally:
         script.server.shutdown()
         server.shutdown()

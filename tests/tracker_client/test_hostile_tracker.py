@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import ssl
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from engineio.packet import MESSAGE
 from manifest.makers import encoded, folder_doc
 from tracker_client.answering import answering
 from tracker_client.live import HASH, PIECES, Port, Script, answer, base64, bits, hostile, peer, push
+from tracker_client.test_http import NOBODY
 
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.tracker_client import bridge, client, connection, engine_io
@@ -19,6 +22,7 @@ from swarmshare.tracker_client.client import TrackerAnnouncer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 OTHER = parse_manifest(encoded(folder_doc({b"other": PIECES * 2**14})))
 SOME = {"holds": "some", "share": 0.5}
@@ -116,6 +120,17 @@ async def test_pushes_that_come_before_the_answer_that_they_follow() -> None:
         await tell(script, push(29))
         await port.until(lambda: port.pieces == {2: {1}})
         assert script.count("resync") == 1
+
+
+async def test_pushes_that_wait_behind_one_that_does_not_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "RESYNC_INTERVAL", 0.5)
+    port = Port(1)
+    async with met(port) as (_, script):
+        await tell(script, push(19))
+        await until(lambda: script.count("resync"))
+        script.answers["resync"] = answer(seq=30, members=[peer(1), peer(2)])
+        await tell(script, push(30), push(31, gained=[[2, [7, 1]]]))
+        await port.until(lambda: port.pieces == {2: {7}})
 
 
 async def test_more_pushes_than_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,10 +359,13 @@ async def test_messages_that_are_too_long(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(connection, "MAX_EVENT", 10_000)
     port = Port(1)
     async with met(port) as (_, script):
-        messages: tuple[str | bytes, ...] = ("4" + 20_000 * "x", 20_000 * b"x")
-        for number, raw in enumerate(messages, 2):
-            await trio.to_thread.run_sync(send_raw, script, raw)
-            await until(lambda number=number: script.count("join") == number)
+        await tell(script, 9_000 * "x")  # no push at all, and overheard
+        await tell(script, push(11, left=[2]))
+        await port.until(lambda: 2 not in port.members)
+        assert script.connections == 1
+        await tell(script, 20_000 * "x")
+        await port.until(lambda: 2 in port.members)
+        assert script.connections == 2
         await tell(script, push(11, left=[3]))
         await port.until(lambda: 3 not in port.members)
 
@@ -382,7 +400,7 @@ async def test_events_of_the_servers_own_are_not_acknowledged() -> None:
 async def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     port = Port(1)
     with hostile() as (url, script):
-        silent = script.server.eio.create_event()
+        silent = threading.Event()
         script.answers["join"] = lambda _: silent.wait()
         try:
             async with trio.open_nursery() as nursery:
@@ -399,12 +417,14 @@ async def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_leaving_waits_for_nobody() -> None:
-    port = Port(1)
-    async with met(port) as (_, script):
-        silent = script.server.eio.create_event()
-        script.answers["leave"] = lambda _: silent.wait()
-    assert script.count("leave") == 1
-    silent.set()
+    port, silent = Port(1), threading.Event()
+    try:
+        with trio.fail_after(bridge.TIMEOUT / 2):
+            async with met(port) as (_, script):
+                script.answers["leave"] = lambda _: silent.wait()
+        assert script.count("leave") == 1
+    finally:
+        silent.set()
 
 
 async def test_torrents_of_one_engine_share_a_connection() -> None:
@@ -466,3 +486,14 @@ async def trouble(url: str) -> str:
         await port.until(lambda: port.trouble)
         nursery.cancel_scope.cancel()
     return port.trouble
+
+
+async def test_a_certificate_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nobody.pem").write_text(NOBODY)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "nobody.pem")
+    with hostile(context) as (url, script):
+        assert "its certificate cannot be trusted (self-signed certificate)" in await trouble(url)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nobody.pem"))
+        assert "its certificate cannot be trusted (IP address mismatch" in await trouble(url)
+        assert not script.auths

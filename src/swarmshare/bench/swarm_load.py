@@ -74,8 +74,8 @@ class Figures:
     """From one peer's sending to another's being told."""
     announces: float = 0
     announce_latency: list[float] = field(default_factory=list)
-    large_haves: float = 0
-    """Acknowledged, a second, in the large swarm."""
+    large_pieces: float = 0
+    """Told, a second, in the large swarm."""
     large_pushes: float = 0
     """A second and listener."""
     large_latency: list[float] = field(default_factory=list)
@@ -197,8 +197,8 @@ def run(plan: Plan) -> Figures:
 
     for peer in peers[plan.peers // 2 :]:
         peer.close()
-    haves, figures.large_pushes, latencies = _crowd(peers[: plan.peers // 2], large, plan)
-    figures.large_haves, figures.large_latency = haves, _quantiles(latencies)
+    figures.large_pieces, figures.large_pushes, latencies = _crowd(peers[: plan.peers // 2], large, plan)
+    figures.large_latency = _quantiles(latencies)
     return figures
 
 
@@ -290,15 +290,17 @@ def _crowd(peers: Sequence[Peer], swarm: bytes, plan: Plan) -> tuple[float, floa
     """A large swarm, in which every peer finishes 50 pieces a second."""
     _at_once((_join, peer, swarm, plan.piece_count) for peer in peers)
     latencies: list[float] = []
+    counts: list[int] = []
 
     def work(peer: Peer) -> None:
         rng, told = random.Random(), perf_counter()
         gevent.sleep(rng.random() * HAVE_INTERVAL)
         while (now := perf_counter()) < end:
-            finished, told = round(RATE * (now - told)), now
+            finished, told = min(round(RATE * (now - told)), plan.piece_count // 2), now
             pieces = sorted(2 * piece for piece in rng.sample(range(plan.piece_count // 2), finished))
             peer.call(Have(swarm, tuple(range(piece, piece + 1) for piece in pieces), ()))
             latencies.append(perf_counter() - now)
+            counts.append(finished)
             gevent.sleep(max(0, now + HAVE_INTERVAL - perf_counter()))
 
     _settle(peers)
@@ -307,7 +309,7 @@ def _crowd(peers: Sequence[Peer], swarm: bytes, plan: Plan) -> tuple[float, floa
     end = start + plan.seconds
     _at_once((work, peer) for peer in peers)
     seconds = perf_counter() - start
-    return len(latencies) / seconds, (sum(peer.pushes for peer in peers) - before) / len(peers) / seconds, latencies
+    return sum(counts) / seconds, (sum(peer.pushes for peer in peers) - before) / len(peers) / seconds, latencies
 
 
 def _at_once(calls: Iterable[tuple[Any, ...]]) -> None:

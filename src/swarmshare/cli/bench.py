@@ -11,6 +11,7 @@ from swarmshare.bench.hashing import bench_hash
 from swarmshare.bench.manifests import bench_manifest
 from swarmshare.bench.picker import MIN_PIECES, bench_picker
 from swarmshare.bench.swarm import bench_swarm, least_seconds
+from swarmshare.bench.tracker import bench_tracker
 from swarmshare.bench.transfer import bench_transfer
 from swarmshare.cli.render import Output, plural, size
 
@@ -68,6 +69,12 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     transfer.add_argument("--seeds", type=int, default=1, metavar="N", help="default: 1")
     transfer.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
     transfer.set_defaults(run=run_transfer)
+
+    tracker = kinds.add_parser("tracker", parents=[common], help="load a tracker with thousands of peers")
+    tracker.add_argument("--peers", type=int, default=2000, metavar="N", help="default: 2000")
+    tracker.add_argument("--swarms", type=int, default=20, metavar="N", help="that they are in; default: 20")
+    tracker.add_argument("--seconds", type=float, default=10, metavar="S", help="of each measurement; default: 10")
+    tracker.set_defaults(run=run_tracker)
 
     swarm = kinds.add_parser("swarm", parents=[common], help="from one slow seed to many at once, beside libtorrent")
     swarm.add_argument("--size", type=float, default=100.0, metavar="MB", help="of the file; default: 100")
@@ -153,6 +160,26 @@ def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
         [theirs.seconds / ours.seconds for ours, theirs in zip(sides["swarmshare"], sides["libtorrent"], strict=True)]
     )
     _row(output, "swarmshare / libtorrent", ratio, "times", 2)
+    return 0
+
+
+def run_tracker(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure a tracker."""
+    figures = bench_tracker(arguments.peers, arguments.swarms, arguments.seconds)
+    output.line(f"{plural(arguments.peers, 'peer')} in {plural(arguments.swarms, 'swarm')}, one tracker process")
+    for label, value, unit, latency in (
+        ("connections, signed in", figures.connects, "a second", []),
+        ("memory", figures.memory / 2**10, "KiB a peer", []),
+        ("joins", figures.joins, "a second", []),
+        ("events acknowledged", figures.events, "a second", figures.event_latency),
+        ("pushes delivered", figures.deliveries, "a second", figures.push_latency),
+        ("HTTP announces", figures.announces, "a second", figures.announce_latency),
+        ("pieces told, in one swarm of half the peers", figures.large_pieces, "a second", figures.large_latency),
+        ("pushes there", figures.large_pushes, "a second and peer", []),
+    ):
+        note = "median {:,.0f} ms, 99th percentile {:,.0f} ms".format(*(1000 * s for s in latency)) if latency else ""
+        output.line(f"  {label:<48} {value:>9,.1f} {unit}  {note}".rstrip())
+        output.event("figure", label=label, value=value, unit=unit, latency=latency)
     return 0
 
 

@@ -139,7 +139,10 @@ class Play:
         parts = ", ".join(f"{machine.name} has {machine.standing.part}" for machine in others)
         self._view.say(f"{PUBLISHER} sent {size(ann.standing.uploaded)}. {parts}.")
         self._view.step("What each of them lacks, another one has: they complete one another.")
-        self._until(lambda: all(machine.complete for machine in others), "all are complete", PUBLISHER, *FIRST)
+        self._until(
+            lambda: all(machine.complete and machine.standing.complete for machine in others),
+            "all are complete", PUBLISHER, *FIRST,
+        )  # fmt: skip
         self._fresh(others)
         swarm = self._call(FIRST[0], "swarm", self._info_hash)
         self._end(swarm, 0)
@@ -162,9 +165,7 @@ class Play:
     def _come_late(self) -> None:
         eve, others = self._machines[LATE], [self._machines[name] for name in FIRST]
         self._view.step(f"{LATE} comes late. {PUBLISHER} is gone; the others have it all.")
-        process = self._share(
-            eve, "download", self._info_hash, "--tracker", self._url, "--to", TO
-        )  # fmt: skip
+        process = self._share(eve, "download", self._info_hash, "--tracker", self._url, "--to", TO)
         self._to_end.add(process)
         self._until(lambda: eve.complete, f"{LATE} is complete", *FIRST, LATE)
         self._end(process, 0)

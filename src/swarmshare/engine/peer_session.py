@@ -49,10 +49,13 @@ class PeerSession:
         dialled: bool,
     ) -> None:
         self.torrent = torrent
-        self.host, port, *_ = stream.socket.getpeername()
-        self.address = show_address(self.host, port)
-        self.listens: Address | None = (self.host, port) if dialled else None
-        """Where it accepts connections, as far as we know."""
+        self.host, self._port, *_ = stream.socket.getpeername()
+        self.listens: Address | None = (self.host, self._port) if dialled else None
+        """Where it accepts connections: we dialled it there, or it says so."""
+        self.marks: tuple[Address | tuple[str, bytes], ...] = ((self.host, theirs.peer_id),)
+        """What we know it by, and no other."""
+        if dialled:
+            self.marks += ((self.host, self._port),)
         self.peer_id = theirs.peer_id
         self.stream = stream
         settled = Settled(
@@ -85,6 +88,11 @@ class PeerSession:
     def wake(self) -> None:
         """There may be something to send."""
         self._wake.set()
+
+    @property
+    def address(self) -> str:
+        """Where it is, for people: where it listens, if it said so."""
+        return show_address(*(self.listens or (self.host, self._port)))
 
     @property
     def askable(self) -> Bitfield:

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from swarmshare.engine.announcing import TorrentPort
-    from swarmshare.engine.config import EngineConfig, TorrentConfig
+    from swarmshare.engine.config import Address, EngineConfig, TorrentConfig
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.errors import StorageError
     from swarmshare.manifest.manifest import Manifest
@@ -107,8 +107,9 @@ class Torrent:
         """Set when the data on the disk was checked: before that we know of nothing that we hold."""
         self.finished = trio.Event()
         """Set when all that was asked for is here."""
-        self.banned: set[str | bytes] = set()
-        """Addresses and peer ids that gave wrong data. Not whole hosts: several peers may share one."""
+        self.banned: set[Address | tuple[str, bytes]] = set()
+        """Where we dialled a peer that gave wrong data, and its host with its id. Neither its whole host nor where it
+        says it listens: others may share the one, and it may name another for the other."""
         self.disk = TorrentDisk(manifest, config, engine.resume_folder, self._on_trouble)
         self.buffers = PieceBuffers(self.layout)
         self.picker = PiecePicker(self.layout, random.Random())
@@ -233,7 +234,7 @@ class Torrent:
         known = {other.peer_id for other in self.sessions} | {self._engine.peer_id}
         if len(self.sessions) >= self._engine.max_peers or session.peer_id in known:
             return False
-        if not self.banned.isdisjoint((session.address, session.peer_id)):
+        if not self.banned.isdisjoint(session.marks):
             return False
         self.sessions.add(session)
         if session.listens is not None:
@@ -480,8 +481,8 @@ class Torrent:
             self._layers.ask(self.sessions, trio.current_time(), self._rng)
 
     def _ban(self, session: PeerSession) -> None:
-        if session.address not in self.banned:
-            self.banned |= {session.address, session.peer_id}
+        if self.banned.isdisjoint(session.marks):
+            self.banned.update(session.marks)
             for port in self.ports:
                 port.note(liar=session.listens)
             self._alert(PeerDropped(self.manifest.info_hash.full, session.address, "it sent wrong data", banned=True))

@@ -125,6 +125,9 @@ class _Membership:
         """Over one connection; returns what ended it."""
         ended: list[EventError | TrackerError] = []
         self._joined = False
+        pass
+        self._waiting.clear()
+        self._missed = False
 
         async def do(duty: Callable[[], Awaitable[None]]) -> None:
             try:
@@ -151,7 +154,6 @@ class _Membership:
         )
         self._view.start(parse_state(await self._ask(join), self.piece_count))
         self._joined = True
-        self._news.set()
         self._port.tell_trouble("")
 
     async def _tell_pieces(self) -> None:
@@ -185,7 +187,7 @@ class _Membership:
                 self._missed = False
                 answer = await self._ask(Resync(self._info_hash))
                 self._view.start(parse_state(answer, self.piece_count))
-                self._news.set()  # pushes that came meanwhile may go on from there
+                self._news.set()  # what waits still may go on from there
                 await trio.sleep(RESYNC_INTERVAL)
 
     async def _catch_up(self) -> bool:

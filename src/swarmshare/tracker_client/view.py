@@ -37,6 +37,10 @@ class SwarmView:
         """The members that the port was told of, and whether with their bits."""
         self._numbers: dict[Address, int] = {}
 
+    def lose_place(self) -> None:
+        """Take any state next: the tracker may be another than it was."""
+        self._at = None
+
     def start(self, state: State) -> None:
         """Go on from here, unless we are further already."""
         epoch, seq = state.epoch, state.seq

@@ -177,7 +177,7 @@ class SwarmStore(Protocol):
     def take_changes(self, info_hash: bytes) -> Changes | None:
         """What changed since the last taking, with the next seq; None when nothing did, or nobody is there.
 
-        When the swarm outgrew its mode, or fits it again, this begins a new epoch instead, with seq 0 and no changes.
+        A swarm that outgrows its mode, or fits the other again, begins a new epoch at once: this tells of one mode.
         """
 
     def totals(self) -> tuple[int, int]:

@@ -42,6 +42,14 @@ class Swarm:
     def _begin(self, *, detailed: bool) -> None:
         self.epoch, self.seq, self.detailed = self._rng.getrandbits(48), 0, detailed
         self._forget_changes()
+        self._changed = True  # whoever knows the last epoch hears of this one
+
+    def _fit(self) -> None:
+        """Begin a new epoch when the swarm has outgrown its mode, or fits the other again."""
+        limit = detail_limit(self.piece_count)
+        detailed = len(self.members) <= (limit if self.detailed else limit * _BACK)
+        if detailed != self.detailed:
+            self._begin(detailed=detailed)
 
     def _forget_changes(self) -> None:
         self._changed = False
@@ -73,6 +81,7 @@ class Swarm:
         self._who[member.number] = member.who
         self._count(member, 1)
         self._told_anew(member)
+        self._fit()
         return member, before.session if before is not None else ""
 
     def have(self, member: Member, gained: Runs, lost: Runs, seen: float) -> bool:
@@ -112,6 +121,7 @@ class Swarm:
             self._joined.discard(member.number)
             self._touched.pop(member.number, None)
             self._left.append(member.number)
+        self._fit()
 
     def blame(self, number: int, account: int) -> bool:
         """See :class:`~swarmshare.tracker.store.SwarmStore`."""
@@ -132,11 +142,6 @@ class Swarm:
 
     def take_changes(self) -> Changes | None:
         """See :class:`~swarmshare.tracker.store.SwarmStore`."""
-        limit = detail_limit(self.piece_count)
-        detailed = len(self.members) <= (limit if self.detailed else limit * _BACK)
-        if detailed != self.detailed:
-            self._begin(detailed=detailed)
-            return self._changes()
         if not self._changed:
             return None
         self.seq += 1
