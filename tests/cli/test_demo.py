@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pytest
 from cli.processes import TIMEOUT, call, event, start
 from cli.terminal import terminal
 
+from swarmshare.cli import demo
 from swarmshare.cli.demo_data import digests, make_folder, spoil
 from swarmshare.cli.demo_view import Standing, render_standings
 
@@ -34,7 +36,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def at_work(stage: Path, machine: str = "") -> list[int]:
     """The processes of a demo, or of one of its machines: by their home."""
-    found = []
+    found: list[Any] = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             variables = (folder / "environ").read_bytes().split(b"\0")
@@ -95,14 +97,31 @@ def test_ctrl_c_while_bars_grow(tmp_path: Path, stage: Path) -> None:
     assert nothing_is_left(stage)
 
 
+def test_nobody_disturbs_the_tidying_up(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    found: list[Any] = []
+    tidy_up = tempfile.TemporaryDirectory.cleanup
+
+    def watched(folder: tempfile.TemporaryDirectory[str]) -> None:
+        found.extend(signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM))
+        tidy_up(folder)
+
+    monkeypatch.setattr(tempfile.TemporaryDirectory, "cleanup", watched)
+    with pytest.raises(KeyboardInterrupt), demo._stage():
+        raise KeyboardInterrupt
+    assert found == [signal.SIG_IGN] * 2
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert nothing_is_left(stage)
+
+
 def test_a_machine_that_dies_ends_it(tmp_path: Path, stage: Path) -> None:
-    demo = start(tmp_path, "demo")
-    while event(demo, "progress")["machine"] != "Ben":
+    process = start(tmp_path, "demo")
+    while event(process, "progress")["machine"] != "Ben":
         pass
     (ben,) = at_work(stage, "Ben")
     os.kill(ben, signal.SIGKILL)
-    out, error = demo.communicate(timeout=TIMEOUT)
-    assert demo.returncode == 1
+    out, error = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
     assert error.splitlines()[-1].startswith("swarmshare: Ben: ")
     assert error.endswith("(exit status -9)\n")
     assert '"event": "error"' in out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,10 +74,12 @@ def ending(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
 
 def until(process: subprocess.Popen[str], **wanted: Any) -> dict[str, Any]:
     """The first status of a mirror that is as ``wanted``."""
-    while True:
+    deadline = monotonic() + TIMEOUT
+    while monotonic() < deadline:
         status = event(process, "mirror")
         if wanted.items() <= status.items():
             return status
+    raise AssertionError(f"it is {status}")
 
 
 def holds(folder: Path, name: str) -> bool:
@@ -99,7 +102,9 @@ def test_it_holds_the_newest_and_survives_being_killed(group: Group) -> None:
     with group.publishing(ann, "first"), group.publishing(ann, "second"):
         with ending(start(mia, *mirror, "--limit-down", "500KiB")) as process:
             event(process, "fetching")
-            until(process, bytes_held=2 * LENGTH, complete=0)
+            status = until(process)
+            while not status["rate_down"]:
+                status = until(process)
             process.kill()
             process.wait(timeout=TIMEOUT)
         with ending(start(mia, *mirror)) as process:

@@ -59,7 +59,8 @@ def serving(*, ping_interval: float = 25, ping_timeout: float = 20, **settings: 
     }
     script = Path(__file__).with_name("serving.py")
     command = [sys.executable, str(script), json.dumps(options)]
-    environment = {**os.environ, "PYTHONPATH": str(script.parent.parent)}
+    paths = [str(script.parent.parent), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout is not None

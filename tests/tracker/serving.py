@@ -8,6 +8,7 @@ monkey.patch_all()
 
 import json  # noqa: E402
 import random  # noqa: E402
+import signal  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any  # noqa: E402
 import gevent  # noqa: E402
 from flask import Flask  # noqa: E402
 from flask_socketio import SocketIO  # noqa: E402
+from gevent.event import Event  # noqa: E402
 from gevent.pywsgi import WSGIHandler, WSGIServer  # noqa: E402
 from tracker.serving_directory import Fixed  # noqa: E402
 
@@ -70,8 +72,10 @@ def main(directory: Fixed, ping_interval: float, ping_timeout: float, settings: 
 
     server = WSGIServer(("127.0.0.1", 0), app, log=None, error_log=None, handler_class=Handler)
     server.start()
+    stop = Event()
+    gevent.signal_handler(signal.SIGTERM, stop.set)
     print(json.dumps({"port": server.server_port}), flush=True)
-    server.serve_forever()
+    stop.wait()
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from swarmshare.tracker.services import Services
 
 PASSWORD = "correct horse"
-TIMEOUT = 4
+TIMEOUT = 60
 
 
 class Clock:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from swarmshare.schema.tracker_wire import Wire
 
-TIMEOUT: Final = 4.0
+TIMEOUT: Final = 30.0
 """Seconds for an answer, and for a connection from the first packet to the tracker's welcome."""
 CLOSING: Final = 0.2
 """Seconds that threads have to find out that a connection was closed."""

@@ -125,7 +125,7 @@ class _Membership:
         """Over one connection; returns what ended it."""
         ended: list[EventError | TrackerError] = []
         self._joined = False
-        pass
+        self._view.lose_place()
         self._waiting.clear()
         self._missed = False
 
