@@ -186,9 +186,9 @@ class Running:
             seen += 1
             return entries()
 
-        group.entries = counted  # type: ignore[method-assign, assignment]
+        group.entries = counted  # type: ignore[method-assign]
         await until(lambda: seen > count)
-        group.entries = entries  # type: ignore[method-assign, assignment]
+        group.entries = entries  # type: ignore[method-assign]
 
 
 @pytest.fixture
@@ -344,7 +344,7 @@ async def test_a_manifest_that_is_not_the_entry(world: World, about: str) -> Non
     await world.seed(await world.engine(), lie, right)
     torrent, entries = world.group.torrent, world.group.entries
     if about == "length":
-        world.group.entries = lambda: (one._replace(total_length=LENGTH) for one in entries())  # type: ignore[method-assign, assignment]
+        world.group.entries = lambda: (one._replace(total_length=LENGTH) for one in entries())  # type: ignore[method-assign]
     else:
         world.group.torrent = lambda _: torrent(str(right.info_hash))  # type: ignore[method-assign, assignment]
     async with world.mirror() as running:

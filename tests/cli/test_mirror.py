@@ -17,7 +17,7 @@ from swarmshare.cli.command import run_command
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LENGTH, TINY = 1_500_000, 1000
@@ -72,14 +72,18 @@ def ending(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
     assert "Traceback" not in error
 
 
-def until(process: subprocess.Popen[str], **wanted: Any) -> dict[str, Any]:
+def until(process: subprocess.Popen[str], wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     """The first status of a mirror that is as ``wanted``."""
     deadline = monotonic() + TIMEOUT
     while monotonic() < deadline:
         status = event(process, "mirror")
-        if wanted.items() <= status.items():
+        if wanted(status):
             return status
     raise AssertionError(f"it is {status}")
+
+
+def complete(count: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda status: status["entries"] == status["complete"] == count
 
 
 def holds(folder: Path, name: str) -> bool:
@@ -102,18 +106,16 @@ def test_it_holds_the_newest_and_survives_being_killed(group: Group) -> None:
     with group.publishing(ann, "first"), group.publishing(ann, "second"):
         with ending(start(mia, *mirror, "--limit-down", "500KiB")) as process:
             event(process, "fetching")
-            status = until(process)
-            while not status["rate_down"]:
-                status = until(process)
+            until(process, lambda status: status["rate_down"] and not status["complete"])
             process.kill()
             process.wait(timeout=TIMEOUT)
         with ending(start(mia, *mirror)) as process:
-            until(process, entries=2, complete=2)
+            until(process, complete(2))
             assert holds(mia, "first")
             with group.publishing(ann, "newest"):
                 deleted = event(process, "deleted")
                 assert (deleted["name"], deleted["holder"]) == ("first", "ann")
-                until(process, entries=2, complete=2)
+                until(process, complete(2))
                 assert holds(mia, "second")
                 assert holds(mia, "newest")
                 assert not list(mia.glob("data/first*"))
@@ -123,9 +125,9 @@ def test_the_only_copy_stays(group: Group) -> None:
     ann, mia = group.join("ann"), group.join("mia")
     with ending(start(mia, "mirror", "--data", "data", "--quota", str(LENGTH + TINY))) as process:
         with group.publishing(ann, "sole"):
-            until(process, complete=1)
+            until(process, complete(1))
         with group.publishing(ann, "newer"), group.publishing(ann, "tiny"):
-            until(process, complete=2)
+            until(process, complete(2))
             assert holds(mia, "sole")
             assert holds(mia, "tiny")
 
@@ -137,7 +139,7 @@ def test_only_what_matches(group: Group) -> None:
         group.publishing(ann, "film.mkv"),
         ending(start(mia, "mirror", "--data", "data", "--match", "*.mkv")) as process,
     ):
-        assert until(process, complete=1)["quota"] is None
+        assert until(process, complete(1))["quota"] is None
         assert holds(mia, "film.mkv")
         assert not list(mia.glob("data/song*"))
         error = call(mia, "mirror", "--data", "data", expect=1)[-1]

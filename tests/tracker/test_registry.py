@@ -293,6 +293,19 @@ def test_members_in_pages_of_a_large_swarm(world: World) -> None:
     assert (len(rest.holdings), rest.more) == (5, False)
 
 
+def test_a_member_that_the_store_lost_is_told_so(world: World) -> None:
+    world.come("a")
+    world.registry.store.close(INFO_HASH)
+    for ask in (
+        lambda: world.members.state("a", INFO_HASH),
+        lambda: world.members.have("a", Have(INFO_HASH, (), ())),
+        lambda: world.members.stats("a", Stats(INFO_HASH, 0, 0, 0, 0, 0)),
+    ):
+        with refused(Refusal.NOT_JOINED):
+            ask()
+    world.join("a")
+
+
 def test_a_suspended_account_is_gone(world: World) -> None:
     world.come("a")
     world.come("b", identity=BOB)

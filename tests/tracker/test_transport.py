@@ -7,6 +7,7 @@ import socket
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import pytest
 from tracker.live import DEADLINE, ENTRIES, HUGE, SMALL, Serving, peers, serving
@@ -233,11 +234,11 @@ def test_a_wrong_handshake(server: Serving, key: str, version: str) -> None:
 
 
 def test_a_connection_costs_one_greenlet(server: Serving) -> None:
-    before = server.get("/sessions")["greenlets"]
+    before = server.get("/sessions")
     with peers(server, 10):
         now = server.get("/sessions")
-    assert now["engine"] == 10
-    assert now["greenlets"] - before <= 11  # and one for all their pings
+    assert now["engine"] == before["engine"] + 10
+    assert now["greenlets"] - before["greenlets"] <= 11  # and one for all their pings
 
 
 def test_pings_tell_the_dead_from_the_living() -> None:
@@ -263,3 +264,29 @@ def test_packets_that_nobody_polls_are_dropped() -> None:
     assert queue.qsize() == MAX_UNPOLLED
     queue.put(None)
     assert queue.qsize() == MAX_UNPOLLED + 1
+
+
+@pytest.mark.parametrize("first", ["2", "5", "2probe"])
+def test_a_move_from_polling_that_goes_wrong_leaves_the_polling(server: Serving, first: str) -> None:
+    with urlopen(server.url + "/socket.io/?EIO=4&transport=polling", timeout=DEADLINE) as response:
+        name = json.loads(response.read()[1:])["sid"]
+    here = f"/socket.io/?EIO=4&sid={name}&transport="
+    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as sock:
+        head = f"GET {here}websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        sock.sendall(head.encode())
+        assert sock.recv(100).startswith(b"HTTP/1.1 400 ")
+    with raw_peer(server) as raw:
+        raw.send(Request("127.0.0.1", here + "websocket"))
+        assert isinstance(raw.event(), AcceptConnection)
+        raw.say(first)
+        if first == "2probe":
+            assert raw.message() == "3probe"
+            raw.say("2")
+        raw.ended()
+    body = b'40/swarm,{"token":"token of user1"}'
+    with urlopen(server.url + here + "polling", body, timeout=DEADLINE) as response:
+        assert response.read() == b"OK"
+    told = b""
+    while b"40/swarm" not in told:
+        with urlopen(server.url + here + "polling", timeout=DEADLINE) as response:
+            told = response.read()

@@ -107,6 +107,14 @@ async def test_what_does_not_follow_is_asked_for(wrong: Any) -> None:
         await port.until(lambda: port.pieces[8] == {0, 1, 2})
 
 
+async def test_our_number_was_somebody_elses() -> None:
+    port = Port(1)
+    async with met(port) as (_, script):
+        script.answers["resync"] = answer(epoch=6, member=3, members=[peer(1), peer(3)])
+        await tell(script, push(12))
+        await port.until(lambda: list(port.members) == [1])
+
+
 async def test_pushes_that_come_before_the_answer_that_they_follow() -> None:
     port = Port(1)
     async with met(port) as (_, script):

@@ -278,8 +278,7 @@ class Play:
                 machine.complete = True
             case "peer_dropped" if told.fields["banned"]:
                 address = told.fields["address"]
-                by_address = (m.name for m in self._machines.values() if address in m.addresses)
-                liar = next(by_address, told.fields.get("user") or address)  # who dialled is known by name alone
+                liar = next((m.name for m in self._machines.values() if address in m.addresses), address)
                 self._banned[liar] = machine.name
                 self._view.say(f"{machine.name} bans {liar} ({address}): {told.fields['reason']}", "yellow")
             case _:

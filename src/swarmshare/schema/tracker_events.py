@@ -213,7 +213,7 @@ class State(NamedTuple):
 
 
 class MemberPage(NamedTuple):
-    """The answer to ``members``: those with the next numbers, up to 200.
+    """The answer to ``members``: those with the next numbers, up to 200 (fewer when they hold very many pieces).
 
     ``{"members": [peer, ...], "bitfields": base64, "more": bool}``
     """

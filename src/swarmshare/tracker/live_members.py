@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.schema.fields import EventError
-from swarmshare.schema.tracker_events import MAX_MEMBERS, MAX_PEERS, MemberPage, Refusal, State
+from swarmshare.schema.tracker_events import MAX_PEERS, MemberPage, Refusal, State
 from swarmshare.tracker.addresses import visible
 from swarmshare.tracker.connections import Connection, Connections
 from swarmshare.tracker.ranking import rank
-from swarmshare.tracker.store import Member, Progress
+from swarmshare.tracker.store import Member, Progress, detail_limit
 from swarmshare.tracker.swarms import account_member
 from swarmshare.tracker.views import holding, peer
 
@@ -99,10 +99,7 @@ class LiveMembers:
 
     def state(self, session: str, info_hash: bytes) -> State:
         """A swarm, for one who is in it."""
-        own = self._membership(session, info_hash)
-        snapshot = self._registry.store.snapshot(info_hash)
-        if snapshot is None:
-            raise _not_joined()
+        own, snapshot = self._look(session, info_hash)
         count = snapshot.piece_count
         return State(
             epoch=snapshot.epoch,
@@ -142,27 +139,22 @@ class LiveMembers:
 
     def more_peers(self, session: str, request: MorePeers) -> tuple[Peer, ...]:
         """Members that hold what this one lacks."""
-        own = self._membership(session, request.info_hash)
-        snapshot = self._registry.store.snapshot(request.info_hash)
-        if snapshot is None:
-            raise _not_joined()
+        own, snapshot = self._look(session, request.info_hash)
         return self._peers(session, own, snapshot, request.want, useful_only=True)
 
     def members(self, session: str, request: Members) -> MemberPage:
         """Members one by one, by number."""
-        self._membership(session, request.info_hash)
-        entry = self._directory.entry(request.info_hash)
-        if entry is None:
-            raise _not_joined()
-        found = self._registry.store.members(request.info_hash, request.after, MAX_MEMBERS + 1)
-        page = tuple(holding(member, entry.piece_count) for member in found[:MAX_MEMBERS])
-        return MemberPage(page, more=len(found) > MAX_MEMBERS)
+        _, snapshot = self._look(session, request.info_hash)
+        count = snapshot.piece_count
+        found = [member for member in snapshot.members if member.number > request.after]
+        most = detail_limit(count)
+        return MemberPage(tuple(holding(member, count) for member in found[:most]), more=len(found) > most)
 
     def report(self, session: str, report: Report) -> None:
         """A member says that another one lied."""
-        own = self._membership(session, report.info_hash)
-        assert own.account is not None
-        if not self._registry.store.blame(report.info_hash, report.member, own.account):
+        self._look(session, report.info_hash)
+        account = self._connection(session).identity.account
+        if not self._registry.store.blame(report.info_hash, report.member, account):
             raise EventError(Refusal.UNKNOWN_MEMBER, f"there is no member {report.member}")
 
     def _connection(self, session: str) -> Connection:
@@ -177,11 +169,13 @@ class LiveMembers:
             raise _not_joined()
         return who
 
-    def _membership(self, session: str, info_hash: bytes) -> Member:
-        member = self._registry.store.member(info_hash, self._who(session, info_hash))
-        if member is None or member.session != session:
+    def _look(self, session: str, info_hash: bytes) -> tuple[Member, Snapshot]:
+        """A swarm, and the asker in it."""
+        who = self._who(session, info_hash)
+        member, snapshot = self._registry.store.member(info_hash, who), self._registry.store.snapshot(info_hash)
+        if member is None or member.session != session or snapshot is None:
             raise _not_joined()
-        return member
+        return member, snapshot
 
     def _peers(
         self, session: str, own: Member, snapshot: Snapshot, want: int, *, useful_only: bool

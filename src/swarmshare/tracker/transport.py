@@ -125,7 +125,7 @@ class WebSocket:
             if not session.connected:
                 session.close(wait=False, abort=True, reason=session.server.reason.TRANSPORT_ERROR)
             start_response("400 Bad Request", [("Sec-WebSocket-Version", "13"), ("Content-Length", "0")])
-            return []
+            return ()  # of a list, Engine.IO would make a second response
         connection = environ[CONNECTION]
         self._socket = connection.socket
         accept = generate_accept_token(key.encode("latin-1")).decode()
@@ -142,7 +142,7 @@ class WebSocket:
             self._hang_up()
         if session.queue is self:
             session.close(wait=False, abort=True, reason=session.server.reason.TRANSPORT_CLOSE)
-        return []
+        return ()
 
     def put(self, packet: Packet | None) -> None:
         """Send a packet; None: that was the last one. Called by Engine.IO, which takes us for its queue."""

@@ -50,7 +50,7 @@ class SwarmView:
             self._numbers.clear()
         self._at, self._own, self.interval = (epoch, seq), state.member, state.interval
         self._detailed = state.holdings is not None
-        holdings = state.holdings or ()
+        holdings = [holding for holding in state.holdings or () if holding.peer.member != self._own]
         for number in self._seen.keys() - {holding.peer.member for holding in holdings}:
             self._forget(number)
         for holding in holdings:

@@ -165,8 +165,8 @@ class SwarmStore(Protocol):
     def member(self, info_hash: bytes, who: bytes) -> Member | None:
         """One member."""
 
-    def members(self, info_hash: bytes, after: int = 0, limit: int | None = None) -> list[Member]:
-        """Those with a number above ``after``, ascending, at most ``limit``."""
+    def members(self, info_hash: bytes) -> list[Member]:
+        """All of them, in the order of their numbers."""
 
     def counts(self, info_hash: bytes) -> Counts:
         """A swarm in numbers, cheaply."""

@@ -94,10 +94,10 @@ class MemorySwarmStore:
         swarm = self._swarms.get(info_hash)
         return swarm.members.get(who) if swarm is not None else None
 
-    def members(self, info_hash: bytes, after: int = 0, limit: int | None = None) -> list[Member]:
+    def members(self, info_hash: bytes) -> list[Member]:
         """See :class:`~swarmshare.tracker.store.SwarmStore`."""
         swarm = self._swarms.get(info_hash)
-        return [] if swarm is None else [m for m in swarm.members.values() if m.number > after][:limit]
+        return list(swarm.members.values()) if swarm is not None else []
 
     def counts(self, info_hash: bytes) -> Counts:
         """See :class:`~swarmshare.tracker.store.SwarmStore`."""

@@ -1,0 +1,45 @@
+"""An ordinary client that knows only the announce URL takes part: it gets from our peers, and they get from it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import libtorrent
+from integration.group import TIMEOUT, Group, same
+from interop.peers import libtorrent_session
+
+from swarmshare.storage.sign_ins import SignIns
+from swarmshare.tracker_client.api import TrackerApi
+from swarmshare.tracker_client.http import Connection
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_an_ordinary_client_takes_part(group: Group, content: Path, tmp_path: Path) -> None:
+    ana, bia, caio = (group.machine(name) for name in ("ana", "bia", "caio"))
+    publisher = ana.start("publish", content, "--seed", "--limit-up", "4MiB")
+    info_hash = publisher.wait_for("published")["info_hash"]
+    publisher.wait_for("complete")
+    (sign_in,) = SignIns(ana.folder / "home").all()
+    with Connection(sign_in.tracker, sign_in.token) as connection:
+        torrent = TrackerApi(connection).torrent(info_hash)
+    with libtorrent_session() as session:
+        params = libtorrent.load_torrent_buffer(torrent)
+        params.save_path = str(tmp_path / "there")
+        params.flags &= ~(libtorrent.torrent_flags.paused | libtorrent.torrent_flags.auto_managed)
+        handle = session.add_torrent(params)
+        leech = bia.start("download", info_hash, "--to", bia.folder / "there")
+        leech.wait_for("complete")
+        leech.finish()
+        deadline = time.monotonic() + TIMEOUT
+        while not handle.status().is_seeding:
+            assert time.monotonic() < deadline, handle.status().state
+            time.sleep(0.1)
+        publisher.stop()
+        late = caio.start("download", info_hash, "--to", caio.folder / "there")
+        late.wait_for("complete")
+        late.finish()
+        assert handle.status().total_payload_upload >= 12_300_000
+    assert same(content, caio.folder / "there" / "Holiday")
