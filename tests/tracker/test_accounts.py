@@ -117,6 +117,19 @@ def test_two_that_use_one_invitation_at_once(tracker: Tracker) -> None:
     assert problem(sign_in(tracker, "Second"))[1] == "credentials"
 
 
+def test_the_database_knows_who_was_first(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that lets two transactions run side by side shows both of them an invitation that is not used yet."""
+    code = tracker.invite()
+    with tracker.services.database.read() as session:
+        stale = invitations.check(session, code, 0)
+    assert register(tracker, "First", invitation=code).status_code == 201
+    monkeypatch.setattr(invitations, "check", lambda *_, **__: stale)
+    assert problem(register(tracker, "Second", invitation=code))[1] == "invitation-used"
+    monkeypatch.setattr(tracker.services.accounts, "_check_admission", lambda *_: None)
+    assert problem(register(tracker, "Second", setup_token="x"))[1] == "setup-token"
+    assert tracker.get("/accounts", tracker.organiser)["total"] == 2
+
+
 def test_invitations_end(tracker: Tracker) -> None:
     code = tracker.invite()
     tracker.clock.advance(7 * DAY)

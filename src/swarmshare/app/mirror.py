@@ -152,8 +152,8 @@ class Mirror:
             except (TrackerError, StorageError, ManifestError) as error:
                 trouble = error.advice
             if trouble != self._trouble:
-                self._trouble = trouble
                 self._tell(Trouble(trouble))
+            self._trouble = trouble
             await self._pause()
 
     def status(self) -> Status:
@@ -202,7 +202,7 @@ class Mirror:
             except ManifestError as error:
                 self._refused.add(entry.info_hash)
                 bad = error
-        if bad is not None:
+        if bad:
             raise bad
 
     def _note_progress(self) -> None:
@@ -248,8 +248,8 @@ class Mirror:
     async def _look(self, info_hash: str) -> Swarm:
         """The swarm of an entry; on the way we learn where the tracker sees us."""
         swarm = await self._ask(partial(self._tracker.swarm, info_hash))
-        seen = {address for member in swarm.members if is_me(member, self._me) for address in member.addresses}
-        self._me = self._me._replace(addresses=self._me.addresses | seen)
+        seen = self._me.addresses.union(*(one.addresses for one in swarm.members if is_me(one, self._me)))
+        self._me = self._me._replace(addresses=seen)
         return swarm
 
     # ------------------------------------------------------------------ fetching and deleting

@@ -7,6 +7,7 @@ the tracker is what is measured; that the tracker works with real clients is for
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import sys
@@ -80,6 +81,9 @@ class Figures:
     """A second and listener."""
     large_latency: list[float] = field(default_factory=list)
     """Of acknowledgements."""
+    costs: dict[str, float] = field(default_factory=dict)
+    """Seconds of the tracker's processor time for one connection, join, event, push and announce: on a machine that
+    does other things besides, these say more than what it managed in a second."""
 
 
 class Peer:
@@ -173,27 +177,36 @@ def run(plan: Plan) -> Figures:
     swarms = [bytes.fromhex(info_hash) for info_hash in plan.info_hashes]
     large = swarms.pop()
     idle = _resident(plan.pid)
-    start = perf_counter()
+    start, spent = perf_counter(), _processor(plan.pid)
     pool = Pool(DIALING)
     peers: list[Peer] = list(pool.imap_unordered(lambda _: Peer(plan.port, plan.token), range(plan.peers)))
     figures.connects = plan.peers / (perf_counter() - start)
+    figures.costs["connects"] = (_processor(plan.pid) - spent) / plan.peers
 
     groups = [peers[number :: len(swarms)] for number in range(len(swarms))]
     joins = [(peer, swarm) for swarm, group in zip(swarms, groups, strict=True) for peer in group]
-    start = perf_counter()
+    start, spent = perf_counter(), _processor(plan.pid)
     _at_once((_join, peer, swarm, plan.piece_count) for peer, swarm in joins)
     figures.joins = plan.peers / (perf_counter() - start)
+    figures.costs["joins"] = (_processor(plan.pid) - spent) / plan.peers
     _settle(peers)
     figures.memory = (_resident(plan.pid) - idle) / plan.peers
 
+    spent = _processor(plan.pid)
     latencies = _hammer(((peer, Stats(swarm, 1, 2, 3, 4, 5)) for peer, swarm in joins), plan.seconds)
     figures.events, figures.event_latency = len(latencies) / plan.seconds, _quantiles(latencies)
 
+    figures.costs["events"] = (_processor(plan.pid) - spent) / len(latencies)
+
+    spent = _processor(plan.pid)
     figures.deliveries, latencies = _deliver(groups, swarms, plan)
     figures.push_latency = _quantiles(latencies)
+    figures.costs["deliveries"] = (_processor(plan.pid) - spent) / (figures.deliveries * plan.seconds)
 
+    spent = _processor(plan.pid)
     latencies = _announce(plan, swarms)
     figures.announces, figures.announce_latency = len(latencies) / plan.seconds, _quantiles(latencies)
+    figures.costs["announces"] = (_processor(plan.pid) - spent) / len(latencies)
 
     for peer in peers[plan.peers // 2 :]:
         peer.close()
@@ -326,6 +339,12 @@ def _settle(peers: Sequence[Peer]) -> None:
 def _quantiles(values: Sequence[float]) -> list[float]:
     ordered = sorted(values)
     return [ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]] if ordered else []
+
+
+def _processor(pid: int) -> float:
+    """Seconds that a process has computed."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident(pid: int) -> int:

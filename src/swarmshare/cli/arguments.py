@@ -15,7 +15,6 @@ def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
         "--listen",
         type=address,
         action="append",
-        default=[],
         metavar="HOST:PORT",
         help="where peers can dial us, repeat at will; port 0: any; * for all addresses; default: this machine only",
     )
@@ -26,7 +25,17 @@ def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--limit-{way}", type=rate, metavar="RATE", help="such as 5MiB (a second), all torrents together"
         )
-    parser.add_argument("--max-peers", type=count, default=50, metavar="N", help="of each torrent; default: 50")
+    parser.add_argument("--max-peers", type=count, metavar="N", help="of each torrent; default: 50")
+
+
+def sharing_flags(arguments: argparse.Namespace) -> dict[str, object]:
+    """What was said of the settings; None where nothing was."""
+    return {
+        "listen": tuple(arguments.listen) if arguments.listen else None,
+        "max_peers": arguments.max_peers,
+        "limit_up": arguments.limit_up,
+        "limit_down": arguments.limit_down,
+    }
 
 
 def add_tracker_argument(parser: argparse.ArgumentParser) -> None:

@@ -167,19 +167,22 @@ def run_tracker(arguments: argparse.Namespace, output: Output) -> int:
     """Measure a tracker."""
     figures = bench_tracker(arguments.peers, arguments.swarms, arguments.seconds)
     output.line(f"{plural(arguments.peers, 'peer')} in {plural(arguments.swarms, 'swarm')}, one tracker process")
-    for label, value, unit, latency in (
-        ("connections, signed in", figures.connects, "a second", []),
-        ("memory", figures.memory / 2**10, "KiB a peer", []),
-        ("joins", figures.joins, "a second", []),
-        ("events acknowledged", figures.events, "a second", figures.event_latency),
-        ("pushes delivered", figures.deliveries, "a second", figures.push_latency),
-        ("HTTP announces", figures.announces, "a second", figures.announce_latency),
-        ("pieces told, in one swarm of half the peers", figures.large_pieces, "a second", figures.large_latency),
-        ("pushes there", figures.large_pushes, "a second and peer", []),
+    for label, value, unit, latency, cost in (
+        ("connections, signed in", figures.connects, "a second", [], "connects"),
+        ("memory", figures.memory / 2**10, "KiB a peer", [], ""),
+        ("joins", figures.joins, "a second", [], "joins"),
+        ("events acknowledged", figures.events, "a second", figures.event_latency, "events"),
+        ("pushes delivered", figures.deliveries, "a second", figures.push_latency, "deliveries"),
+        ("HTTP announces", figures.announces, "a second", figures.announce_latency, "announces"),
+        ("pieces told, in one swarm of half the peers", figures.large_pieces, "a second", figures.large_latency, ""),
+        ("pushes there", figures.large_pushes, "a second and peer", [], ""),
     ):
-        note = "median {:,.0f} ms, 99th percentile {:,.0f} ms".format(*(1000 * s for s in latency)) if latency else ""
-        output.line(f"  {label:<48} {value:>9,.1f} {unit}  {note}".rstrip())
-        output.event("figure", label=label, value=value, unit=unit, latency=latency)
+        note = [f"{1000 * figures.costs[cost]:.2f} ms of processor each"] if cost else []
+        note += (
+            ["median {:,.0f} ms, 99th percentile {:,.0f} ms".format(*(1000 * s for s in latency))] if latency else []
+        )
+        output.line(f"  {label:<46} {value:>8,.1f} {unit:<18} {', '.join(note)}".rstrip())
+        output.event("figure", label=label, value=value, unit=unit, latency=latency, cost=figures.costs.get(cost))
     return 0
 
 

@@ -7,7 +7,21 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from swarmshare import __version__
-from swarmshare.cli import account, bench, catalogue, create, demo, publish, share, show, start, tracker, verify
+from swarmshare.cli import (
+    account,
+    bench,
+    catalogue,
+    config,
+    create,
+    demo,
+    mirror,
+    publish,
+    share,
+    show,
+    start,
+    tracker,
+    verify,
+)
 from swarmshare.cli.render import Output, OutputError
 from swarmshare.errors import StorageError, SwarmShareError
 
@@ -82,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="swarmshare", description="Share big files between the machines of a group.")
     parser.add_argument("--version", action="version", version=f"swarmshare {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
-    for module in (create, show, verify, share, tracker, account, catalogue, publish, start, demo, bench):
+    for module in (
+        *(create, show, verify, share, tracker, account, catalogue),
+        *(publish, mirror, start, config, demo, bench),
+    ):
         module.add_parser(verbs, common)
     return parser

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.app.config import load_settings
+from swarmshare.cli.arguments import sharing_flags
 from swarmshare.cli.people import people_for
 from swarmshare.cli.report import Report
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -36,12 +38,13 @@ class Sharing:
     def __init__(self, arguments: argparse.Namespace, output: Output) -> None:
         self._output = output
         self._people = people_for(output, as_json=arguments.json)
+        settings = load_settings(sharing_flags(arguments)).settings
         self._config = EngineConfig(
-            listen=tuple(arguments.listen) or EngineConfig.listen,
+            listen=settings.listen,
             resume_folder=resume_folder(),
-            max_peers=arguments.max_peers,
-            limit_up=arguments.limit_up,
-            limit_down=arguments.limit_down,
+            max_peers=settings.max_peers,
+            limit_up=settings.limit_up,
+            limit_down=settings.limit_down,
         )
 
     def run(self, torrents: list[tuple[Manifest, TorrentConfig]], *, until_complete: bool) -> None:

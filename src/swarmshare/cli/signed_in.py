@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from swarmshare.app.config import load_settings
 from swarmshare.errors import TrackerError
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIns
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
 
 
 def signed_in_at(tracker: str | None) -> SignIn:
-    """The sign-in at ``tracker``; None: at the only one there is. Raises :class:`TrackerError` when there is none."""
+    """The sign-in at ``tracker``; None: at that of the settings, or at the only one there is.
+
+    Raises :class:`TrackerError` when there is none.
+    """
     from swarmshare.tracker_client.http import tracker_url
 
+    tracker = tracker or load_settings().settings.tracker
     sign_ins = SignIns(swarmshare_home())
     if tracker is not None:
         url = tracker_url(tracker)
@@ -40,7 +45,9 @@ def signed_in_at(tracker: str | None) -> SignIn:
 
 
 def only_sign_in() -> SignIn | None:
-    """The sign-in at the only tracker there is; None when there are several, or none."""
+    """The sign-in at the tracker of the settings, or at the only one there is; None when there are several, or none."""
+    if load_settings().settings.tracker is not None:
+        return signed_in_at(None)
     every = SignIns(swarmshare_home()).all()
     return every[0] if len(every) == 1 else None
 

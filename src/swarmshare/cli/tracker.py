@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from swarmshare.cli.arguments import address
 from swarmshare.storage.home import swarmshare_home
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--listen",
-        type=_address,
+        type=address,
         default=DEFAULT,
         metavar="HOST:PORT",
-        help="0.0.0.0:6969 for every machine of the network; port 0: any; default: 127.0.0.1:6969",
+        help="*:6969 for every machine of the network; port 0: any; default: 127.0.0.1:6969",
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="where it keeps its database; made if it is not there")
     parser.add_argument("--database", metavar="URL", help="another database, as SQLAlchemy writes it (PostgreSQL)")
@@ -85,13 +86,6 @@ def _tell(ready: Ready, output: Output) -> None:
         output.event("setup", url=link, setup_token=ready.setup_token)
     output.line(f"Listening on {ready.address}")
     output.event("listening", address=ready.address, url=ready.url)
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def _url(text: str) -> str:

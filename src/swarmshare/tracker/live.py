@@ -93,7 +93,6 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
 
     def withdrawn(self, info_hash: bytes) -> None:
         """Tell that an entry is gone."""
-        self._changed.pop(info_hash, None)
         self.emit("withdrawn", {"info_hash": info_hash.hex()})
 
     def _tell_swarms(self) -> None:
@@ -102,8 +101,9 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
             del self._changed[info_hash]
         if self._changed:
             self._pacer.want(None)
-        if told:
-            self.emit("swarms", [self._summary_of(info_hash) for info_hash in told])
+        summaries = [self._summary_of(info_hash) for info_hash in told if self._directory.entry(info_hash)]
+        if summaries:  # what is not in the catalogue (any more) is nobody's to watch
+            self.emit("swarms", summaries)
 
     def _summary_of(self, info_hash: bytes) -> dict[str, str | int]:
         swarm = self._summary(info_hash)

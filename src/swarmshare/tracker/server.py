@@ -62,13 +62,13 @@ class Ready(NamedTuple):
 
 
 def serve(config: TrackerConfig, host: str, port: int, on_ready: Callable[[Ready], None]) -> None:
-    """Serve until a signal (SIGINT or SIGTERM) comes.
+    """Serve until a signal (SIGINT or SIGTERM) comes. ``host`` may be ``*``: every address, of both protocols.
 
     Raises :class:`ListenError`, or :class:`~swarmshare.tracker.database.DatabaseError`.
     """
-    own = own_addresses(host)
     workers = ThreadPool(WORKERS)
     with closing(_listen(host, port)) as listener:
+        own = own_addresses(listener.getsockname()[0])
         app = create_app(replace(config, own_addresses=own), offload=_Workers(workers))
         services = app.extensions[EXTENSION]
         use_for(services.socketio)
@@ -144,8 +144,10 @@ class _Connection(WSGIHandler):  # type: ignore[misc]  # gevent has no types
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    both = host == "*" and socket.has_dualstack_ipv6()
+    where = host if host != "*" else "::" if both else "0.0.0.0"
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(where, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
         raise ListenError(f"{host}: {error.strerror}") from error
@@ -154,6 +156,8 @@ def _listen(host: str, port: int) -> socket.socket:
         # Inherited by each connection: a head and a body leave as two segments, and the second would wait for a
         # delayed acknowledgement of the first, some 40 ms for every answer on a connection that is kept.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)
