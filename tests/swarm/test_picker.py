@@ -388,3 +388,14 @@ def test_a_seed_that_loses_a_piece_is_a_leecher() -> None:
     assert pieces(picker.pick("a", field(3, 0, 1), 9)) == [1, 0]
     picker.peer_left(field(3, 0, 1))
     assert picker.availability == bytes([1, 0, 0])
+
+
+def test_what_nobody_else_has() -> None:
+    picker = make(3)
+    assert picker.nowhere() == [0, 1, 2]
+    picker.peer_joined(field(3, 1))
+    assert picker.nowhere() == [0, 2]
+    assert [picker.holders(piece) for piece in range(3)] == [0, 1, 0]
+    picker.peer_joined(Bitfield.full(3))
+    assert picker.nowhere() == []
+    assert [picker.holders(piece) for piece in range(3)] == [1, 2, 1]

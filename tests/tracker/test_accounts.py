@@ -103,6 +103,11 @@ def test_invited(tracker: Tracker) -> None:
     assert problem(register(tracker, "Ben", invitation=code))[1] == "invitation-used"
 
 
+@pytest.mark.parametrize(("name", "password"), [("Olga", PASSWORD), ("a@b", PASSWORD), ("Ann", "short")])
+def test_who_is_not_invited_learns_nothing(tracker: Tracker, name: str, password: str) -> None:
+    assert problem(register(tracker, name, password))[1] == "invitation-required"
+
+
 def test_two_that_use_one_invitation_at_once(tracker: Tracker) -> None:
     code = tracker.invite()
     hash_one = tracker.services.accounts._passwords.hash

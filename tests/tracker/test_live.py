@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flask_socketio import ConnectionRefusedError
 from manifest.makers import encoded, folder_doc, good_doc, hybrid_doc, put
-from tracker.trackers import Person, Tracker
+from tracker.trackers import PASSWORD, Person, Tracker
 
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.tracker_events import Refusal
@@ -24,10 +24,12 @@ def told(watcher: SocketIOTestClient, event: str) -> list[Any]:
     return [found["args"][0] for found in watcher.get_received("/live") if found["name"] == event]
 
 
-def announce(tracker: Tracker, info_hash: bytes, left: int = 0, peer: int = 1) -> None:
+def announce(tracker: Tracker, info_hash: bytes, left: int = 0, peer: int = 1, passkey: str = "") -> None:
     quoted = "".join(f"%{byte:02x}" for byte in info_hash[:20])
     query = f"info_hash={quoted}&peer_id={peer:020}&port=6881&uploaded=0&downloaded=0&left={left}&compact=1"
-    response = tracker.http.get(f"/announce?{query}", environ_overrides={"REMOTE_ADDR": f"192.0.2.{peer}"})
+    response = tracker.http.get(
+        f"/announce{passkey and '/'}{passkey}?{query}", environ_overrides={"REMOTE_ADDR": f"192.0.2.{peer}"}
+    )
     assert b"failure" not in response.data, response.data
 
 
@@ -95,6 +97,24 @@ def test_nothing_is_kept_for_nobody(tracker: Tracker) -> None:
     assert watcher.get_received("/live") == []
 
 
+def test_what_is_withdrawn_has_no_swarm(tracker: Tracker) -> None:
+    tracker.publish(tracker.organiser)
+    announce(tracker, MANIFEST.info_hash.full)
+    assert tracker.services.registry.totals() == (1, 1)
+    tracker.ask("DELETE", f"/catalogue/{HASH}", tracker.organiser)
+    assert tracker.services.registry.totals() == (0, 0)
+
+
+def test_who_is_suspended_is_in_no_swarm(tracker: Tracker) -> None:
+    ann = tracker.join("Ann")
+    tracker.publish(tracker.organiser)
+    announce(tracker, MANIFEST.info_hash.full)
+    announce(tracker, MANIFEST.info_hash.full, peer=2, passkey=tracker.services.accounts.passkey(ann.account) or "")
+    assert tracker.services.registry.totals() == (1, 2)
+    tracker.ask("PATCH", f"/accounts/{ann.account}", tracker.organiser, json={"suspended": True})
+    assert tracker.services.registry.totals() == (1, 1)
+
+
 def test_a_withdrawn_swarm_is_told_of_no_more(tracker: Tracker) -> None:
     tracker.publish(tracker.organiser)
     watcher = tracker.watch(tracker.organiser)
@@ -131,6 +151,24 @@ def test_suspending_cuts(tracker: Tracker) -> None:
     assert not hers.is_connected("/live")
     assert own.is_connected("/live")
     assert not tracker.watch(ann).is_connected("/live")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("DELETE", "/tokens/current", None),
+        ("POST", "/account/passkey", None),
+        ("DELETE", "/account/passkey", None),
+        ("PUT", "/account/password", {"old": PASSWORD, "new": "another one"}),
+    ],
+)
+def test_losing_a_right_cuts(tracker: Tracker, method: str, path: str, body: object) -> None:
+    """Whatever was connected comes back by itself, if it still may."""
+    ann = tracker.join("Ann")
+    hers, own = tracker.watch(ann), tracker.watch(tracker.organiser)
+    assert tracker.ask(method, path, ann, json=body).status_code < 300
+    assert not hers.is_connected("/live")
+    assert own.is_connected("/live")
 
 
 @pytest.mark.parametrize("event", ["disconnect", "connect", "account_cut", "published", "nonsense", "message"])

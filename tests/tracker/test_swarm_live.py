@@ -197,6 +197,7 @@ MALFORMED: list[tuple[Any, tuple[Any, ...], Refusal]] = [
 def test_malformed_events_are_answered_and_the_connection_lives(server: Serving) -> None:
     with peers(server, 1) as (peer,):
         peer.join()
+        peer.until(lambda view: view.seq > 0)  # its own coming has been told
         before = server.swarm(SMALL)
         for event, data, code in MALFORMED:
             answer = peer.call(event, *data)

@@ -120,7 +120,6 @@ def _tune_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # sqlite3 shall not begin transactions by itself
         for pragma in _PRAGMAS:
             connection.execute(pragma).close()
 

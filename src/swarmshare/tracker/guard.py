@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from swarmshare.tracker.config import TrackerConfig
 
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[0-9a-z._-]{1,253}))(?::[0-9]{1,5})?", re.IGNORECASE)
-_FORWARDED: Final = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO")
 _ANNOUNCES: Final = ("/announce", "/scrape")
 
 
@@ -33,7 +32,6 @@ class Guard:
     """Knows our names, and stands in front of a WSGI application."""
 
     def __init__(self, config: TrackerConfig) -> None:
-        self._behind_proxy = config.trusted_proxies > 0
         self._names = {name.lower() for name in (*config.hosts, *_own_names())}
         self._origins: set[str] = set()
         if config.public_url is not None:
@@ -45,9 +43,6 @@ class Guard:
         """``app``, behind this guard."""
 
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            if not self._behind_proxy:
-                for name in _FORWARDED:  # anybody could have written these
-                    environ.pop(name, None)
             host, origin = environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN")
             if host is not None and not self._is_ours(host):
                 return _refuse(environ, start_response, "421 Misdirected Request", "host", _not_ours(host))

@@ -27,9 +27,8 @@ def stored_form(manifest: Manifest) -> bytes:
 
 
 def fetched_form(manifest: Manifest, announce_url: str) -> bytes:
-    """``manifest`` with ``announce_url`` as the first tracker, and for a private one the only one (BEP 27)."""
-    others = () if manifest.private else manifest.trackers
-    kept = tuple(tier for urls in others if (tier := tuple(url for url in urls if url != announce_url)))
+    """A stored ``manifest`` with ``announce_url`` as its first tracker, and if it is private its only one (BEP 27)."""
+    kept = tuple(tier for urls in manifest.trackers if (tier := tuple(url for url in urls if url != announce_url)))
     return _with_trackers(manifest, ((announce_url,), *kept))
 
 
