@@ -17,7 +17,7 @@ _START: Final = 32
 _MIN_DEPTH: Final = 2
 """While one block is on its way, the next request is."""
 _SECONDS_AHEAD: Final = 1.0
-"""A queue this long survives the hiccups of both sides; a longer one would bind us to pieces that are elsewhere soon."""
+"""Survives the hiccups of both sides; a longer queue would bind us to pieces that are elsewhere soon."""
 _ROUND_TRIPS_AHEAD: Final = 2
 """On a very long path: the bandwidth-delay product, and as much again as margin."""
 _GROWTH: Final = 1.1
