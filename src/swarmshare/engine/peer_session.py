@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 BATCH_BLOCKS: Final = 16
 """Blocks that are put into one send: enough to keep a fast link busy, few enough to cancel."""
-BATCH_READS: Final = 32
-"""Reads, of a block each on a busy link, before anybody else gets a turn."""
+BATCH_READS: Final = 4
+"""Reads, of up to nine blocks each, before anybody else gets a turn and a rate limit is asked."""
 ASK_AGAIN: Final = 10.0
 """Seconds until a piece that a peer rejected is asked of it again."""
 MAX_PARTS: Final = 512
