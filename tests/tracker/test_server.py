@@ -220,6 +220,21 @@ def test_a_large_answer_arrives_whole(shared: tuple[Server, str]) -> None:
         assert parse_state(state, pieces).availability == b"\x01" * pieces
 
 
+def test_what_is_compressed_may_be_a_bomb(shared: tuple[Server, str]) -> None:
+    """Engine.IO's own WebSockets would take it, and of any length."""
+    with socket.create_connection(("127.0.0.1", int(shared[0].address[10:]))) as sock, sock.makefile("rb") as file:
+        sock.sendall(
+            b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+        )
+        head = []
+        while (line := file.readline().strip()) != b"":
+            head.append(line.lower())
+        assert head[0].startswith(b"http/1.1 101 ")
+        assert not [line for line in head if line.startswith(b"sec-websocket-extensions")]
+
+
 def test_what_is_computed_elsewhere_may_fail(shared: tuple[Server, str]) -> None:
     """Passwords and manifests are looked at in other threads; their errors come back, and are nobody's log entry."""
     server, token = shared
