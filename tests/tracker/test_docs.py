@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -65,4 +66,4 @@ def test_commands_are_ones_that_there_are(page: str) -> None:
     ]
     assert commands
     for command in commands:
-        command_line().parse_args(command.split())
+        command_line().parse_args(shlex.split(command))
