@@ -363,6 +363,7 @@ async def test_entries_of_one_name(world: World) -> None:
         await running.whole(one, other)
 
 
+@pytest.mark.soak
 async def test_two_hundred_entries_of_three_peers(world: World) -> None:
     manifests = [world.group.publish(f"entry {number:03}", 17_000) for number in range(200)]
     for number in range(3):

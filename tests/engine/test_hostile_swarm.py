@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import sys
@@ -36,6 +37,7 @@ def descriptors() -> int:
 async def test_four_liars_among_sixteen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dialer_module, "REDIAL_AFTER", (0.05, 0.2))
     rng = random.Random(1)
+    gc.collect()  # what earlier tests left
     tasks, open_files = trio.lowlevel.current_statistics().tasks_living, descriptors()
     async with Swarm(tmp_path, {"a": 30_000_000, "b": 2_000_000, "c": 50_000}, piece_length=2**18) as swarm:
         seeds = [await swarm.seed(f"seed-{number}", limit_up=500_000.0) for number in range(16)]
@@ -54,7 +56,8 @@ async def test_four_liars_among_sixteen(tmp_path: Path, monkeypatch: pytest.Monk
         assert banned(engine) == {peer.addresses[0] for peer, _ in seeds[:4]}
         assert not torrent.sessions
     assert trio.lowlevel.current_statistics().tasks_living == tasks
-    assert descriptors() == open_files
+    gc.collect()
+    assert descriptors() <= open_files
 
 
 async def test_a_liar_that_dials_us_is_named_by_where_it_listens(tmp_path: Path) -> None:
