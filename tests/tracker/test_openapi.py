@@ -23,7 +23,8 @@ from schemathesis.specs.openapi.checks import (
 from tracker.trackers import Tracker, tracker_in
 
 from swarmshare import __version__
-from swarmshare.tracker.config import Rate
+from swarmshare.tracker.config import Rate, Registration
+from swarmshare.tracker.values import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,6 +83,7 @@ def test_whatever_an_organiser_sends(fuzzed: Tracker, operations: list[Any]) -> 
 
 
 def test_whatever_a_stranger_sends(fuzzed: Tracker, operations: list[Any]) -> None:
+    fuzzed.services.accounts.change_settings(Settings(registration=Registration.INVITED))
     before = fuzzed.state()
 
     def send(case: Any) -> None:

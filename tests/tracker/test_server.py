@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import resource
 import signal
 import socket
 import sqlite3
@@ -242,6 +243,31 @@ def test_what_is_computed_elsewhere_may_fail(shared: tuple[Server, str]) -> None
         call("POST", "/catalogue", b"x", "application/x-bittorrent")
     with caller(server) as call, pytest.raises(AssertionError, match="credentials"):
         call("POST", "/tokens", {"name": "Olga", "password": "wrong password"})
+
+
+@pytest.mark.parametrize(
+    ("limits", "refused", "left"),
+    [
+        ((1024, 20_000), False, 19_900),
+        ((1024, 20_000), True, 924),
+        ((50, 50), False, 1),
+        ((1024, resource.RLIM_INFINITY), False, module.WITHOUT_LIMIT),
+    ],
+)
+def test_room_for_connections(
+    monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], refused: bool, left: int
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def set_limit(_kind: int, wanted: tuple[int, int]) -> None:
+        asked.append(wanted)
+        if refused:
+            raise ValueError
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: limits)
+    monkeypatch.setattr(resource, "setrlimit", set_limit)
+    assert module._most_connections() == left
+    assert asked == [(limits[1], limits[1])]
 
 
 @pytest.mark.parametrize("drop", [b"", b"x"])

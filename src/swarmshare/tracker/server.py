@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import signal
 import socket
-from contextlib import closing
+import sys
+from contextlib import closing, suppress
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar
@@ -41,6 +42,11 @@ HEAD: Final = 20.0
 """Seconds that the headers of one request may take."""
 STOPPING: Final = 2.0
 """Seconds that requests have to end when the tracker is told to stop."""
+
+
+OTHER_FILES: Final = 100
+"""Open files that are no connections: the database, the libraries, the log."""
+WITHOUT_LIMIT: Final = 2**31
 
 
 class ListenError(SwarmShareError):
@@ -79,7 +85,7 @@ def serve(config: TrackerConfig, host: str, port: int, on_ready: Callable[[Ready
             log=None,
             error_log=None,
             handler_class=_Connection,
-            spawn=Pool(config.max_connections),
+            spawn=Pool(min(config.max_connections, _most_connections())),
         )
         stop = Event()
         handlers = [gevent.signal_handler(number, stop.set) for number in (signal.SIGINT, signal.SIGTERM)]
@@ -141,6 +147,19 @@ class _Connection(WSGIHandler):  # type: ignore[misc]  # gevent has no types
     def get_environ(self) -> dict[str, Any]:
         """See gevent."""
         return {**super().get_environ(), CONNECTION: self}
+
+
+def _most_connections() -> int:
+    """How many connections there may be, after asking the system for as many as it gives."""
+    if sys.platform == "win32":
+        return WITHOUT_LIMIT
+    import resource
+
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # some systems promise more than they give
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        limit = most
+    return WITHOUT_LIMIT if limit == resource.RLIM_INFINITY else max(1, limit - OTHER_FILES)
 
 
 def _listen(host: str, port: int) -> socket.socket:
