@@ -31,7 +31,7 @@ def address(engine: Engine) -> tuple[str, int]:
 
 def corrupt(torrent: Torrent, share: float, seed: int) -> None:
     """Make a peer lie about a share of its blocks."""
-    rng, read = random.Random(seed), torrent.read_block
+    rng, read = random.Random(seed), torrent.uploads.read
 
     async def lie(piece: int, begin: int, length: int) -> memoryview | None:
         data = await read(piece, begin, length)
@@ -39,8 +39,8 @@ def corrupt(torrent: Torrent, share: float, seed: int) -> None:
             return memoryview(rng.randbytes(length))
         return data
 
-    torrent.read_block = lie  # type: ignore[method-assign]
-    torrent.cached_block = lambda block: None  # type: ignore[method-assign]
+    torrent.uploads.read = lie  # type: ignore[method-assign]
+    torrent.uploads.cached = lambda block: None  # type: ignore[method-assign]
 
 
 def banned(engine: Engine) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from swarmshare.manifest.bencoding import encode_with_raw
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.alerts import PieceFailed, PieceVerified, TorrentComplete
 from swarmshare.schema.snapshot import TorrentState
+from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,12 +78,40 @@ async def test_a_liar_beside_an_honest_seed(tmp_path: Path) -> None:
 async def test_only_what_is_wanted(tmp_path: Path) -> None:
     async with Swarm(tmp_path, {"a": 300_000, "b": 300_000, "c": 300_000}) as swarm:
         seed, _ = await swarm.seed("seed")
-        engine, torrent = await swarm.leech("leech", seed, skip_files=frozenset({0, 2, 3}), sequential=True)
+        engine, torrent = await swarm.leech(
+            "leech", seed, priorities=dict.fromkeys((0, 2, 3), Priority.SKIP), sequential=True
+        )
         with trio.fail_after(TIMEOUT):
             await torrent.finished.wait()
         assert engine.snapshot().torrents[0].bytes_done == 300_000
         assert (tmp_path / "leech" / "top" / "b").read_bytes() == (swarm.source / "b").read_bytes()
         assert not (tmp_path / "leech" / "top" / "a").exists()
+
+
+async def test_wants_may_change_on_the_way(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 300_000, "b": 300_000, "c": 300_000}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        engine, torrent = await swarm.leech("leech", priorities={0: Priority.SKIP, 1: Priority.SKIP, 3: Priority.SKIP})
+        await torrent.ready.wait()
+        torrent.want(2, Priority.SKIP)
+        with trio.fail_after(TIMEOUT):
+            await until(lambda: torrent.is_complete)
+            torrent.want(1, Priority.HIGH)
+            assert not torrent.is_complete
+            await engine.remove(torrent)
+            torrent = engine.add(swarm.manifest, replace(torrent.config, peers=(address(seed),)))
+            torrent.want(1, Priority.NORMAL)  # while it is being checked
+            torrent.want(0, Priority.NORMAL)
+            torrent.want(0, Priority.SKIP)
+            torrent.want(2, Priority.SKIP)
+            await torrent.finished.wait()
+            assert (tmp_path / "leech" / "top" / "b").exists()
+            assert not (tmp_path / "leech" / "top" / "a").exists()
+            torrent.limit(1e9, 1e9)
+            torrent.want(0, Priority.HIGH)
+            await until(lambda: torrent.is_complete)
+        assert (tmp_path / "leech" / "top" / "a").read_bytes() == (swarm.source / "a").read_bytes()
+        assert not (tmp_path / "leech" / "top" / "c").exists()
 
 
 async def test_what_is_there_is_not_fetched_again(tmp_path: Path) -> None:
@@ -122,7 +152,7 @@ async def test_piece_layers_that_the_manifest_lacks(tmp_path: Path, refused: boo
         bare = parse_manifest(encode_with_raw({}, b"info", swarm.manifest.info))
         assert len(bare.missing_layers) == 3
         if refused:
-            seeds[1][1]._hashes.answer = refuse  # type: ignore[method-assign]
+            seeds[1][1].uploads._hashes.answer = refuse  # type: ignore[method-assign]
         engine = await swarm.engine()
         peers = tuple(address(seed) for seed, _ in seeds)
         torrent = engine.add(bare, TorrentConfig(folder=tmp_path / "leech", peers=peers))

@@ -51,7 +51,7 @@ async def test_four_liars_among_sixteen(tmp_path: Path, monkeypatch: pytest.Monk
                     nursery.start_soon(drop_now_and_then, torrent, rng)
                     await torrent.finished.wait()
                     nursery.cancel_scope.cancel()
-                assert not len(torrent.buffers)
+                assert not len(torrent.downloads.buffers)
         assert swarm.is_whole("leech")
         assert banned(engine) == {peer.addresses[0] for peer, _ in seeds[:4]}
         assert not torrent.sessions
@@ -72,4 +72,4 @@ async def test_a_liar_that_dials_us_is_named_by_where_it_listens(tmp_path: Path)
             await until(lambda: not torrent.sessions)
             session = lying.sessions
             await until(lambda: not session)
-        assert torrent.banned == {("127.0.0.1", liar.config.peer_id)}, "not the port that it claims"
+        assert torrent.downloads.blame.banned == {("127.0.0.1", liar.config.peer_id)}, "not the port that it claims"

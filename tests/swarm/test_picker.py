@@ -307,7 +307,8 @@ def test_a_piece_changes_only_from_the_right_state() -> None:
 
 
 def test_a_lost_piece_is_wanted_again_unless_it_is_skipped() -> None:
-    picker = PiecePicker(PieceLayout(BLOCK, [2 * BLOCK]), random.Random(0), Bitfield.full(2))
+    picker = PiecePicker(PieceLayout(BLOCK, [2 * BLOCK]), random.Random(0))
+    picker.start_with(Bitfield.full(2))
     picker.set_priority(1, Priority.SKIP)
     assert not picker.is_interesting(Bitfield.full(2))
     picker.lost(0)
@@ -319,7 +320,8 @@ def test_a_lost_piece_is_wanted_again_unless_it_is_skipped() -> None:
 
 def test_the_picker_keeps_its_own_bitfield() -> None:
     held = Bitfield.full(2)
-    picker = PiecePicker(PieceLayout(BLOCK, [2 * BLOCK]), random.Random(0), held)
+    picker = PiecePicker(PieceLayout(BLOCK, [2 * BLOCK]), random.Random(0))
+    picker.start_with(held)
     held.clear(0)
     assert picker.held.is_full
 

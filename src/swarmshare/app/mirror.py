@@ -164,8 +164,8 @@ class Mirror:
             entries=len(torrents),
             complete=sum(torrent.is_complete for torrent in torrents),
             bytes_held=self._bytes_held(),
-            rate_down=sum(torrent.meter_down.rate(now) for torrent in torrents),
-            rate_up=sum(torrent.meter_up.rate(now) for torrent in torrents),
+            rate_down=sum(torrent.downloads.meter.rate(now) for torrent in torrents),
+            rate_up=sum(torrent.uploads.meter.rate(now) for torrent in torrents),
         )
 
     def _bytes_held(self) -> int:
@@ -208,8 +208,10 @@ class Mirror:
     def _note_progress(self) -> None:
         for held in self._held.values():
             torrent = held.torrent
-            held.busy = not torrent.is_complete and (not torrent.ready.is_set() or torrent.downloaded > held.downloaded)
-            held.downloaded = torrent.downloaded
+            held.busy = not torrent.is_complete and (
+                not torrent.ready.is_set() or torrent.downloads.received > held.downloaded
+            )
+            held.downloaded = torrent.downloads.received
 
     async def _pause(self) -> None:
         """Until it is time for another look, or a place is free for what waits."""

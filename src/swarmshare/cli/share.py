@@ -14,9 +14,11 @@ from swarmshare.engine.config import TorrentConfig
 from swarmshare.errors import ManifestError, StorageError
 from swarmshare.manifest.magnet import parse_magnet
 from swarmshare.manifest.parse import parse_manifest
+from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
@@ -81,7 +83,7 @@ def run_download(arguments: argparse.Namespace, output: Output) -> int:
         manifest,
         arguments.to,
         arguments,
-        skip_files=_not_wanted(manifest, arguments.only),
+        priorities=_priorities(manifest, arguments.only),
         sequential=arguments.sequential,
     )
     Sharing(arguments, output).run([(manifest, config)], until_complete=not arguments.seed_after)
@@ -93,7 +95,7 @@ def config_for(
     folder: Path,
     arguments: argparse.Namespace,
     *,
-    skip_files: frozenset[int] = frozenset(),
+    priorities: Mapping[int, Priority] | None = None,
     sequential: bool = False,
 ) -> TorrentConfig:
     """How to share ``manifest``: with the peers that were named, and the trackers that know of it."""
@@ -103,7 +105,7 @@ def config_for(
         folder=folder,
         peers=tuple(arguments.peer),
         announcers=announcers_for(manifest, _sign_in(arguments.tracker)),
-        skip_files=skip_files,
+        priorities=priorities or {},
         sequential=sequential,
     )
 
@@ -135,11 +137,11 @@ def _from_catalogue(info_hash: str, tracker: str | None) -> Manifest:
     return manifest
 
 
-def _not_wanted(manifest: Manifest, globs: list[str]) -> frozenset[int]:
+def _priorities(manifest: Manifest, globs: list[str]) -> dict[int, Priority]:
     if not globs:
-        return frozenset()
+        return {}
     paths = ["/".join(file.path) for file in manifest.files]
     wanted = {number for number, path in enumerate(paths) if any(fnmatchcase(path, glob) for glob in globs)}
     if not wanted:
         raise StorageError(manifest.name, "no file matches --only", hint="`swarmshare show --files` lists them.")
-    return frozenset(range(len(paths))) - wanted
+    return {number: Priority.SKIP for number in range(len(paths)) if number not in wanted}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -11,9 +11,9 @@ from swarmshare.app.config import load_settings
 from swarmshare.cli.arguments import sharing_flags
 from swarmshare.cli.people import people_for
 from swarmshare.cli.report import Report
+from swarmshare.cli.signals import run_until_signal
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import Engine, open_engine
-from swarmshare.engine.unwrap import lone_exception
 from swarmshare.errors import StorageError
 from swarmshare.storage.files import os_reason
 from swarmshare.storage.home import swarmshare_home
@@ -49,29 +49,7 @@ class Sharing:
 
     def run(self, torrents: list[tuple[Manifest, TorrentConfig]], *, until_complete: bool) -> None:
         """Share ``torrents``, until all are complete or for good. Raises KeyboardInterrupt after a clean stop."""
-        if trio.run(self._until_signal, torrents, until_complete):
-            raise KeyboardInterrupt
-
-    async def _until_signal(self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool) -> bool:
-        """Whether a signal ended it."""
-        interrupted = False
-        with (
-            trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
-            trio.CancelScope() as scope,
-            lone_exception(),
-        ):
-            async with trio.open_nursery() as nursery:
-
-                async def listen() -> None:
-                    nonlocal interrupted
-                    async for _ in signals:
-                        interrupted = True
-                        scope.cancel()
-
-                nursery.start_soon(listen)
-                await self._share(torrents, until_complete)
-                nursery.cancel_scope.cancel()
-        return interrupted
+        run_until_signal(partial(self._share, torrents, until_complete))
 
     async def _share(self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool) -> None:
         async with open_engine(self._config) as engine:

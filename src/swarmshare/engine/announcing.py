@@ -39,11 +39,11 @@ class TorrentPort:
         """How we stand."""
         torrent, now = self._torrent, trio.current_time()
         return Standing(
-            torrent.uploaded,
-            torrent.downloaded,
+            torrent.uploads.sent,
+            torrent.downloads.received,
             torrent.disk.bytes_left,
-            round(torrent.meter_up.rate(now)),
-            round(torrent.meter_down.rate(now)),
+            round(torrent.uploads.meter.rate(now)),
+            round(torrent.downloads.meter.rate(now)),
         )
 
     def bits(self) -> bytes:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from swarmshare import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from swarmshare.engine.ports import Announcer
+    from swarmshare.swarm.picker import Priority
 
 Address: TypeAlias = tuple[str, int]
 """Host (a literal address, or a name to look up) and port."""
@@ -60,8 +62,8 @@ class TorrentConfig:
     """To dial, again and again."""
     announcers: tuple[Announcer, ...] = ()
     """Who knows of other peers."""
-    skip_files: frozenset[int] = frozenset()
-    """Files that are not wanted."""
+    priorities: Mapping[int, Priority] = field(default_factory=dict)
+    """How much files are wanted, by their number; the others are so normally."""
     sequential: bool = False
     limit_up: float | None = None
     """Bytes a second, of this torrent, beside the engine's limit."""

@@ -19,6 +19,7 @@ from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import leaf_hashes
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.resume import load_resume, save_resume
+from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -54,8 +55,10 @@ class TorrentDisk:
         """What the disk refuses at present."""
         self._refused = 0
         """How many operations are being tried again."""
-        self._folder, self._skipped = config.folder, config.skip_files
-        self.unfinished = set(range(len(manifest.files))) - self._skipped
+        self._folder = config.folder
+        self.skipped = {file for file, priority in config.priorities.items() if priority is Priority.SKIP}
+        """Files that are not wanted."""
+        self.unfinished = set(range(len(manifest.files))) - self.skipped
         """Wanted files that have not got their final name: all pieces of the last one may be here before it has."""
         self.files_done = [0] * len(manifest.files)
         """Bytes of each file that are verified."""
@@ -96,8 +99,17 @@ class TorrentDisk:
         for file in lost:
             self.files_done[file] = 0
         self.count(right)
-        self.unfinished |= {file for file in lost if self._lacks(file)} - self._skipped
+        self.unfinished |= {file for file in lost if self._lacks(file)} - self.skipped
         return pieces, right
+
+    def want(self, file: int, *, wanted: bool) -> None:
+        """A file is wanted from now on, or is no more; :meth:`start` makes room for it."""
+        if wanted and file in self.skipped:
+            self.skipped.discard(file)
+            self.unfinished.add(file)
+        elif not wanted:
+            self.skipped.add(file)
+            self.unfinished.discard(file)
 
     def _require_folder(self) -> None:
         if not self._folder.is_dir():

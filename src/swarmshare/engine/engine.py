@@ -153,7 +153,7 @@ class Engine:
 
         def may_dial(address: Address) -> bool:
             room = len(torrent.sessions) < self.config.max_peers
-            return room and address not in torrent.banned and not torrent.others.is_here(address)
+            return room and address not in torrent.downloads.blame.banned and not torrent.others.is_here(address)
 
         dialer = Dialer(torrent.config.peers, partial(self._dial_and_share, torrent), may_dial, self._rng)
         try:

@@ -15,9 +15,14 @@ BURST: Final = 256 * 2**10
 """Bytes that a limit lets pass at once: one batch of blocks."""
 
 
-def new_bucket(rate: float | None) -> TokenBucket:
-    """A limit of ``rate`` bytes a second; None for none."""
+def new_bucket(rate: float) -> TokenBucket:
+    """A limit of ``rate`` bytes a second."""
     return TokenBucket(rate, BURST)
+
+
+def limits(whole: TokenBucket | None, own: float | None) -> list[TokenBucket]:
+    """The limits of a torrent: the engine's, and its own of so many bytes a second; None for none."""
+    return [bucket for bucket in (whole, new_bucket(own) if own else None) if bucket]
 
 
 async def pass_all(buckets: Sequence[TokenBucket], count: int) -> None:

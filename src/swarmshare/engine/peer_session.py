@@ -144,7 +144,7 @@ class PeerSession:
                 self.torrent.session_ended(self, reason)
 
     def _place(self, block: Block) -> memoryview:
-        return self.torrent.buffers.place(self, block)
+        return self.torrent.downloads.buffers.place(self, block)
 
     async def _read(self) -> None:
         while True:
@@ -176,7 +176,7 @@ class PeerSession:
 
     async def _after_reading(self, count: int) -> None:
         connection, torrent = self.connection, self.torrent
-        torrent.after_reading(self)
+        torrent.downloads.after_reading(self)
         if connection.has_output or connection.owed or connection.owed_hashes:
             self._wake.set()
         while connection.output_count > MAX_OUTPUT:
@@ -191,7 +191,7 @@ class PeerSession:
         while True:
             await self._serve()
             if connection.owed_hashes:
-                await self.torrent.answer_hashes(self)
+                await self.torrent.uploads.answer_hashes(self)
             if connection.has_output:
                 await self._send(connection.take_output())
                 self._drained.set()
@@ -202,13 +202,13 @@ class PeerSession:
 
     async def _serve(self) -> None:
         """Put some of the blocks that we owe into the output."""
-        connection, torrent = self.connection, self.torrent
+        connection, uploads = self.connection, self.torrent.uploads
         length = 0
-        blocks, elsewhere = torrent.spreading.choose(self, trio.current_time(), BATCH_BLOCKS)
+        blocks, elsewhere = uploads.spreading.choose(self, trio.current_time(), BATCH_BLOCKS)
         for block in elsewhere:
             connection.reject(block)
         for block in blocks:
-            data = torrent.cached_block(block) or await self._read_block(block)
+            data = uploads.cached(block) or await self._read_block(block)
             if block not in connection.owed:
                 continue  # cancelled, or choked, while we read
             if data is None:
@@ -219,13 +219,13 @@ class PeerSession:
         if length:
             self.uploaded += length
             self.meter_up.add(trio.current_time(), length)
-            torrent.count_up(length)
+            uploads.count(length)
 
     async def _read_block(self, block: Block) -> memoryview | None:
         try:
-            return await self.torrent.read_block(*block)
+            return await self.torrent.uploads.read(*block)
         except StorageError:
-            self.torrent.doubt_files()
+            self.torrent.keeping.look_soon()
             return None
 
     async def _send(self, parts: list[bytes | memoryview]) -> None:

@@ -21,7 +21,7 @@ def torrent_snapshot(torrent: Torrent) -> TorrentSnapshot:
     """How things stand: a few copies of memory, however many pieces there are."""
     now = trio.current_time()
     disk, picker, files = torrent.disk, torrent.picker, torrent.manifest.files
-    skipped = torrent.config.skip_files
+    skipped = torrent.disk.skipped
     return TorrentSnapshot(
         manifest=torrent.manifest,
         state=torrent.state,
@@ -30,12 +30,12 @@ def torrent_snapshot(torrent: Torrent) -> TorrentSnapshot:
         bytes_total=torrent.manifest.total_length - sum(files[number].length for number in skipped),
         bytes_done=sum(disk.files_done) - sum(disk.files_done[number] for number in skipped),
         files_done=tuple(disk.files_done),
-        skipped=skipped,
+        skipped=frozenset(skipped),
         pieces_done=picker.held.held,
-        rate_down=torrent.meter_down.rate(now),
-        rate_up=torrent.meter_up.rate(now),
-        downloaded=torrent.downloaded,
-        uploaded=torrent.uploaded,
+        rate_down=torrent.downloads.meter.rate(now),
+        rate_up=torrent.uploads.meter.rate(now),
+        downloaded=torrent.downloads.received,
+        uploaded=torrent.uploads.sent,
         peers=tuple(_peer_snapshot(session, now) for session in torrent.sessions),
         piece_states=picker.states,
         availability=picker.availability,

@@ -1,149 +1,73 @@
-"""What a peer may ask us for: blocks, read from the disk in chunks, and hashes, from the manifest's trees."""
+"""What a torrent gives to its peers: blocks of pieces that it holds, hashes, and a little even to those it chokes."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import trio
 
-from swarmshare.errors import StorageError
-from swarmshare.manifest.layout import PieceIndex
-from swarmshare.manifest.merkle import HashTree, check_range, leaf_hashes, piece_height, tree_height
+from swarmshare.engine.chunks import ChunkCache
+from swarmshare.engine.hash_server import HashServer
+from swarmshare.engine.spreading import Spreading
+from swarmshare.swarm.picker import PieceState
+from swarmshare.swarm.rates import RateMeter
+from swarmshare.wire.fast import GRANTED, allowed_fast_set
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Collection
 
-    from swarmshare.manifest.layout import Block, PieceLayout
+    from swarmshare.engine.peer_session import PeerSession
+    from swarmshare.manifest.layout import Block
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.pieces import TorrentStorage
-    from swarmshare.wire.messages import HashRequest
-
-CHUNK_LENGTH: Final = 2**20
-"""Bytes of one read: a block alone would cost a change of threads each."""
-CHUNKS_KEPT: Final = 16
-"""Chunks in memory: several peers often ask for the same ones within seconds."""
-TREES_KEPT: Final = 64
-"""Trees in memory; each is twice its piece layer."""
+    from swarmshare.swarm.picker import PiecePicker
 
 
-class ChunkCache:
-    """Reads blocks of verified pieces, a chunk at a time."""
+class Uploads:
+    """The serving side of one torrent."""
 
-    def __init__(self, storage: TorrentStorage, layout: PieceLayout) -> None:
-        self._storage = storage
-        self._layout = layout
-        self._chunks: OrderedDict[tuple[int, int], memoryview] = OrderedDict()
-        self._reading: dict[tuple[int, int], trio.Event] = {}
+    def __init__(self, manifest: Manifest, storage: TorrentStorage, picker: PiecePicker) -> None:
+        self.sent = 0
+        """Bytes of blocks."""
+        self.meter = RateMeter()
+        self.spreading = Spreading(picker.holders)
+        self._manifest = manifest
+        self._picker = picker
+        self._chunks = ChunkCache(storage, manifest.layout)
+        self._hashes = HashServer(manifest, storage, self.read)
 
     def cached(self, block: Block) -> memoryview | None:
-        """The bytes of ``block``, if they are in memory in one part."""
-        first = block.begin - block.begin % CHUNK_LENGTH
-        chunk = self._chunks.get((block.piece, first))
-        if chunk is None:
+        """A block to send, if it is in memory."""
+        return self._chunks.cached(block)
+
+    async def read(self, piece: int, begin: int, length: int) -> memoryview | None:
+        """Bytes to send; None when we do not hold their piece. Raises :class:`~swarmshare.errors.StorageError`."""
+        if self._picker.state(piece) is not PieceState.HELD:
             return None
-        data = chunk[block.begin - first : block.begin - first + block.length]
-        return data if len(data) == block.length else None
+        return await self._chunks.read(piece, begin, length)
 
     def forget(self, pieces: Collection[int]) -> None:
-        """Drop what is in memory of ``pieces``: it is not what is on the disk."""
-        for key in [key for key in self._chunks if key[0] in pieces]:
-            del self._chunks[key]
+        """What is in memory of ``pieces`` may not be what is on the disk."""
+        self._chunks.forget(pieces)
 
-    async def read(self, piece: int, begin: int, length: int) -> memoryview:
-        """``length`` bytes at ``begin`` of ``piece``; past its end there are zeros, the padding of a hybrid (BEP 47).
+    def count(self, length: int) -> None:
+        """Note that blocks of ``length`` bytes together were sent."""
+        self.sent += length
+        self.meter.add(trio.current_time(), length)
 
-        Raises :class:`~swarmshare.errors.StorageError`.
-        """
-        first = begin - begin % CHUNK_LENGTH
-        chunk = await self._chunk(piece, first)
-        data = chunk[begin - first : begin - first + length]
-        while len(data) < length and (first := first + CHUNK_LENGTH) < begin + length:
-            rest = await self._chunk(piece, first)
-            data = memoryview(bytes(data) + bytes(rest[: length - len(data)]))
-        return data if len(data) == length else memoryview(bytes(data).ljust(length, b"\0"))
+    def grant_fast(self, session: PeerSession) -> None:
+        """A newcomer may have a few pieces even while it is choked: what it has, it can give (BEP 6)."""
+        if session.has.held < GRANTED and session.connection.settled.fast:
+            info_hash, count = self._manifest.info_hash.truncated, self._manifest.layout.piece_count
+            for piece in allowed_fast_set(session.host, info_hash, count):
+                if self._picker.held.has(piece):
+                    session.connection.grant_fast(piece)
 
-    async def _chunk(self, piece: int, begin: int) -> memoryview:
-        key = (piece, begin)
-        while (reading := self._reading.get(key)) is not None:
-            await reading.wait()
-        chunk = self._chunks.get(key)
-        if chunk is not None:
-            self._chunks.move_to_end(key)
-            return chunk
-        length = min(CHUNK_LENGTH, self._layout.span(PieceIndex(piece)).length - begin)
-        if length <= 0:
-            return memoryview(b"")
-        done = self._reading[key] = trio.Event()
-        try:
-            data = await trio.to_thread.run_sync(self._storage.read, PieceIndex(piece), begin, length)
-        finally:
-            del self._reading[key]
-            done.set()
-        chunk = self._chunks[key] = memoryview(data)
-        if len(self._chunks) > CHUNKS_KEPT:
-            self._chunks.popitem(last=False)
-        return chunk
-
-
-class HashServer:
-    """Answers hash requests (BEP 52): from the piece layers, and for what lies below them from the data itself."""
-
-    def __init__(
-        self,
-        manifest: Manifest,
-        storage: TorrentStorage,
-        read: Callable[[int, int, int], Awaitable[memoryview | None]],
-    ) -> None:
-        """``storage`` knows the piece layers; ``read`` gives bytes of a piece that we hold, or None."""
-        self._manifest = manifest
-        self._storage = storage
-        self._read = read
-        self._height = piece_height(manifest.piece_length)
-        self._files = {file.pieces_root: number for number, file in enumerate(manifest.files) if file.length}
-        self._trees: OrderedDict[bytes, HashTree] = OrderedDict()
-
-    async def answer(self, request: HashRequest) -> bytes | None:
-        """The body of the answer; None to reject it. A proof from below the piece layer ends at the piece."""
-        number = self._files.get(request.root)
-        if number is None:
-            return None
-        try:
-            length = self._manifest.files[number].length
-            if length > self._manifest.piece_length and request.base >= self._height:
-                tree, index = self._layer_tree(number), request.index
+    async def answer_hashes(self, session: PeerSession) -> None:
+        """Answer what a peer asked about trees."""
+        for request in list(session.connection.owed_hashes):
+            hashes = await self._hashes.answer(request)
+            if hashes is None:
+                session.connection.send_hash_reject(request)
             else:
-                check_range(request.index, request.length)
-                tree, index = await self._piece_tree(number, request)
-            return tree.hashes(request.base, index, request.length, request.proof_layers)
-        except (ValueError, StorageError):
-            return None
-
-    def _layer_tree(self, number: int) -> HashTree:
-        file = self._manifest.files[number]
-        assert file.pieces_root is not None
-        tree = self._trees.get(file.pieces_root)
-        if tree is None:
-            layer = self._storage.hashes.layer(number)
-            if layer is None:
-                raise ValueError("its piece layer is missing")
-            tree = self._trees[file.pieces_root] = HashTree(layer, self._height, tree_height(file.length))
-            if len(self._trees) > TREES_KEPT:
-                self._trees.popitem(last=False)
-        return tree
-
-    async def _piece_tree(self, number: int, request: HashRequest) -> tuple[HashTree, int]:
-        """The tree below one piece, and the request's index in it."""
-        layout, length = self._manifest.layout, self._manifest.files[number].length
-        in_one_piece = length <= self._manifest.piece_length
-        height = tree_height(length) if in_one_piece else self._height
-        per_piece = max(1, 1 << max(0, height - request.base))
-        piece = request.index // per_piece
-        if piece >= len(layout.file_pieces(number)):
-            raise ValueError("there is no such piece")
-        whole = layout.file_pieces(number)[piece]
-        data = await self._read(whole, 0, layout.span(PieceIndex(whole)).length)
-        if data is None:
-            raise ValueError("we do not hold that piece")
-        leaves = await trio.to_thread.run_sync(leaf_hashes, data)
-        return HashTree(leaves, 0, height), request.index % per_piece
+                session.connection.send_hashes(request, hashes)

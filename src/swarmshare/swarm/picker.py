@@ -43,24 +43,29 @@ class PiecePicker:
     ``sequential`` may be set at any time: new pieces are then begun in the order of their numbers.
     """
 
-    def __init__(self, layout: PieceLayout, rng: random.Random, held: Bitfield | None = None) -> None:
-        """``held`` are the pieces that we have already; ``rng`` breaks ties among equally rare pieces."""
+    def __init__(self, layout: PieceLayout, rng: random.Random) -> None:
+        """Nothing is held; ``rng`` breaks ties among equally rare pieces."""
         count = layout.piece_count
         self.sequential = False
-        self.held = held.copy() if held is not None else Bitfield(count)
-        """The pieces that we have; to be changed by the picker only."""
+        self._rng = rng
         self._layout = layout
         self._blocks_per_piece = -(-layout.piece_length // BLOCK_LENGTH)
-        self._states = bytearray(self.held.flags().translate(_FROM_HELD))
-        self._settled = self.held.copy()  # held, or to be skipped: nothing to ask for
         self._priorities = [Priority.NORMAL] * count
         self._partials: dict[int, PartialPiece] = {}
         self._owners: dict[int, Hashable] = {}
         """Pieces that only one peer is asked for (:meth:`pick_alone`)."""
         self._with_free: dict[int, PartialPiece] = {}  # those of them that have a free block, oldest first
         self._requests = Requests()
+        self.start_with(Bitfield(count))
+
+    def start_with(self, held: Bitfield) -> None:
+        """These are the pieces that we have already. To be said, if at all, before anything else."""
+        self.held = held.copy()
+        """The pieces that we have; to be changed by the picker only."""
+        self._states = bytearray(held.flags().translate(_FROM_HELD))
+        self._settled = held.copy()  # held, or to be skipped: nothing to ask for
         # On offer is exactly what is MISSING and not to be skipped.
-        self._availability = Availability(self.held.complement(), rng)
+        self._availability = Availability(held.complement(), self._rng)
 
     # What peers have.
 
@@ -167,7 +172,11 @@ class PiecePicker:
         there is no new piece, it is asked like any other.
         """
         picked: list[Block] = []
-        own = [piece for piece, owner in self._owners.items() if owner == peer]
+        own = [
+            piece
+            for piece, owner in self._owners.items()
+            if owner == peer and self._priorities[piece] is not Priority.SKIP
+        ]
         for piece in own:
             if partial := self._with_free.get(piece):
                 picked += self._take(partial, count - len(picked))
