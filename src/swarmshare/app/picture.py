@@ -1,0 +1,128 @@
+"""What a window may see of a desk: one frozen picture, replaced as a whole a few times a second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swarmshare.app.config import Settings
+    from swarmshare.schema.snapshot import TorrentSnapshot
+    from swarmshare.tracker_client.api import Entry
+
+
+class TransferState(Enum):
+    """What a transfer is doing."""
+
+    CHECKING = "checking"
+    DOWNLOADING = "downloading"
+    SEEDING = "seeding"
+    """It has all that was asked for."""
+    PAUSED = "paused"
+    """Somebody wanted it so."""
+    WAITING = "waiting"
+    """Something is in its way, which ``trouble`` names; it goes on by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One line of what is downloaded and shared."""
+
+    info_hash: str
+    """64 hexadecimal digits."""
+    name: str
+    folder: Path
+    """It contains the name."""
+    state: TransferState
+    trouble: str
+    """What is in its way, as a sentence; else empty."""
+    bytes_total: int
+    """Of the files that are wanted."""
+    bytes_done: int
+    checked: float
+    """How much of the check is done, from 0 to 1."""
+    rate_down: float
+    """Bytes a second, of late."""
+    rate_up: float
+    downloaded: int
+    """Bytes since it was first added."""
+    uploaded: int
+    peers: int
+    """Connections."""
+    seeds: int
+    """Other machines that hold everything."""
+    copies: int
+    """On how many other machines the rarest piece is."""
+    only_here: int
+    """How many of our pieces nobody else is known to have."""
+    eta: float | None
+    """Seconds that are left; None while nobody can tell."""
+    added_at: int
+    """Seconds since 1970."""
+    shared: bool
+    """Whether it was shared from this machine; else it was downloaded."""
+    sequential: bool
+    limit_up: float | None
+    """Bytes a second, of this transfer alone."""
+    limit_down: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file or folder that is being hashed, to be shared."""
+
+    number: int
+    path: Path
+    bytes_done: int
+    bytes_total: int
+    rate: float
+    """Bytes a second."""
+    eta: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is signed in."""
+
+    user: str
+    role: str
+    tracker: str
+    """Its address."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTracker:
+    """A tracker that this program has started on this machine."""
+
+    url: str
+    """What to give to the others; empty while it starts."""
+    own_url: str
+    """How this machine reaches it."""
+    setup_token: str
+    """For the first account; empty when there is one."""
+    trouble: str
+    """Why it does not run; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskPicture:
+    """Everything."""
+
+    addresses: tuple[str, ...]
+    """Where we listen."""
+    listen_trouble: str
+    """Why nobody can reach us, as a sentence; else empty."""
+    transfers: tuple[Transfer, ...]
+    looked_at: TorrentSnapshot | None
+    """All about the transfer that :meth:`Desk.look_at` named; a paused one as it was last."""
+    person: Person | None
+    tracker_trouble: str
+    """Why the catalogue's tracker is of no use at present, as a sentence; else empty."""
+    catalogue: tuple[Entry, ...]
+    """The newest first; the same object as long as nothing changes."""
+    jobs: tuple[Job, ...]
+    local_tracker: LocalTracker | None
+    settings: Settings
