@@ -17,12 +17,11 @@ from swarmshare.tracker.announce_query import Event, parse_announce
 from swarmshare.tracker_client.announce_codec import (
     MAX_INTERVAL,
     MAX_PEERS,
-    MAX_TEXT,
     MIN_INTERVAL,
     Question,
-    one_line,
     parse_reply,
 )
+from swarmshare.tracker_client.text import MAX_TEXT, one_line
 
 OURS = b"-XX0000-abcdefghijkl"
 

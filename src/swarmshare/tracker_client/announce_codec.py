@@ -11,6 +11,7 @@ from urllib.parse import quote_from_bytes, urldefrag
 
 from swarmshare.errors import BencodingError, TrackerError
 from swarmshare.manifest.bencoding import Value, decode_document
+from swarmshare.tracker_client.text import MAX_TEXT, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,6 @@ MAX_INTERVAL: Final = 3600
 """Both whatever the tracker says: so it can neither make us flood somebody, nor make us go silent."""
 MAX_PEERS: Final = 200
 """Peers that are asked for, and the most of each kind (``peers``, ``peers6``) that are taken."""
-MAX_TEXT: Final = 200
-"""Characters of a tracker's words that are shown."""
 
 _MAX_TRACKER_ID: Final = 256
 _CONTACT: Final = 6
@@ -104,12 +103,6 @@ def parse_reply(body: bytes, peer_id: bytes, *, from_loopback: bool) -> Reply:
         warning=_text(root, b"warning message"),
         tracker_id=tracker_id if isinstance(tracker_id, bytes) and len(tracker_id) <= _MAX_TRACKER_ID else None,
     )
-
-
-def one_line(text: str) -> str:
-    """``text`` from a stranger, fit to be shown: short, one line, nothing that steers a terminal or turns it round."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 3] + "..."
 
 
 def _text(root: dict[bytes, Value], key: bytes) -> str:

@@ -22,6 +22,7 @@ from swarmshare.errors import TrackerError
 from swarmshare.schema.tracker_events import NAMESPACE, PUSH, Refusal
 from swarmshare.tracker_client.dial import dial, reason
 from swarmshare.tracker_client.engine_io import EngineClient, WebSocket, status
+from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,6 @@ TIMEOUT: Final = 30.0
 """Seconds for an answer, and for a connection from the first packet to the tracker's welcome."""
 CLOSING: Final = 0.2
 """Seconds that threads have to find out that a connection was closed."""
-_SHOWN: Final = 200
 
 _SILENT: Final = logging.Logger("swarmshare.socketio", logging.CRITICAL + 1)
 """The libraries would tell standard error of each connection that breaks."""
@@ -207,7 +207,7 @@ class Link:
                     Refusal.SIGNED_OUT, f"{self._tracker}: your sign-in is not valid (any more)", hint=hint
                 )
             case ({"message": str(text)},):
-                return TrackerError("refused", f"{self._tracker}: {printable(text)}")
+                return TrackerError("refused", f"{self._tracker}: {one_line(text)}")
         return TrackerError("refused", f"{self._tracker}: it does not let us in")
 
     def _error(self, why: str) -> TrackerError:
@@ -227,11 +227,6 @@ async def open_link(tracker: str, token: str, on_push: Callable[[object], None],
         link.close()
         raise
     return link
-
-
-def printable(text: str) -> str:
-    """What a tracker wrote, for people: one line, not too long, without control characters."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:_SHOWN])
 
 
 class _Question:

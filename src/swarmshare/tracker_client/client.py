@@ -26,8 +26,8 @@ from swarmshare.schema.tracker_events import (
     Stats,
 )
 from swarmshare.schema.tracker_wire import dump_request, parse_answer, parse_peers, parse_state
-from swarmshare.tracker_client.bridge import printable
 from swarmshare.tracker_client.connection import Backoff, connection_to
+from swarmshare.tracker_client.text import one_line
 from swarmshare.tracker_client.view import SwarmView
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class _Membership:
                     end = await self._take_part(self._link)
                     if isinstance(end, EventError):
                         if end.reason not in _QUIET:
-                            self._port.tell_trouble(f"{self._connection.tracker}: {printable(str(end))}")
+                            self._port.tell_trouble(f"{self._connection.tracker}: {one_line(str(end))}")
                         await trio.sleep(backoff.pause(trio.current_time() - since))
                     elif not self._joined:
                         self.away(end)

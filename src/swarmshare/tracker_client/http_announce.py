@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import trio
 
 from swarmshare.errors import TrackerError
-from swarmshare.tracker_client.announce_codec import MAX_INTERVAL, Event, Question, Reply, one_line, parse_reply
+from swarmshare.tracker_client.announce_codec import MAX_INTERVAL, Event, Question, Reply, parse_reply
 from swarmshare.tracker_client.fetch import Page, get
+from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.engine.ports import Member
 from swarmshare.schema.tracker_events import AvailabilityChanges
-from swarmshare.tracker_client.bridge import printable
+from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,7 +104,7 @@ class SwarmView:
         peer = holding.peer
         if peer.member != self._own:
             self._seen[peer.member] = holding.pieces is not None
-            member = Member(printable(peer.user), tuple(self._addresses(peer)), peer.live, holding.pieces)
+            member = Member(one_line(peer.user), tuple(self._addresses(peer)), peer.live, holding.pieces)
             self._port.see(peer.member, member)
 
     def _forget(self, number: int) -> None:
