@@ -10,7 +10,7 @@ run: setup ; @$(BIN)/swarmshare start
 
 test: lint
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='src/swarmshare/manifest/*,src/swarmshare/wire/*,src/swarmshare/swarm/*' --fail-under=100
 	$(BIN)/coverage report --include='src/swarmshare/storage/*,src/swarmshare/engine/*' --fail-under=90
