@@ -71,12 +71,11 @@ class Directory:
 
     def entry(self, info_hash: bytes) -> Entry | None:
         """See :class:`~swarmshare.tracker.ports.Directory`."""
-        return self._entries.get(info_hash, lambda _: self._find_entry(EntryRow.info_hash == info_hash))
+        return self._entries.get(info_hash, self._find_by_info_hash)
 
     def entry_by_wire_hash(self, wire_hash: bytes) -> Entry | None:
         """See :class:`~swarmshare.tracker.ports.Directory`. An open swarm has no manifest: nothing is known of it."""
-        named = select(WireHashRow.entry).where(WireHashRow.hash == wire_hash).scalar_subquery()
-        entry = self._wire_hashes.get(wire_hash, lambda _: self._find_entry(EntryRow.id == named))
+        entry = self._wire_hashes.get(wire_hash, self._find_by_wire_hash)
         if entry is None and self._open_swarms:
             # Its length is a bound for what clients claim; its full info hash cannot be that of any manifest.
             return Entry(wire_hash.ljust(32, b"\0"), (wire_hash,), "", 0, 2**62, private=False)
@@ -121,6 +120,13 @@ class Directory:
                 select(AccountRow).where(AccountRow.passkey == passkey, AccountRow.suspended_at.is_(None))
             )
             return None if row is None else _identity(row)
+
+    def _find_by_info_hash(self, info_hash: bytes) -> Entry | None:
+        return self._find_entry(EntryRow.info_hash == info_hash)
+
+    def _find_by_wire_hash(self, wire_hash: bytes) -> Entry | None:
+        named = select(WireHashRow.entry).where(WireHashRow.hash == wire_hash).scalar_subquery()
+        return self._find_entry(EntryRow.id == named)
 
     def _find_entry(self, condition: ColumnElement[bool]) -> Entry | None:
         with self._database.read() as session:
