@@ -41,6 +41,7 @@ def test_all_of_a_file() -> None:
     settings, sources = file_settings(
         'tracker = "tracker.lan:6969/"\nfolder = "/srv/shared"\nlisten = ["0.0.0.0:6881", "[::]:6881"]\n'
         'max_peers = 80\nlimit_up = "1.5MiB"\nlimit_down = 1000\n'
+        'quiet_hours = "8:00 - 18:00"\nquiet_limit_up = "100KiB"\nquiet_limit_down = "1MiB"\n'
     )
     assert settings == Settings(
         tracker="http://tracker.lan:6969",
@@ -49,6 +50,9 @@ def test_all_of_a_file() -> None:
         max_peers=80,
         limit_up=1.5 * 2**20,
         limit_down=1000.0,
+        quiet_hours="08:00-18:00",
+        quiet_limit_up=100 * 2**10,
+        quiet_limit_down=2**20,
     )
     assert set(sources.values()) == {str(FILE)}
 
@@ -63,13 +67,10 @@ def test_the_environment_counts_for_more_and_options_for_most(monkeypatch: pytes
     (tmp_path / "config.toml").write_text('listen = "localhost:9"\nlimit_up = 5\nmax_peers = 6\n')
     settings, sources = load_settings({"max_peers": 8, "listen": (), "limit_down": None})
     assert settings == Settings(listen=(("127.0.0.1", 1), ("127.0.0.1", 2)), max_peers=8, limit_up=5.0)
-    assert sources == {
-        "tracker": DEFAULT,
-        "folder": DEFAULT,
+    assert sources == dict.fromkeys(Settings.__dataclass_fields__, DEFAULT) | {
         "listen": "SWARMSHARE_LISTEN",
         "max_peers": "--max-peers",
         "limit_up": str(tmp_path / "config.toml"),
-        "limit_down": DEFAULT,
     }
 
 

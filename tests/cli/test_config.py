@@ -37,6 +37,9 @@ def test_where_each_comes_from(home: Path, monkeypatch: pytest.MonkeyPatch, caps
         "max_peers": (10, "SWARMSHARE_MAX_PEERS"),
         "limit_up": (2097152.0, str(file)),
         "limit_down": (None, "default"),
+        "quiet_hours": (None, "default"),
+        "quiet_limit_up": (None, "default"),
+        "quiet_limit_down": (None, "default"),
     }
     assert summary == {"event": "config", "path": str(file), "exists": True}
 

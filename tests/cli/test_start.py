@@ -12,9 +12,11 @@ from cli.processes import TIMEOUT, call, event, start
 from cli.terminal import terminal
 from tracker.trackers import PASSWORD
 
+from swarmshare.app.local_tracker import PORT, own_url
 from swarmshare.cli import start as verb
 from swarmshare.cli.command import run_command
 from swarmshare.cli.render import Output
+from swarmshare.tracker import own_addresses
 
 if TYPE_CHECKING:
     import subprocess
@@ -129,8 +131,8 @@ def test_mistakes(tmp_path: Path, password: Path) -> None:
 def test_the_internet_is_let_in_on_demand_only(
     own: tuple[str, ...], host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verb, "own_addresses", lambda _: own)
-    assert verb._default() == (host, verb.PORT)
+    monkeypatch.setattr(own_addresses, "own_addresses", lambda _: own)
+    assert verb._default() == (host, PORT)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_the_internet_is_let_in_on_demand_only(
     ],
 )
 def test_this_machine_has_an_address_that_stays(listening: str, url: str) -> None:
-    assert verb._own_url(listening) == url
+    assert own_url(listening) == url
 
 
 def test_an_invitation_lets_somebody_in(tmp_path: Path, password: Path) -> None:

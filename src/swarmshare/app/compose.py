@@ -1,4 +1,4 @@
-"""Which trackers a torrent talks to."""
+"""What settings and sign-ins mean for an engine: how it listens, and which trackers a torrent talks to."""
 
 from __future__ import annotations
 
@@ -6,10 +6,40 @@ import random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from swarmshare.engine.config import EngineConfig
+from swarmshare.errors import StorageError
+from swarmshare.storage.files import os_reason
+from swarmshare.storage.home import swarmshare_home
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swarmshare.app.config import Settings
     from swarmshare.engine.ports import Announcer
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn
+
+
+def engine_config(settings: Settings, resume: Path) -> EngineConfig:
+    """An engine as the settings want it, with its resume data in the folder ``resume``."""
+    return EngineConfig(
+        listen=settings.listen,
+        resume_folder=resume,
+        max_peers=settings.max_peers,
+        limit_up=settings.limit_up,
+        limit_down=settings.limit_down,
+    )
+
+
+def resume_folder() -> Path:
+    """The folder of this user's resume data, made when it is not there. Raises :class:`StorageError`."""
+    folder = swarmshare_home() / "resume"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "Set SWARMSHARE_HOME to a folder that you may write to."
+        raise StorageError(folder, os_reason(error), hint=hint) from error
+    return folder
 
 
 def announcers_for(manifest: Manifest, sign_in: SignIn | None) -> tuple[Announcer, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from swarmshare.app.quiet_hours import read_hours
 from swarmshare.engine.config import Address, EngineConfig, show_address
 from swarmshare.errors import SwarmShareError
 from swarmshare.storage.files import read_small
@@ -55,6 +56,12 @@ class Settings:
     limit_up: float | None = None
     """Bytes a second, all torrents together."""
     limit_down: float | None = None
+    quiet_hours: str | None = None
+    """When other limits count, every day in this machine's own time, such as ``08:00-18:00``; see
+    :class:`~swarmshare.app.quiet_hours.QuietHours`."""
+    quiet_limit_up: float | None = None
+    """The limits of these hours; None: none."""
+    quiet_limit_down: float | None = None
 
 
 class Setting(NamedTuple):
@@ -136,6 +143,15 @@ def _folder(value: object) -> Path:
     raise ValueError(f"{_shown(value)} is not the whole path of a folder, such as /srv/shared or ~/Shared")
 
 
+def _hours(value: object) -> str:
+    if isinstance(value, str) and len(value) <= _SHOWN:
+        try:
+            return str(read_hours(value))
+        except ValueError:
+            pass
+    raise ValueError(f"{_shown(value)} are no hours such as 08:00-18:00 or 22:30-06:00")
+
+
 def _tracker(value: object) -> str:
     from swarmshare.tracker_client.http import tracker_url  # it takes longer to load than most verbs take to run
 
@@ -154,6 +170,9 @@ _READERS: Final[dict[str, Callable[[object], object]]] = {
     "max_peers": _count,
     "limit_up": _rate,
     "limit_down": _rate,
+    "quiet_hours": _hours,
+    "quiet_limit_up": _rate,
+    "quiet_limit_down": _rate,
 }
 
 
@@ -213,10 +232,11 @@ def settings_path() -> Path:
 def load_settings(flags: Mapping[str, object] | None = None) -> Configuration:
     """The settings of this user, and of these options. Raises :class:`SettingsError` or :class:`StorageError`."""
     path = settings_path()
-    return merge(_file_layer(path), from_environment(os.environ), from_flags(flags or {}))
+    return merge(read_settings_file(path), from_environment(os.environ), from_flags(flags or {}))
 
 
-def _file_layer(path: Path) -> Layer:
+def read_settings_file(path: Path) -> Layer:
+    """What the file at ``path`` sets; nothing when it is not there. Raises as :func:`load_settings` does."""
     if not path.exists():
         return {}
     data = read_small(path, MAX_BYTES)

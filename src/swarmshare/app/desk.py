@@ -5,170 +5,244 @@ A window asks for pictures of it and makes wishes, through :class:`~swarmshare.a
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
-from swarmshare.schema.alerts import Alert
+import platformdirs
+import trio
+
+from swarmshare.app.compose import announcers_for, engine_config, resume_folder
+from swarmshare.app.config import DEFAULT, load_settings
+from swarmshare.app.facts import Fact, JobFailed, Published, Shared, ShareWish, Trouble
+from swarmshare.app.group import Group
+from swarmshare.app.jobs import Jobs
+from swarmshare.app.ledger import Ledger
+from swarmshare.app.picture import DeskPicture
+from swarmshare.app.quiet_hours import limits_at
+from swarmshare.app.settings_file import change_settings
+from swarmshare.app.transfers import Transfers
+from swarmshare.engine.unwrap import lone_exception
+from swarmshare.errors import SwarmShareError
+from swarmshare.manifest.magnet import parse_magnet
+from swarmshare.manifest.parse import parse_manifest
+from swarmshare.schema.alerts import PieceVerified
+from swarmshare.storage.begun import Begun, open_begun
+from swarmshare.storage.home import swarmshare_home
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping
     from pathlib import Path
 
-    from swarmshare.app.picture import DeskPicture
+    from swarmshare.app.config import Configuration, Settings
+    from swarmshare.engine.config import EngineConfig
+    from swarmshare.engine.ports import Announcer
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.storage.begun import BegunStore
     from swarmshare.swarm.picker import Priority
 
+__all__ = ["Desk", "Fact", "JobFailed", "Published", "ShareWish", "Shared", "Trouble", "open_desk"]
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """A job is done: it is published, or saved."""
-
-    job: int
-    info_hash: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobFailed:
-    """A job could not be done, or was cancelled (then the message is empty)."""
-
-    job: int
-    path: Path
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Somebody put something into the catalogue."""
-
-    info_hash: str
-    name: str
-    publisher: str
-
-
-Fact: TypeAlias = Alert | Shared | JobFailed | Published
-"""What happened, once."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShareWish:
-    """What to share, and how."""
-
-    path: Path
-    piece_length: int | None = None
-    """Bytes; None: by the size."""
-    comment: str = ""
-    private: bool = False
-    hybrid: bool = False
-    publish: bool = True
-    """Into the catalogue; else it is only saved."""
-    seed: bool = True
-    save_as: Path | None = None
-    """Where to write the manifest as well."""
+LISTEN: Final = (("*", 0),)
+"""Where a window listens when nobody set it: who shares wants to be reached."""
+LOOK: Final = 0.1
+"""Seconds between looks at what the engine tells."""
+LOOK_AT_CLOCK: Final = 5.0
+"""Seconds between looks at the time of the day."""
 
 
 class Desk:
     """All of it. Every method raises :class:`~swarmshare.errors.SwarmShareError` for what cannot be done."""
 
+    def __init__(
+        self,
+        store: BegunStore,
+        resume: Path,
+        nursery: trio.Nursery,
+        tell: Callable[[Fact], None],
+        clock: Callable[[], time.struct_time],
+    ) -> None:
+        self._tell, self._clock = tell, clock
+        self._settings = _for_windows(load_settings())
+        self._nursery = nursery
+        self._looked_at: str | None = None
+        self._group = Group(tell)
+        self._transfers = Transfers(Ledger(store, resume), self._announcers)
+        self._resume = resume
+        self._jobs = Jobs(self._transfers, resume, tell, self._group.require_sign_in)
+        self._limits: tuple[float | None, float | None] = (None, None)
+
+    async def start(self) -> None:
+        """Take up what was begun before."""
+        for error in await self._transfers.load():
+            self._tell(Trouble(error.advice))
+        self._group.start(self._nursery, self._settings.tracker)
+        await self._nursery.start(self._transfers.run, self._engine_config)
+        self._nursery.start_soon(self._pass_on_alerts)
+        self._nursery.start_soon(self._watch_the_clock)
+
+    def _engine_config(self) -> EngineConfig:
+        up, down = self._limits = self._limits_now()
+        return replace(engine_config(self._settings, self._resume), limit_up=up, limit_down=down)
+
+    def _announcers(self, manifest: Manifest) -> tuple[Announcer, ...]:
+        return announcers_for(manifest, self._group.sign_in)
+
+    async def _pass_on_alerts(self) -> None:
+        while True:
+            for alert in self._transfers.alerts():
+                if not isinstance(alert, PieceVerified):
+                    self._tell(alert)
+            await trio.sleep(LOOK)
+
+    async def _watch_the_clock(self) -> None:
+        while True:
+            await trio.sleep(LOOK_AT_CLOCK)
+            self._apply_limits()
+
+    def _limits_now(self) -> tuple[float | None, float | None]:
+        now = self._clock()
+        return limits_at(self._settings, 60 * now.tm_hour + now.tm_min)
+
+    def _apply_limits(self) -> None:
+        if (limits := self._limits_now()) != self._limits:
+            self._limits = limits
+            self._transfers.limit(*limits)
+
     def picture(self) -> DeskPicture:
         """How things stand."""
-        raise NotImplementedError
+        transfers, group, catalogue = self._transfers, self._group, self._group.catalogue
+        return DeskPicture(
+            addresses=transfers.addresses,
+            listen_trouble=transfers.listen_trouble,
+            transfers=transfers.lines(),
+            looked_at=transfers.snapshot(self._looked_at),
+            person=catalogue.person if catalogue is not None else None,
+            tracker_trouble=catalogue.trouble if catalogue is not None else "",
+            catalogue=catalogue.picture() if catalogue is not None else (),
+            jobs=self._jobs.pictures(),
+            local_tracker=group.own.picture,
+            settings=self._settings,
+        )
 
     # Signing in.
 
     async def sign_in(self, tracker: str, user: str, password: str) -> None:
         """Sign in at a tracker, and follow its catalogue from now on. Remembered until :meth:`sign_out`."""
-        raise NotImplementedError
+        await self._group.sign_in_at(tracker, user, password)
+        await self._transfers.announce_anew()
 
     async def register(
         self, tracker: str, user: str, password: str, *, invitation: str | None = None, setup_token: str | None = None
     ) -> None:
         """Make an account, and sign in."""
-        raise NotImplementedError
+        await self._group.register(tracker, user, password, invitation=invitation, setup_token=setup_token)
+        await self._transfers.announce_anew()
 
     async def sign_out(self) -> None:
         """Forget the sign-in; what is shared goes on without the tracker."""
-        raise NotImplementedError
+        try:
+            await self._group.sign_out()
+        finally:
+            await self._transfers.announce_anew()
 
     async def known_trackers(self) -> list[str]:
         """Trackers that may be meant: the settings', those signed in at before, one that answers on this machine."""
-        raise NotImplementedError
+        return await self._group.known_trackers(self._settings.tracker)
 
     async def start_tracker(self) -> None:
-        """Start a tracker on this machine; how it gets on is in the picture."""
-        raise NotImplementedError
+        """Start a tracker on this machine, now and with each window to come; how it gets on is in the picture."""
+        await self._group.start_own()
 
     async def stop_tracker(self) -> None:
         """Stop it."""
-        raise NotImplementedError
+        await self._group.stop_own()
 
     async def invite(self) -> str:
         """An invitation for one other person, to give to them."""
-        raise NotImplementedError
+        return await self._group.invite()
 
     # Sharing and downloading.
 
     async def share(self, wish: ShareWish) -> int:
         """Begin to hash and then share; the number of the job."""
-        raise NotImplementedError
+        return self._jobs.begin(wish, self._nursery)
 
     async def cancel_job(self, number: int) -> None:
         """Give a job up."""
-        raise NotImplementedError
+        self._jobs.cancel(number)
 
     async def download(self, info_hash: str, folder: Path | None = None) -> None:
         """Download an entry of the catalogue; by default into the folder of the settings."""
-        raise NotImplementedError
+        self._transfers.refuse_known(info_hash)
+        await self._begin(await self._group.manifest(info_hash), folder)
 
     async def open_manifest(self, data: bytes, folder: Path | None = None) -> str:
         """Download what a manifest describes; its info hash."""
-        raise NotImplementedError
+        manifest = await trio.to_thread.run_sync(parse_manifest, data)
+        await self._begin(manifest, folder)
+        return str(manifest.info_hash)
 
     async def open_magnet(self, link: str, folder: Path | None = None) -> str:
         """Download what a magnet link names; its info hash."""
-        raise NotImplementedError
+        info_hash = str(parse_magnet(link.strip()).info_hash)
+        self._transfers.refuse_known(info_hash)
+        catalogue = self._group.catalogue
+        if catalogue is None or info_hash not in catalogue:
+            raise SwarmShareError(
+                "nobody in your group has published what this link names",
+                hint="Ask for the .torrent file itself: it cannot be fetched from strangers yet.",
+            )
+        await self.download(info_hash, folder)
+        return info_hash
+
+    async def _begin(self, manifest: Manifest, folder: Path | None) -> None:
+        folder = folder or self._settings.folder or platformdirs.user_downloads_path()
+        await self._transfers.add(Begun(manifest=manifest, folder=folder.absolute(), added_at=int(time.time())))
 
     async def withdraw(self, info_hash: str) -> None:
         """Take one's own entry out of the catalogue; it is shared on with those who have it."""
-        raise NotImplementedError
+        await self._group.withdraw(info_hash)
 
     async def manifest(self, info_hash: str) -> bytes:
         """The manifest of a transfer, or of an entry of the catalogue, to be saved."""
-        raise NotImplementedError
+        manifest = self._transfers.manifest(info_hash) or await self._group.manifest(info_hash)
+        return manifest.encode()
 
     # Transfers. Info hashes that are not there are passed over.
 
     async def look_at(self, info_hash: str | None) -> None:
         """Show all of one transfer in the pictures to come."""
-        raise NotImplementedError
+        self._looked_at = info_hash
 
     async def pause(self, info_hashes: Collection[str]) -> None:
         """Stop, until :meth:`resume`."""
-        raise NotImplementedError
+        await self._transfers.pause(info_hashes)
 
     async def resume(self, info_hashes: Collection[str]) -> None:
         """Go on."""
-        raise NotImplementedError
+        await self._transfers.resume(info_hashes)
 
     async def remove(self, info_hashes: Collection[str], *, delete_data: bool = False) -> None:
         """Forget transfers, and with ``delete_data`` delete their files, nothing else."""
-        raise NotImplementedError
+        await self._transfers.remove(info_hashes, delete_data=delete_data)
 
     async def recheck(self, info_hashes: Collection[str]) -> None:
         """Verify all that is on the disk."""
-        raise NotImplementedError
+        await self._transfers.recheck(info_hashes)
 
     async def want(self, info_hash: str, files: Mapping[int, Priority]) -> None:
         """Want files more or less, by their number in the manifest."""
-        raise NotImplementedError
+        await self._transfers.want(info_hash, files)
 
     async def limit(self, info_hashes: Collection[str], up: float | None, down: float | None) -> None:
         """Bytes a second for each of the transfers; None: only the limits of all together."""
-        raise NotImplementedError
+        await self._transfers.limit_each(info_hashes, up, down)
 
     async def sequential(self, info_hashes: Collection[str], wanted: bool) -> None:
         """Fetch pieces in their order, or the rarest first."""
-        raise NotImplementedError
+        await self._transfers.sequential(info_hashes, wanted)
 
     # Settings.
 
@@ -177,11 +251,38 @@ class Desk:
 
         Limits count at once; another port is listened on at once.
         """
-        raise NotImplementedError
+        before = self._settings
+        self._settings = _for_windows(await trio.to_thread.run_sync(change_settings, changes))
+        self._apply_limits()
+        if self._needs_another_engine(before):
+            await self._transfers.reopen()
+
+    def _needs_another_engine(self, before: Settings) -> bool:
+        now = self._settings
+        other = now.listen != before.listen or now.max_peers != before.max_peers
+        return other or bool(self._transfers.listen_trouble)
+
+
+def _for_windows(configuration: Configuration) -> Settings:
+    """The settings, but for what is another in a window when nobody set it."""
+    settings = configuration.settings
+    return replace(settings, listen=LISTEN) if configuration.sources["listen"] == DEFAULT else settings
 
 
 @asynccontextmanager
-async def open_desk(tell: Callable[[Fact], None]) -> AsyncIterator[Desk]:
-    """A desk, with all that was begun before. ``tell`` hears what happens. Leaving saves all; two seconds must do."""
-    raise NotImplementedError
-    yield Desk()
+async def open_desk(
+    tell: Callable[[Fact], None], clock: Callable[[], time.struct_time] = time.localtime
+) -> AsyncIterator[Desk]:
+    """A desk, with all that was begun before. ``tell`` hears what happens. Leaving saves all; two seconds must do.
+
+    ``clock`` tells the time of the day, for the quiet hours. Raises :class:`StorageError` when the home folder cannot
+    be used, or another window is at work there, and :class:`~swarmshare.app.config.SettingsError`.
+    """
+    with open_begun(swarmshare_home() / "transfers") as store, lone_exception():
+        async with trio.open_nursery() as nursery:
+            desk = Desk(store, resume_folder(), nursery, tell, clock)
+            try:
+                await desk.start()
+                yield desk
+            finally:
+                nursery.cancel_scope.cancel()

@@ -7,15 +7,14 @@ moment a mirror dies at, everything of its content is accounted for, and no othe
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import sys
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import ManifestError, StorageError
 from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.files import os_reason, read_small, write_atomic
+from swarmshare.storage.lock import locked
 from swarmshare.storage.paths import WINDOWS
 
 if TYPE_CHECKING:
@@ -42,7 +41,8 @@ def open_store(folder: Path) -> Iterator[MirrorStore]:
         (state / "resume").mkdir(exist_ok=True)
     except OSError as error:
         raise StorageError(state, os_reason(error), hint="Choose a folder that you may write to.") from error
-    with _locked(state / "lock"):
+    message, hint = "another mirror is at work in this folder", "Give each mirror a folder of its own."
+    with locked(state / "lock", folder, message, hint):
         yield MirrorStore(folder)
 
 
@@ -100,28 +100,3 @@ def _read(path: Path) -> Manifest:
     if str(manifest.info_hash) != path.stem:
         raise StorageError(path, "this is the manifest of something else", hint="Remove the file.")
     return manifest
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Holds a lock that ends with the process, however it ends."""
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StorageError(path, os_reason(error)) from error
-    try:
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            message = "another mirror is at work in this folder"
-            raise StorageError(path.parent.parent, message, hint="Give each mirror a folder of its own.") from error
-        yield
-    finally:
-        os.close(handle)

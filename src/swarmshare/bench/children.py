@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 from swarmshare.bench.contest import BenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import ExitStack
 
 
-def start(stack: ExitStack, module: str, *arguments: object) -> subprocess.Popen[str]:
-    """Start ``module`` as a process, which ends with ``stack``."""
+def start(
+    stack: ExitStack, module: str, *arguments: object, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """Start ``module`` as a process, which ends with ``stack``; by default in our own environment."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     stack.enter_context(child)
     stack.callback(child.kill)
     return child

@@ -25,7 +25,6 @@ BATCH: Final = 16
 """Blocks that are picked at once."""
 REPEATS: Final = 500
 """Of each small thing that is timed, at most."""
-MIN_PIECES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)

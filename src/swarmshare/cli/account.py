@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import platform
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from swarmshare.app import accounts
+from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli import passwords
 from swarmshare.cli.render import date
-from swarmshare.cli.signed_in import open_tracker, signed_in_at
-from swarmshare.errors import TrackerError
-from swarmshare.storage.home import swarmshare_home
-from swarmshare.storage.sign_ins import SignIn, SignIns
 
 if TYPE_CHECKING:
     import argparse
 
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
+    from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import SignedIn
 
 _NEAR: Final = (".local", ".lan", ".internal", ".home.arpa")
@@ -68,36 +66,33 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run_register(arguments: argparse.Namespace, output: Output) -> int:
     """Make an account and keep its token."""
-    with open_tracker(arguments.tracker) as (tracker, api):
-        _warn(tracker, output)
-        password = passwords.read_password(arguments, twice=True)
-        answer = api.register(
-            arguments.user, password, _label(), invitation=arguments.invite, setup_token=arguments.setup_token
-        )
-    _keep(tracker, answer, output)
+    _warn(_url(arguments.tracker), output)
+    password = passwords.read_password(arguments, twice=True)
+    _tell(
+        *accounts.register(
+            arguments.tracker,
+            arguments.user,
+            password,
+            invitation=arguments.invite,
+            setup_token=arguments.setup_token,
+        ),
+        output,
+    )
     return 0
 
 
 def run_login(arguments: argparse.Namespace, output: Output) -> int:
     """Sign in and keep the token."""
-    with open_tracker(arguments.tracker) as (tracker, api):
-        _warn(tracker, output)
-        answer = api.sign_in(arguments.user, passwords.read_password(arguments, twice=False), _label())
-    _keep(tracker, answer, output)
+    _warn(_url(arguments.tracker), output)
+    password = passwords.read_password(arguments, twice=False)
+    _tell(*accounts.sign_in(arguments.tracker, arguments.user, password), output)
     return 0
 
 
 def run_logout(arguments: argparse.Namespace, output: Output) -> int:
     """End the token and forget it; it is forgotten even when the tracker cannot be told."""
     sign_in = signed_in_at(arguments.tracker)
-    SignIns(swarmshare_home()).forget(sign_in.tracker)
-    try:
-        with open_tracker(sign_in.tracker, sign_in.token) as (_, api):
-            api.sign_out()
-    except TrackerError as error:
-        if error.rule not in {"token-unknown", "token-expired"}:
-            hint = "This machine forgot the token, but the tracker still takes it until it expires."
-            raise TrackerError(error.rule, str(error), hint=hint) from error
+    accounts.sign_out(sign_in)
     output.event("signed_out", tracker=sign_in.tracker, user=sign_in.user)
     output.line(f"{sign_in.user} is signed out of {sign_in.tracker}")
     return 0
@@ -116,10 +111,16 @@ def run_whoami(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _keep(tracker: str, answer: SignedIn, output: Output) -> None:
-    SignIns(swarmshare_home()).save(SignIn(tracker, answer.user, answer.token))
+def _tell(sign_in: SignIn, answer: SignedIn, output: Output) -> None:
+    tracker = sign_in.tracker
     output.event("signed_in", tracker=tracker, user=answer.user, role=answer.role, expires_at=answer.expires_at)
     output.line(f"{answer.user} ({answer.role}) is signed in at {tracker} until {date(answer.expires_at)}")
+
+
+def _url(tracker: str) -> str:
+    from swarmshare.tracker_client.http import tracker_url  # it takes longer to load than most verbs take to run
+
+    return tracker_url(tracker)
 
 
 def _warn(tracker: str, output: Output) -> None:
@@ -132,8 +133,3 @@ def _warn(tracker: str, output: Output) -> None:
         near = "." not in host or host.endswith(_NEAR)
     if parts.scheme == "http" and not near:
         output.line(f"Note: the password goes to {tracker} unencrypted. Use https where strangers could listen.")
-
-
-def _label() -> str:
-    """By which the owner of a token knows it again in a list."""
-    return f"swarmshare on {platform.node()}"[:100]

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, astuple
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.bench.contest import Spread, speed_ratio
-from swarmshare.bench.hashing import bench_hash
-from swarmshare.bench.manifests import bench_manifest
-from swarmshare.bench.picker import MIN_PIECES, bench_picker
-from swarmshare.bench.swarm import bench_swarm, least_seconds
-from swarmshare.bench.tracker import bench_tracker
-from swarmshare.bench.transfer import bench_transfer
-from swarmshare.cli.render import Output, plural, size
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
-    from swarmshare.bench.contest import Sample
     from swarmshare.cli import Verbs
+    from swarmshare.cli.render import Output
 
-_PICKER_COSTS: Final = {
-    "have": ("have", "us", 1e6),
-    "pick": ("pick, a block", "us", 1e6),
-    "received": ("received, a block", "us", 1e6),
-    "snapshot": ("snapshot", "us", 1e6),
-    "join": ("join of a half-full peer", "ms", 1e3),
-    "leave": ("leave of a half-full peer", "ms", 1e3),
-    "construct": ("construct", "ms", 1e3),
-}
-"""What to call each of the costs, its unit, and how many of them a second is."""
+MIN_PIECES: Final = 16
+"""Fewest that the picker can be measured with."""
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -44,13 +26,13 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     hashing.add_argument(
         "--sparse", type=int, default=100, metavar="GIB", help="file to measure memory with; default: 100; 0: none"
     )
-    hashing.set_defaults(run=run_hash)
+    hashing.set_defaults(run=_measure("run_hash"))
 
     manifest = kinds.add_parser("manifest", parents=[common], help="read a very large manifest, beside libtorrent")
     manifest.add_argument("--files", type=int, default=50_000, metavar="N", help="default: 50000")
     manifest.add_argument("--pieces", type=int, default=19, metavar="N", help="pieces in each file; default: 19")
     manifest.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
-    manifest.set_defaults(run=run_manifest)
+    manifest.set_defaults(run=_measure("run_manifest"))
 
     picker = kinds.add_parser("picker", parents=[common], help="choose pieces, of few and of very many")
     picker.add_argument(
@@ -62,26 +44,32 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         help="default: 1000 10000 100000",
     )
     picker.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
-    picker.set_defaults(run=run_picker)
+    picker.set_defaults(run=_measure("run_picker"))
 
     transfer = kinds.add_parser("transfer", parents=[common], help="download over loopback, beside libtorrent")
     transfer.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file; default: 1024")
     transfer.add_argument("--seeds", type=int, default=1, metavar="N", help="default: 1")
     transfer.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
-    transfer.set_defaults(run=run_transfer)
+    transfer.set_defaults(run=_measure("run_transfer"))
 
     tracker = kinds.add_parser("tracker", parents=[common], help="load a tracker with thousands of peers")
     tracker.add_argument("--peers", type=int, default=2000, metavar="N", help="default: 2000")
     tracker.add_argument("--swarms", type=int, default=20, metavar="N", help="that they are in; default: 20")
     tracker.add_argument("--seconds", type=float, default=10, metavar="S", help="of each measurement; default: 10")
-    tracker.set_defaults(run=run_tracker)
+    tracker.set_defaults(run=_measure("run_tracker"))
 
     swarm = kinds.add_parser("swarm", parents=[common], help="from one slow seed to many at once, beside libtorrent")
     swarm.add_argument("--size", type=float, default=100.0, metavar="MB", help="of the file; default: 100")
     swarm.add_argument("--peers", type=int, default=8, metavar="N", help="beside the seed; default: 8")
     swarm.add_argument("--rate", type=float, default=10.0, metavar="MIB", help="each sends a second; default: 10")
     swarm.add_argument("--rounds", type=int, default=3, metavar="N", help="default: 3")
-    swarm.set_defaults(run=run_swarm)
+    swarm.set_defaults(run=_measure("run_swarm"))
+
+    gui = kinds.add_parser("gui", parents=[common], help="the window: its start, redrawing, and stalls")
+    gui.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the downloaded file; default: 1024")
+    gui.add_argument("--rounds", type=int, default=3, metavar="N", help="downloads of each kind; default: 3")
+    gui.add_argument("--starts", type=int, default=5, metavar="N", help="default: 5")
+    gui.set_defaults(run=_measure("run_gui"))
 
 
 def _piece_count(text: str) -> int:
@@ -91,125 +79,13 @@ def _piece_count(text: str) -> int:
     return count
 
 
-def run_hash(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure hashing."""
-    figures = bench_hash(arguments.size * 2**20, arguments.rounds, arguments.sparse * 2**30)
-    sides = {
-        "create": figures.create,
-        "verify": figures.verify,
-        "libtorrent set_piece_hashes": figures.libtorrent,
-        "hashlib, 16 KiB blocks, 2 threads": figures.leaves,
-        "hashlib, 1 MiB blocks, 2 threads": figures.bulk,
-    }
-    output.line(f"{size(figures.length)} in the page cache, {arguments.rounds} rounds: least, median, greatest")
-    for label, samples in sides.items():
-        rates = Spread.of([figures.length / sample.seconds / 2**20 for sample in samples])
-        _row(output, label, rates, "MiB/s", 0, _peak(samples))
-    for ours in ("create", "verify"):
-        for reference in list(sides)[2:]:
-            _row(output, f"{ours} / {reference}", speed_ratio(sides[ours], sides[reference]), "times", 2)
-    if figures.sparse is not None:
-        peak, seconds = figures.sparse.peak_bytes, figures.sparse.seconds
-        output.line(f"create of a {arguments.sparse} GiB sparse file: {size(peak)} at its peak, {seconds:.0f} s")
-        output.event("sparse", peak_bytes=peak, seconds=seconds)
-    return 0
+def _measure(name: str) -> Callable[[argparse.Namespace, Output], int]:
+    """What measures and prints; loaded when it is wanted."""
 
+    def run(arguments: argparse.Namespace, output: Output) -> int:
+        from swarmshare.cli import figures
 
-def run_manifest(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure reading a manifest."""
-    length, sides = bench_manifest(arguments.files, arguments.pieces, arguments.rounds)
-    output.line(f"{arguments.files:,} files, {size(length)}, {arguments.rounds} rounds: least, median, greatest")
-    for label, samples in sides.items():
-        _row(output, label, Spread.of([sample.seconds for sample in samples]), "s", 3, _peak(samples))
-    slowness = speed_ratio(sides["libtorrent"], sides["swarmshare"])
-    _row(output, "swarmshare / libtorrent", slowness, "times the time", 2)
-    return 0
+        status: int = getattr(figures, name)(arguments, output)
+        return status
 
-
-def run_picker(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure the piece picker."""
-    costs = bench_picker(arguments.pieces, arguments.rounds)
-    output.line(f"medians of {plural(arguments.rounds, 'round')}, by the number of pieces")
-    output.line(f"  {'':<28}" + "".join(f"{count:>10,}" for count in costs))
-    for name, (label, unit, scale) in _PICKER_COSTS.items():
-        spreads = {count: Spread.of([value * scale for value in astuple(cost[name])]) for count, cost in costs.items()}
-        output.line(f"  {label:<28}" + "".join(f"{spread.mid:>10,.1f}" for spread in spreads.values()) + f" {unit}")
-        for count, spread in spreads.items():
-            output.event("figure", label=label, pieces=count, unit=unit, **asdict(spread))
-    return 0
-
-
-def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure a download."""
-    length = arguments.size * 2**20
-    sides = bench_transfer(length, arguments.seeds, arguments.rounds)
-    output.line(
-        f"{size(length)} from {plural(arguments.seeds, 'seed')} over loopback, {arguments.rounds} rounds: "
-        "least, median, greatest"
-    )
-    for side, transfers in sides.items():
-        rates = Spread.of([length / transfer.seconds / 2**20 for transfer in transfers])
-        peaks = max(t.leech_peak for t in transfers), max(t.seed_peak for t in transfers)
-        _row(output, side, rates, "MiB/s", 0, f"peak {size(peaks[0])} leech, {size(peaks[1])} seed")
-        for who, seconds in (
-            ("leech", [transfer.leech_cpu for transfer in transfers]),
-            ("seed", [transfer.seed_cpu for transfer in transfers]),
-        ):
-            _row(output, f"{side} {who}, processor time", Spread.of(seconds), "s", 2)
-    ratio = Spread.of(
-        [theirs.seconds / ours.seconds for ours, theirs in zip(sides["swarmshare"], sides["libtorrent"], strict=True)]
-    )
-    _row(output, "swarmshare / libtorrent", ratio, "times", 2)
-    return 0
-
-
-def run_tracker(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure a tracker."""
-    figures = bench_tracker(arguments.peers, arguments.swarms, arguments.seconds)
-    output.line(f"{plural(arguments.peers, 'peer')} in {plural(arguments.swarms, 'swarm')}, one tracker process")
-    for label, value, unit, latency, cost in (
-        ("connections, signed in", figures.connects, "a second", [], "connects"),
-        ("memory", figures.memory / 2**10, "KiB a peer", [], ""),
-        ("joins", figures.joins, "a second", [], "joins"),
-        ("events acknowledged", figures.events, "a second", figures.event_latency, "events"),
-        ("pushes delivered", figures.deliveries, "a second", figures.push_latency, "deliveries"),
-        ("HTTP announces", figures.announces, "a second", figures.announce_latency, "announces"),
-        ("pieces told, in one swarm of half the peers", figures.large_pieces, "a second", figures.large_latency, ""),
-        ("pushes there", figures.large_pushes, "a second and peer", [], ""),
-    ):
-        note = [f"{1000 * figures.costs[cost]:.2f} ms of processor each"] if cost else []
-        note += (
-            ["median {:,.0f} ms, 99th percentile {:,.0f} ms".format(*(1000 * s for s in latency))] if latency else []
-        )
-        output.line(f"  {label:<46} {value:>8,.1f} {unit:<18} {', '.join(note)}".rstrip())
-        output.event("figure", label=label, value=value, unit=unit, latency=latency, cost=figures.costs.get(cost))
-    return 0
-
-
-def _peak(samples: Sequence[Sample]) -> str:
-    return f"peak {size(max(sample.peak_bytes for sample in samples))}"
-
-
-def _row(output: Output, label: str, spread: Spread, unit: str, digits: int, note: str = "") -> None:
-    low, mid, high = (f"{value:,.{digits}f}" for value in (spread.low, spread.mid, spread.high))
-    output.line(f"  {label:<48} {low:>7} {mid:>7} {high:>7} {unit}  {note}".rstrip())
-    output.event("figure", label=label, unit=unit, **asdict(spread))
-
-
-def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure how one slow seed and its peers spread a file."""
-    length, rate = round(arguments.size * 1e6), arguments.rate * 2**20
-    least = least_seconds(length, arguments.peers, rate)
-    results = bench_swarm(length, arguments.peers, rate, arguments.rounds)
-    output.line(
-        f"{size(length)} from one seed to {plural(arguments.peers, 'peer')} that start at once, each sends "
-        f"{arguments.rate:g} MiB/s at most: the least time is {least:.1f} s; least, median, greatest"
-    )
-    for side, seconds in results.items():
-        spread, times = Spread.of(seconds), Spread.of([second / least for second in seconds])
-        output.line(
-            f"  {side:12} {spread.low:6.1f} {spread.mid:6.1f} {spread.high:6.1f} s"
-            f"   {times.low:.2f} {times.mid:.2f} {times.high:.2f} times the least"
-        )
-        output.event("figure", label=f"swarm {side}", unit="s", least_possible=least, **asdict(spread))
-    return 0
+    return run

@@ -8,8 +8,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli.render import plural, size
-from swarmshare.cli.signed_in import open_tracker, signed_in_at
 
 if TYPE_CHECKING:
     from swarmshare.cli import Verbs

@@ -14,6 +14,7 @@ from swarmshare.cli import (
     config,
     create,
     demo,
+    gui,
     mirror,
     publish,
     share,
@@ -46,11 +47,12 @@ This version makes manifests (.torrent files) that any BitTorrent v2 client acce
                                    an account at a group's tracker; then also logout, whoami
   swarmshare list                  what the group shares
   swarmshare swarm INFOHASH        who shares one of these, and how much of it each has
-  swarmshare start                 a tracker on this machine, your account at it, and what to type next
+  swarmshare gui                   the window: catalogue, transfers, and who has which piece
+  swarmshare start                 a tracker on this machine, your account at it, and the window or what to type next
   swarmshare demo                  see a whole group at work on this machine
   swarmshare bench hash            how fast this machine hashes, beside libtorrent
 
-Each takes --help, and --json for programs. The tracker and the window come with the next versions.
+Each takes --help, and --json for programs.
 """
 
 
@@ -98,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     for module in (
         *(create, show, verify, share, tracker, account, catalogue),
-        *(publish, mirror, start, config, demo, bench),
+        *(publish, mirror, start, gui, config, demo, bench),
     ):
         module.add_parser(verbs, common)
     return parser

@@ -46,6 +46,6 @@ def run(_arguments: argparse.Namespace, output: Output) -> int:
 def _in_words(name: str, value: object) -> str:
     if value is None:
         return "none"
-    if isinstance(value, float) and name.startswith("limit_"):
+    if isinstance(value, float) and "limit_" in name:
         return f"{size(value)}/s"
     return ", ".join(value) if isinstance(value, list) else str(value)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from swarmshare.app.processes import Processes
     from swarmshare.cli import Verbs
-    from swarmshare.cli.processes import Processes
     from swarmshare.cli.render import Output
 
 SIZE: Final = 200
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 @contextmanager
 def _stage() -> Iterator[tuple[Path, Processes]]:
     """A folder and processes, of which nothing is left afterwards, whatever happens."""
-    from swarmshare.cli.processes import Processes
+    from swarmshare.app.processes import Processes
 
     ends = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     before = {number: signal.getsignal(number) for number in ends}

@@ -7,9 +7,9 @@ import signal
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from swarmshare.app.processes import EXIT, Process, ProcessError
 from swarmshare.cli.demo_data import MIB, digests, make_folder, spoil
 from swarmshare.cli.demo_view import Standing
-from swarmshare.cli.processes import EXIT, Process, ProcessError
 from swarmshare.cli.render import size
 from swarmshare.errors import SwarmShareError
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
+    from swarmshare.app.processes import Processes, Told
     from swarmshare.cli.demo_view import DemoView
-    from swarmshare.cli.processes import Processes, Told
     from swarmshare.cli.render import Output
 
 SECONDS: Final = 12

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.config import load_settings, read_size
+from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli.arguments import add_tracker_argument, address, count, rate
 from swarmshare.cli.render import clean, plural, size
-from swarmshare.cli.signed_in import open_tracker, signed_in_at
 
 if TYPE_CHECKING:
     from swarmshare.app.config import Settings
@@ -90,18 +90,11 @@ async def _mirror(
 ) -> None:
     import trio
 
-    from swarmshare.app.compose import announcers_for
+    from swarmshare.app.compose import announcers_for, engine_config
     from swarmshare.app.mirror import Mirror
-    from swarmshare.engine.config import EngineConfig
     from swarmshare.engine.engine import open_engine
 
-    config = EngineConfig(
-        listen=settings.listen,
-        resume_folder=store.resume_folder,
-        max_peers=settings.max_peers,
-        limit_up=settings.limit_up,
-        limit_down=settings.limit_down,
-    )
+    config = engine_config(settings, store.resume_folder)
     async with open_engine(config) as engine, trio.open_nursery() as nursery:
         journal = _Journal(output, engine, arguments.quota)
         mirror = Mirror(

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swarmshare import __version__
 from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
 from swarmshare.cli.create import now, piece_size, plain_text
 from swarmshare.cli.render import clean, plural, size
-from swarmshare.manifest.build import Description
-from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage.create import create_manifest
-from swarmshare.storage.pieces import TorrentStorage
-from swarmshare.storage.plan import make_plan
-from swarmshare.storage.resume import save_resume
-from swarmshare.swarm.bitfield import Bitfield
 
 if TYPE_CHECKING:
     import argparse
 
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
-    from swarmshare.manifest.manifest import Manifest
-    from swarmshare.storage.plan import Plan
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -51,43 +40,30 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Publish, then perhaps share."""
+    from swarmshare.app.compose import resume_folder
+    from swarmshare.app.publishing import describe, hash_path, publish, remember_whole
+    from swarmshare.app.signed_in import signed_in_at
     from swarmshare.cli.share import config_for
-    from swarmshare.cli.sharing import Sharing, resume_folder
-    from swarmshare.cli.signed_in import open_tracker, signed_in_at
+    from swarmshare.cli.sharing import Sharing
 
     sign_in = signed_in_at(arguments.tracker)  # before hashing for an hour
     arguments.tracker = sign_in.tracker
-    plan = make_plan(arguments.path, exclude=arguments.exclude)
-    about = Description(
-        private=arguments.private,
-        comment=arguments.comment,
-        created_by=f"SwarmShare {__version__}",
-        creation_date=now(),
-    )
+    about = describe(private=arguments.private, comment=arguments.comment, now=now())
     with output.progress("Hashing") as progress:
-        made = create_manifest(
-            plan, about, piece_length=arguments.piece_size, hybrid=arguments.hybrid, progress=progress
+        made, folder, plan = hash_path(
+            arguments.path,
+            about,
+            piece_length=arguments.piece_size,
+            hybrid=arguments.hybrid,
+            exclude=arguments.exclude,
+            progress=progress,
         )
-    with open_tracker(sign_in.tracker, sign_in.token) as (tracker, api):
-        entry = api.publish(made.encode())
-        manifest = parse_manifest(api.torrent(entry.info_hash))
+    manifest = publish(made, sign_in)
+    info_hash = str(manifest.info_hash)
     output.line(f"Published {clean(manifest.name)}: {plural(len(plan.files), 'file')}, {size(plan.total_length)}")
-    output.line(f"  {entry.info_hash}")
-    output.event("published", tracker=tracker, info_hash=entry.info_hash, name=clean(manifest.name))
+    output.line(f"  {info_hash}")
+    output.event("published", tracker=sign_in.tracker, info_hash=info_hash, name=clean(manifest.name))
     if arguments.seed:
-        folder = _folder(arguments.path, plan, manifest)
-        _remember(manifest, folder, resume_folder() / f"{manifest.info_hash}.resume")
+        remember_whole(manifest, folder, resume_folder())
         Sharing(arguments, output).run([(manifest, config_for(manifest, folder, arguments))], until_complete=False)
     return 0
-
-
-def _folder(path: Path, plan: Plan, manifest: Manifest) -> Path:
-    """The folder that contains the manifest's name. A folder with one file only is that file, to BitTorrent v2."""
-    whole = Path(os.path.realpath(path))
-    return whole if plan.in_folder and not manifest.in_folder else whole.parent
-
-
-def _remember(manifest: Manifest, folder: Path, path: Path) -> None:
-    """Resume data that says what hashing has just shown: everything is there."""
-    bits = Bitfield.full(manifest.layout.piece_count).to_wire()
-    save_resume(path, manifest, bits, TorrentStorage(manifest, folder).file_states())

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
 from swarmshare.cli.show import load_manifest
 from swarmshare.engine.config import TorrentConfig
-from swarmshare.errors import ManifestError, StorageError
+from swarmshare.errors import StorageError
 from swarmshare.manifest.magnet import parse_magnet
-from swarmshare.manifest.parse import parse_manifest
 from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ def config_for(
 
 def _sign_in(tracker: str | None) -> SignIn | None:
     """The sign-in at ``tracker``; without one, at the only tracker there is, if there is just one."""
-    from swarmshare.cli.signed_in import only_sign_in, signed_in_at
+    from swarmshare.app.signed_in import only_sign_in, signed_in_at
 
     return signed_in_at(tracker) if tracker is not None else only_sign_in()
 
@@ -127,14 +126,9 @@ def _find(what: str, tracker: str | None) -> Manifest:
 
 
 def _from_catalogue(info_hash: str, tracker: str | None) -> Manifest:
-    from swarmshare.cli.signed_in import open_tracker, signed_in_at
+    from swarmshare.app.signed_in import catalogue_manifest, signed_in_at
 
-    sign_in = signed_in_at(tracker)
-    with open_tracker(sign_in.tracker, sign_in.token) as (url, api):
-        manifest = parse_manifest(api.torrent(info_hash))
-    if str(manifest.info_hash) != info_hash:
-        raise ManifestError("info-hash", f"{url} sent another manifest than was asked for", hint="Ask its organiser.")
-    return manifest
+    return catalogue_manifest(signed_in_at(tracker), info_hash)
 
 
 def _priorities(manifest: Manifest, globs: list[str]) -> dict[int, Priority]:

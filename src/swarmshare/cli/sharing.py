@@ -7,22 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.app.compose import engine_config, resume_folder
 from swarmshare.app.config import load_settings
 from swarmshare.cli.arguments import sharing_flags
 from swarmshare.cli.people import people_for
 from swarmshare.cli.report import Report
 from swarmshare.cli.signals import run_until_signal
-from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import Engine, open_engine
-from swarmshare.errors import StorageError
-from swarmshare.storage.files import os_reason
-from swarmshare.storage.home import swarmshare_home
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
 
     from swarmshare.cli.render import Output
+    from swarmshare.engine.config import TorrentConfig
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
 
@@ -39,13 +36,7 @@ class Sharing:
         self._output = output
         self._people = people_for(output, as_json=arguments.json)
         settings = load_settings(sharing_flags(arguments)).settings
-        self._config = EngineConfig(
-            listen=settings.listen,
-            resume_folder=resume_folder(),
-            max_peers=settings.max_peers,
-            limit_up=settings.limit_up,
-            limit_down=settings.limit_down,
-        )
+        self._config = engine_config(settings, resume_folder())
 
     def run(self, torrents: list[tuple[Manifest, TorrentConfig]], *, until_complete: bool) -> None:
         """Share ``torrents``, until all are complete or for good. Raises KeyboardInterrupt after a clean stop."""
@@ -81,14 +72,3 @@ class Sharing:
                 # In a thread: a terminal may be slow, or stopped with Ctrl-S.
                 await trio.to_thread.run_sync(self._people.show, engine.snapshot())
             await trio.sleep(POLL)
-
-
-def resume_folder() -> Path:
-    """The folder of resume data, made when it is not there."""
-    folder = swarmshare_home() / "resume"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        hint = "Set SWARMSHARE_HOME to a folder that you may write to."
-        raise StorageError(folder, os_reason(error), hint=hint) from error
-    return folder

@@ -12,25 +12,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from swarmshare.cli import account, passwords
+from swarmshare.app import local_tracker
+from swarmshare.app.local_tracker import PORT
+from swarmshare.app.processes import EXIT, Process, ProcessError, Processes
+from swarmshare.app.signed_in import open_tracker, signed_in_at
+from swarmshare.cli import account, gui, passwords
 from swarmshare.cli.arguments import address
-from swarmshare.cli.processes import EXIT, Process, ProcessError, Processes
-from swarmshare.cli.signed_in import open_tracker, signed_in_at
 from swarmshare.errors import SwarmShareError, TrackerError
 from swarmshare.storage.home import swarmshare_home
-from swarmshare.tracker.own_addresses import own_addresses
+from swarmshare.tracker.own_addresses import HERE, host_for_neighbours
 from swarmshare.tracker_client.api import PREFIX
 
 if TYPE_CHECKING:
+    from swarmshare.app.processes import Told
     from swarmshare.cli import Verbs
-    from swarmshare.cli.processes import Told
     from swarmshare.cli.render import Output
     from swarmshare.engine.config import Address
 
-PORT: Final = 6969
-"""Where trackers usually are."""
-EVERYWHERE: Final = "0.0.0.0"
-HERE: Final = "127.0.0.1"
+WINDOW: Final = "window"
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -39,8 +38,8 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         "start",
         parents=[common],
         help="a tracker on this machine, and your account at it",
-        description="Start a tracker on this machine, make the first account, and say what to type next. "
-        "It runs until interrupted.",
+        description="Start a tracker on this machine, make the first account, and open the window; where there is no "
+        "screen, say what to type next. It runs until interrupted.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -57,6 +56,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--user", metavar="NAME", help="the first account's name; default: ask")
     passwords.add_option(parser)
+    parser.add_argument("--no-window", action="store_true", help="do not open the window, though there is a screen")
     parser.set_defaults(run=run)
 
 
@@ -68,8 +68,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             "tracker", "tracker", "--listen", f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "--data", str(swarmshare_home() / "tracker"), "--registration", arguments.registration,
         )  # fmt: skip
-        told = _hear(processes, tracker)
-        url, own_url = told["listening"]["url"], _own_url(told["listening"]["address"])
+        told = _hear(processes, tracker, output)
+        url, own_url = told["listening"]["url"], local_tracker.own_url(told["listening"]["address"])
         output.line(f"Tracker at {url}; its data is in {swarmshare_home() / 'tracker'}")
         output.event("listening", **told["listening"])
         if "setup" in told:
@@ -77,39 +77,37 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         else:
             _greet(own_url, output)
         _introduce(url, own_url, arguments.registration, output)
-        _say_what_next(output)
+        if arguments.no_window or arguments.json or gui.what_is_missing() is not None:
+            _say_what_next(output)
+        else:
+            output.line("The window opens. When it is closed, the tracker goes on; Ctrl-C stops it.")
+            processes.start(WINDOW, "gui")
         tracker.echo = True
         while True:
-            _look(list(processes.told(None)))
+            _look(list(processes.told(None)), output)
 
 
 def _default() -> Address:
-    """All of the local network; but a machine that the Internet can see asks first who is to see the tracker."""
-    own = own_addresses(EVERYWHERE)
-    return (HERE if any(ip_address(text).is_global for text in own) else EVERYWHERE), PORT
+    return host_for_neighbours(), PORT
 
 
-def _hear(processes: Processes, tracker: Process) -> dict[str, dict[str, Any]]:
+def _hear(processes: Processes, tracker: Process, output: Output) -> dict[str, dict[str, Any]]:
     """What the tracker tells until it listens, by event."""
     told: dict[str, dict[str, Any]] = {}
     while "listening" not in told:
         news = list(processes.told(None))
-        _look(news)
+        _look(news, output)
         told |= {item.event: item.fields for item in news if item.by is tracker}
     return told
 
 
-def _look(news: list[Told]) -> None:
+def _look(news: list[Told], output: Output) -> None:
     for item in news:
-        if item.event == EXIT:
+        if item.event == EXIT and item.by.name != WINDOW:
             raise ProcessError(f"the tracker ended: {item.by.last_words}")
-
-
-def _own_url(where: str) -> str:
-    """How this machine reaches a tracker that listens at ``where``; it stays, whatever network the machine is in."""
-    host, _, port = where.rpartition(":")
-    unspecified = {EVERYWHERE: HERE, "[::]": "[::1]"}
-    return f"http://{unspecified.get(host, host)}:{port}"
+        if item.event == EXIT and item.fields["status"]:
+            output.complaint(f"the window ended: {item.by.last_words}")
+            _say_what_next(output)
 
 
 def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any], output: Output) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 DEFAULT: Final = ("127.0.0.1", 6969)
 """This machine only, until somebody says otherwise; the port is where trackers usually are."""
 
+NEAR: Final = "near"
+"""For the local network, unless the Internet can see this machine."""
+
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     """Add the verb to the command line."""
@@ -33,7 +37,8 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         type=address,
         default=DEFAULT,
         metavar="HOST:PORT",
-        help="*:6969 for every machine of the network; port 0: any; default: 127.0.0.1:6969",
+        help="*:6969 for every machine of the network; near:6969 likewise, but for this machine only where the "
+        "Internet can see it; port 0: any; default: 127.0.0.1:6969",
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="where it keeps its database; made if it is not there")
     parser.add_argument("--database", metavar="URL", help="another database, as SQLAlchemy writes it (PostgreSQL)")
@@ -53,12 +58,16 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--proxies", type=_count, default=0, metavar="N", help="how many proxies stand in front of it; default: 0"
     )
+    parser.add_argument(
+        "--until-eof", action="store_true", help="stop when standard input ends, too: for a program that started it"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Serve until interrupted."""
     from swarmshare.tracker.config import Registration, TrackerConfig
+    from swarmshare.tracker.own_addresses import host_for_neighbours
     from swarmshare.tracker.server import serve  # it takes longer to load than most verbs take to run
 
     config = TrackerConfig(
@@ -71,7 +80,10 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         open_swarms=arguments.open_swarms,
     )
     host, port = arguments.listen
-    serve(config, host, port, lambda ready: _tell(ready, output))
+    if host == NEAR:
+        host = host_for_neighbours()
+    leash = sys.stdin.fileno() if arguments.until_eof else None
+    serve(config, host, port, lambda ready: _tell(ready, output), leash)
     raise KeyboardInterrupt
 
 

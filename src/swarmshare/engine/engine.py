@@ -47,12 +47,15 @@ BIND_ATTEMPTS: Final = 10
 MAX_ALERTS: Final = 10_000
 """Alerts that nobody has taken yet; the oldest go first."""
 
+UNREACHABLE_PORT: Final = 1
+"""Where we are said to listen when we do not: trackers refuse a 0."""
+
 _NO_SUCH_FAMILY: Final = {EADDRNOTAVAIL, EAFNOSUPPORT}
 
 
 @asynccontextmanager
 async def open_engine(config: EngineConfig) -> AsyncIterator[Engine]:
-    """An engine that listens. Leaving stops everything in order, saves what is known, and takes two seconds at most.
+    """An engine that listens, unless the config has nowhere to. Leaving stops everything in order, saves what is known, and takes two seconds at most.
 
     Raises :class:`StorageError` when an address cannot be listened on.
     """
@@ -109,7 +112,7 @@ class Engine:
         self.addresses = [show_address(*listener.socket.getsockname()[:2]) for listener in listeners]
         """Where it listens."""
         self.port = listeners[0].socket.getsockname()[1] if listeners else 0
-        """And at which port, as others are told."""
+        """And at which port, as others are told; 0: nowhere."""
         self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         """Facts, oldest first; a face takes them from the left."""
         self._nursery = nursery
@@ -119,7 +122,8 @@ class Engine:
         self._greeting = 0
         self._up, self._down = (new_bucket(rate) if rate else None for rate in (config.limit_up, config.limit_down))
         self._rng = random.Random()
-        nursery.start_soon(trio.serve_listeners, self._accept, listeners)
+        if listeners:
+            nursery.start_soon(trio.serve_listeners, self._accept, listeners)
 
     def add(self, manifest: Manifest, config: TorrentConfig) -> Torrent:
         """Share a manifest: check what is there, download what is wanted, serve what is held."""
@@ -142,6 +146,12 @@ class Engine:
         """Stop sharing: connections are closed, what is known is saved; the files stay as they are."""
         torrent.scope.cancel()
         await torrent.gone.wait()
+
+    def limit(self, up: float | None, down: float | None) -> None:
+        """Give at most ``up`` and take at most ``down`` bytes a second from now on, all torrents together."""
+        self._up, self._down = (new_bucket(rate) if rate else None for rate in (up, down))
+        for torrent in dict.fromkeys(self._torrents.values()):
+            torrent.limit_whole(self._up, self._down)
 
     def snapshot(self) -> EngineSnapshot:
         """How things stand."""
@@ -170,7 +180,7 @@ class Engine:
             torrent.gone.set()
 
     async def _announce(self, torrent: Torrent, announcer: Announcer, dialer: Dialer) -> None:
-        port = TorrentPort(torrent, dialer, self.config.peer_id, self.port)
+        port = TorrentPort(torrent, dialer, self.config.peer_id, self.port or UNREACHABLE_PORT)
         torrent.ports.append(port)
         try:
             await announcer.run(port)

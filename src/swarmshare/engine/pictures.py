@@ -8,6 +8,7 @@ import trio
 
 from swarmshare.engine.config import show_address
 from swarmshare.schema.snapshot import MemberSnapshot, PeerSnapshot, TorrentSnapshot
+from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -42,6 +43,7 @@ def torrent_snapshot(torrent: Torrent) -> TorrentSnapshot:
         seeds=picker.seeds,
         members=tuple(_member_snapshot(torrent, key, member) for key, member in torrent.others.members.items()),
         tracker_trouble=next((port.trouble for port in torrent.ports if port.trouble), ""),
+        preferred=frozenset(file for file, priority in enumerate(torrent.priorities) if priority is Priority.HIGH),
     )
 
 

@@ -97,6 +97,7 @@ class Torrent:
         self.ports: list[TorrentPort] = []
         """How announcers see it."""
         self.picker = PiecePicker(self.layout, random.Random())
+        self.picker.sequential = config.sequential
         self.others = Others(self.picker, self.layout.piece_count)
         self.keeping = Keeping(self)
         self.disk = TorrentDisk(manifest, config, engine.resume_folder, self.keeping.on_trouble)
@@ -121,7 +122,6 @@ class Torrent:
         """Check what is there, then share, until cancelled; then save what we know and close the files."""
         try:
             await self.keeping.start()
-            self.picker.sequential = self.config.sequential
             for file in range(len(self.priorities)):
                 self.apply_priority(file)
             self.ready.set()
@@ -157,8 +157,14 @@ class Torrent:
 
     def limit(self, up: float | None, down: float | None) -> None:
         """Give at most ``up`` and take at most ``down`` bytes a second from now on, beside the engine's limits."""
+        self._own = up, down
         whole_up, whole_down = self._whole
         self.limits_up, self.limits_down = limits(whole_up, up), limits(whole_down, down)
+
+    def limit_whole(self, up: TokenBucket | None, down: TokenBucket | None) -> None:
+        """The engine's limits are others from now on."""
+        self._whole = up, down
+        self.limit(*self._own)
 
     def look_for_the_end(self) -> None:
         """See whether all that was asked for is here."""

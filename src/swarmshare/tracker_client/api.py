@@ -124,18 +124,18 @@ class TrackerApi:
         """What is published and has all words of ``search``, the newest first."""
         told = set()
         for answer in self._pages("/catalogue", "entries", {"search": search}):
-            entry = _entry(answer)
+            entry = read_entry(answer)
             if entry.info_hash not in told:  # a page begins anew where something was published meanwhile
                 told.add(entry.info_hash)
                 yield entry
 
     def entry(self, info_hash: str) -> Entry:
         """One entry, by all of its info hash."""
-        return _entry(self._connection.ask("GET", f"{PREFIX}/catalogue/{info_hash}"))
+        return read_entry(self._connection.ask("GET", f"{PREFIX}/catalogue/{info_hash}"))
 
     def publish(self, manifest: bytes) -> Entry:
         """Put a manifest into the catalogue; nothing changes when it is there already."""
-        return _entry(self._connection.send("POST", f"{PREFIX}/catalogue", manifest, "application/x-bittorrent"))
+        return read_entry(self._connection.send("POST", f"{PREFIX}/catalogue", manifest, "application/x-bittorrent"))
 
     def torrent(self, info_hash: str) -> bytes:
         """The manifest of an entry, with the tracker's announce URL for the asker in it. It is yet to be parsed."""
@@ -175,7 +175,8 @@ def _signed_in(answer: Answer) -> SignedIn:
     return SignedIn(account.text("name"), account.text("role"), token.text("secret"), token.number("expires_at"))
 
 
-def _entry(answer: Answer) -> Entry:
+def read_entry(answer: Answer) -> Entry:
+    """An entry as a tracker writes it, checked. Raises :class:`~swarmshare.errors.TrackerError`."""
     return Entry(
         info_hash=answer.text("info_hash"),
         name=answer.text("name"),

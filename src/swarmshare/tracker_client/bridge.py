@@ -19,13 +19,13 @@ import socketio
 import trio
 
 from swarmshare.errors import TrackerError
-from swarmshare.schema.tracker_events import NAMESPACE, PUSH, Refusal
+from swarmshare.schema.tracker_events import Refusal
 from swarmshare.tracker_client.dial import dial, reason
 from swarmshare.tracker_client.engine_io import EngineClient, WebSocket, status
 from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from swarmshare.schema.tracker_wire import Wire
 
@@ -41,12 +41,14 @@ _SILENT: Final = logging.Logger("swarmshare.socketio", logging.CRITICAL + 1)
 class Link:
     """One connection, from :func:`open_link` until :attr:`over`; its methods are for the trio thread."""
 
-    def __init__(self, tracker: str, token: str, on_push: Callable[[object], None], max_message: int) -> None:
+    def __init__(
+        self, tracker: str, token: str, namespace: str, pushes: Mapping[str, Callable[[object], None]], max_message: int
+    ) -> None:
         self.max_message = max_message
         """Bytes of the longest message that may come; may be raised at any time."""
         self.over = trio.Event()
         """Set when the connection has ended, and its threads with it."""
-        self._tracker, self._token, self._on_push = tracker, token, on_push
+        self._tracker, self._token, self._namespace, self._pushes = tracker, token, namespace, pushes
         self._trio = trio.lowlevel.current_trio_token()
         self._client: Any = None
         self._greeted = trio.Event()
@@ -94,7 +96,7 @@ class Link:
             raise self._error("the connection broke")
         try:
             # It is not for several threads at a time: this one is trio's. It only puts things into a queue.
-            self._client.emit(event, data, NAMESPACE, partial(self._tell, question.answered))
+            self._client.emit(event, data, self._namespace, partial(self._tell, question.answered))
         except Exception as error:  # whatever hostile bytes have made of the library
             self.close()
             raise self._error("the connection broke") from error
@@ -127,10 +129,10 @@ class Link:
 
     # What follows runs in other threads
 
-    def push(self, *data: object) -> None:
+    def push(self, event: str, *data: object) -> None:
         """The tracker told something by itself."""
         if len(data) == 1:
-            self._on_push(data[0])
+            self._pushes[event](data[0])
 
     def greeted(self, *_: object) -> None:
         """The tracker let us in."""
@@ -169,16 +171,17 @@ class Link:
                 connection.close()
                 raise self._error("the connection broke")
         self._client = client = _Client(self, connection)
-        client.on("connect", self.greeted, NAMESPACE)
-        client.on("connect_error", self.refused, NAMESPACE)
-        client.on(PUSH, self.push, NAMESPACE)
+        client.on("connect", self.greeted, self._namespace)
+        client.on("connect_error", self.refused, self._namespace)
+        for event in self._pushes:
+            client.on(event, partial(self.push, event), self._namespace)
         parts = urlsplit(self._tracker)
         try:
             client.connect(
                 self._tracker,
                 auth={"token": self._token},
                 transports=["websocket"],
-                namespaces=[NAMESPACE],
+                namespaces=[self._namespace],
                 socketio_path=f"{parts.path}/socket.io",
                 wait=False,
             )
@@ -214,13 +217,16 @@ class Link:
         return TrackerError("unreachable", f"{self._tracker}: cannot be reached: {why}")
 
 
-async def open_link(tracker: str, token: str, on_push: Callable[[object], None], max_message: int) -> Link:
+async def open_link(
+    tracker: str, token: str, namespace: str, pushes: Mapping[str, Callable[[object], None]], max_message: int
+) -> Link:
     """A connection to a tracker, as :func:`~swarmshare.tracker_client.http.tracker_url` gives it, signed in.
 
-    ``on_push`` is called with each push, as it came, in a thread; what it raises ends the connection. Raises
+    ``pushes`` has, by event, what is called with each push, as it came, in a thread; what it raises ends the
+    connection. Raises
     :class:`TrackerError`.
     """
-    link = Link(tracker, token, on_push, max_message)
+    link = Link(tracker, token, namespace, pushes, max_message)
     try:
         await link.open()
     except BaseException:

@@ -10,7 +10,7 @@ import trio
 
 from swarmshare.errors import TrackerError
 from swarmshare.schema.fields import EventError
-from swarmshare.schema.tracker_events import MAX_MEMBERS, Refusal
+from swarmshare.schema.tracker_events import MAX_MEMBERS, NAMESPACE, PUSH, Refusal
 from swarmshare.schema.tracker_wire import parse_push
 from swarmshare.tracker_client.bridge import open_link
 
@@ -94,7 +94,9 @@ class TrackerConnection:
                     await trio.sleep(self._backoff.pause(trio.current_time() - self._since))
                 self._since = trio.current_time()
                 try:
-                    self._link = await open_link(self.tracker, self._token, self._push, self._max_message())
+                    self._link = await open_link(
+                        self.tracker, self._token, NAMESPACE, {PUSH: self._push}, self._max_message()
+                    )
                 except TrackerError as error:
                     for listener in list(self._listeners.values()):
                         listener.away(error)

@@ -58,7 +58,7 @@ class Answer:
     Every method raises :class:`TrackerError` for a field that is not there or not what it should be.
     """
 
-    def __init__(self, value: Json) -> None:
+    def __init__(self, value: object) -> None:
         if not isinstance(value, dict):
             raise _no_tracker()
         self._fields = value

@@ -1,4 +1,4 @@
-"""Which tracker a verb is about, and the way to it.
+"""Which tracker a face is about, and the way to it.
 
 What talks HTTP is imported where it is needed: it takes longer to load than most verbs take to run.
 """
@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from swarmshare.app.config import load_settings
-from swarmshare.errors import TrackerError
+from swarmshare.errors import ManifestError, TrackerError
+from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIns
 from swarmshare.tracker_client.api import TrackerApi
@@ -17,6 +18,7 @@ from swarmshare.tracker_client.api import TrackerApi
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn
 
 
@@ -60,6 +62,15 @@ def open_tracker(tracker: str, token: str | None = None) -> Iterator[tuple[str, 
     url = tracker_url(tracker)
     with Connection(url, token) as connection:
         yield url, TrackerApi(connection)
+
+
+def catalogue_manifest(sign_in: SignIn, info_hash: str) -> Manifest:
+    """The manifest of an entry, by all of its info hash. Raises :class:`TrackerError` or :class:`ManifestError`."""
+    with open_tracker(sign_in.tracker, sign_in.token) as (url, api):
+        manifest = parse_manifest(api.torrent(info_hash))
+    if str(manifest.info_hash) != info_hash:
+        raise ManifestError("info-hash", f"{url} sent another manifest than was asked for", hint="Ask its organiser.")
+    return manifest
 
 
 def _signed_out(message: str, url: str) -> TrackerError:

@@ -50,9 +50,19 @@ class Process:
     """One command at work."""
 
     def __init__(
-        self, name: str, arguments: tuple[str, ...], inbox: Queue[Told], *, cwd: Path | None, home: Path | None
+        self,
+        name: str,
+        arguments: tuple[str, ...],
+        inbox: Queue[Told],
+        *,
+        cwd: Path | None,
+        home: Path | None,
+        leash: bool,
     ) -> None:
-        """``home`` gives it a home, and no other setting, of its own; None: it has ours."""
+        """``home`` gives it a home, and no other setting, of its own; None: it has ours.
+
+        With ``leash`` its standard input ends when we do, however that happens.
+        """
         self.name = name
         self.said: deque[str] = deque(maxlen=MAX_SAID)
         """Its last lines for people."""
@@ -65,8 +75,8 @@ class Process:
         # -P: what is in the current folder is data, even when it is called swarmshare.
         self._popen = subprocess.Popen(
             [sys.executable, "-P", "-m", "swarmshare", *arguments, "--json"],
-            cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            encoding="utf-8", errors="replace",
+            cwd=cwd, env=environment, stdin=subprocess.PIPE if leash else subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
         )  # fmt: skip
         assert self._popen.stdout is not None
         assert self._popen.stderr is not None
@@ -99,6 +109,8 @@ class Process:
         except subprocess.TimeoutExpired:
             self._popen.kill()
             self._popen.wait()
+        if self._popen.stdin is not None:
+            self._popen.stdin.close()
 
     def _take(self, lines: IO[str], inbox: Queue[Told]) -> None:
         with lines:
@@ -138,9 +150,11 @@ class Processes:
         for process in running:
             process.end(deadline)
 
-    def start(self, name: str, *arguments: str, cwd: Path | None = None, home: Path | None = None) -> Process:
-        """Run a command; ``home`` gives it a home of its own."""
-        process = Process(name, arguments, self._inbox, cwd=cwd, home=home)
+    def start(
+        self, name: str, *arguments: str, cwd: Path | None = None, home: Path | None = None, leash: bool = False
+    ) -> Process:
+        """Run a command; ``home`` gives it a home of its own, and ``leash`` tells it when we end."""
+        process = Process(name, arguments, self._inbox, cwd=cwd, home=home, leash=leash)
         self._all.append(process)
         return process
 

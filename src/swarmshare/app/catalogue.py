@@ -1,0 +1,96 @@
+"""One tracker's catalogue, as it is now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swarmshare.app.facts import Published
+from swarmshare.app.picture import Person
+from swarmshare.errors import TrackerError
+from swarmshare.tracker_client.api import MAX_LISTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from swarmshare.storage.sign_ins import SignIn
+    from swarmshare.tracker_client.api import Account, Entry
+    from swarmshare.tracker_client.watch import Counts
+
+
+class Catalogue:
+    """What is known of it; a :class:`~swarmshare.tracker_client.watch.Watcher`."""
+
+    def __init__(self, sign_in: SignIn, tell: Callable[[Published], None], role: str = "") -> None:
+        """``tell`` hears of what others publish from now on; ``role`` is asked for when it is not known."""
+        self.sign_in = sign_in
+        self.person: Person | None = Person(sign_in.user, role, sign_in.tracker)
+        """None when the tracker says that nobody is signed in."""
+        self.trouble = ""
+        """Why the tracker is of no use at present; empty when all is well."""
+        self._tell = tell
+        self._listed = False
+        self._entries: dict[str, Entry] = {}
+        self._picture: tuple[Entry, ...] | None = ()
+
+    async def follow(self) -> None:
+        """Follow until cancelled, or until the sign-in is not valid any more."""
+        from swarmshare.tracker_client.watch import watch  # it takes longer to load than all the rest of a desk
+
+        try:
+            await watch(self.sign_in.tracker, self.sign_in.token, self)
+        except TrackerError:
+            self.person = None
+            self.trouble = f"{self.sign_in.tracker}: your sign-in is not valid any more. Sign in again."
+
+    def picture(self) -> tuple[Entry, ...]:
+        """The newest first; the same object as long as nothing changes."""
+        if self._picture is None:
+            self._picture = tuple(sorted(self._entries.values(), key=lambda entry: -entry.published_at))
+        return self._picture
+
+    def __contains__(self, info_hash: str) -> bool:
+        return info_hash in self._entries
+
+    # What the tracker tells.
+
+    def listed(self, account: Account, entries: list[Entry]) -> None:
+        """See :class:`~swarmshare.tracker_client.watch.Watcher`, as all that follows."""
+        self.person = Person(account.user, account.role, self.sign_in.tracker)
+        self.trouble = ""
+        before = self._entries
+        self._entries = {entry.info_hash: entry for entry in entries}
+        self._picture = None
+        if self._listed:
+            self._tell_of(entry for entry in reversed(entries) if entry.info_hash not in before)
+        self._listed = True
+
+    def published(self, entry: Entry) -> None:
+        """An entry is new."""
+        is_new = entry.info_hash not in self._entries
+        if is_new and len(self._entries) >= MAX_LISTED:
+            return
+        self._entries[entry.info_hash] = entry
+        self._picture = None
+        if is_new:
+            self._tell_of([entry])
+
+    def withdrawn(self, info_hash: str) -> None:
+        """An entry is gone."""
+        if self._entries.pop(info_hash, None) is not None:
+            self._picture = None
+
+    def counted(self, counts: list[Counts]) -> None:
+        """Swarms are not as they were."""
+        for info_hash, seeds, peers, copies in counts:
+            if (entry := self._entries.get(info_hash)) is not None:
+                self._entries[info_hash] = entry._replace(seeds=seeds, peers=peers, copies=copies)
+                self._picture = None
+
+    def away(self, error: TrackerError) -> None:
+        """The tracker cannot be reached."""
+        self.trouble = error.advice
+
+    def _tell_of(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            if entry.publisher != self.sign_in.user:
+                self._tell(Published(entry.info_hash, entry.name, entry.publisher))

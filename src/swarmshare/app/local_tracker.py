@@ -1,0 +1,95 @@
+"""A tracker on this machine, as a process of its own, which ends with us."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from swarmshare.app.picture import LocalTracker
+from swarmshare.app.processes import EXIT, Processes
+from swarmshare.storage.home import swarmshare_home
+
+if TYPE_CHECKING:
+    from swarmshare.app.processes import Told
+
+PORT: Final = 6969
+"""Where trackers usually are."""
+GRACE: Final = 1.5
+"""Seconds that it has to stop before it is killed."""
+_UNSPECIFIED: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
+
+
+def own_url(where: str) -> str:
+    """How this machine reaches a tracker that listens at ``where``; it stays, whatever network the machine is in."""
+    host, _, port = where.rpartition(":")
+    return f"http://{_UNSPECIFIED.get(host, host)}:{port}"
+
+
+class OwnTracker:
+    """Its life, and how it gets on."""
+
+    def __init__(self) -> None:
+        self.picture: LocalTracker | None = None
+        """None when none was started, or it was stopped."""
+        self._scope: trio.CancelScope | None = None
+        self._turn = trio.Lock()
+        """Held until the one before has ended."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs, or is about to."""
+        return self._scope is not None
+
+    def settled(self) -> None:
+        """The first account was made."""
+        if self.picture is not None:
+            self.picture = replace(self.picture, setup_token="")
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        if self._scope is not None:
+            self._scope.cancel()
+            self._scope = None
+        self.picture = None
+
+    async def run(self) -> None:
+        """Run it, until it is stopped or ends."""
+        scope = self._scope = trio.CancelScope()
+        self.picture = LocalTracker(url="", own_url="", setup_token="", trouble="")
+        try:
+            with scope:
+                async with self._turn:
+                    await self._run()
+        finally:
+            if self._scope is scope:
+                self._scope = None
+
+    async def _run(self) -> None:
+        processes = Processes()
+        data = swarmshare_home() / "tracker"
+        process = processes.start(
+            "tracker", "tracker", "--listen", f"near:{PORT}", "--data", str(data), "--until-eof", leash=True
+        )
+        try:
+            while process.running:
+                for told in await trio.to_thread.run_sync(lambda: list(processes.told(None)), abandon_on_cancel=True):
+                    self._hear(told)
+        finally:
+            with trio.CancelScope(shield=True):
+                process.stop()
+                await trio.to_thread.run_sync(process.end, monotonic() + GRACE)
+
+    def _hear(self, told: Told) -> None:
+        if self.picture is None:
+            return
+        if told.event == "setup":
+            self.picture = replace(self.picture, setup_token=told.fields["setup_token"])
+        elif told.event == "listening":
+            url, own = told.fields["url"], own_url(told.fields["address"])
+            self.picture = replace(self.picture, url=url, own_url=own)
+        elif told.event == EXIT:
+            trouble = f"The tracker on this computer ended: {told.by.last_words}"
+            self.picture = LocalTracker(url="", own_url="", setup_token="", trouble=trouble)

@@ -1,0 +1,81 @@
+"""How a transfer that is not at work stands, by its resume data: what a window shows of a paused one after a start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.manifest.layout import PieceIndex
+from swarmshare.schema.snapshot import TorrentSnapshot, TorrentState
+from swarmshare.storage.pieces import TorrentStorage
+from swarmshare.storage.resume import load_resume
+from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.swarm.pieces import PieceState, Priority
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swarmshare.storage.begun import Begun
+
+_STATES: Final = bytes((PieceState.MISSING, PieceState.HELD)).ljust(256)
+_ON_ITS_WAY_NO_MORE: Final = bytes((0, 0, 0, PieceState.HELD)).ljust(256)
+
+
+def resting_snapshot(begun: Begun, resume: Path) -> TorrentSnapshot:
+    """What is held as far as the resume data in the folder ``resume`` can be trusted; looks at every file."""
+    manifest = begun.manifest
+    storage = TorrentStorage(manifest, begun.folder)
+    try:
+        found = load_resume(resume / f"{manifest.info_hash}.resume", manifest, storage).held
+    finally:
+        storage.close()
+    held = Bitfield(manifest.layout.piece_count)
+    files_done = [0] * len(manifest.files)
+    for piece in found:
+        held.set(piece)
+        span = manifest.layout.span(PieceIndex(piece))
+        files_done[span.file] += span.length
+    last = TorrentSnapshot(
+        manifest=manifest,
+        state=TorrentState.PAUSED,
+        error="",
+        checked=1.0,
+        bytes_total=0,
+        bytes_done=0,
+        files_done=tuple(files_done),
+        skipped=frozenset(),
+        pieces_done=held.held,
+        rate_down=0.0,
+        rate_up=0.0,
+        downloaded=0,
+        uploaded=0,
+        peers=(),
+        piece_states=bytes(held.flags().translate(_STATES)),
+        availability=bytes(manifest.layout.piece_count),
+        seeds=0,
+        members=(),
+        tracker_trouble="",
+    )
+    return resting(last, begun)
+
+
+def resting(last: TorrentSnapshot, begun: Begun) -> TorrentSnapshot:
+    """``last``, without what only something at work has, and with what is wanted and was counted by now."""
+    manifest, files_done = last.manifest, last.files_done
+    skipped = frozenset(number for number, priority in begun.priorities.items() if priority is Priority.SKIP)
+    return replace(
+        last,
+        state=TorrentState.PAUSED,
+        error="",
+        bytes_total=manifest.total_length - sum(manifest.files[number].length for number in skipped),
+        bytes_done=sum(files_done) - sum(files_done[number] for number in skipped),
+        skipped=skipped,
+        rate_down=0.0,
+        rate_up=0.0,
+        downloaded=begun.downloaded,
+        uploaded=begun.uploaded,
+        piece_states=last.piece_states.translate(_ON_ITS_WAY_NO_MORE),
+        peers=(),
+        members=(),
+        tracker_trouble="",
+    )

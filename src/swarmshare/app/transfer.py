@@ -1,0 +1,231 @@
+"""One transfer: what is remembered of it, the engine's torrent while it is at work, and its line in the picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from swarmshare.app.picture import Transfer, TransferState
+from swarmshare.app.resting import resting
+from swarmshare.engine.pictures import torrent_snapshot
+from swarmshare.schema.snapshot import TorrentState, count_only_here
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from swarmshare.engine.torrent import Torrent
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.schema.snapshot import TorrentSnapshot
+    from swarmshare.storage.begun import Begun
+    from swarmshare.swarm.picker import Priority
+
+COUNT_EVERY: Final = 2.0
+"""Seconds between two counts of copies: each takes a look at every piece."""
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at what nobody is connected to."""
+
+_STATES: Final = {
+    TorrentState.CHECKING: TransferState.CHECKING,
+    TorrentState.DOWNLOADING: TransferState.DOWNLOADING,
+    TorrentState.SEEDING: TransferState.SEEDING,
+    TorrentState.PAUSED: TransferState.WAITING,
+}
+
+
+class Work:
+    """A transfer. Whoever changes ``begun`` sees to it that it is saved."""
+
+    def __init__(self, begun: Begun, last: TorrentSnapshot | None = None) -> None:
+        """``last`` is how a paused one was when it was at work."""
+        self.torrent: Torrent | None = None
+        """While it is at work."""
+        self._begun = begun
+        self._last = last
+        self._line: Transfer | None = None
+        self._seen: object = None
+        """What the line was made of."""
+        self._look_at = self._count_at = 0.0
+        """When to look again, and to count."""
+        self._copies = (0, 0)
+        self._counted_seeds = 0
+        self._held = -1
+        self._bytes = (0, 0)
+
+    # ------------------------------------------------------------------ at work or not
+
+    @property
+    def begun(self) -> Begun:
+        """What is to be remembered, but for what passed since it was started: see :attr:`totals`."""
+        return self._begun
+
+    @begun.setter
+    def begun(self, begun: Begun) -> None:
+        self._begun = begun
+        self._line = None
+        self._held = -1
+
+    @property
+    def manifest(self) -> Manifest:
+        """What is shared."""
+        return self._begun.manifest
+
+    @property
+    def totals(self) -> Begun:
+        """All that is to be remembered, as of now."""
+        if self.torrent is None:
+            return self._begun
+        return replace(
+            self._begun,
+            downloaded=self._begun.downloaded + self.torrent.downloads.received,
+            uploaded=self._begun.uploaded + self.torrent.uploads.sent,
+        )
+
+    def start(self, torrent: Torrent) -> None:
+        """It is at work from now on."""
+        self.torrent = torrent
+        self._line = self._last = None
+        self._held = -1
+        self._look_at = self._count_at = 0.0
+
+    def stop(self) -> Torrent | None:
+        """It is not at work any more: the torrent that is to be removed, if there is one."""
+        torrent = self.torrent
+        if torrent is not None:
+            self._last = resting(torrent_snapshot(torrent), self.totals)
+            line = self.line(trio.current_time())
+            self._copies = line.copies, line.only_here
+            self._begun = self.totals
+            self.torrent = self._line = None
+        return torrent
+
+    def want(self, files: Mapping[int, Priority]) -> None:
+        """Want files more or less from now on; numbers that there are not are passed over."""
+        there = {number: priority for number, priority in files.items() if 0 <= number < len(self.manifest.files)}
+        self.begun = replace(self._begun, priorities={**self._begun.priorities, **there})
+        if self.torrent is not None:
+            for number, priority in there.items():
+                self.torrent.want(number, priority)
+        elif self._last is not None:
+            self._last = resting(self._last, self._begun)
+
+    # ------------------------------------------------------------------ pictures
+
+    def snapshot(self) -> TorrentSnapshot | None:
+        """All about it; of a paused one, how it was last."""
+        if self.torrent is not None:
+            snapshot = torrent_snapshot(self.torrent)
+            before = self._begun
+            return replace(
+                snapshot,
+                downloaded=before.downloaded + snapshot.downloaded,
+                uploaded=before.uploaded + snapshot.uploaded,
+            )
+        return self._last
+
+    def line(self, now: float) -> Transfer:
+        """Its line; the same object as long as nothing changes."""
+        torrent = self.torrent
+        if torrent is None:
+            if self._line is None:
+                self._line = self._resting_line()
+            return self._line
+        if self._line is not None and now < self._look_at:
+            return self._line
+        rates = torrent.downloads.meter.rate(now), torrent.uploads.meter.rate(now)
+        if now >= self._count_at or torrent.picker.seeds != self._counted_seeds:
+            self._count_at = now + COUNT_EVERY
+            self._count(torrent)
+        seen = (
+            rates,
+            torrent.state,
+            torrent.disk.trouble,
+            torrent.disk.checked,
+            torrent.picker.held.held,
+            torrent.downloads.received,
+            torrent.uploads.sent,
+            len(torrent.sessions),
+            torrent.picker.seeds,
+            self._copies,
+        )
+        if self._line is None or seen != self._seen:
+            self._seen = seen
+            self._line = self._working_line(torrent, *rates)
+        busy = torrent.sessions or any(rates) or self._line.state is TransferState.CHECKING
+        self._look_at = now if busy else now + LOOK_EVERY
+        return self._line
+
+    def _count(self, torrent: Torrent) -> None:
+        picker = torrent.picker
+        availability, seeds = picker.availability, picker.seeds
+        only_here = 0 if seeds else count_only_here(picker.states, availability)
+        self._copies, self._counted_seeds = (min(availability, default=0) + seeds, only_here), seeds
+
+    def _sum(self, torrent: Torrent) -> tuple[int, int]:
+        """Bytes of the files that are wanted, and how many of them are here."""
+        if torrent.picker.held.held != self._held:
+            self._held = torrent.picker.held.held
+            disk, files = torrent.disk, torrent.manifest.files
+            total = torrent.manifest.total_length - sum(files[number].length for number in disk.skipped)
+            done = sum(disk.files_done) - sum(disk.files_done[number] for number in disk.skipped)
+            self._bytes = total, done
+        return self._bytes
+
+    def _working_line(self, torrent: Torrent, rate_down: float, rate_up: float) -> Transfer:
+        begun, state = self._begun, _STATES[torrent.state]
+        total, done = self._sum(torrent)
+        copies, only_here = self._copies
+        left = total - done
+        return Transfer(
+            info_hash=begun.info_hash,
+            name=torrent.manifest.name,
+            folder=begun.folder,
+            state=state,
+            trouble=torrent.disk.trouble.advice if torrent.disk.trouble else "",
+            bytes_total=total,
+            bytes_done=done,
+            checked=torrent.disk.checked,
+            rate_down=rate_down,
+            rate_up=rate_up,
+            downloaded=begun.downloaded + torrent.downloads.received,
+            uploaded=begun.uploaded + torrent.uploads.sent,
+            peers=len(torrent.sessions),
+            seeds=torrent.picker.seeds,
+            copies=copies,
+            only_here=only_here,
+            eta=left / rate_down if state is TransferState.DOWNLOADING and rate_down > 0 else None,
+            added_at=begun.added_at,
+            shared=begun.shared,
+            sequential=begun.sequential,
+            limit_up=begun.limit_up,
+            limit_down=begun.limit_down,
+        )
+
+    def _resting_line(self) -> Transfer:
+        begun, last = self._begun, self._last
+        copies, only_here = self._copies
+        return Transfer(
+            info_hash=begun.info_hash,
+            name=begun.manifest.name,
+            folder=begun.folder,
+            state=TransferState.PAUSED if begun.paused else TransferState.CHECKING,  # soon, by the next engine
+            trouble="",
+            bytes_total=last.bytes_total if last else begun.manifest.total_length,
+            bytes_done=last.bytes_done if last else 0,
+            checked=last.checked if last else 0.0,
+            rate_down=0.0,
+            rate_up=0.0,
+            downloaded=begun.downloaded,
+            uploaded=begun.uploaded,
+            peers=0,
+            seeds=0,
+            copies=copies,
+            only_here=only_here,
+            eta=None,
+            added_at=begun.added_at,
+            shared=begun.shared,
+            sequential=begun.sequential,
+            limit_up=begun.limit_up,
+            limit_down=begun.limit_down,
+        )

@@ -1,0 +1,286 @@
+"""All transfers: what was begun, and the engine that works on what is not paused."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from swarmshare.app.transfer import Work
+from swarmshare.engine.config import TorrentConfig
+from swarmshare.engine.engine import open_engine
+from swarmshare.errors import StorageError, SwarmShareError
+from swarmshare.storage.deleting import delete_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from swarmshare.app.ledger import Ledger
+    from swarmshare.app.picture import Transfer
+    from swarmshare.engine.config import EngineConfig
+    from swarmshare.engine.engine import Engine
+    from swarmshare.engine.ports import Announcer
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.schema.alerts import Alert
+    from swarmshare.schema.snapshot import TorrentSnapshot
+    from swarmshare.storage.begun import Begun
+    from swarmshare.swarm.picker import Priority
+
+SAVE_EVERY: Final = 60.0
+"""Seconds of counting bytes that a crash costs."""
+CLOSING: Final = 0.5
+"""Seconds for saving what was counted, when an engine ends."""
+
+
+class Transfers:
+    """What was begun, by info hash. Every wish raises :class:`~swarmshare.errors.SwarmShareError`."""
+
+    def __init__(self, ledger: Ledger, announcers: Callable[[Manifest], tuple[Announcer, ...]]) -> None:
+        """``announcers`` tells which trackers a manifest talks to."""
+        self.listen_trouble = ""
+        """Why nobody can reach us; empty when all is well."""
+        self._ledger, self._announcers = ledger, announcers
+        self._works: dict[str, Work] = {}
+        self._deleting: set[str] = set()
+        self._engine: Engine | None = None
+        self._stands = trio.Event()
+        self._end = trio.Event()
+        """Of the engine, which another will follow."""
+        self._nursery: trio.Nursery | None = None
+        self._turn = trio.Lock()
+        """Held while the engine is exchanged, and while transfers are added or removed."""
+
+    # ------------------------------------------------------------------ what is there
+
+    def __contains__(self, info_hash: object) -> bool:
+        return info_hash in self._works
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where we listen."""
+        return tuple(self._engine.addresses) if self._engine is not None else ()
+
+    def lines(self) -> tuple[Transfer, ...]:
+        """A line for each transfer, the oldest first."""
+        now = trio.current_time()
+        return tuple(work.line(now) for work in self._works.values())
+
+    def refuse_known(self, info_hash: str) -> None:
+        """Raises :class:`SwarmShareError` for what is here already."""
+        if (work := self._works.get(info_hash)) is not None:
+            raise SwarmShareError(f"{work.manifest.name} is among your transfers already")
+
+    def snapshot(self, info_hash: str | None) -> TorrentSnapshot | None:
+        """All about one of them."""
+        work = self._works.get(info_hash) if info_hash is not None else None
+        return work.snapshot() if work is not None else None
+
+    def manifest(self, info_hash: str) -> Manifest | None:
+        """The manifest of one of them."""
+        work = self._works.get(info_hash)
+        return work.manifest if work is not None else None
+
+    def alerts(self) -> Iterator[Alert]:
+        """What the engine has told since the last call."""
+        while self._engine is not None and self._engine.alerts:
+            yield self._engine.alerts.popleft()
+
+    # ------------------------------------------------------------------ life
+
+    async def load(self) -> list[StorageError]:
+        """Take up what was begun before; what is wrong with those that cannot be used."""
+        works, broken = await self._ledger.load()
+        self._works = {work.begun.info_hash: work for work in works}
+        return broken
+
+    async def run(
+        self, config: Callable[[], EngineConfig], task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Work, until cancelled; then save everything. ``config`` is asked for each engine."""
+        async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(self._save_now_and_then)
+            while True:
+                async with AsyncExitStack() as stack:
+                    self._engine = await self._open(stack, config())
+                    for work in self._works.values():
+                        if not work.begun.paused:
+                            self._start(work)
+                    self._stands.set()
+                    task_status.started()
+                    task_status = trio.TASK_STATUS_IGNORED
+                    try:
+                        await self._end.wait()
+                    finally:
+                        for work in self._works.values():
+                            work.stop()
+                        with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSING):
+                            await self._ledger.save_what_can_be(self._works.values())
+                self._end = trio.Event()
+
+    async def _save_now_and_then(self) -> None:
+        while True:
+            await trio.sleep(SAVE_EVERY)
+            await self._ledger.save_what_can_be(self._works.values())
+
+    async def _open(self, stack: AsyncExitStack, config: EngineConfig) -> Engine:
+        try:
+            engine = await stack.enter_async_context(open_engine(config))
+        except StorageError as error:
+            self.listen_trouble = f"{error}. Choose another port: until then, nobody can reach this computer."
+            return await stack.enter_async_context(open_engine(replace(config, listen=())))
+        self.listen_trouble = ""
+        return engine
+
+    async def reopen(self) -> None:
+        """Begin anew with another engine: for another port, or other trackers."""
+        async with self._turn:
+            self._stands = trio.Event()
+            self._end.set()
+            await self._stands.wait()
+
+    async def announce_anew(self) -> None:
+        """Other trackers are to be told of what is at work."""
+        if any(work.torrent is not None for work in self._works.values()):
+            await self.reopen()
+
+    def limit(self, up: float | None, down: float | None) -> None:
+        """Bytes a second, all together."""
+        if self._engine is not None:
+            self._engine.limit(up, down)
+
+    def _start(self, work: Work) -> None:
+        assert self._engine is not None
+        begun = work.begun
+        config = TorrentConfig(
+            folder=begun.folder,
+            announcers=self._announcers(begun.manifest),
+            priorities=begun.priorities,
+            sequential=begun.sequential,
+            limit_up=begun.limit_up,
+            limit_down=begun.limit_down,
+        )
+        work.start(self._engine.add(begun.manifest, config))
+
+    async def _stop(self, work: Work) -> None:
+        torrent = work.stop()
+        if torrent is not None and self._engine is not None:
+            await self._engine.remove(torrent)
+
+    # ------------------------------------------------------------------ wishes
+
+    async def add(self, begun: Begun) -> None:
+        """Begin one."""
+        info_hash = begun.info_hash
+        async with self._turn:
+            self.refuse_known(info_hash)
+            if info_hash in self._deleting:
+                raise SwarmShareError(f"{begun.manifest.name} is still being deleted", hint="Try again in a moment.")
+            await self._ledger.add(begun)
+            self._works[info_hash] = work = Work(begun)
+            self._start(work)
+
+    async def pause(self, info_hashes: Collection[str]) -> None:
+        """Stop, until :meth:`resume`."""
+        async with self._turn:
+            working = [work for work in self._of(info_hashes) if not work.begun.paused]
+            for work in working:
+                work.begun = replace(work.begun, paused=True)
+            await self._stop_these(working)
+            await self._ledger.save(working)
+
+    async def resume(self, info_hashes: Collection[str]) -> None:
+        """Go on."""
+        async with self._turn:
+            resting = [work for work in self._of(info_hashes) if work.begun.paused]
+            for work in resting:
+                work.begun = replace(work.begun, paused=False)
+                self._start(work)
+            await self._ledger.save(resting)
+
+    async def remove(self, info_hashes: Collection[str], *, delete_data: bool) -> None:
+        """Forget them, and with ``delete_data`` delete their files."""
+        works = self._of(info_hashes)
+        gone = {work.begun.info_hash for work in works}
+        self._deleting |= gone
+        try:
+            async with self._turn:
+                for info_hash in gone:
+                    self._works.pop(info_hash, None)
+                await self._stop_these(works)
+                await self._ledger.forget(works)
+            if delete_data:
+                await trio.to_thread.run_sync(_delete, works, abandon_on_cancel=True)
+        finally:
+            self._deleting -= gone
+
+    async def recheck(self, info_hashes: Collection[str]) -> None:
+        """Verify all that is on the disk; a paused one is paused again afterwards."""
+        async with self._turn:
+            works = self._of(info_hashes)
+            await self._stop_these(works)
+            await self._ledger.forget_pieces(works)
+            for work in works:
+                self._start(work)
+                if work.begun.paused:
+                    assert self._nursery is not None
+                    self._nursery.start_soon(self._rest_again, work)
+
+    async def _rest_again(self, work: Work) -> None:
+        torrent = work.torrent
+        assert torrent is not None
+        async with trio.open_nursery() as nursery:
+
+            async def until(event: trio.Event) -> None:
+                await event.wait()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(until, torrent.ready)
+            nursery.start_soon(until, torrent.gone)
+        async with self._turn:
+            if work.begun.paused and work.torrent is torrent:
+                await self._stop(work)
+
+    async def want(self, info_hash: str, files: Mapping[int, Priority]) -> None:
+        """Want files more or less."""
+        for work in self._of([info_hash]):
+            work.want(files)
+            await self._ledger.save([work])
+
+    async def limit_each(self, info_hashes: Collection[str], up: float | None, down: float | None) -> None:
+        """Bytes a second, for each of them."""
+        works = self._of(info_hashes)
+        for work in works:
+            work.begun = replace(work.begun, limit_up=up, limit_down=down)
+            if work.torrent is not None:
+                work.torrent.limit(up, down)
+        await self._ledger.save(works)
+
+    async def sequential(self, info_hashes: Collection[str], wanted: bool) -> None:
+        """Fetch pieces in their order, or the rarest first."""
+        works = self._of(info_hashes)
+        for work in works:
+            work.begun = replace(work.begun, sequential=wanted)
+            if work.torrent is not None:
+                work.torrent.picker.sequential = wanted
+        await self._ledger.save(works)
+
+    def _of(self, info_hashes: Collection[str]) -> list[Work]:
+        return [self._works[info_hash] for info_hash in dict.fromkeys(info_hashes) if info_hash in self._works]
+
+    async def _stop_these(self, works: list[Work]) -> None:
+        async with trio.open_nursery() as nursery:
+            for work in works:
+                nursery.start_soon(self._stop, work)
+
+
+def _delete(works: list[Work]) -> None:
+    refused: StorageError | None = None
+    for work in works:
+        try:
+            delete_files(work.manifest, work.begun.folder)
+        except StorageError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused

@@ -1,0 +1,70 @@
+"""``swarmshare gui``: the window. Nothing else of the command line knows that there is one, or needs Tk."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.errors import SwarmShareError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from swarmshare.cli import Verbs
+    from swarmshare.cli.render import Output
+
+NEEDED: Final = {
+    "tkinter": "Install Tk: sudo apt install python3-tk, or your system's package of that kind.",
+    "_tkinter": "Install Tk: sudo apt install python3-tk, or your system's package of that kind.",
+    "ttkbootstrap": "Install it: pip install 'swarmshare[gui]'",
+    "PIL": "Install it: pip install 'swarmshare[gui]'",
+}
+"""Modules, and what brings them."""
+HEADLESS: Final = "Everything works without a window, too: swarmshare --help"
+
+
+class WindowError(SwarmShareError):
+    """There can be no window here."""
+
+    code = "window"
+
+
+def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "gui",
+        parents=[common],
+        help="the window: catalogue, transfers, and who has which piece",
+        description="Open the window: share, download, and see which machine holds which piece.",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(_arguments: argparse.Namespace, _output: Output) -> int:
+    """Open the window, and stay until it is closed."""
+    trouble = what_is_missing()
+    if trouble is not None:
+        raise trouble
+    import tkinter
+
+    from swarmshare.gui.window import run as open_window
+
+    try:
+        return open_window()
+    except tkinter.TclError as error:
+        if "display" not in str(error):
+            raise
+        raise WindowError(f"the screen cannot be used: {error}", hint=HEADLESS) from error
+
+
+def what_is_missing() -> WindowError | None:
+    """Why there can be no window here, as far as that is known without trying."""
+    for module, hint in NEEDED.items():
+        if find_spec(module) is None:
+            return WindowError(f"the window needs {module.lstrip('_')}, which is not installed", hint=hint)
+    on_x11 = sys.platform not in ("win32", "darwin")
+    if on_x11 and not os.environ.get("DISPLAY"):
+        return WindowError("there is no screen here: DISPLAY is not set", hint=HEADLESS)
+    return None

@@ -1,0 +1,206 @@
+"""What was begun: the transfers of a home folder, in two files each, so that the next start goes on with them.
+
+``HASH.torrent`` is the manifest, ``HASH.json`` all that is to be remembered beside it. The manifest is written first
+and removed last, and each of them whole or not at all: a ``.json`` always has its manifest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.errors import ManifestError, StorageError
+from swarmshare.manifest.bencoding import MAX_BYTES
+from swarmshare.manifest.parse import parse_manifest
+from swarmshare.storage.files import os_reason, read_small, write_atomic
+from swarmshare.storage.lock import locked
+from swarmshare.swarm.pieces import Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from swarmshare.manifest.manifest import Manifest
+
+MAX_STATE: Final = 16 * 2**20
+"""Bytes of a ``.json``: a million files that are not wanted."""
+MAX_COUNT: Final = 2**53
+"""Of bytes and seconds: what JSON's numbers carry without loss."""
+_NAME: Final = re.compile(r"[0-9a-f]{64}")
+_HINT: Final = "Remove the file, then begin it again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """One transfer, as it is remembered."""
+
+    manifest: Manifest
+    folder: Path
+    """It contains the name."""
+    added_at: int
+    """Seconds since 1970."""
+    shared: bool = False
+    """Whether it was shared from this machine; else it was downloaded."""
+    paused: bool = False
+    sequential: bool = False
+    priorities: Mapping[int, Priority] = field(default_factory=dict)
+    """How much files are wanted, by their number; the others are so normally."""
+    limit_up: float | None = None
+    """Bytes a second."""
+    limit_down: float | None = None
+    downloaded: int = 0
+    """Bytes since it was added."""
+    uploaded: int = 0
+
+    @property
+    def info_hash(self) -> str:
+        """64 hexadecimal digits."""
+        return str(self.manifest.info_hash)
+
+
+@contextlib.contextmanager
+def open_begun(folder: Path) -> Iterator[BegunStore]:
+    """What was begun in ``folder``, made if it is not there, for this process alone. Raises :class:`StorageError`."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "Set SWARMSHARE_HOME to a folder that you may write to."
+        raise StorageError(folder, os_reason(error), hint=hint) from error
+    message = "another window of SwarmShare is at work here"
+    hint = "Use that one, or give this one a home of its own with SWARMSHARE_HOME."
+    with locked(folder / "lock", folder.parent, message, hint):
+        yield BegunStore(folder)
+
+
+class BegunStore:
+    """The transfers of one folder. Every method raises :class:`StorageError` for what the disk refuses."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def load(self) -> tuple[list[Begun], list[StorageError]]:
+        """All transfers, the oldest first, and what is wrong with those that cannot be used; these stay as they are."""
+        found: list[Begun] = []
+        broken: list[StorageError] = []
+        try:
+            for half_written in self._folder.glob(".*.tmp"):
+                half_written.unlink()
+            paths = sorted(path for path in self._folder.glob("*.json") if _NAME.fullmatch(path.stem))
+        except OSError as error:
+            raise StorageError(self._folder, os_reason(error)) from error
+        for path in paths:
+            try:
+                found.append(_read(path))
+            except StorageError as error:
+                broken.append(error)
+        return sorted(found, key=lambda begun: begun.added_at), broken
+
+    def add(self, begun: Begun) -> None:
+        """Remember a new transfer."""
+        # There may be a passkey in it.
+        write_atomic(self._path(begun.info_hash, ".torrent"), begun.manifest.encode(), mode=0o600)
+        self.save(begun)
+
+    def save(self, begun: Begun) -> None:
+        """Remember how a transfer that was added is now."""
+        write_atomic(self._path(begun.info_hash, ".json"), json.dumps(_dump(begun)).encode(), mode=0o600)
+
+    def forget(self, info_hash: str) -> None:
+        """Remember a transfer no more."""
+        for ending in (".json", ".torrent"):
+            path = self._path(info_hash, ending)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise StorageError(path, os_reason(error)) from error
+
+    def _path(self, info_hash: str, ending: str) -> Path:
+        return self._folder / f"{info_hash}{ending}"
+
+
+def _dump(begun: Begun) -> dict[str, object]:
+    wanted: dict[Priority, list[int]] = {Priority.SKIP: [], Priority.HIGH: []}
+    for number, priority in sorted(begun.priorities.items()):
+        if priority in wanted:
+            wanted[priority].append(number)
+    return {
+        "folder": str(begun.folder),
+        "added_at": begun.added_at,
+        "shared": begun.shared,
+        "paused": begun.paused,
+        "sequential": begun.sequential,
+        "skip": wanted[Priority.SKIP],
+        "high": wanted[Priority.HIGH],
+        "limit_up": begun.limit_up,
+        "limit_down": begun.limit_down,
+        "downloaded": begun.downloaded,
+        "uploaded": begun.uploaded,
+    }
+
+
+def _read(path: Path) -> Begun:
+    manifest_path = path.with_suffix(".torrent")
+    try:
+        manifest = parse_manifest(read_small(manifest_path, MAX_BYTES))
+    except ManifestError as error:
+        raise StorageError(manifest_path, str(error), hint=_HINT) from error
+    if str(manifest.info_hash) != path.stem:
+        raise StorageError(manifest_path, "this is the manifest of something else", hint=_HINT)
+    try:
+        return _parse(json.loads(read_small(path, MAX_STATE)), manifest)
+    except (ValueError, RecursionError) as error:
+        raise StorageError(path, "this does not say how a transfer is", hint=_HINT) from error
+
+
+def _parse(fields: object, manifest: Manifest) -> Begun:
+    """Raises :class:`ValueError`."""
+    if not isinstance(fields, dict):
+        raise ValueError("no object")
+    folder = fields.get("folder")
+    if not isinstance(folder, str) or "\0" in folder or not Path(folder).is_absolute():
+        raise ValueError("folder")
+    priorities = dict.fromkeys(_files(fields.get("skip"), manifest), Priority.SKIP)
+    priorities |= dict.fromkeys(_files(fields.get("high"), manifest), Priority.HIGH)
+    return Begun(
+        manifest=manifest,
+        folder=Path(folder),
+        added_at=_count(fields.get("added_at")),
+        shared=_flag(fields.get("shared")),
+        paused=_flag(fields.get("paused")),
+        sequential=_flag(fields.get("sequential")),
+        priorities=priorities,
+        limit_up=_rate(fields.get("limit_up")),
+        limit_down=_rate(fields.get("limit_down")),
+        downloaded=_count(fields.get("downloaded")),
+        uploaded=_count(fields.get("uploaded")),
+    )
+
+
+def _files(value: object, manifest: Manifest) -> list[int]:
+    count = len(manifest.files)
+    if not isinstance(value, list) or not all(type(number) is int and 0 <= number < count for number in value):
+        raise ValueError("files")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("flag")
+    return value
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_COUNT:
+        raise ValueError("count")
+    return value
+
+
+def _rate(value: object) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value <= MAX_COUNT:
+        raise ValueError("rate")
+    return float(value)

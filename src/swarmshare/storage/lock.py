@@ -1,0 +1,42 @@
+"""One program at a time: a lock on a file, which ends with the process that holds it, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from swarmshare.errors import StorageError
+from swarmshare.storage.files import os_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextlib.contextmanager
+def locked(path: Path, of: Path, message: str, hint: str) -> Iterator[None]:
+    """Hold the lock at ``path``, made if it is not there.
+
+    Raises :class:`StorageError` about ``of`` with ``message`` and ``hint`` when another process holds it.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StorageError(path, os_reason(error)) from error
+    try:
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StorageError(of, message, hint=hint) from error
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,133 @@
+"""Following a tracker's catalogue: the whole list over HTTP, then what changes, live; and again after each break."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
+
+import trio
+
+from swarmshare.errors import TrackerError
+from swarmshare.schema.tracker_events import LIVE, Refusal
+from swarmshare.tracker_client.api import Account, Entry, TrackerApi, read_entry
+from swarmshare.tracker_client.bridge import open_link
+from swarmshare.tracker_client.connection import Backoff
+from swarmshare.tracker_client.http import Answer, Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_EVENT: Final = 2 * 2**20
+"""Bytes of the longest event: counts of a thousand swarms, or an entry."""
+MAX_WAITING: Final = 10_000
+"""Events that come while the list is fetched; with more, it is fetched anew."""
+
+_Read = TypeVar("_Read")
+
+
+class Counts(NamedTuple):
+    """How the swarm of an entry is now."""
+
+    info_hash: str
+    seeds: int
+    peers: int
+    copies: int
+
+
+class Watcher(Protocol):
+    """Who is told. All of it is called in trio's thread."""
+
+    def listed(self, account: Account, entries: list[Entry]) -> None:
+        """The whole catalogue, the newest first, and who asks for it."""
+
+    def published(self, entry: Entry) -> None:
+        """An entry is new; perhaps it was listed already."""
+
+    def withdrawn(self, info_hash: str) -> None:
+        """An entry is gone."""
+
+    def counted(self, counts: list[Counts]) -> None:
+        """Swarms are not as they were."""
+
+    def away(self, error: TrackerError) -> None:
+        """The tracker cannot be reached, or does not let us in; it is tried again."""
+
+
+async def watch(tracker: str, token: str, watcher: Watcher) -> None:
+    """Follow until cancelled. Raises :class:`TrackerError` when the sign-in is not valid (any more)."""
+    backoff = Backoff()
+    while True:
+        since = trio.current_time()
+        try:
+            await _follow(tracker, token, watcher)
+        except TrackerError as error:
+            if error.rule in {Refusal.SIGNED_OUT, "token-unknown", "token-expired"}:
+                raise
+            watcher.away(error)
+        await trio.sleep(backoff.pause(trio.current_time() - since))
+
+
+async def _follow(tracker: str, token: str, watcher: Watcher) -> None:
+    """Over one connection; raises :class:`TrackerError` when it ends."""
+    inbox = _Inbox(watcher)
+    pushes = {
+        "published": partial(inbox.take, lambda data: read_entry(Answer(data)), watcher.published),
+        "withdrawn": partial(inbox.take, lambda data: _info_hash(Answer(data)), watcher.withdrawn),
+        "swarms": partial(inbox.take, _counts, watcher.counted),
+    }
+    link = await open_link(tracker, token, LIVE, pushes, MAX_EVENT)
+    try:
+        # Only now, so that nothing that happens meanwhile is missed.
+        limiter = trio.CapacityLimiter(1)
+        listed = await trio.to_thread.run_sync(_list, tracker, token, abandon_on_cancel=True, limiter=limiter)
+        watcher.listed(*listed)
+        inbox.open()
+        await link.last()
+    finally:
+        await link.aclose()
+
+
+def _list(tracker: str, token: str) -> tuple[Account, list[Entry]]:
+    with Connection(tracker, token) as connection:
+        api = TrackerApi(connection)
+        return api.account(), list(api.entries())
+
+
+class _Inbox:
+    """Keeps what is told until the list is here."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._waiting: deque[Callable[[], None]] | None = deque()
+        self._trio = trio.lowlevel.current_trio_token()
+
+    def take(self, read: Callable[[object], _Read], tell: Callable[[_Read], None], data: object) -> None:
+        """Called in the link's thread; what it raises ends the connection."""
+        what = read(data)
+        trio.from_thread.run_sync(self._hand_over, partial(tell, what), trio_token=self._trio)
+
+    def open(self) -> None:
+        """The list is here."""
+        waiting, self._waiting = self._waiting, None
+        for tell in waiting or ():
+            tell()
+
+    def _hand_over(self, tell: Callable[[], None]) -> None:
+        if self._waiting is None:
+            tell()
+        elif len(self._waiting) < MAX_WAITING:
+            self._waiting.append(tell)
+        else:
+            raise TrackerError("not-a-tracker", "it tells more than there can be to tell")
+
+
+def _info_hash(answer: Answer) -> str:
+    return answer.text("info_hash")
+
+
+def _counts(data: object) -> list[Counts]:
+    return [
+        Counts(_info_hash(swarm), swarm.number("seeds"), swarm.number("peers"), swarm.number("copies"))
+        for swarm in Answer({"swarms": data}).each("swarms")
+    ]

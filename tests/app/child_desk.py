@@ -1,0 +1,23 @@
+"""A desk in a process of its own, to be killed: it begins what its arguments name, and tells when it has some of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from swarmshare.app.desk import Desk
+from swarmshare.app.thread import DeskThread
+
+
+def main(manifest: Path, folder: Path) -> None:
+    thread = DeskThread()
+    thread.wish(Desk.limit, [thread.wish(Desk.open_manifest, manifest.read_bytes(), folder).result()], None, 2**20)
+    while not (thread.picture and any(line.bytes_done for line in thread.picture.transfers)):
+        time.sleep(0.01)
+    print("some", flush=True)
+    time.sleep(600)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

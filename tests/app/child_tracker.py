@@ -1,0 +1,24 @@
+"""A desk in a process of its own, with a tracker of its own, to be killed."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from swarmshare.app import local_tracker
+from swarmshare.app.desk import Desk
+from swarmshare.app.thread import DeskThread
+
+
+def main(port: int) -> None:
+    local_tracker.PORT = port  # type: ignore[misc]
+    thread = DeskThread()
+    thread.wish(Desk.start_tracker).result()
+    while not (thread.picture and thread.picture.local_tracker and thread.picture.local_tracker.url):
+        time.sleep(0.01)
+    print("listens", flush=True)
+    time.sleep(600)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,124 @@
+"""Desks at work, and others in their group: a tracker as a process, and engines that have what a desk wants."""
+
+from __future__ import annotations
+
+import random
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import trio
+from tracker.trackers import PASSWORD
+
+from swarmshare.app.compose import announcers_for
+from swarmshare.app.desk import Desk, open_desk
+from swarmshare.engine.config import EngineConfig, TorrentConfig
+from swarmshare.engine.engine import Engine, open_engine
+from swarmshare.manifest.build import Description
+from swarmshare.manifest.parse import parse_manifest
+from swarmshare.storage.create import create_manifest
+from swarmshare.storage.plan import make_plan
+from swarmshare.storage.sign_ins import SignIn
+from swarmshare.tracker_client.api import TrackerApi
+from swarmshare.tracker_client.http import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from swarmshare.app.desk import Fact
+    from swarmshare.app.picture import Transfer
+    from swarmshare.manifest.manifest import Manifest
+
+TIMEOUT = 30
+
+
+class Seat:
+    """A desk, and what it told."""
+
+    def __init__(self, desk: Desk, facts: list[Fact]) -> None:
+        self.desk, self.facts = desk, facts
+
+    @property
+    def transfers(self) -> dict[str, Transfer]:
+        """By name."""
+        return {transfer.name: transfer for transfer in self.desk.picture().transfers}
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        with trio.fail_after(TIMEOUT):
+            while not condition():  # noqa: ASYNC110  # a picture is what a window polls, too
+                await trio.sleep(0.02)
+
+    async def listed(self) -> None:
+        """The catalogue is here: what is published from now on is news."""
+        await self.until(lambda: self.desk._group.catalogue is not None and self.desk._group.catalogue._listed)
+
+    async def fact(self, kind: type[Any]) -> Any:
+        """The first fact of a kind."""
+        await self.until(lambda: any(isinstance(fact, kind) for fact in self.facts))
+        return next(fact for fact in self.facts if isinstance(fact, kind))
+
+
+@asynccontextmanager
+async def seat(**options: Any) -> AsyncIterator[Seat]:
+    """A desk at the home of the environment; leaving it takes what it takes a window."""
+    facts: list[Fact] = []
+    async with open_desk(facts.append, **options) as desk:
+        yield Seat(desk, facts)
+
+
+def fill(folder: Path, lengths: dict[str, int]) -> Path:
+    """Files of pseudorandom bytes."""
+    for name, length in lengths.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(random.Random(name).randbytes(length))
+    return folder
+
+
+def huge(path: Path) -> None:
+    """A file that takes minutes to hash, and no room."""
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "wb") as file:
+        file.truncate(2**36)
+
+
+def manifest_of(path: Path, piece_length: int = 2**15, **about: Any) -> Manifest:
+    return create_manifest(make_plan(path), Description(**about), piece_length=piece_length)
+
+
+class Neighbour:
+    """Somebody else with an account at a tracker, and an engine."""
+
+    def __init__(self, sign_in: SignIn, engine: Engine) -> None:
+        self.sign_in, self.engine = sign_in, engine
+
+    async def ask(self, call: Callable[[TrackerApi], Any]) -> Any:
+        def work() -> Any:
+            with Connection(self.sign_in.tracker, self.sign_in.token) as connection:
+                return call(TrackerApi(connection))
+
+        return await trio.to_thread.run_sync(work)
+
+    async def publish(self, path: Path, **about: Any) -> Manifest:
+        """Put into the catalogue what is at ``path``, and seed it."""
+        made = await trio.to_thread.run_sync(lambda: manifest_of(path, **about))
+        entry = await self.ask(lambda api: api.publish(made.encode()))
+        manifest = parse_manifest(await self.ask(lambda api: api.torrent(entry.info_hash)))
+        self.share(manifest, path.parent)
+        return manifest
+
+    def share(self, manifest: Manifest, folder: Path) -> Any:
+        config = TorrentConfig(folder=folder, announcers=announcers_for(manifest, self.sign_in))
+        return self.engine.add(manifest, config)
+
+
+@asynccontextmanager
+async def neighbour(tracker: str, user: str, **config: Any) -> AsyncIterator[Neighbour]:
+    def register() -> SignIn:
+        with Connection(tracker) as connection:
+            answer = TrackerApi(connection).register(user, PASSWORD, "test")
+        return SignIn(tracker, answer.user, answer.token)
+
+    sign_in = await trio.to_thread.run_sync(register)
+    async with open_engine(EngineConfig(**config)) as engine:
+        yield Neighbour(sign_in, engine)

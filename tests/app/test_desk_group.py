@@ -1,0 +1,226 @@
+"""A desk and its tracker: signing in, following the catalogue, a tracker of one's own."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from app.desks import Seat, fill, neighbour, seat
+from tracker.trackers import PASSWORD, Server
+
+from swarmshare.app import group, local_tracker
+from swarmshare.app.desk import Published, Shared, ShareWish
+from swarmshare.app.picture import Person, TransferState
+from swarmshare.app.publishing import hash_path
+from swarmshare.errors import TrackerError
+from swarmshare.manifest.build import Description
+from swarmshare.storage.home import swarmshare_home
+from swarmshare.storage.sign_ins import SignIn, SignIns
+from swarmshare.tracker_client.api import TrackerApi
+from swarmshare.tracker_client.http import Connection
+
+if TYPE_CHECKING:
+    from swarmshare.app.picture import LocalTracker
+
+pytestmark = pytest.mark.usefixtures("own_home")
+
+CHILD = Path(__file__).with_name("child_tracker.py")
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Where a tracker on this machine is to be."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+    monkeypatch.setattr(local_tracker, "PORT", number)
+    monkeypatch.setattr(group, "PORT", number)
+    return number
+
+
+def person(ann: Seat) -> Person | None:
+    return ann.desk.picture().person
+
+
+def own(ann: Seat) -> LocalTracker:
+    picture = ann.desk.picture().local_tracker
+    assert picture is not None
+    return picture
+
+
+async def listens(ann: Seat) -> LocalTracker:
+    await ann.until(lambda: own(ann).url or own(ann).trouble)
+    assert not own(ann).trouble
+    return own(ann)
+
+
+async def test_signed_in_until_signed_out(tracker: str, name: str) -> None:
+    async with seat() as ann:
+        assert person(ann) is None
+        with pytest.raises(TrackerError, match="not signed in"):
+            await ann.desk.invite()
+        await ann.desk.register(tracker, name, PASSWORD)
+        assert person(ann) == Person(name, "member", tracker)
+    async with seat() as ann:
+        assert person(ann) is not None
+        await ann.until(lambda: person(ann).role == "member")  # type: ignore[union-attr]
+        token = SignIns(swarmshare_home()).all()[0].token
+        await ann.desk.sign_out()
+        assert person(ann) is None
+        assert not ann.desk.picture().catalogue
+        assert tracker in await ann.desk.known_trackers()
+        with Connection(tracker, token) as connection, pytest.raises(TrackerError):
+            TrackerApi(connection).account()
+        with pytest.raises(TrackerError) as wrong:
+            await ann.desk.sign_in(tracker, name, "wrong horse battery")
+        assert wrong.value.rule == "credentials"
+        assert person(ann) is None
+        await ann.desk.sign_in(tracker.removeprefix("http://"), name, PASSWORD)
+        assert person(ann).tracker == tracker  # type: ignore[union-attr]
+        await ann.desk.sign_out()
+    async with seat() as ann:
+        assert person(ann) is None
+
+
+async def test_an_invitation(tracker: str) -> None:
+    async with seat() as ann:
+        await ann.desk.sign_in(tracker, "Olga", PASSWORD)
+        assert person(ann).role == "organiser"  # type: ignore[union-attr]
+        code = await ann.desk.invite()
+        with Connection(tracker) as connection:
+            assert TrackerApi(connection).register("Guest", PASSWORD, "test", invitation=code).user == "Guest"
+
+
+async def test_of_two_sign_ins_the_last_one_counts(tracker: str, name: str, tmp_path: Path) -> None:
+    other = "http://127.0.0.1:9"
+    SignIns(swarmshare_home()).save(SignIn(other, "me", "token"))
+    async with seat() as ann:
+        assert person(ann).tracker == other  # type: ignore[union-attr]
+        await ann.desk.register(tracker, name, PASSWORD)
+    async with seat() as ann:
+        assert person(ann).tracker == tracker  # type: ignore[union-attr]
+        assert {tracker, other} <= set(await ann.desk.known_trackers())
+
+
+async def test_the_trackers_settings_count_without_a_memory(tracker: str, name: str, own_home: Path) -> None:
+    for address in ("http://127.0.0.1:9", "http://127.0.0.1:10"):
+        SignIns(own_home).save(SignIn(address, "me", "token"))
+    async with seat() as ann:
+        assert person(ann) is None, "which of them?"
+    (own_home / "config.toml").write_text('tracker = "http://127.0.0.1:10"\nlisten = "127.0.0.1:0"')
+    async with seat() as ann:
+        assert person(ann).tracker == "http://127.0.0.1:10"  # type: ignore[union-attr]
+
+
+async def test_a_sign_in_that_is_not_valid(tracker: str) -> None:
+    SignIns(swarmshare_home()).save(SignIn(tracker, "me", "token"))
+    async with seat() as ann:
+        await ann.until(lambda: person(ann) is None)
+        assert ann.desk.picture().tracker_trouble.endswith("Sign in again.")
+
+
+async def test_what_is_at_work_is_announced_at_the_new_tracker(tracker: str, name: str, tmp_path: Path) -> None:
+    folder = fill(tmp_path / name, {"a.bin": 1_000_000, "b.bin": 1})
+    async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
+        await ann.desk.share(ShareWish(folder, publish=False))
+        await ann.until(lambda: name in ann.transfers and ann.transfers[name].state is TransferState.SEEDING)
+        info_hash = ann.transfers[name].info_hash
+        await ann.desk.register(tracker, name, PASSWORD)
+        manifest = await trio.to_thread.run_sync(lambda: hash_path(folder, Description()).manifest)
+        assert str(manifest.info_hash) == info_hash
+        await friend.ask(lambda api: api.publish(manifest.encode()))
+        await ann.until(lambda: any(entry.info_hash == info_hash for entry in ann.desk.picture().catalogue))
+        await ann.until(lambda: any(entry.seeds == 1 for entry in ann.desk.picture().catalogue))
+        await ann.desk.sign_out()
+        await ann.until(lambda: ann.transfers[name].state is TransferState.SEEDING)
+        torrent = ann.desk._transfers._works[info_hash].torrent
+        assert torrent is not None
+        assert torrent.config.announcers == ()
+        with trio.fail_after(30):
+            while (await friend.ask(lambda api: api.entry(info_hash))).seeds:  # noqa: ASYNC110
+                await trio.sleep(0.1)
+
+
+async def test_a_tracker_that_is_killed_and_comes_back(tmp_path: Path, name: str) -> None:
+    server = Server(tmp_path / "data", "--registration", "open")
+    token = server.events["setup"]["setup_token"]
+    async with seat() as ann:
+        await ann.desk.register(server.url, name, PASSWORD, setup_token=token)
+        await ann.listed()
+        await ann.desk.share(ShareWish(fill(tmp_path / "mine", {"a": 100_000})))
+        await ann.fact(Shared)
+        await ann.until(lambda: ann.desk.picture().catalogue)
+        server.end(signal.SIGKILL)
+        await ann.until(lambda: ann.desk.picture().tracker_trouble)
+        assert "cannot be reached" in ann.desk.picture().tracker_trouble
+        assert ann.desk.picture().catalogue, "what was known is still shown"
+        assert ann.desk.picture().person is not None
+        server = Server(tmp_path / "data", "--registration", "open", listen=server.address)
+        async with neighbour(server.url, f"{name}-friend") as friend:
+            await friend.publish(fill(tmp_path / "theirs", {"b": 100_000}))
+            await ann.until(lambda: not ann.desk.picture().tracker_trouble)
+            assert (await ann.fact(Published)).name == "b"
+            await ann.until(lambda: {entry.seeds for entry in ann.desk.picture().catalogue} == {1})
+    server.end(signal.SIGTERM)
+
+
+async def test_a_tracker_of_ones_own(port: int, name: str, tmp_path: Path) -> None:
+    async with seat() as ann:
+        assert ann.desk.picture().local_tracker is None
+        await ann.desk.start_tracker()
+        await ann.desk.start_tracker()
+        told = await listens(ann)
+        assert told.own_url == f"http://127.0.0.1:{port}"
+        assert re.fullmatch(rf"http://[0-9.]+:{port}", told.url)
+        assert told.own_url in await ann.desk.known_trackers()
+        await ann.desk.register(told.own_url, name, PASSWORD, setup_token=told.setup_token)
+        assert own(ann).setup_token == ""
+        assert person(ann).role == "organiser"  # type: ignore[union-attr]
+    async with seat() as ann:
+        await listens(ann)
+        assert own(ann).setup_token == ""
+        await ann.until(lambda: person(ann).role == "organiser")  # type: ignore[union-attr]
+        await ann.desk.stop_tracker()
+        assert ann.desk.picture().local_tracker is None
+        await ann.until(lambda: ann.desk.picture().tracker_trouble)
+        await ann.desk.start_tracker()
+        await listens(ann)
+        await ann.desk.stop_tracker()
+    async with seat() as ann:
+        assert ann.desk.picture().local_tracker is None, "nobody wants it any more"
+
+
+async def test_a_tracker_whose_port_is_taken(port: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        async with seat() as ann:
+            await ann.desk.start_tracker()
+            await ann.until(lambda: own(ann).trouble)
+            assert "address already in use" in own(ann).trouble
+            assert not own(ann).url
+            taken.close()
+            await ann.desk.start_tracker()
+            await listens(ann)
+
+
+async def test_a_tracker_of_ones_own_ends_with_us(port: int) -> None:
+    child = await trio.lowlevel.open_process([sys.executable, str(CHILD), str(port)], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    with trio.fail_after(30):
+        assert (await child.stdout.receive_some()).startswith(b"listens")
+        child.send_signal(signal.SIGKILL)
+        await child.wait()
+        await child.stdout.aclose()
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)):
+                    break
+            await trio.sleep(0.05)

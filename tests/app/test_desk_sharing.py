@@ -1,0 +1,193 @@
+"""A desk shares files and folders, and downloads what others share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from app.desks import fill, huge, manifest_of, neighbour, seat
+from integration.group import same
+from tracker.trackers import PASSWORD
+
+from swarmshare.app.desk import JobFailed, Published, Shared, ShareWish
+from swarmshare.app.picture import TransferState
+from swarmshare.errors import ManifestError, SwarmShareError, TrackerError
+from swarmshare.manifest.magnet import magnet_of
+from swarmshare.manifest.parse import parse_manifest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("own_home")
+
+FILES = {"film.bin": 3_000_000, "sub/photo.jpg": 100_000, "empty": 0}
+
+
+async def test_from_one_machine_to_another(tracker: str, name: str, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "Holiday", FILES)
+    async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
+        await ann.desk.register(tracker, name, PASSWORD)
+        await ann.listed()
+        job = await ann.desk.share(ShareWish(folder, comment="by the sea"))
+        shared = await ann.fact(Shared)
+        assert (shared.job, shared.name) == (job, "Holiday")
+        await ann.until(lambda: ann.transfers["Holiday"].state is TransferState.SEEDING)
+        line = ann.transfers["Holiday"]
+        assert (line.bytes_done, line.bytes_total, line.shared, line.folder) == (3_100_000, 3_100_000, True, tmp_path)
+        await ann.until(lambda: any(entry.name == "Holiday" for entry in ann.desk.picture().catalogue))
+        assert not [fact for fact in ann.facts if isinstance(fact, Published)], "one's own is no news"
+
+        manifest = parse_manifest(await friend.ask(lambda api: api.torrent(shared.info_hash)))
+        assert manifest.comment == "by the sea"
+        (tmp_path / "friend").mkdir()
+        torrent = friend.share(manifest, tmp_path / "friend")
+        with trio.fail_after(30):
+            await torrent.finished.wait()
+        assert same(folder, tmp_path / "friend" / "Holiday")
+        await ann.until(lambda: ann.transfers["Holiday"].copies == 1 and not ann.transfers["Holiday"].only_here)
+        assert ann.transfers["Holiday"].uploaded >= 3_100_000
+
+
+async def test_from_the_catalogue_to_this_machine(tracker: str, name: str, tmp_path: Path) -> None:
+    source = fill(tmp_path / "theirs" / name, FILES)
+    async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
+        await ann.desk.register(tracker, name, PASSWORD)
+        await ann.listed()
+        manifest = await friend.publish(source)
+        published = await ann.fact(Published)
+        assert (published.name, published.publisher) == (name, f"{name}-friend")
+        await ann.desk.download(published.info_hash)
+        await ann.until(lambda: ann.transfers[name].state is TransferState.SEEDING)
+        assert same(source, tmp_path / "downloads" / name)
+        assert not ann.transfers[name].shared
+        assert ann.transfers[name].downloaded >= 3_100_000
+        with pytest.raises(SwarmShareError, match="among your transfers already"):
+            await ann.desk.download(published.info_hash)
+        await ann.until(lambda: next(e.seeds for e in ann.desk.picture().catalogue if e.name == name) == 2)
+        entries = ann.desk.picture().catalogue
+        assert ann.desk.picture().catalogue is entries, "as long as nothing changes"
+
+        await friend.ask(lambda api: api.withdraw(str(manifest.info_hash)))
+        await ann.until(lambda: all(entry.name != name for entry in ann.desk.picture().catalogue))
+        assert name in ann.transfers, "what is here is shared on"
+
+
+async def test_only_a_manifest(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "top", FILES)
+    async with seat() as ann:
+        wish = ShareWish(folder, 2**16, private=True, hybrid=True, publish=False, seed=False, save_as=tmp_path / "t")
+        await ann.desk.share(wish)
+        await ann.fact(Shared)
+        manifest = parse_manifest((tmp_path / "t").read_bytes())
+        assert (manifest.name, manifest.piece_length, manifest.private, manifest.hybrid) == ("top", 2**16, True, True)
+        assert not ann.transfers
+
+
+async def test_a_folder_with_one_file(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "lone", {"film.bin": 100_000})
+    async with seat() as ann:
+        await ann.desk.share(ShareWish(folder, publish=False))
+        await ann.until(lambda: [line.state for line in ann.transfers.values()] == [TransferState.SEEDING])
+        assert ann.transfers["film.bin"].folder == folder
+
+
+async def test_sharing_what_is_shared_already(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "top", FILES)
+    async with seat() as ann:
+        await ann.desk.share(ShareWish(folder, publish=False))
+        await ann.fact(Shared)
+        await ann.desk.pause([ann.desk.picture().transfers[0].info_hash])
+        ann.facts.clear()
+        await ann.desk.share(ShareWish(folder, publish=False))
+        await ann.fact(Shared)
+        await ann.until(lambda: ann.transfers["top"].state is TransferState.SEEDING)
+        assert len(ann.desk.picture().transfers) == 1
+
+
+async def test_what_cannot_be_shared(tracker: str, name: str, tmp_path: Path) -> None:
+    async with seat() as ann:
+        with pytest.raises(TrackerError, match="not signed in"):
+            await ann.desk.share(ShareWish(tmp_path))
+        job = await ann.desk.share(ShareWish(tmp_path / "nothing", publish=False))
+        failed = await ann.fact(JobFailed)
+        assert (failed.job, failed.path) == (job, tmp_path / "nothing")
+        assert "no such file" in failed.message
+        assert not ann.desk.picture().jobs
+
+
+async def test_a_job_has_progress_and_can_be_given_up(tmp_path: Path) -> None:
+    folder = tmp_path / "huge"
+    huge(folder / "sparse")
+    async with seat() as ann:
+        number = await ann.desk.share(ShareWish(folder, publish=False))
+        await ann.until(lambda: ann.desk.picture().jobs[0].bytes_done and ann.desk.picture().jobs[0].eta)
+        waiting = await ann.desk.share(ShareWish(folder, publish=False))
+        job = ann.desk.picture().jobs[0]
+        assert (job.number, job.path, job.bytes_total) == (number, folder, 2**36)
+        assert 0 < job.bytes_done < 2**36
+        assert job.rate > 0
+        for one in (number, waiting, 77):
+            await ann.desk.cancel_job(one)
+        await ann.until(lambda: not ann.desk.picture().jobs)
+        assert {fact for fact in ann.facts if isinstance(fact, JobFailed)} == {
+            JobFailed(number, folder, ""),
+            JobFailed(waiting, folder, ""),
+        }
+        assert not ann.transfers
+        await ann.desk.share(ShareWish(fill(tmp_path / "small", FILES), publish=False))
+        await ann.fact(Shared)  # nobody hashes what was given up
+
+
+async def test_the_end_gives_jobs_up(tmp_path: Path) -> None:
+    huge(tmp_path / "sparse")
+    async with seat() as ann:
+        await ann.desk.share(ShareWish(tmp_path / "sparse", publish=False))
+        await ann.until(lambda: ann.desk.picture().jobs[0].bytes_done)
+
+
+async def test_a_manifest_from_elsewhere(tmp_path: Path) -> None:
+    source = fill(tmp_path / "data" / "top", FILES)
+    manifest = manifest_of(source)
+    async with seat() as ann:
+        info_hash = await ann.desk.open_manifest(manifest.encode(), tmp_path / "data")
+        assert info_hash == str(manifest.info_hash)
+        await ann.until(lambda: ann.transfers["top"].state is TransferState.SEEDING)
+        assert await ann.desk.manifest(info_hash) == manifest.encode()
+        with pytest.raises(SwarmShareError, match="top is among your transfers already"):
+            await ann.desk.open_manifest(manifest.encode())
+        with pytest.raises(ManifestError):
+            await ann.desk.open_manifest(b"d4:infoe")
+
+
+async def test_a_magnet_link(tracker: str, name: str, tmp_path: Path) -> None:
+    source = fill(tmp_path / "theirs" / name, FILES)
+    stranger = magnet_of(manifest_of(fill(tmp_path / "other", FILES)))
+    async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
+        with pytest.raises(SwarmShareError, match="nobody in your group"):
+            await ann.desk.open_magnet(stranger)
+        await ann.desk.register(tracker, name, PASSWORD)
+        manifest = await friend.publish(source)
+        await ann.until(lambda: any(entry.name == name for entry in ann.desk.picture().catalogue))
+        assert await ann.desk.open_magnet(f" {magnet_of(manifest)}\n", tmp_path / "here") == str(manifest.info_hash)
+        await ann.until(lambda: ann.transfers[name].state is TransferState.SEEDING)
+        assert same(source, tmp_path / "here" / name)
+        with pytest.raises(SwarmShareError, match="nobody in your group"):
+            await ann.desk.open_magnet(stranger)
+        with pytest.raises(SwarmShareError, match="magnet"):
+            await ann.desk.open_magnet("http://example.org")
+
+
+async def test_ones_own_entry_is_withdrawn(tracker: str, name: str, tmp_path: Path) -> None:
+    folder = fill(tmp_path / name, FILES)
+    async with seat() as ann:
+        await ann.desk.register(tracker, name, PASSWORD)
+        await ann.desk.share(ShareWish(folder, private=True))
+        info_hash = (await ann.fact(Shared)).info_hash
+        await ann.until(lambda: any(entry.name == name for entry in ann.desk.picture().catalogue))
+        entry = next(entry for entry in ann.desk.picture().catalogue if entry.name == name)
+        assert entry.private
+        assert entry.publisher == name
+        await ann.desk.withdraw(info_hash)
+        await ann.until(lambda: all(entry.name != name for entry in ann.desk.picture().catalogue))
+        assert ann.transfers[name].state is TransferState.SEEDING

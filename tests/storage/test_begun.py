@@ -1,0 +1,179 @@
+"""What was begun, written and read back, and what is no such thing."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from manifest.makers import encoded, folder_doc
+
+from swarmshare.errors import StorageError
+from swarmshare.manifest.parse import parse_manifest
+from swarmshare.storage.begun import MAX_COUNT, Begun, BegunStore, open_begun
+from swarmshare.swarm.pieces import Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MANIFEST = parse_manifest(encoded(folder_doc({b"a": 5, b"b": 6, b"c": 7})))
+OTHER = parse_manifest(encoded(folder_doc({b"d": 5, b"e": 6})))
+BEGUN = Begun(
+    manifest=MANIFEST,
+    folder=Path("/srv/ünïcode"),
+    added_at=1_700_000_000,
+    shared=True,
+    paused=True,
+    sequential=True,
+    priorities={0: Priority.SKIP, 2: Priority.HIGH},
+    limit_up=1.5e6,
+    limit_down=None,
+    downloaded=5,
+    uploaded=2**40,
+)
+COUNTS = st.integers(0, MAX_COUNT)
+RATES = st.none() | st.floats(1, 1e12)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "transfers"
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[BegunStore]:
+    with open_begun(folder) as store:
+        yield store
+
+
+def test_nothing_at_first(store: BegunStore) -> None:
+    assert store.load() == ([], [])
+
+
+@given(
+    st.builds(
+        Begun,
+        manifest=st.just(MANIFEST),
+        folder=st.just(Path("/srv")),
+        added_at=COUNTS,
+        shared=st.booleans(),
+        paused=st.booleans(),
+        sequential=st.booleans(),
+        priorities=st.dictionaries(st.integers(0, 2), st.sampled_from([Priority.SKIP, Priority.HIGH])),
+        limit_up=RATES,
+        limit_down=RATES,
+        downloaded=COUNTS,
+        uploaded=COUNTS,
+    )
+)
+def test_all_of_it_comes_back(tmp_path_factory: pytest.TempPathFactory, begun: Begun) -> None:
+    with open_begun(tmp_path_factory.mktemp("transfers")) as store:
+        store.add(begun)
+        assert store.load() == ([begun], [])
+
+
+def test_changes_and_the_end(store: BegunStore, folder: Path) -> None:
+    store.add(BEGUN)
+    older = Begun(manifest=OTHER, folder=Path("/srv"), added_at=1)
+    store.add(older)
+    assert store.load() == ([older, BEGUN], [])
+    changed = replace(BEGUN, paused=False, priorities={1: Priority.NORMAL}, uploaded=7)
+    store.save(changed)
+    assert store.load() == ([older, replace(changed, priorities={})], [])
+    store.forget(BEGUN.info_hash)
+    store.forget(BEGUN.info_hash)
+    assert store.load() == ([older], [])
+    store.forget(older.info_hash)
+    assert [path.name for path in folder.iterdir()] == ["lock"]
+
+
+def test_others_may_not_read_it(store: BegunStore, folder: Path) -> None:
+    store.add(BEGUN)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_one_program_at_a_time(folder: Path) -> None:
+    with (
+        open_begun(folder),
+        pytest.raises(StorageError, match=f"{folder.parent}: another window of SwarmShare is at work"),
+        open_begun(folder),
+    ):
+        pass
+    with open_begun(folder):
+        pass
+
+
+def test_a_home_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(StorageError) as wrong, open_begun(tmp_path / "home" / "transfers"):
+        pass
+    assert "SWARMSHARE_HOME" in wrong.value.hint
+
+
+def test_what_a_crash_left_half_written_goes(store: BegunStore, folder: Path) -> None:
+    (folder / ".0123456789abcdef.tmp").write_text("half")
+    (folder / f"{OTHER.info_hash}.torrent").write_bytes(OTHER.encode())  # its .json was never written
+    (folder / "notes.json").write_text("not ours")
+    assert store.load() == ([], [])
+    assert not list(folder.glob(".*"))
+
+
+WRONG: list[dict[str, Any]] = [
+    {"folder": 5}, {"folder": "srv"}, {"folder": "/srv\0"}, {"folder": None},
+    {"added_at": -1}, {"added_at": 1.5}, {"added_at": True}, {"added_at": 2**60},
+    {"downloaded": "5"}, {"uploaded": None},
+    {"shared": 1}, {"paused": None}, {"sequential": "yes"},
+    {"skip": [3]}, {"skip": [-1]}, {"skip": [True]}, {"skip": {}}, {"high": ["1"]}, {"high": None},
+    {"limit_up": 0}, {"limit_up": -1}, {"limit_up": float("nan")}, {"limit_up": float("inf")}, {"limit_down": True},
+    {"limit_down": "5"}, {"limit_down": 10**400},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_a_field_that_cannot_be(store: BegunStore, folder: Path, wrong: dict[str, Any]) -> None:
+    store.add(BEGUN)
+    store.add(Begun(manifest=OTHER, folder=Path("/srv"), added_at=1))
+    path = folder / f"{BEGUN.info_hash}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | wrong))
+    found, broken = store.load()
+    assert [begun.manifest for begun in found] == [OTHER]
+    assert [error.path for error in broken] == [path]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"added_at": ' + b"9" * 5000 + b"}"], ids=len
+)
+def test_what_is_no_state_at_all(store: BegunStore, folder: Path, content: bytes) -> None:
+    store.add(BEGUN)
+    (folder / f"{BEGUN.info_hash}.json").write_bytes(content)
+    found, broken = store.load()
+    assert not found
+    assert len(broken) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"d4:info", OTHER.encode(), None], ids=["empty", "cut", "other", "gone"])
+def test_a_manifest_that_is_not_the_one(store: BegunStore, folder: Path, content: bytes | None) -> None:
+    store.add(BEGUN)
+    path = folder / f"{BEGUN.info_hash}.torrent"
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    found, broken = store.load()
+    assert not found
+    assert [error.path for error in broken] == [path]
+
+
+def test_a_pipe_where_a_file_should_be(store: BegunStore, folder: Path) -> None:
+    store.add(BEGUN)
+    path = folder / f"{BEGUN.info_hash}.json"
+    path.unlink()
+    os.mkfifo(path)
+    assert [error.path for error in store.load()[1]] == [path]
