@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test lint bench demo lock clean
+.PHONY: setup run test lint bench demo screenshots lock clean
 
 setup: ; @$(PYTHON) scripts/setup.py
 
@@ -24,6 +24,9 @@ lint: setup
 
 bench: setup ; $(BIN)/swarmshare bench hash
 demo: setup ; $(BIN)/swarmshare demo
+
+# The pictures of the window in docs/images, from a real swarm on this machine.
+screenshots: setup ; $(BIN)/python scripts/screenshots.py
 
 # Needs uv. The lock names no index, so that it holds wherever the packages come from.
 lock:

@@ -7,10 +7,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
+
+
+# Tables for ``bytes.translate``.
+_HELD: Final = bytes((0, 0, 0, 1)).ljust(256, b"\0")
+_NOBODY: Final = b"\1".ljust(256, b"\0")
+
+
+def count_only_here(piece_states: bytes, availability: bytes) -> int:
+    """How many pieces we hold and no other that is counted: both as :class:`TorrentSnapshot` has them."""
+    held, nobody = (
+        int.from_bytes(data, "big") for data in (piece_states.translate(_HELD), availability.translate(_NOBODY))
+    )
+    return (held & nobody).bit_count()
 
 
 class TorrentState(Enum):
@@ -101,6 +114,8 @@ class TorrentSnapshot:
     members: tuple[MemberSnapshot, ...]
     tracker_trouble: str
     """Why a tracker is of no use at present, in words; empty when all is well."""
+    preferred: frozenset[int] = frozenset()
+    """The numbers of the files that are wanted before the others."""
 
     @property
     def copies_elsewhere(self) -> int:
@@ -112,9 +127,7 @@ class TorrentSnapshot:
         """How many of our pieces nobody else has."""
         if self.seeds:
             return 0
-        return sum(
-            state == 3 and not copies for state, copies in zip(self.piece_states, self.availability, strict=True)
-        )
+        return count_only_here(self.piece_states, self.availability)
 
     @property
     def eta(self) -> float | None:

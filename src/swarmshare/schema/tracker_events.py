@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from swarmshare.schema.runs import Runs
 
 NAMESPACE: Final = "/swarm"
+LIVE: Final = "/live"
+"""The namespace of the catalogue and of summaries, for windows and web pages."""
 PUSH: Final = "swarm"
 """The name of the only event that the tracker sends by itself."""
 MAX_PIECES: Final = 2**21

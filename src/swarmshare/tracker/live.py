@@ -18,7 +18,7 @@ import msgspec
 from flask_socketio import ConnectionRefusedError, Namespace
 
 from swarmshare.schema.fields import EventError
-from swarmshare.schema.tracker_events import Refusal
+from swarmshare.schema.tracker_events import LIVE, Refusal
 from swarmshare.schema.tracker_wire import parse_token
 from swarmshare.tracker.pacing import Pacer
 from swarmshare.tracker.refusals import RefusalError
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from swarmshare.tracker.directory import Directory
     from swarmshare.tracker.views import SwarmSummary
 
-NAMESPACE: Final = "/live"
 INTERVAL: Final = 1.0
 """Seconds between two ``swarms``."""
 MAX_WATCHERS: Final = 20
@@ -49,7 +48,7 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
         later: Callable[[float, Callable[[], None]], object],
     ) -> None:
         """``summary`` tells how the swarm with a full info hash is; ``later`` calls after so many seconds."""
-        super().__init__(NAMESPACE)
+        super().__init__(LIVE)
         self._directory = directory
         self._summary = summary
         self._accounts: dict[str, int] = {}
@@ -59,9 +58,9 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
     def trigger_event(self, event: object, *args: Any) -> None:
         """What Socket.IO calls for all that happens. A watcher may give its own events the names of Socket.IO's."""
         session, *data = args
-        if event == "connect" and data and data[0] is self.server.get_environ(session, NAMESPACE):
+        if event == "connect" and data and data[0] is self.server.get_environ(session, LIVE):
             self._connect(session, data[1] if len(data) > 1 else None)
-        elif event == "disconnect" and not self.server.manager.is_connected(session, NAMESPACE):
+        elif event == "disconnect" and not self.server.manager.is_connected(session, LIVE):
             self._accounts.pop(session, None)
 
     def _connect(self, session: str, auth: object) -> None:
@@ -85,7 +84,7 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
     def account_cut(self, account: int) -> None:
         """Cut every watcher of ``account``."""
         for sid in [sid for sid, watcher in self._accounts.items() if watcher == account]:
-            self.server.disconnect(sid, namespace=NAMESPACE)
+            self.server.disconnect(sid, namespace=LIVE)
 
     def published(self, entry: values.Entry) -> None:
         """Tell of a new entry."""

@@ -6,6 +6,9 @@ import socket
 from ipaddress import ip_address
 from typing import Final
 
+EVERYWHERE: Final = "0.0.0.0"
+HERE: Final = "127.0.0.1"
+
 _FAR: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 """Addresses of nobody (RFC 5737, RFC 3849), which are only to be found by the way that leads abroad."""
 
@@ -23,6 +26,14 @@ def own_addresses(listening: str) -> tuple[str, ...]:
         return () if address.is_loopback else (str(address),)
     found = (_towards(family, far) for family, far in _FAR if address.version == 6 or family == socket.AF_INET)
     return tuple(own for own in found if own is not None and not ip_address(own).is_loopback)
+
+
+def host_for_neighbours() -> str:
+    """Where to listen to be reached from the local network: everywhere, unless the Internet can see this machine.
+
+    Then it is this machine only: somebody has to say first who is to see the server.
+    """
+    return HERE if any(ip_address(text).is_global for text in own_addresses(EVERYWHERE)) else EVERYWHERE
 
 
 def _towards(family: socket.AddressFamily, far: str) -> str | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import gevent
 from gevent.event import Event
+from gevent.os import tp_read
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 from gevent.threadpool import ThreadPool
@@ -67,10 +68,13 @@ class Ready(NamedTuple):
     """Makes the first organiser; None when there is one."""
 
 
-def serve(config: TrackerConfig, host: str, port: int, on_ready: Callable[[Ready], None]) -> None:
+def serve(
+    config: TrackerConfig, host: str, port: int, on_ready: Callable[[Ready], None], leash: int | None = None
+) -> None:
     """Serve until a signal (SIGINT or SIGTERM) comes. ``host`` may be ``*``: every address, of both protocols.
 
-    Raises :class:`ListenError`, or :class:`~swarmshare.tracker.database.DatabaseError`.
+    With a file descriptor as ``leash``, its end ends the server, too. Raises :class:`ListenError`, or
+    :class:`~swarmshare.tracker.database.DatabaseError`.
     """
     workers = ThreadPool(WORKERS)
     with closing(_listen(host, port)) as listener:
@@ -89,6 +93,7 @@ def serve(config: TrackerConfig, host: str, port: int, on_ready: Callable[[Ready
         )
         stop = Event()
         handlers = [gevent.signal_handler(number, stop.set) for number in (signal.SIGINT, signal.SIGTERM)]
+        watch = gevent.spawn(_wait_for_the_end, leash, stop) if leash is not None else None
         try:
             server.start()
             on_ready(_ready(listener, own, config.public_url, services.accounts.new_setup_token()))
@@ -96,9 +101,17 @@ def serve(config: TrackerConfig, host: str, port: int, on_ready: Callable[[Ready
         finally:
             for handler in handlers:
                 handler.cancel()
+            if watch is not None:
+                watch.kill(block=False)
             server.stop(STOPPING)
             workers.kill()
             services.close()
+
+
+def _wait_for_the_end(leash: int, stop: Event) -> None:
+    while tp_read(leash, 4096):
+        pass
+    stop.set()
 
 
 class _Workers:

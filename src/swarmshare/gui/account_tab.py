@@ -1,0 +1,110 @@
+"""Who is signed in, how others come in, and the tracker of this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ttkbootstrap as ttk
+
+from swarmshare.app.desk import Desk
+from swarmshare.gui.sentences import spoken
+from swarmshare.gui.theme import pixels
+from swarmshare.gui.watching import watch
+from swarmshare.gui.words import _
+
+if TYPE_CHECKING:
+    import tkinter
+
+    from swarmshare.app.picture import DeskPicture, LocalTracker, Person
+    from swarmshare.gui.shell import Shell
+
+
+class AccountTab(ttk.Frame):
+    """Acts at once: there is nothing to save."""
+
+    def __init__(self, parent: tkinter.Misc, shell: Shell) -> None:
+        gap = pixels(parent, 8)
+        super().__init__(parent, padding=2 * gap)
+        self._shell = shell
+        self._seen: tuple[Person | None, LocalTracker | None, str] | None = None
+        self._who = self._label(gap)
+        row = ttk.Frame(self)
+        row.pack(anchor="w", pady=(0, 2 * gap))
+        self.sign_out = ttk.Button(row, text=_("Sign out"), command=self._sign_out, bootstyle="danger-outline")
+        self.invite = ttk.Button(row, text=_("Invite somebody"), command=self._invite)
+        self.sign_out.pack(side="left")
+        self.invite.pack(side="left", padx=gap)
+        self.invitation = ttk.Entry(self, state="readonly")
+        self._hint = self._label(gap)
+        ttk.Separator(self).pack(fill="x", pady=2 * gap)
+        self._tracker = self._label(gap)
+        self.tracker = ttk.Button(self, text=_("Start a tracker on this machine"), command=self._switch)
+        self.tracker.pack(anchor="w")
+        watch(self, shell, self._see)
+
+    def _label(self, gap: int) -> ttk.Label:
+        label = ttk.Label(self, wraplength=pixels(self, 480), justify="left")
+        label.pack(fill="x", pady=(0, gap))
+        return label
+
+    @property
+    def sentences(self) -> tuple[str, str, str]:
+        """What can be read: who is signed in, of the invitation, of the tracker."""
+        return str(self._who.cget("text")), str(self._hint.cget("text")), str(self._tracker.cget("text"))
+
+    def _see(self, picture: DeskPicture) -> None:
+        now = picture.person, picture.local_tracker, picture.tracker_trouble
+        if now == self._seen:
+            return
+        self._seen = now
+        person, local, trouble = now
+        if person is None:
+            self._who.configure(text=_("Nobody is signed in."))
+        else:
+            told = _("{user} is signed in at {tracker}").format(user=person.user, tracker=person.tracker)
+            self._who.configure(text=f"{told}\n{spoken(trouble)}" if trouble else told)
+        for button in (self.sign_out, self.invite):
+            button.configure(state="normal" if person else "disabled")
+        if local is None or local.trouble:
+            self._tracker.configure(text=spoken(local.trouble) if local else _("No tracker runs on this machine."))
+        elif local.url:
+            self._tracker.configure(text=_("A tracker runs on this machine: {url}").format(url=local.url))
+        else:
+            self._tracker.configure(text=_("The tracker starts..."))
+        runs = local is not None and not local.trouble
+        self.tracker.configure(
+            text=_("Stop the tracker") if runs else _("Start a tracker on this machine"), state="normal"
+        )
+
+    def _sign_out(self) -> None:
+        self._shell.wish(None, Desk.sign_out)
+
+    def _invite(self) -> None:
+        self._shell.wish_or(self._say, self._invited, Desk.invite)
+
+    def _invited(self, code: str) -> None:
+        if not self.winfo_exists():
+            return
+        self.invitation.configure(state="normal")
+        self.invitation.delete(0, "end")
+        self.invitation.insert(0, code)
+        self.invitation.configure(state="readonly")
+        self.invitation.pack(fill="x", before=self._hint)
+        self.clipboard_clear()
+        self.clipboard_append(code)
+        self._say(_("Copied. Give it to one person, with the tracker's address: it works once."))
+
+    def _say(self, sentence: str) -> None:
+        if self.winfo_exists():
+            self._hint.configure(text=sentence)
+
+    def _switch(self) -> None:
+        local = self._shell.picture.local_tracker if self._shell.picture else None
+        self.tracker.configure(state="disabled")
+        runs = local is not None and not local.trouble
+        self._shell.wish_or(self._switch_failed, None, Desk.stop_tracker if runs else Desk.start_tracker)
+
+    def _switch_failed(self, sentence: str) -> None:
+        if self.winfo_exists():
+            self.tracker.configure(state="normal")
+            self._tracker.configure(text=sentence)

@@ -1,0 +1,184 @@
+"""What can be done with the transfers or the entry that are selected: buttons, menus and keys all end here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from swarmshare.app.desk import Desk
+from swarmshare.app.picture import TransferState
+from swarmshare.gui.words import _
+from swarmshare.manifest.names import local_paths
+
+if TYPE_CHECKING:
+    import tkinter
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from swarmshare.app.picture import Transfer
+    from swarmshare.gui.shell import Shell
+    from swarmshare.tracker_client.api import Entry
+
+
+def open_path(shell: Shell, path: Path) -> None:
+    """Open a file or folder with whatever program the desktop has for it, and wait for nothing."""
+    try:
+        if sys.platform == "win32":
+            os.startfile(path)
+        else:
+            opener = "open" if sys.platform == "darwin" else "xdg-open"
+            subprocess.Popen(
+                [opener, str(path)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+    except OSError:
+        shell.say(_("No program here can open it. It is at {path}").format(path=path), "warning")
+
+
+class TransferActions:
+    """Acts on what ``selected`` brings at that moment."""
+
+    def __init__(self, shell: Shell, selected: Callable[[], Sequence[Transfer]]) -> None:
+        self._shell, self._selected = shell, selected
+
+    def _hashes(self, *states: TransferState) -> list[str]:
+        return [transfer.info_hash for transfer in self._selected() if not states or transfer.state in states]
+
+    def pause(self) -> None:
+        """Pause them."""
+        going = (state for state in TransferState if state is not TransferState.PAUSED)
+        if hashes := self._hashes(*going):
+            self._shell.wish(None, Desk.pause, hashes)
+
+    def resume(self) -> None:
+        """Let them go on."""
+        if hashes := self._hashes(TransferState.PAUSED):
+            self._shell.wish(None, Desk.resume, hashes)
+
+    def remove(self) -> None:
+        """Ask whether to remove them, and how."""
+        from swarmshare.gui.removing import ask_to_remove
+
+        if transfers := self._selected():
+            ask_to_remove(self._shell, transfers)
+
+    def recheck(self) -> None:
+        """Verify all of their data again."""
+        if hashes := self._hashes():
+            self._shell.wish(None, Desk.recheck, hashes)
+
+    def limits(self) -> None:
+        """Ask for limits."""
+        from swarmshare.gui.limits_dialog import ask_limits
+
+        if hashes := self._hashes():
+            ask_limits(self._shell, hashes)
+
+    def sequential(self) -> None:
+        """In order, or the rarest first: the other way than the first of them has it now."""
+        if transfers := self._selected():
+            self._shell.wish(None, Desk.sequential, self._hashes(), not transfers[0].sequential)
+
+    def open_folder(self) -> None:
+        """Show where the first of them is."""
+        for transfer in self._selected()[:1]:
+            open_path(self._shell, transfer.folder / self._own_folder(transfer))
+
+    def _own_folder(self, transfer: Transfer) -> str:
+        """What the folder of its files is called, when it has one of its own."""
+        looked_at = self._shell.picture.looked_at if self._shell.picture is not None else None
+        if looked_at is None or str(looked_at.manifest.info_hash) != transfer.info_hash:
+            return ""
+        name = looked_at.manifest.name
+        return local_paths([(name,)], windows=os.name == "nt")[0][0] if looked_at.manifest.in_folder else ""
+
+    def save_manifest(self) -> None:
+        """Ask where to save the manifest of the first of them."""
+        for transfer in self._selected()[:1]:
+            save_manifest(self._shell, transfer.info_hash, transfer.name)
+
+    def fill_menu(self, menu: tkinter.Menu) -> None:
+        """All of it, with the keys that do the same."""
+        transfers = self._selected()
+        paused = any(transfer.state is TransferState.PAUSED for transfer in transfers)
+        going = any(transfer.state is not TransferState.PAUSED for transfer in transfers)
+
+        def item(label: str, command: Callable[[], object], key: str = "", *, usable: bool = True) -> None:
+            able = bool(transfers) and usable
+            menu.add_command(label=label, command=command, accelerator=key, state="normal" if able else "disabled")
+
+        item(_("Pause"), self.pause, _("Ctrl+P"), usable=going)
+        item(_("Resume"), self.resume, _("Ctrl+R"), usable=paused)
+        menu.add_separator()
+        item(_("Open folder"), self.open_folder, _("Return"))
+        item(_("Save .torrent file..."), self.save_manifest)
+        menu.add_separator()
+        item(_("Limits..."), self.limits, _("Ctrl+L"))
+        in_order = bool(transfers) and transfers[0].sequential
+        label = _("Download the rarest first") if in_order else _("Download in order")
+        item(label, self.sequential)
+        item(_("Force re-check"), self.recheck)
+        menu.add_separator()
+        item(_("Remove..."), self.remove, _("Delete"))
+
+
+class EntryActions:
+    """Acts on the entries of the catalogue that ``selected`` brings at that moment."""
+
+    def __init__(self, shell: Shell, selected: Callable[[], Sequence[Entry]]) -> None:
+        self._shell, self._selected = shell, selected
+
+    def _here(self) -> set[str]:
+        picture = self._shell.picture
+        return {transfer.info_hash for transfer in picture.transfers} if picture is not None else set()
+
+    def download(self) -> None:
+        """Download all of them that are not here yet."""
+        here = self._here()
+        for entry in self._selected():
+            if entry.info_hash not in here:
+                self._shell.wish(None, Desk.download, entry.info_hash)
+
+    def save_manifest(self) -> None:
+        """Ask where to save the manifest of the first of them."""
+        for entry in self._selected()[:1]:
+            save_manifest(self._shell, entry.info_hash, entry.name)
+
+    def withdraw(self) -> None:
+        """Take them out of the catalogue."""
+        for entry in self._selected():
+            self._shell.wish(None, Desk.withdraw, entry.info_hash)
+
+    def fill_menu(self, menu: tkinter.Menu) -> None:
+        """All of it."""
+        entries, here = self._selected(), self._here()
+        picture = self._shell.picture
+        person = picture.person if picture is not None else None
+        new = any(entry.info_hash not in here for entry in entries)
+        own = person is not None and all(person.role == "admin" or entry.publisher == person.user for entry in entries)
+        menu.add_command(
+            label=_("Download"),
+            command=self.download,
+            accelerator=_("Return"),
+            state="normal" if new else "disabled",
+        )
+        menu.add_command(label=_("Save .torrent file..."), command=self.save_manifest)
+        menu.add_separator()
+        menu.add_command(
+            label=_("Withdraw from the catalogue"), command=self.withdraw, state="normal" if own else "disabled"
+        )
+
+
+def save_manifest(shell: Shell, info_hash: str, name: str) -> None:
+    """Ask where, and write the manifest there."""
+    from swarmshare.gui.choosing import choose_new_file, torrent_kinds
+    from swarmshare.gui.files import save_manifest as save
+
+    path = choose_new_file(shell.root, f"{name}.torrent", torrent_kinds())
+    if path is not None:
+        shell.wish(lambda _nothing: shell.say(_("Saved as {path}").format(path=path), "success"), save, info_hash, path)

@@ -1,0 +1,52 @@
+"""Starting with the system, by the desktop's own rules (the Desktop Application Autostart Specification of XDG)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from swarmshare.errors import StorageError
+from swarmshare.storage.files import os_reason, write_atomic
+
+NAME: Final = "swarmshare.desktop"
+_RESERVED: Final = str.maketrans({char: f"\\{char}" for char in '"`$\\'})
+
+
+def applies() -> bool:
+    """Whether this system has such rules."""
+    return sys.platform.startswith("linux")
+
+
+def is_on() -> bool:
+    """Whether the window comes up when one logs in."""
+    return _path().exists()
+
+
+def switch(on: bool) -> None:
+    """Make it so, or not any more. Raises :class:`StorageError`."""
+    path = _path()
+    try:
+        if not on:
+            path.unlink(missing_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(path, os_reason(error)) from error
+    write_atomic(path, _entry().encode())
+
+
+def _path() -> Path:
+    named = os.environ.get("XDG_CONFIG_HOME", "")
+    base = Path(named) if Path(named).is_absolute() else Path.home() / ".config"
+    return base / "autostart" / NAME
+
+
+def _entry() -> str:
+    # What the string's own rules escape is escaped once more by those of the file's.
+    program = sys.executable.translate(_RESERVED).replace("\\", "\\\\").replace("%", "%%")
+    return (
+        "[Desktop Entry]\nType=Application\nName=SwarmShare\nComment=Share big files with your group\n"
+        f'Exec="{program}" -m swarmshare gui\nTerminal=false\nX-GNOME-Autostart-enabled=true\n'
+    )

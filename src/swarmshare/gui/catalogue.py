@@ -1,0 +1,92 @@
+"""The page with the catalogue: what the group shares, live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ttkbootstrap
+
+from swarmshare.gui.actions import EntryActions
+from swarmshare.gui.cells import clean
+from swarmshare.gui.table import Table
+from swarmshare.gui.theme import pixels
+from swarmshare.gui.viewmodel import entry_columns, found
+from swarmshare.gui.words import _, ngettext, number, size
+
+if TYPE_CHECKING:
+    import tkinter
+
+    from swarmshare.app.picture import DeskPicture, Transfer
+    from swarmshare.gui.shell import Shell
+    from swarmshare.tracker_client.api import Entry
+
+
+class CataloguePage(ttkbootstrap.Frame):
+    """Return or a double click downloads."""
+
+    def __init__(self, parent: tkinter.Misc, shell: Shell) -> None:
+        super().__init__(parent)
+        self._search = ""
+        self._picture: DeskPicture | None = None
+        self._here: dict[str, Transfer] = {}
+        gap = pixels(self, 8)
+        top = ttkbootstrap.Frame(self, padding=(2 * gap, gap))
+        top.pack(fill="x")
+        self._download = ttkbootstrap.Button(
+            top, text=_("Download"), icon="download", bootstyle="primary", state="disabled"
+        )
+        self._download.pack(side="right")
+        self._summary = ttkbootstrap.Label(top)
+        self._summary.pack(side="left")
+        self._trouble = ttkbootstrap.Label(top, bootstyle="danger")
+        self._trouble.pack(side="left", padx=2 * gap)
+        self.table: Table[Entry] = Table(
+            self,
+            "catalogue",
+            entry_columns(self._here),
+            lambda entry: entry.info_hash,
+            shell.preferences,
+            sort="-published",
+        )
+        self.table.pack(fill="both", expand=True)
+        self.actions = EntryActions(shell, lambda: self.table.selected)
+        self.table.on_open = lambda _entry: self.actions.download()
+        self.table.on_menu = self.actions.fill_menu
+        self.table.on_select = self._selected
+        self._download.configure(command=self.actions.download)
+
+    def search(self, text: str) -> None:
+        """Show entries with ``text`` in their name, comment or publisher only."""
+        self._search = text
+        self._fill()
+
+    def show(self, picture: DeskPicture) -> None:
+        """This is how things stand."""
+        before, self._picture = self._picture, picture
+        if before is None or before.transfers != picture.transfers:
+            self._here.clear()
+            self._here.update((transfer.info_hash, transfer) for transfer in picture.transfers)
+            self.table.refresh()
+            self._selected()
+        if (
+            before is None
+            or before.catalogue is not picture.catalogue
+            or before.tracker_trouble != picture.tracker_trouble
+        ):
+            self._fill()
+
+    def _fill(self) -> None:
+        picture = self._picture
+        if picture is None:
+            return
+        entries = found(picture.catalogue, self._search)
+        nothing = _("Nothing has this in its name") if picture.catalogue else _("Nobody has shared anything yet")
+        self.table.show(entries, nothing)
+        count, total = len(entries), sum(entry.total_length for entry in entries)
+        text = ngettext("{n} entry, {size}", "{n} entries, {size}", count)
+        self._summary.configure(text=text.format(n=number(count), size=size(total)))
+        self._trouble.configure(text=clean(picture.tracker_trouble))
+
+    def _selected(self) -> None:
+        new = any(entry.info_hash not in self._here for entry in self.table.selected)
+        self._download.configure(state="normal" if new else "disabled")

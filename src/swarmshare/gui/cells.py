@@ -1,0 +1,98 @@
+"""What a table shows: columns, and the few kinds of cells that they have. No widgets here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+T = TypeVar("T")
+
+Tone: TypeAlias = Literal["", "muted", "primary", "success", "info", "warning", "danger"]
+"""What a colour says; every theme has its own for each."""
+
+# What could break a line, or reverse the reading order.
+_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """``text`` from a stranger, fit for one line."""
+    return _UNSAFE.sub("\ufffd", text)
+
+
+class Label(NamedTuple):
+    """Words, perhaps with a symbol before them."""
+
+    text: str
+    icon: str = ""
+    """The name of one of Bootstrap's."""
+    tone: Tone = ""
+
+
+class Bar(NamedTuple):
+    """How much of something is done."""
+
+    share: float
+    """From 0 to 1."""
+    text: str
+    tone: Tone = "primary"
+
+
+class Strip(NamedTuple):
+    """Which pieces somebody holds, as a strip."""
+
+    bits: bytes
+    """As in BEP 3."""
+    pieces: int
+    """Of all, held or not."""
+
+
+class Branch(NamedTuple):
+    """A name in a tree."""
+
+    text: str
+    depth: int
+    opened: bool | None
+    """None for a leaf."""
+    ticked: bool | None
+    """None: some of what is below is, some is not."""
+
+
+Cell: TypeAlias = str | Label | Bar | Strip | Branch
+
+
+@dataclass(frozen=True)
+class Column(Generic[T]):
+    """One column of a table of ``T``."""
+
+    name: str
+    """Among the columns of its table; remembered, never shown."""
+    title: str
+    width: int
+    """In digits, at first."""
+    show: Callable[[T], Cell]
+    """What is in it; only asked for rows in sight."""
+    key: Callable[[T], Any] | None = None
+    """What it is sorted by, if it can be."""
+    right: bool = False
+    """Aligned to the right, as numbers are."""
+    hidden: bool = False
+    """At first."""
+
+
+def arranged(items: Iterable[T], column: Column[T] | None, *, descending: bool) -> list[T]:
+    """``items`` by what is in ``column``; those that are equal there keep their order."""
+    if column is None or column.key is None:
+        return list(items)
+    return sorted(items, key=column.key, reverse=descending)
+
+
+def searched(items: Sequence[T], text: str, words_of: Callable[[T], str]) -> Sequence[T]:
+    """Those of ``items`` that have all words of ``text``, small letters or capitals; the same object for no text."""
+    words = text.casefold().split()
+    if not words:
+        return items
+    return [item for item in items if (found := words_of(item).casefold()) and all(word in found for word in words)]

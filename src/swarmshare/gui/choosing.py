@@ -1,0 +1,87 @@
+"""Choosing files and folders, in the program's own looks; a field to type in stands beside it everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ttkbootstrap as ttk
+
+from swarmshare.gui.words import _
+
+if TYPE_CHECKING:
+    import tkinter
+    from collections.abc import Callable
+
+
+def choose_folder(parent: tkinter.Misc, start: str = "") -> Path | None:
+    """A folder that is there, or None."""
+    chosen = ttk.Querybox.get_directory(parent=parent, initialdir=_start(start), title=_("Choose a folder"))
+    return Path(chosen) if chosen else None
+
+
+def choose_file(parent: tkinter.Misc, kinds: tuple[tuple[str, str], ...] = (), start: str = "") -> Path | None:
+    """A file that is there, or None."""
+    chosen = ttk.Querybox.get_open_filename(
+        parent=parent,
+        initialdir=_start(start),
+        title=_("Choose a file"),
+        filetypes=(*kinds, (_("All files"), "*")),
+    )
+    return Path(chosen) if chosen else None
+
+
+def choose_new_file(parent: tkinter.Misc, name: str, kinds: tuple[tuple[str, str], ...]) -> Path | None:
+    """Where to save something, or None."""
+    chosen = ttk.Querybox.get_save_filename(
+        parent=parent, initialdir=_start(""), initialfile=name, title=_("Save as"), filetypes=kinds
+    )
+    return Path(chosen) if chosen else None
+
+
+def torrent_kinds() -> tuple[tuple[str, str], ...]:
+    """What a chooser of manifests shows first."""
+    return ((_("Torrents"), "*.torrent"),)
+
+
+class PathField(ttk.Frame):
+    """A path to type in, with buttons that choose one."""
+
+    def __init__(self, parent: tkinter.Misc, path: Path | None) -> None:
+        super().__init__(parent)
+        self.entry = ttk.Entry(self, width=30)
+        if path is not None:
+            self.entry.insert(0, str(path))
+        self.entry.pack(side="left", fill="x", expand=True)
+
+    def offer(self, text: str, choose: Callable[[tkinter.Misc], Path | None]) -> ttk.Button:
+        """One more button."""
+        button = ttk.Button(self, text=text, command=lambda: self._put(choose(self.winfo_toplevel())))
+        button.pack(side="left", padx=(6, 0))
+        return button
+
+    @property
+    def path(self) -> Path | None:
+        """What is there at present; None while nothing is."""
+        text = self.entry.get().strip()
+        return Path(text).expanduser() if text else None
+
+    def _put(self, path: Path | None) -> None:
+        if path is not None:
+            self.entry.delete(0, "end")
+            self.entry.insert(0, str(path))
+            self.entry.xview_moveto(1)
+            self.entry.event_generate("<<Chosen>>")
+
+
+class FolderField(PathField):
+    """A folder."""
+
+    def __init__(self, parent: tkinter.Misc, path: Path | None) -> None:
+        super().__init__(parent, path)
+        self.offer(_("Choose..."), lambda window: choose_folder(window, self.entry.get()))
+
+
+def _start(text: str) -> str:
+    path = Path(text).expanduser() if text else Path.home()
+    return str(path if path.is_dir() else path.parent if path.parent.is_dir() else Path.home())

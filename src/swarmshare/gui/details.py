@@ -1,0 +1,92 @@
+"""All about the transfer that is selected, in tabs; only the one in sight is kept up to date."""
+
+from __future__ import annotations
+
+from time import monotonic, time
+from typing import TYPE_CHECKING
+
+import ttkbootstrap
+
+from swarmshare.gui.details_files import FilesTab
+from swarmshare.gui.details_log import LogTab
+from swarmshare.gui.details_speed import SpeedTab
+from swarmshare.gui.details_swarm import SwarmTab
+from swarmshare.gui.log_lines import Log
+from swarmshare.gui.piece_map import PiecesTab
+from swarmshare.gui.speeds import Speeds
+from swarmshare.gui.words import _
+
+if TYPE_CHECKING:
+    import tkinter
+    from collections.abc import Sequence
+
+    from swarmshare.app.facts import Fact
+    from swarmshare.app.picture import DeskPicture, Transfer
+    from swarmshare.gui.shell import Shell
+
+
+class Details(ttkbootstrap.Notebook):
+    """What it shows is what :meth:`about` named; the speed and the log are of everything, while that is nothing."""
+
+    def __init__(self, parent: tkinter.Misc, shell: Shell) -> None:
+        super().__init__(parent)
+        self.pieces = PiecesTab(self)
+        self.swarm = SwarmTab(self, shell.preferences)
+        self.files = FilesTab(self, shell)
+        self.speed = SpeedTab(self)
+        self.log = LogTab(self, shell.preferences)
+        for tab, title in (
+            (self.pieces, _("Pieces")),
+            (self.swarm, _("Swarm")),
+            (self.files, _("Files")),
+            (self.speed, _("Speed")),
+            (self.log, _("Log")),
+        ):
+            self.add(tab, text=title)
+        self._speeds, self._log = Speeds(), Log()
+        self._info_hash: str | None = None
+        self._picture: DeskPicture | None = None
+        self._graph_is_old = True
+        self.bind("<<NotebookTabChanged>>", lambda _event: self._fill())
+        self.enable_traversal()
+
+    def about(self, info_hash: str | None) -> None:
+        """Show this transfer from now on."""
+        self._info_hash = info_hash
+        self._fill()
+
+    def show(self, picture: DeskPicture) -> None:
+        """This is how things stand."""
+        self._picture = picture
+        self._graph_is_old = self._speeds.note(monotonic(), picture.transfers)
+        self._fill(new_transfer=False)
+
+    def note(self, facts: Sequence[Fact]) -> None:
+        """These things happened."""
+        self._log.note(facts, time())
+        if self._tab() is self.log:
+            self._fill()
+
+    def _tab(self) -> tkinter.Misc:
+        shown: tkinter.Misc = self.nametowidget(self.select())
+        return shown
+
+    def _transfer(self) -> Transfer | None:
+        transfers = self._picture.transfers if self._picture is not None else ()
+        return next((transfer for transfer in transfers if transfer.info_hash == self._info_hash), None)
+
+    def _fill(self, *, new_transfer: bool = True) -> None:
+        torrent = self._picture.looked_at if self._picture is not None else None
+        if torrent is not None and torrent.manifest.info_hash.full.hex() != self._info_hash:
+            torrent = None  # the picture is from before
+        tab = self._tab()
+        if tab is self.pieces:
+            self.pieces.show(torrent, self._transfer())
+        elif tab is self.swarm:
+            self.swarm.show(torrent)
+        elif tab is self.files:
+            self.files.show(torrent, self._transfer())
+        elif tab is self.speed and (self._graph_is_old or new_transfer):
+            self.speed.show(self._speeds.of(self._info_hash), monotonic())
+        elif tab is self.log and new_transfer:
+            self.log.show(self._log.lines(self._info_hash))

@@ -1,0 +1,58 @@
+"""The tab with the swarm: a strip for each member, live."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import ttkbootstrap
+
+from swarmshare.gui.members import Gains, Member, member_columns, members_of, rarest
+from swarmshare.gui.table import Table
+from swarmshare.gui.theme import pixels
+from swarmshare.gui.words import _, ngettext, number
+
+if TYPE_CHECKING:
+    import tkinter
+
+    from swarmshare.gui.preferences import Preferences
+    from swarmshare.schema.snapshot import TorrentSnapshot
+
+
+class SwarmTab(ttkbootstrap.Frame):
+    """Members, with a line above that counts them and names the rarest pieces."""
+
+    def __init__(self, parent: tkinter.Misc, preferences: Preferences) -> None:
+        gap = pixels(parent, 8)
+        super().__init__(parent, padding=(0, gap, 0, 0))
+        top = ttkbootstrap.Frame(self, padding=(2 * gap, 0, 2 * gap, gap))
+        top.pack(fill="x")
+        self.summary = ttkbootstrap.Label(top)
+        self.summary.pack(side="left")
+        self.rarest = ttkbootstrap.Label(top, bootstyle="secondary")
+        self.rarest.pack(side="right")
+        self.table: Table[Member] = Table(
+            self, "swarm", member_columns(), lambda member: member.key, preferences, sort="-down"
+        )
+        self.table.pack(fill="both", expand=True)
+        self._gains = Gains()
+        self._info_hash: bytes | None = None
+
+    def show(self, torrent: TorrentSnapshot | None) -> None:
+        """Who takes part in one transfer."""
+        if torrent is None:
+            self.table.show(())
+            self.summary.configure(text="")
+            self.rarest.configure(text="")
+            return
+        if torrent.manifest.info_hash.full != self._info_hash:
+            self._info_hash, self._gains = torrent.manifest.info_hash.full, Gains()
+        members = members_of(torrent, self._gains, monotonic())
+        self.table.show(members, _("Nobody else is here yet"))
+        texts = [ngettext("{n} other machine", "{n} other machines", len(members)).format(n=number(len(members)))]
+        if complete := sum(member.complete for member in members):
+            texts.append(_("{n} complete").format(n=number(complete)))
+        if stuck := sum(member.stuck for member in members):
+            texts.append(_("{n} stuck").format(n=number(stuck)))
+        self.summary.configure(text=" \u00b7 ".join(texts))
+        self.rarest.configure(text=rarest(torrent))

@@ -1,0 +1,107 @@
+"""What happened, in words, as many lines as one can look through. Pure: the clock is an argument."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import count
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from swarmshare.app.facts import JobFailed, Published, Shared, Trouble
+from swarmshare.gui.cells import clean
+from swarmshare.gui.words import _, ngettext, number
+from swarmshare.schema.alerts import (
+    PeerDropped,
+    PieceFailed,
+    PiecesLost,
+    PieceVerified,
+    TorrentComplete,
+    TorrentPaused,
+    TorrentResumed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from swarmshare.app.facts import Fact
+    from swarmshare.gui.cells import Tone
+
+MAX_LINES: Final = 1000
+
+
+class Line(NamedTuple):
+    """One of them."""
+
+    number: int
+    at: float
+    """Seconds since 1970."""
+    info_hash: str
+    """What it is about; empty: no transfer."""
+    text: str
+    icon: str
+    tone: Tone
+
+
+class Log:
+    """The newest first."""
+
+    def __init__(self) -> None:
+        self._lines: deque[Line] = deque(maxlen=MAX_LINES)
+        self._numbers = count()
+
+    def note(self, facts: Sequence[Fact], now: float) -> None:
+        """These things happened."""
+        for fact in facts:
+            self._lines.appendleft(Line(next(self._numbers), now, _about(fact), *_in_words(fact)))
+
+    def lines(self, info_hash: str | None) -> list[Line]:
+        """Those about one transfer; None: all."""
+        return [line for line in self._lines if info_hash is None or line.info_hash in ("", info_hash)]
+
+
+def _about(fact: Fact) -> str:
+    match fact:
+        case Shared() | Published():
+            return fact.info_hash
+        case JobFailed() | Trouble():
+            return ""
+        case _:
+            return fact.info_hash.hex()
+
+
+def _in_words(fact: Fact) -> tuple[str, str, Tone]:
+    match fact:
+        case PieceFailed(piece=piece, blamed=None):
+            return (
+                _("Piece {piece} came wrong, and is asked for again").format(piece=number(piece)),
+                "x-circle",
+                "warning",
+            )
+        case PieceFailed(piece=piece, blamed=peer):
+            text = _("Piece {piece} came wrong from {peer}, and is asked of others")
+            return text.format(piece=number(piece), peer=clean(str(peer))), "x-circle", "warning"
+        case PeerDropped(address=address, reason=reason, banned=banned):
+            text = _("{peer} is banned: {reason}") if banned else _("{peer} was dropped: {reason}")
+            return text.format(peer=clean(address), reason=clean(reason)), "person-x", "warning"
+        case TorrentPaused(message=message):
+            return _("It waits: {reason}").format(reason=clean(message)), "exclamation-triangle", "danger"
+        case TorrentResumed():
+            return _("It goes on"), "play-circle", "success"
+        case PiecesLost(count=lost):
+            text = ngettext("{n} piece is gone from the disk", "{n} pieces are gone from the disk", lost)
+            return text.format(n=number(lost)), "exclamation-triangle", "danger"
+        case TorrentComplete():
+            return _("Everything is here, and verified"), "check-circle-fill", "success"
+        case Shared(name=name):
+            return _("{name} is shared").format(name=clean(name)), "share", "success"
+        case Published(name=name, publisher=publisher):
+            text = _("{person} shared {name}").format(person=clean(publisher), name=clean(name))
+            return text, "collection", "info"
+        case JobFailed(path=path, message=message):
+            if not message:
+                return _("Sharing {path} was cancelled").format(path=clean(str(path))), "x-circle", "muted"
+            text = _("{path} could not be shared: {reason}").format(path=clean(str(path)), reason=clean(message))
+            return text, "x-circle", "danger"
+        case Trouble(message=message):
+            return clean(message), "exclamation-triangle", "warning"
+        case PieceVerified(piece=piece):
+            return _("Piece {piece} is right").format(piece=number(piece)), "check", "muted"

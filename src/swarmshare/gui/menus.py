@@ -1,0 +1,114 @@
+"""The window's commands by name, the menu that has them all, and their keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import ttkbootstrap
+
+from swarmshare.gui.side_bar import CATALOGUE
+from swarmshare.gui.words import _
+
+if TYPE_CHECKING:
+    import tkinter
+    from collections.abc import Callable
+
+    from swarmshare.gui.window import MainWindow
+
+_KEYS: Final = {
+    "share": "n",
+    "open": "o",
+    "pause": "p",
+    "resume": "r",
+    "limits": "l",
+    "search": "f",
+    "catalogue": "1",
+    "transfers": "2",
+    "settings": "comma",
+    "quit": "q",
+}
+"""With the Control key."""
+
+
+class Menus:
+    """Made before the rest of the window, used when it stands."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+        self.commands: dict[str, Callable[[], object]] = {
+            "share": self._share,
+            "open": self._open,
+            "pause": lambda: window.transfers.actions.pause(),
+            "resume": lambda: window.transfers.actions.resume(),
+            "remove": lambda: window.transfers.actions.remove(),
+            "limits": lambda: window.transfers.actions.limits(),
+            "search": lambda: window.toolbar.entry.focus_set(),
+            "catalogue": lambda: window.turn_to(CATALOGUE),
+            "transfers": lambda: window.turn_to("all"),
+            "settings": self._settings,
+            "quit": window.leave,
+        }
+
+    def bind_keys(self) -> None:
+        """From now on they work, but not while a dialog has the input."""
+        root = self._window.root
+        for name, key in _KEYS.items():
+            for letter in {key, key.upper() if len(key) == 1 else key}:
+                root.bind(
+                    f"<Control-{letter}>" if len(letter) > 1 or letter.isalpha() else f"<Control-Key-{letter}>",
+                    self._key(name),
+                )
+        root.bind("<F10>", self._open_menu)
+
+    def _key(self, name: str) -> Callable[[tkinter.Event[tkinter.Misc]], str | None]:
+        def pressed(event: tkinter.Event[tkinter.Misc]) -> str | None:
+            if event.widget.winfo_toplevel() is not self._window.root:
+                return None
+            self.commands[name]()
+            return "break"
+
+        return pressed
+
+    def _open_menu(self, _event: object) -> str:
+        self._window.toolbar.open_menu()
+        return "break"
+
+    def fill(self, menu: tkinter.Menu) -> None:
+        """All commands, in groups."""
+
+        def item(name: str, label: str) -> None:
+            key = _KEYS.get(name, "")
+            shown = _("Ctrl+{key}").format(key="," if key == "comma" else key.upper()) if key else ""
+            menu.add_command(label=label, command=self.commands[name], accelerator=shown)
+
+        item("share", _("Share a file or folder..."))
+        item("open", _("Open a .torrent file or magnet link..."))
+        menu.add_separator()
+        selected = ttkbootstrap.Menu(menu, tearoff=False)
+        self._window.transfers.actions.fill_menu(selected)
+        menu.add_cascade(label=_("Transfer"), menu=selected)
+        columns = ttkbootstrap.Menu(menu, tearoff=False)
+        self._window.page.table.column_menu(columns)
+        menu.add_cascade(label=_("Columns"), menu=columns)
+        menu.add_separator()
+        item("catalogue", _("Catalogue"))
+        item("transfers", _("Transfers"))
+        item("search", _("Search"))
+        menu.add_separator()
+        item("settings", _("Settings..."))
+        item("quit", _("Quit"))
+
+    def _share(self) -> None:
+        from swarmshare.gui.share_dialog import open_share_dialog
+
+        open_share_dialog(self._window, None)
+
+    def _open(self) -> None:
+        from swarmshare.gui.open_dialog import open_torrent_dialog
+
+        open_torrent_dialog(self._window)
+
+    def _settings(self) -> None:
+        from swarmshare.gui.settings_dialog import open_settings
+
+        open_settings(self._window)

@@ -1,0 +1,73 @@
+"""Telling whoever looks elsewhere: by the desktop's own notifications, else by one of ours in the corner."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Final
+
+import ttkbootstrap as ttk
+
+from swarmshare.app.facts import Published
+from swarmshare.gui.cells import clean
+from swarmshare.gui.words import _, ngettext, number
+from swarmshare.schema.alerts import TorrentComplete
+
+if TYPE_CHECKING:
+    import tkinter
+    from collections.abc import Sequence
+
+    from swarmshare.app.facts import Fact
+    from swarmshare.app.picture import DeskPicture
+    from swarmshare.gui.preferences import Preferences
+
+PROGRAM: Final = "notify-send"
+SECONDS: Final = 6
+NAMED: Final = 3
+"""News of one kind at once; more are only counted."""
+
+
+class Notifier:
+    """Picks what is worth a notification out of what happened; the preference ``notifications`` switches it off."""
+
+    def __init__(self, root: tkinter.Tk, preferences: Preferences) -> None:
+        self._root = root
+        self._preferences = preferences
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._toasts: list[ttk.ToastNotification] = []
+
+    def hear(self, facts: Sequence[Fact], picture: DeskPicture | None) -> None:
+        """Tell what of ``facts`` is news to somebody who is not looking."""
+        self._running = [process for process in self._running if process.poll() is None]
+        if not self._preferences.get("notifications", True):
+            return
+        names = {transfer.info_hash: transfer for transfer in picture.transfers} if picture else {}
+        done = [
+            names[fact.info_hash.hex()]
+            for fact in facts
+            if isinstance(fact, TorrentComplete) and fact.info_hash.hex() in names
+        ]
+        arrived = [transfer.name for transfer in done if not transfer.shared and transfer.downloaded]
+        new = [_("{name}, by {user}").format(name=f.name, user=f.publisher) for f in facts if isinstance(f, Published)]
+        if arrived:
+            self._tell(ngettext("Download complete", "Downloads complete", len(arrived)), arrived)
+        if new:
+            self._tell(_("New in the catalogue"), new)
+
+    def _tell(self, title: str, lines: Sequence[str]) -> None:
+        text = "\n".join(map(clean, lines[:NAMED]))
+        if more := max(len(lines) - NAMED, 0):
+            text += "\n" + ngettext("... and {count} more", "... and {count} more", more).format(count=number(more))
+        if program := shutil.which(PROGRAM):
+            command = [program, "--app-name=SwarmShare", f"--expire-time={SECONDS * 1000}", "--", title, text]
+            self._running.append(
+                subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+            )
+            return
+        self._toasts = self._toasts[-NAMED:]
+        self._toasts.append(
+            ttk.ToastNotification(title=title, message=text, duration=SECONDS * 1000, position=(16, 48, "se"))
+        )
+        self._toasts[-1].show_toast()

@@ -1,0 +1,131 @@
+"""The only place where the window meets the desk's thread: it looks there ten times a second, and waits for nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+
+from swarmshare.errors import SwarmShareError
+from swarmshare.gui.sentences import spoken
+from swarmshare.gui.words import _
+
+if TYPE_CHECKING:
+    import tkinter
+    from collections.abc import Awaitable, Callable
+    from concurrent.futures import Future
+    from threading import Event
+
+    from swarmshare.app.desk import Desk
+    from swarmshare.app.facts import Fact
+    from swarmshare.app.picture import DeskPicture
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+EVERY: Final = 100
+"""Milliseconds between looks."""
+
+
+class Beside(Protocol):
+    """What the window needs of a :class:`~swarmshare.app.thread.DeskThread`."""
+
+    closed: Event
+
+    @property
+    def picture(self) -> DeskPicture | None:
+        """The newest."""
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why it ended by itself."""
+
+    def wish(
+        self, method: Callable[Concatenate[Desk, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> Future[R]:
+        """Have a method of the desk called over there."""
+
+    def facts(self) -> list[Fact]:
+        """What happened since the last call."""
+
+    def close(self) -> None:
+        """Begin to end."""
+
+
+class Poller:
+    """Hands over what is new, on Tk's own thread."""
+
+    def __init__(
+        self,
+        root: tkinter.Tk,
+        thread: Beside,
+        *,
+        show: Callable[[DeskPicture], object],
+        note: Callable[[list[Fact]], object],
+        ended: Callable[[BaseException | None], object],
+    ) -> None:
+        """``show`` gets each new picture, ``note`` the facts; ``ended`` is called once, when the thread has ended."""
+        self.picture: DeskPicture | None = None
+        self._root, self._thread = root, thread
+        self._show, self._note, self._ended = show, note, ended
+        self._wishes: list[tuple[Future[Any], Callable[[Any], object] | None, Callable[[str], object]]] = []
+        self._next: str | None = None
+
+    def start(self) -> None:
+        """Look now, and from now on."""
+        self.look()
+
+    def stop(self) -> None:
+        """Never look again."""
+        if self._next is not None:
+            self._root.after_cancel(self._next)
+            self._next = None
+
+    def expect(self, wish: Future[R], then: Callable[[R], object] | None, failed: Callable[[str], object]) -> None:
+        """Call ``then`` with what a wish brings, or ``failed`` with why it does not, as a sentence."""
+        self._wishes.append((wish, then, failed))
+
+    def look(self) -> None:
+        """Hand over what there is now. Whatever goes wrong in that, the next look comes."""
+        self.stop()
+        over = self._thread.closed.is_set()
+        if not over:
+            self._next = self._root.after(EVERY, self.look)
+        picture = self._thread.picture
+        news = picture is not None and picture is not self.picture
+        self.picture = picture
+        try:
+            if facts := self._thread.facts():
+                self._note(facts)
+            if news and picture is not None:
+                self._show(picture)
+        finally:
+            self._answer()
+            if over:
+                self._ended(self._thread.failure)
+
+    def _answer(self) -> None:
+        done = [wish for wish in self._wishes if wish[0].done()]
+        self._wishes = [wish for wish in self._wishes if wish not in done]
+        for future, then, failed in done:
+            if future.cancelled():
+                continue
+            error = future.exception()
+            try:
+                if error is not None:
+                    failed(sentence(error))
+                elif then is not None:
+                    then(future.result())
+            except Exception:
+                self._root.report_callback_exception(*_raised())
+
+
+def sentence(error: BaseException) -> str:
+    """An error, for whoever sits there."""
+    if isinstance(error, SwarmShareError):
+        return spoken(error.advice)
+    return _("Something went wrong that nobody expected: {error}").format(error=f"{type(error).__name__}: {error}")
+
+
+def _raised() -> tuple[Any, Any, Any]:
+    import sys
+
+    return sys.exc_info()

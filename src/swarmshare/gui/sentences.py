@@ -1,0 +1,143 @@
+"""What the lower floors say, which is English and terse, in the language that is spoken, as a sentence.
+
+Those floors know no languages: here are the sentences of theirs that a window may have to show, and whatever is not
+among them stays English. A sentence that is built around another one, such as ``PATH: what is wrong``, is taken apart.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from swarmshare.gui.words import _
+
+
+def mark(text: str) -> str:
+    """``text``, to be translated where it is used."""
+    return text
+
+
+_MESSAGES: Final = (
+    # Signing in.
+    mark("the name or the password is wrong"),
+    mark("the name {name} is taken"),
+    mark("this account is suspended: ask the organiser"),
+    mark("nobody can register here: ask the organiser"),
+    mark("registering takes an invitation: ask the organiser for one"),
+    mark("this is not the setup token that the tracker printed when it started last, or it has been used"),
+    mark("this invitation has been used"),
+    mark("this invitation is not one of this tracker's, or for somebody else"),
+    mark("this invitation has expired: ask the organiser for a new one"),
+    mark("a password has {least} to {most} characters"),
+    mark("the password is the name of the account"),
+    mark("a name has 1 to {most} characters"),
+    mark("a name is made of letters and digits, with a space or one of . _ - ' between some of them"),
+    mark("a name ends with a letter or a digit"),
+    mark("the name has an invisible character in it"),
+    mark("only an organiser may do that"),
+    mark("you are not signed in at a tracker"),
+    mark("you are not signed in at {tracker}"),
+    mark("your sign-in is not valid (any more)"),
+    mark("too many {what}: wait a little"),
+    # A tracker.
+    mark("{text} is no address of a tracker"),
+    mark("cannot be reached: {reason}"),
+    mark("the answer is not a tracker's ({what})"),
+    mark("the answer is not a tracker's"),
+    mark("the tracker ended: {reason}"),
+    # The catalogue.
+    mark("{name} has been published by somebody else already"),
+    mark("the catalogue has no such entry"),
+    mark("this was published by somebody else"),
+    mark("{name} is among your transfers already"),
+    mark("{name} is still being deleted"),
+    mark("nobody in your group has published what this link names"),
+    mark("a magnet link begins with 'magnet:?'"),
+    mark("the magnet link cannot be read: {reason}"),
+    # Files.
+    mark("the disk is full: {needed} bytes are needed and {free} are free"),
+    mark("the disk is full"),
+    mark("not a regular file"),
+    mark("neither a file nor a folder"),
+    mark("nothing to share: there is no file with any bytes in it"),
+    mark("changed while it was being read"),
+    mark("became shorter while it was being read"),
+    mark("cannot be written to"),
+    mark("is gone"),
+    mark("this is not bencoding"),
+    mark("another window of SwarmShare is at work here"),
+    # What systems say.
+    mark("no such file or directory"),
+    mark("permission denied"),
+    mark("address already in use"),
+    mark("connection refused"),
+    mark("no space left on device"),
+    mark("read-only file system"),
+    mark("network is unreachable"),
+    mark("no route to host"),
+    mark("timed out"),
+    mark("no answer within {seconds} s"),
+    mark("the connection broke"),
+)
+_HINTS: Final = (
+    mark("Write it as http://HOST:PORT or https://HOST."),
+    mark("Does it run? Is the address right?"),
+    mark("Is the address right?"),
+    mark("Use that address."),
+    mark("Sign in first."),
+    mark("Try again in a moment."),
+    mark("Ask its organiser."),
+    mark("Ask for the .torrent file itself: it cannot be fetched from strangers yet."),
+    mark("Make room on the disk, or choose a folder on another one."),
+    mark("Choose a folder that you may write to."),
+    mark("Wait until nothing writes to it, then try again."),
+    mark("Put it back: it goes on by itself."),
+    mark("Choose another port: until then, nobody can reach this computer."),
+    mark("Move it away, or choose another folder."),
+    mark("Check the permissions there, or choose another folder."),
+    mark("Make the disk writable, or choose another folder."),
+    mark("Check the disk and how it is connected."),
+    mark("The manifest is damaged, hostile or not BitTorrent v2: ask whoever made it for a new one."),
+    mark("A BitTorrent v2 magnet link has xt=urn:btmh:1220 and 64 hexadecimal digits."),
+)
+_OTHERWISE: Final = {
+    "Choose another address or port with --listen.": mark("Choose another port in the settings."),
+    "Choose a larger --piece-size, or share fewer files at once.": mark(
+        "Choose a larger piece size, or share fewer files at once."
+    ),
+    "Rename it, or leave it out with --exclude.": mark("Rename it."),
+    "Leave it out with --exclude.": mark("Take it out of the folder."),
+}
+"""Hints that mean the command line, and what they mean in a window."""
+_ALL_HINTS: Final = {hint: hint for hint in _HINTS} | _OTHERWISE
+_PLACE: Final = re.compile(r"\\{(\w+)\\}")
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple(
+        (re.compile(_PLACE.sub(r"(?P<\1>.+?)", re.escape(text)), re.DOTALL), text) for text in (*_MESSAGES, *_HINTS)
+    )
+
+
+def spoken(text: str) -> str:
+    """``text`` of an error or a trouble as a sentence, in the language that is spoken."""
+    said = _said(text)
+    if not said:
+        return said
+    first = said.partition(" ")[0]
+    if not any(sign in first for sign in "/\\:@.'") and first.islower():
+        said = said[0].upper() + said[1:]
+    return said if said.endswith((".", "!", "?", "\u2026")) else f"{said}."
+
+
+def _said(text: str) -> str:
+    for hint, meant in _ALL_HINTS.items():
+        if text.endswith(f". {hint}"):
+            return f"{_said(text.removesuffix(f'. {hint}'))}. {_(meant)}"
+    for pattern, template in _patterns():
+        if found := pattern.fullmatch(text):
+            return _(template).format(**{name: _said(value) for name, value in found.groupdict().items()})
+    what, colon, rest = text.partition(": ")
+    return f"{what}: {_said(rest)}" if colon else text

@@ -1,0 +1,105 @@
+"""The bar at the bottom: where we listen, how fast it goes, the tracker, and whether one may leave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ttkbootstrap
+
+from swarmshare.gui.cells import clean
+from swarmshare.gui.safety import Light, Verdict, overall
+from swarmshare.gui.theme import palette, pixels
+from swarmshare.gui.words import _, rate
+
+if TYPE_CHECKING:
+    import tkinter
+
+    from swarmshare.app.picture import DeskPicture
+
+_SHAPES = {
+    Light.GREEN: "check-circle-fill",
+    Light.AMBER: "exclamation-circle-fill",
+    Light.RED: "exclamation-octagon-fill",
+}
+"""Lights are told apart by more than their colour."""
+
+
+class LightLabel(ttkbootstrap.Label):
+    """A sentence with its traffic light."""
+
+    def __init__(self, parent: tkinter.Misc) -> None:
+        super().__init__(parent, compound="left")
+        self.verdict = Verdict(Light.NONE, "")
+        self.bind("<<ThemeChanged>>", lambda _event: self._dress())
+
+    def show(self, verdict: Verdict | None) -> None:
+        """Say it."""
+        verdict = verdict or Verdict(Light.NONE, "")
+        if verdict != self.verdict:
+            self.verdict = verdict
+            self._dress()
+
+    def _dress(self) -> None:
+        light, sentence = self.verdict
+        image = ""
+        if light is not Light.NONE:
+            colours = palette()
+            colour = {Light.GREEN: colours.green, Light.AMBER: colours.amber, Light.RED: colours.red}[light]
+            image = ttkbootstrap.Icon(_SHAPES[light], 15, colour)
+        self.configure(text=f" {sentence}" if image else sentence, image=image)
+
+
+class StatusBar(ttkbootstrap.Frame):
+    """One line."""
+
+    def __init__(self, parent: tkinter.Misc) -> None:
+        gap = pixels(parent, 8)
+        super().__init__(parent, padding=(2 * gap, gap // 2))
+        self.light = LightLabel(self)
+        self.light.pack(side="left")
+        self.up = _Fact(self, "arrow-up", "up")
+        self.down = _Fact(self, "arrow-down", "down")
+        self.address = _Fact(self, "hdd-network", "muted")
+        self.tracker = _Fact(self, "broadcast", "muted")
+        for fact in (self.up, self.down, self.address, self.tracker):
+            fact.pack(side="right", padx=(2 * gap, 0))
+
+    def show(self, picture: DeskPicture) -> None:
+        """How things stand."""
+        self.light.show(overall(picture.transfers))
+        self.down.say(rate(sum(transfer.rate_down for transfer in picture.transfers)))
+        self.up.say(rate(sum(transfer.rate_up for transfer in picture.transfers)))
+        if picture.listen_trouble:
+            self.address.say(_("nobody can reach us"), "danger")
+        else:
+            self.address.say(clean(picture.addresses[0]) if picture.addresses else "")
+        if picture.person is None:
+            self.tracker.say(_("not signed in"))
+        elif picture.tracker_trouble:
+            self.tracker.say(_("tracker away"), "danger")
+        else:
+            host = picture.person.tracker.split("://", 1)[-1]
+            self.tracker.say(_("{user} at {host}").format(user=clean(picture.person.user), host=clean(host)))
+
+
+class _Fact(ttkbootstrap.Label):
+    """A symbol and a few words."""
+
+    def __init__(self, parent: tkinter.Misc, icon: str, tone: str) -> None:
+        super().__init__(parent, compound="left")
+        self._icon, self._usual, self._tone, self._text = icon, tone, tone, ""
+        self.bind("<<ThemeChanged>>", lambda _event: self._dress())
+        self._dress()
+
+    def say(self, text: str, tone: str = "") -> None:
+        """Show it, in the usual colour or in another."""
+        if (text, tone or self._usual) != (self._text, self._tone):
+            self._text, self._tone = text, tone or self._usual
+            self._dress()
+
+    def _dress(self) -> None:
+        colours = palette()
+        tones = {"muted": colours.muted, "up": colours.up, "down": colours.down, "danger": colours.red}
+        image = ttkbootstrap.Icon(self._icon, 14, tones[self._tone])
+        fill = colours.red if self._tone == "danger" else colours.text
+        self.configure(text=f" {self._text}", image=image, foreground=fill)

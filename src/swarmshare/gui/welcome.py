@@ -1,0 +1,247 @@
+"""The first page: at which tracker, as whom, and where downloads go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import ttkbootstrap as ttk
+
+from swarmshare.app.desk import Desk
+from swarmshare.gui.choosing import FolderField
+from swarmshare.gui.dialog import Check, Form, field, rewrite
+from swarmshare.gui.sentences import spoken
+from swarmshare.gui.theme import pixels, sized_font
+from swarmshare.gui.watching import watch
+from swarmshare.gui.words import _
+
+if TYPE_CHECKING:
+    import tkinter
+
+    from swarmshare.app.picture import DeskPicture
+    from swarmshare.gui.shell import Shell
+
+EVERYBODY: Final = (("*", 0),)
+"""Listening on all addresses, at any free port."""
+SETUP: Final = "setup_"
+"""How a tracker's setup token begins."""
+WIDTH: Final = 560
+
+
+class Answers(NamedTuple):
+    """What the page was told."""
+
+    tracker: str
+    user: str
+    password: str
+    new: bool
+    """Whether the account is to be made."""
+    invitation: str | None
+    setup_token: str | None
+    settings: dict[str, object]
+
+
+async def enter(desk: Desk, answers: Answers) -> None:
+    """Make the account, or sign in; if that worked, the settings are changed, too."""
+    tracker, user, password, new, invitation, setup_token, settings = answers
+    if new:
+        await desk.register(tracker, user, password, invitation=invitation, setup_token=setup_token)
+    else:
+        await desk.sign_in(tracker, user, password)
+    await desk.change_settings(settings)
+
+
+class WelcomePage(ttk.Frame):
+    """Shown as long as nobody is signed in and nothing was begun."""
+
+    def __init__(self, parent: tkinter.Misc, shell: Shell) -> None:
+        super().__init__(parent)
+        self._shell = shell
+        self._setup_token = ""
+        self._filled = False
+        gap = pixels(self, 8)
+        card = ttk.Frame(self, padding=(4 * gap, gap))
+        card.place(relx=0.5, rely=0.5, anchor="center", width=pixels(self, WIDTH + 64))
+        self._head(card, gap)
+        self._choice(card, gap)
+        self._fields(card)
+        self._foot(card, gap)
+        self._new = True
+        self.choose(new=True)
+        shell.wish(self._offer, Desk.known_trackers)
+        watch(self, shell, self._see)
+        self.user.focus_set()
+
+    def _head(self, card: ttk.Frame, gap: int) -> None:
+        row = ttk.Frame(card)
+        row.pack(fill="x", pady=(0, gap))
+        ttk.Label(row, icon="share-fill", icon_size=34, bootstyle="primary").pack(side="left", padx=(0, 2 * gap))
+        ttk.Label(row, text=_("Welcome to SwarmShare"), font=sized_font(10, bold=True)).pack(side="left")
+        ttk.Label(
+            card,
+            text=_("Share big files with your group: every computer that has a piece helps."),
+            bootstyle="secondary",
+            wraplength=pixels(self, WIDTH),
+            justify="left",
+        ).pack(fill="x", pady=(0, 2 * gap))
+
+    def _choice(self, card: ttk.Frame, gap: int) -> None:
+        row = ttk.Frame(card)
+        row.pack(fill="x", pady=(0, gap))
+        self.make_account = ttk.Button(row, text=_("I am new here"), command=lambda: self.choose(new=True))
+        self.have_account = ttk.Button(row, text=_("I have an account"), command=lambda: self.choose(new=False))
+        self.make_account.pack(side="left", fill="x", expand=True)
+        self.have_account.pack(side="left", fill="x", expand=True)
+
+    def _fields(self, card: ttk.Frame) -> None:
+        form = Form(card)
+        self.tracker = ttk.Combobox(form.frame)
+        self.user = field(form.frame)
+        self.password = field(form.frame, secret=True)
+        self.again = field(form.frame, secret=True)
+        self.invitation = field(form.frame)
+        self.folder = FolderField(form.frame, Path.home() / "Downloads")
+        self.everybody = Check(form.frame, _("The other computers of the network may connect to this one"), on=True)
+        form.row(_("Tracker"), self.tracker, _("The address that you were given, such as 192.168.1.5:6969"))
+        form.row(_("Name"), self.user)
+        form.row(_("Password"), self.password)
+        self._new_rows = [
+            *form.row(_("Password again"), self.again),
+            *form.row(_("Invitation, if any"), self.invitation),
+        ]
+        form.row(_("Download folder"), self.folder)
+        form.row("", self.everybody)
+        for entry in (self.tracker, self.user, self.password, self.again, self.invitation, self.folder.entry):
+            entry.bind("<Return>", lambda _event: self.enter.invoke())
+
+    def _foot(self, card: ttk.Frame, gap: int) -> None:
+        self._trouble = ttk.Label(card, bootstyle="danger", wraplength=pixels(self, WIDTH), justify="left")
+        self._trouble.pack(fill="x", pady=gap)
+        self.enter = ttk.Button(card, bootstyle="primary", command=self._enter)
+        self.enter.pack(fill="x", ipady=gap // 4)
+        ttk.Separator(card).pack(fill="x", pady=gap)
+        row = ttk.Frame(card)
+        row.pack(fill="x")
+        self.start_tracker = ttk.Button(
+            row, text=_("Start a tracker on this machine"), icon="hdd-network", bootstyle="neutral", command=self._start
+        )
+        self.start_tracker.pack(side="left")
+        self.open_file = ttk.Button(row, text=_("Open a .torrent"), bootstyle="link", command=self._open)
+        self.open_file.pack(side="right")
+        self._note = ttk.Label(
+            card,
+            text=_("Nobody in your group has one yet? Then this computer can be it."),
+            bootstyle="secondary",
+            wraplength=pixels(self, WIDTH),
+            justify="left",
+        )
+        self._note.pack(fill="x", pady=(gap, 0))
+
+    @property
+    def complaint(self) -> str:
+        """What went wrong, as it can be read now."""
+        return str(self._trouble.cget("text"))
+
+    @property
+    def note(self) -> str:
+        """What is said of a tracker on this machine."""
+        return str(self._note.cget("text"))
+
+    def choose(self, *, new: bool) -> None:
+        """Ask for what a new account needs, or only for what signs in."""
+        self._new = new
+        self.make_account.configure(bootstyle="primary" if new else "neutral")
+        self.have_account.configure(bootstyle="neutral" if new else "primary")
+        for widget in self._new_rows:
+            if new and not self._setup_token:
+                widget.grid()
+            else:
+                widget.grid_remove()
+        if new:  # the first account needs no invitation, but its password is repeated as well
+            for widget in self._new_rows[:2]:
+                widget.grid()
+        self.enter.configure(text=_("Make the account") if new else _("Sign in"))
+
+    def _offer(self, trackers: list[str]) -> None:
+        if self.winfo_exists() and trackers:
+            self.tracker.configure(values=trackers)
+            if not self.tracker.get():
+                self.tracker.set(trackers[0])
+
+    def _see(self, picture: DeskPicture) -> None:
+        if not self._filled:
+            self._filled = True
+            if picture.settings.folder is not None:
+                rewrite(self.folder.entry, str(picture.settings.folder))
+        local = picture.local_tracker
+        if local is None:
+            return
+        if local.trouble:
+            self._note.configure(text=spoken(local.trouble), bootstyle="danger")
+            self.start_tracker.configure(state="normal")
+        elif not local.url:
+            self._note.configure(text=_("The tracker starts..."), bootstyle="secondary")
+        elif self.tracker.get() != local.own_url or self._setup_token != local.setup_token:
+            self._setup_token = local.setup_token
+            self.tracker.set(local.own_url)
+            self._note.configure(
+                text=_("The tracker runs. Give this address to the others: {url}").format(url=local.url),
+                bootstyle="success",
+            )
+            self.choose(new=bool(local.setup_token))
+
+    def _start(self) -> None:
+        self.start_tracker.configure(state="disabled")
+        self._note.configure(text=_("The tracker starts..."), bootstyle="secondary")
+        self._shell.wish_or(self._not_started, None, Desk.start_tracker)
+
+    def _not_started(self, sentence: str) -> None:
+        if self.winfo_exists():
+            self.start_tracker.configure(state="normal")
+            self._note.configure(text=sentence, bootstyle="danger")
+
+    def _open(self) -> None:
+        from swarmshare.gui.open_dialog import open_torrent_dialog
+
+        open_torrent_dialog(self._shell)
+
+    def _mistake(self) -> str:
+        """What is missing, as a sentence."""
+        if not self.tracker.get().strip():
+            return _("Type the tracker's address, or start one on this machine.")
+        if not self.user.get().strip():
+            return _("Type a name: others see it beside what you share.")
+        if not self.password.get():
+            return _("Type a password.")
+        if self._new and self.password.get() != self.again.get():
+            return _("The two passwords are not the same.")
+        if self.folder.path is None or not self.folder.path.is_absolute():
+            return _("Say into which folder downloads go.")
+        return ""
+
+    def _enter(self) -> None:
+        self._trouble.configure(text=self._mistake())
+        if self.complaint:
+            return
+        self.enter.configure(state="disabled")
+        settings: dict[str, object] = {"folder": self.folder.path}
+        if self.everybody.on:
+            settings["listen"] = EVERYBODY
+        tracker, code = self.tracker.get().strip(), self.invitation.get().strip()
+        local = self._shell.picture.local_tracker if self._shell.picture else None
+        token = self._setup_token if local is not None and tracker == local.own_url else ""
+        if code.startswith(SETUP):  # the tracker's first account was to be made elsewhere, and is made here
+            token, code = code, ""
+        answers = Answers(
+            tracker, self.user.get().strip(), self.password.get(), self._new, code or None, token or None, settings
+        )
+        self._shell.wish_or(self._failed, self._entered, enter, answers)
+
+    def _failed(self, sentence: str) -> None:
+        if self.winfo_exists():
+            self.enter.configure(state="normal")
+            self._trouble.configure(text=sentence)
+
+    def _entered(self, _nothing: None) -> None:
+        if self.winfo_exists():
+            self.enter.configure(state="normal")

@@ -1,0 +1,295 @@
+"""The main window: a tool bar, a side bar, a page, a status bar, and between them the newest picture of the desk."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+
+import ttkbootstrap
+
+from swarmshare.app.facts import JobFailed, Shared, Trouble
+from swarmshare.app.picture import TransferState
+from swarmshare.errors import StorageError
+from swarmshare.gui.banner import Banners
+from swarmshare.gui.catalogue import CataloguePage
+from swarmshare.gui.cells import clean
+from swarmshare.gui.drop import accept_drops
+from swarmshare.gui.leaving import MOST, ask_to_leave, wait_for_the_end
+from swarmshare.gui.litter import swept_here
+from swarmshare.gui.menus import Menus
+from swarmshare.gui.notify import Notifier
+from swarmshare.gui.poll import Poller, sentence
+from swarmshare.gui.preferences import Preferences
+from swarmshare.gui.sentences import spoken
+from swarmshare.gui.side_bar import CATALOGUE, SideBar
+from swarmshare.gui.status import StatusBar
+from swarmshare.gui.theme import open_root, pixels
+from swarmshare.gui.toolbar import Toolbar
+from swarmshare.gui.transfers import TransfersPage
+from swarmshare.gui.words import _, use_language
+from swarmshare.schema.alerts import PiecesLost, TorrentPaused
+
+if TYPE_CHECKING:
+    import tkinter
+    from collections.abc import Awaitable, Callable, Sequence
+    from types import TracebackType
+
+    from swarmshare.app.desk import Desk
+    from swarmshare.app.facts import Fact
+    from swarmshare.app.picture import DeskPicture
+    from swarmshare.gui.poll import Beside
+    from swarmshare.gui.shell import Kind
+    from swarmshare.gui.welcome import WelcomePage
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TITLE: Final = "SwarmShare"
+_USUAL: Final = 1240, 760
+"""Pixels at first, at 96 dots an inch."""
+_LEAST: Final = 860, 520
+
+
+class MainWindow:
+    """Implements :class:`~swarmshare.gui.shell.Shell`."""
+
+    def __init__(self, thread: Beside, preferences: Preferences) -> None:
+        self.preferences = preferences
+        self._thread = thread
+        self.root: tkinter.Tk = open_root(preferences, TITLE)
+        self.root.report_callback_exception = self._surprised
+        self.poller = Poller(self.root, thread, show=self._show, note=self._note, ended=self._ended)
+        self._troubles: dict[str, str] = {}
+        self._welcome: WelcomePage | None = None
+        self._leaving = False
+        self.interrupted = False
+        """Whether a signal asked for the end."""
+        self._build()
+        self._notifier = Notifier(self.root, preferences)
+        self.root.protocol("WM_DELETE_WINDOW", self.close)
+        accept_drops(self)
+        self._place()
+        if preferences.set_aside is not None:
+            text = _("What the window remembered could not be read, and is now at {path}")
+            self.say(text.format(path=preferences.set_aside), "warning")
+
+    def _build(self) -> None:
+        self.menus = Menus(self)
+        self.toolbar = Toolbar(self.root, self.menus.commands, self.menus.fill, self._search)
+        self.banners = Banners(self.root)
+        self.status = StatusBar(self.root)
+        middle = ttkbootstrap.Frame(self.root)
+        self.side_bar = SideBar(middle, self, self._turn_to)
+        self.pages = ttkbootstrap.Frame(middle)
+        self.transfers = TransfersPage(self.pages, self)
+        self.catalogue = CataloguePage(self.pages, self)
+        self.toolbar.pack(fill="x")
+        self.banners.pack(fill="x")
+        self.status.pack(side="bottom", fill="x")
+        ttkbootstrap.Separator(self.root).pack(side="bottom", fill="x")
+        ttkbootstrap.Separator(self.root).pack(fill="x")
+        middle.pack(fill="both", expand=True)
+        self.pages.pack(side="right", fill="both", expand=True)
+        for page in (self.catalogue, self.transfers):
+            page.place(relwidth=1, relheight=1)
+        self.menus.bind_keys()
+
+    def _place(self) -> None:
+        scale = pixels(self.root, 100) / 100
+        wide, high = (round(length * scale) for length in _USUAL)
+        wide, high = min(wide, self.root.winfo_screenwidth()), min(high, self.root.winfo_screenheight())
+        self.root.minsize(*(round(length * scale) for length in _LEAST))
+        size = self.preferences.get("window.size", [wide, high])
+        if len(size) == 2:
+            wide, high = (max(200, min(20_000, int(length))) for length in size)
+        self.root.geometry(f"{wide}x{high}")
+        if self.preferences.get("window.zoomed", False) and self.root.tk.call("tk", "windowingsystem") != "aqua":
+            self.root.attributes("-zoomed", True)
+        self.side_bar.select(CATALOGUE if self.preferences.get("window.page", CATALOGUE) == CATALOGUE else "all")
+        self.root.deiconify()
+
+    # ------------------------------------------------------------------ Shell
+
+    @property
+    def picture(self) -> DeskPicture | None:
+        """The newest picture; None until the desk stands."""
+        return self.poller.picture
+
+    def wish(
+        self,
+        then: Callable[[R], object] | None,
+        method: Callable[Concatenate[Desk, P], Awaitable[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Make a wish. ``then`` is called with what it brings; an error becomes a banner."""
+        self.poller.expect(self._thread.wish(method, *args, **kwargs), then, self._refused)
+
+    def wish_or(
+        self,
+        failed: Callable[[str], object],
+        then: Callable[[R], object] | None,
+        method: Callable[Concatenate[Desk, P], Awaitable[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Like :meth:`wish`; an error is handed to ``failed``, as a sentence."""
+        self.poller.expect(self._thread.wish(method, *args, **kwargs), then, failed)
+
+    def say(self, text: str, kind: Kind = "info") -> None:
+        """Show a sentence in a banner."""
+        self.banners.say(text, kind)
+
+    def _refused(self, text: str) -> None:
+        self.say(text, "danger")
+
+    # ------------------------------------------------------------------ what is new
+
+    def _show(self, picture: DeskPicture) -> None:
+        self._greet(picture)
+        self.side_bar.show(picture)
+        self.transfers.show(picture)
+        self.catalogue.show(picture)
+        self.status.show(picture)
+        states = {transfer.state for transfer in self.transfers.table.selected}
+        acting = bool(states) and self.page is self.transfers
+        self.toolbar.allow("pause", usable=acting and states != {TransferState.PAUSED})
+        self.toolbar.allow("resume", usable=acting and TransferState.PAUSED in states)
+        self.toolbar.allow("remove", usable=acting)
+        self._complain("listen", spoken(clean(picture.listen_trouble)))
+        self._complain("tracker", spoken(clean(picture.tracker_trouble)))
+
+    def _complain(self, about: str, trouble: str) -> None:
+        """Say a trouble once, however long it lasts."""
+        if trouble != self._troubles.get(about, ""):
+            self._troubles[about] = trouble
+            if trouble:
+                self.say(trouble, "warning")
+
+    def _greet(self, picture: DeskPicture) -> None:
+        """The welcome page is there while there is nobody whose catalogue it could be."""
+        first = picture.person is None and not picture.transfers and not picture.jobs
+        wanted = first or (picture.person is None and self.page is self.catalogue)
+        if first and self.side_bar.winfo_manager():
+            self.side_bar.pack_forget()
+        elif not first and not self.side_bar.winfo_manager():
+            self.side_bar.pack(side="left", fill="y")
+        if wanted and self._welcome is None:
+            from swarmshare.gui.welcome import WelcomePage
+
+            self._welcome = WelcomePage(self.pages, self)
+            self._welcome.place(relwidth=1, relheight=1)
+        elif not wanted and self._welcome is not None:
+            self._welcome.destroy()
+            self._welcome = None
+
+    def _note(self, facts: Sequence[Fact]) -> None:
+        self.transfers.details.note(facts)
+        self._notifier.hear(facts, self.picture)
+        for fact in facts:
+            match fact:
+                case Shared(name=name):
+                    self.say(_("{name} is shared").format(name=clean(name)), "success")
+                case JobFailed(path=path, message=message) if message:
+                    text = _("{path} could not be shared: {reason}")
+                    self.say(text.format(path=clean(str(path)), reason=spoken(clean(message))), "danger")
+                case TorrentPaused(info_hash=info_hash, message=message):
+                    self.say(f"{self._name(info_hash)}: {spoken(clean(message))}", "danger")
+                case Trouble(message=message):
+                    self.say(clean(message), "warning")
+                case PiecesLost(info_hash=info_hash):
+                    text = _("Files of {name} were changed or removed: what is missing is fetched again")
+                    self.say(text.format(name=self._name(info_hash)), "warning")
+
+    def _name(self, info_hash: bytes) -> str:
+        transfers = self.picture.transfers if self.picture is not None else ()
+        return next((clean(t.name) for t in transfers if t.info_hash == info_hash.hex()), info_hash.hex()[:8])
+
+    # ------------------------------------------------------------------ pages
+
+    @property
+    def page(self) -> CataloguePage | TransfersPage:
+        """The one in sight, below a welcome."""
+        return self.catalogue if self.side_bar.selected == CATALOGUE else self.transfers
+
+    def turn_to(self, name: str) -> None:
+        """The catalogue, or transfers by a filter."""
+        self.side_bar.select(name)
+
+    def _turn_to(self, name: str) -> None:
+        if name == CATALOGUE:
+            self.catalogue.lift()
+        else:
+            self.transfers.choose(name)
+            self.transfers.lift()
+        if self._welcome is not None:
+            self._welcome.lift()
+        if self.picture is not None:
+            self._show(self.picture)
+
+    def _search(self, text: str) -> None:
+        self.transfers.search(text)
+        self.catalogue.search(text)
+
+    # ------------------------------------------------------------------ the end
+
+    def close(self) -> None:
+        """What the window's cross does: minimise, if that is wanted; else leave, but not without a question."""
+        if self.preferences.get("close_minimises", False):
+            self.root.iconify()
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        """End, after a question when others still need this machine."""
+        if not self._leaving:
+            ask_to_leave(self, self._leave)
+
+    def _leave(self) -> None:
+        self._leaving = True
+        self._remember()
+        self.poller.stop()
+        wait_for_the_end(self.root, self._thread, self.root.destroy)
+
+    def _remember(self) -> None:
+        self.transfers.remember()
+        zoomed = self.root.tk.call("tk", "windowingsystem") != "aqua" and bool(self.root.attributes("-zoomed"))
+        self.preferences.set("window.zoomed", zoomed)
+        if not zoomed:
+            self.preferences.set("window.size", [self.root.winfo_width(), self.root.winfo_height()])
+        self.preferences.set("window.page", self.side_bar.selected)
+        with suppress(StorageError):  # the window is going, and can do without
+            self.preferences.save()
+
+    def _ended(self, failure: BaseException | None) -> None:
+        if failure is not None:
+            self.say(_("The engine has ended: {reason}").format(reason=sentence(failure)), "danger")
+
+    def _surprised(self, kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+        """A bug of ours must not be silent, nor the end; but a signal is."""
+        if isinstance(error, KeyboardInterrupt):
+            self.interrupted = True
+            self.root.quit()
+        else:
+            self.say(sentence(error), "danger")
+
+
+def run(thread: Beside | None = None) -> int:
+    """Show the window until it is closed; the exit status. ``thread`` is the desk's, by default a new one."""
+    preferences = Preferences()
+    use_language(preferences.get("language", ""))
+    if thread is None:
+        from swarmshare.app.thread import DeskThread
+
+        thread = DeskThread()
+    window = MainWindow(thread, preferences)
+    with swept_here(window.root):
+        window.poller.start()
+        try:
+            window.root.mainloop()
+        finally:
+            thread.close()
+            thread.closed.wait(MOST)
+    if window.interrupted:
+        raise KeyboardInterrupt
+    return 0

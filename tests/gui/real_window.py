@@ -1,0 +1,98 @@
+"""The whole window with a desk of its own, and eyes for what it shows."""
+
+from __future__ import annotations
+
+import gc
+import tkinter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from gui.typing_hands import until
+from PIL import ImageGrab
+
+from swarmshare.app.thread import DeskThread
+from swarmshare.gui.litter import swept_here
+from swarmshare.gui.preferences import Preferences
+from swarmshare.gui.theme import LIGHT
+from swarmshare.gui.window import MainWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from swarmshare.app.picture import Transfer
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[MainWindow]:
+    """A window at work, as ``swarmshare gui`` opens it, whose home is ``home``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SWARMSHARE_HOME", str(home))
+        preferences = Preferences()
+        preferences.set("theme", LIGHT)
+        preferences.set("notifications", False)
+        thread = DeskThread()
+        window = MainWindow(thread, preferences)
+        try:
+            with swept_here(window.root):
+                window.poller.start()
+                try:
+                    until(window.root, lambda: window.picture is not None, "the desk stands")
+                    yield window
+                finally:
+                    thread.close()
+                    assert thread.closed.wait(30)
+                    assert thread.failure is None
+        finally:
+            close(window.root)
+
+
+def close(root: tkinter.Tk) -> None:
+    """Take a window away for good, with all that is still due in it."""
+    try:
+        for pending in root.tk.splitlist(root.tk.call("after", "info")):
+            root.tk.call("after", "cancel", pending)  # after_cancel wants the widget that began it
+        root.destroy()
+    except tkinter.TclError:
+        pass  # it went by itself
+    tkinter._default_root = None  # type: ignore[attr-defined]  # the next window is the only one again
+    gc.collect()  # widgets are in cycles: they must end in this thread
+
+
+def words_in(canvas: tkinter.Canvas) -> list[str]:
+    """All texts that a canvas shows, from the top."""
+    items = [item for item in canvas.find_all() if str(canvas.type(item)) == "text"]
+    items.sort(key=lambda item: (canvas.coords(item)[1], canvas.coords(item)[0]))
+    return [text for item in items if (text := canvas.itemcget(item, "text"))]
+
+
+def click_row(window: MainWindow, table: tkinter.Misc, name: str, *, twice: bool = False) -> None:
+    """Click the row of a table that has ``name`` in it."""
+    body: tkinter.Canvas = table.body  # type: ignore[attr-defined]
+    until(body, lambda: name in words_in(body), f"{name} in the table")
+    texts = [item for item in body.find_all() if str(body.type(item)) == "text"]
+    item = next(item for item in texts if body.itemcget(item, "text") == name)
+    left, top, _right, bottom = body.bbox(item)
+    x, y = int(left - body.canvasx(0)) + 2, int((top + bottom) / 2 - body.canvasy(0))
+    for _ in range(2 if twice else 1):
+        body.event_generate("<ButtonPress-1>", x=x, y=y)
+        body.event_generate("<ButtonRelease-1>", x=x, y=y)
+    window.root.update()
+
+
+def transfer(window: MainWindow, name: str) -> Transfer | None:
+    transfers = window.picture.transfers if window.picture else ()
+    return next((transfer for transfer in transfers if transfer.name == name), None)
+
+
+def colours_of(widget: tkinter.Misc, display: str) -> dict[tuple[int, ...], int]:
+    """How many pixels of each colour are to be seen in a widget, on the real screen."""
+    widget.update()
+    left, top = widget.winfo_rootx(), widget.winfo_rooty()
+    image = ImageGrab.grab((left, top, left + widget.winfo_width(), top + widget.winfo_height()), xdisplay=display)
+    return {colour: count for count, colour in image.getcolors(1 << 20) or () if isinstance(colour, tuple)}
+
+
+def rgb(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour.removeprefix("#")))

@@ -1,0 +1,45 @@
+"""What lower floors say is a sentence in the window's language, as far as it is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from swarmshare.errors import DiskFullError, SwarmShareError, TrackerError
+from swarmshare.gui.sentences import spoken
+from swarmshare.gui.words import use_language
+
+
+@pytest.mark.parametrize(
+    ("text", "in_english", "in_portuguese"),
+    [
+        ("", "", ""),
+        ("the name or the password is wrong", "The name or the password is wrong.", "O nome ou a senha está errado."),
+        (
+            "http://h:1: cannot be reached: connection refused. Does it run? Is the address right?",
+            "http://h:1: cannot be reached: connection refused. Does it run? Is the address right?",
+            "http://h:1: não responde: conexão recusada. Ele está em execução? O endereço está certo?",
+        ),
+        ("/srv/x: no such file or directory", "/srv/x: no such file or directory.", "/srv/x: não existe."),
+        ("something else is so", "Something else is so.", "Something else is so."),
+        ("film.mkv: unheard of", "film.mkv: unheard of.", "film.mkv: unheard of."),
+    ],
+)
+def test_sentences(text: str, in_english: str, in_portuguese: str) -> None:
+    assert spoken(text) == in_english
+    use_language("pt_BR")
+    assert spoken(text) == in_portuguese
+
+
+def test_errors_as_they_are_raised() -> None:
+    use_language("pt_BR")
+    assert spoken(DiskFullError(Path("x"), 5, 3).advice).startswith("x: o disco está cheio: são necessários 5 bytes")
+    error = TrackerError(
+        "tracker-url", "'x y' is no address of a tracker", hint="Write it as http://HOST:PORT or https://HOST."
+    )
+    assert (
+        spoken(error.advice)
+        == "'x y' não é o endereço de um tracker. Escreva-o como http://HOST:PORTA ou https://HOST."
+    )
+    assert spoken(SwarmShareError("{braces}").advice) == "{braces}."

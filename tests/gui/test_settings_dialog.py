@@ -1,0 +1,150 @@
+"""Settings: only what was changed is wished, mistakes stay in the dialog, the account's tab acts at once."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from gui.shells import PERSON, WrittenShell, picture
+from gui.typing_hands import click, press, settle, type_into, until
+
+from swarmshare.app.config import Settings
+from swarmshare.app.picture import LocalTracker
+from swarmshare.gui import autostart
+from swarmshare.gui.account_tab import AccountTab
+from swarmshare.gui.settings_dialog import SettingsDialog, open_settings
+from swarmshare.gui.theme import is_dark
+
+if TYPE_CHECKING:
+    import ttkbootstrap
+
+    from swarmshare.gui.preferences import Preferences
+
+TRANSFERS, NETWORK, WINDOW, ACCOUNT = range(4)
+
+
+@pytest.fixture
+def shell(
+    root: ttkbootstrap.Window, preferences: Preferences, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> WrittenShell:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    root.geometry("900x640")
+    settle(root)
+    settings = Settings(folder=Path("/downloads"), limit_up=2048.0, listen=(("*", 6881),))
+    return WrittenShell(root, preferences, picture(person=PERSON, settings=settings))
+
+
+def opened(shell: WrittenShell) -> SettingsDialog:
+    dialog = open_settings(shell)
+    assert dialog is not None
+    return dialog
+
+
+def test_nothing_changed_is_nothing_wished(shell: WrittenShell) -> None:
+    dialog = opened(shell)
+    assert (dialog.up.entry.get(), dialog.port.get(), dialog.everybody.on) == ("2", "6881", True)
+    press(dialog.folder.entry, "Return")
+    assert shell.last()[:2] == ("apply", ({}, None))
+    shell.last().grant()
+    assert not dialog.winfo_exists()
+    shell.picture = None
+    assert open_settings(shell) is None
+
+
+def test_limits_and_hours(shell: WrittenShell) -> None:
+    dialog = opened(shell)
+    type_into(dialog.folder.entry, "/srv/d")
+    type_into(dialog.up.entry, "")
+    type_into(dialog.down.entry, "100")
+    click(dialog.quiet)
+    type_into(dialog.end, "18:77")
+    click(dialog.accept)
+    assert dialog.complaint == "08:00-18:77 are no hours, such as 08:00 to 18:00."
+    type_into(dialog.end, "17:30")
+    type_into(dialog.quiet_up.entry, "50")
+    click(dialog.accept)
+    assert shell.last().args[0] == {
+        "folder": Path("/srv/d"), "limit_up": None, "limit_down": 102400.0,
+        "quiet_hours": "08:00-17:30", "quiet_limit_up": 51200.0,
+    }  # fmt: skip
+    shell.last().refuse("The disk is full.")
+    assert dialog.complaint == "The disk is full."
+    type_into(dialog.folder.entry, "d")
+    click(dialog.accept)
+    assert dialog.complaint.startswith("The download folder must be a whole path")
+
+
+def test_a_taken_port_is_told_where_it_was_typed(shell: WrittenShell) -> None:
+    dialog = opened(shell)
+    dialog.tabs.select(NETWORK)
+    settle(dialog)
+    type_into(dialog.port, "70000")
+    click(dialog.accept)
+    assert dialog.complaint == "70000 is no port: a number from 0 to 65535."
+    type_into(dialog.port, "7000")
+    click(dialog.everybody)
+    click(dialog.accept)
+    assert shell.last().args == ({"listen": (("localhost", 7000),)}, None)
+    shell.picture = picture(listen_trouble="Port 7000 is taken.")
+    shell.last().grant()
+    assert dialog.complaint == "Port 7000 is taken."
+    assert dialog.winfo_exists()
+
+
+def test_the_window_itself(shell: WrittenShell) -> None:
+    dialog = opened(shell)
+    dialog.tabs.select(WINDOW)
+    settle(dialog)
+    dialog.theme.current(2)
+    dialog.language.current(2)
+    for check in (dialog.notifications, dialog.minimise, dialog.autostart):
+        click(check)
+    click(dialog.accept)
+    assert is_dark()
+    assert shell.preferences.get("theme", "") == "dark"
+    assert shell.preferences.get("language", "") == "pt_BR"
+    assert shell.preferences.get("notifications", True) is False
+    assert shell.preferences.get("close_minimises", False) is True
+    assert shell.last().args == ({}, True)
+
+
+def test_starting_with_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert not autostart.is_on()
+    autostart.switch(True)
+    entry = (tmp_path / "autostart" / "swarmshare.desktop").read_text()
+    command = entry.partition("Exec=")[2].splitlines()[0]
+    assert command.endswith('" -m swarmshare gui')
+    assert subprocess.run(f"{command} --help", shell=True, capture_output=True, check=False).returncode == 0
+    assert autostart.is_on()
+    autostart.switch(False)
+    autostart.switch(False)
+    assert not autostart.is_on()
+
+
+def test_the_account(shell: WrittenShell) -> None:
+    dialog = opened(shell)
+    dialog.tabs.select(ACCOUNT)
+    settle(dialog)
+    tab = next(child for child in dialog.tabs.winfo_children() if isinstance(child, AccountTab))
+    until(dialog, lambda: tab.sentences[0] == "ana is signed in at http://127.0.0.1:6969")
+    click(tab.invite)
+    assert shell.last().method == "invite"
+    shell.last().grant("invite_1")
+    assert tab.invitation.get() == dialog.clipboard_get() == "invite_1"
+    shell.last().refuse("Only organisers may.")
+    assert tab.sentences[1] == "Only organisers may."
+    click(tab.tracker)
+    assert shell.last().method == "start_tracker"
+    shell.picture = picture(local_tracker=LocalTracker("http://192.168.1.5:1", "http://127.0.0.1:1", "", ""))
+    until(dialog, lambda: tab.sentences[2] == "A tracker runs on this machine: http://192.168.1.5:1")
+    assert tab.sentences[0] == "Nobody is signed in."
+    assert tab.sign_out.instate(["disabled"])
+    click(tab.tracker)
+    assert shell.last().method == "stop_tracker"
+    shell.picture = picture(person=PERSON, tracker_trouble="It does not answer.")
+    until(dialog, lambda: "It does not answer." in tab.sentences[0])
+    click(tab.sign_out)
+    assert shell.last().method == "sign_out"

@@ -1,0 +1,95 @@
+"""Widgets belong to one thread. Here every call into Tk is checked, while a real desk works beside a whole window."""
+
+from __future__ import annotations
+
+import _tkinter
+import threading
+import time
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from gui.typing_hands import settle, until
+
+from swarmshare.app.desk import Desk
+from swarmshare.app.thread import DeskThread
+from swarmshare.gui.window import MainWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from swarmshare.gui.preferences import Preferences
+
+
+class CheckedTk:
+    """The interpreter, for the thread that made it alone."""
+
+    def __init__(self, tk: Any) -> None:
+        self._tk, self._owner = tk, threading.get_ident()
+
+    def __getattr__(self, name: str) -> Any:
+        if threading.get_ident() != self._owner:
+            raise AssertionError(f"{name} is called from {threading.current_thread().name}")
+        return getattr(self._tk, name)
+
+
+@pytest.fixture
+def checked(display: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = _tkinter.create
+    monkeypatch.setattr(_tkinter, "create", lambda *args: CheckedTk(create(*args)))
+
+
+@pytest.fixture
+def window(
+    checked: None, preferences: Preferences, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> Iterator[MainWindow]:
+    monkeypatch.setenv("SWARMSHARE_HOME", str(tmp_path / "home"))
+    preferences.set("theme", "light")  # the desktop's is asked of another process
+    thread = DeskThread()
+    window = MainWindow(thread, preferences)
+    window.poller.start()
+    try:
+        yield window
+    finally:
+        thread.close()
+        assert thread.closed.wait(10)
+        window.poller.stop()
+        for pending in window.root.tk.splitlist(window.root.tk.call("after", "info")):
+            window.root.tk.call("after", "cancel", pending)  # after_cancel wants the widget that began it
+        window.root.destroy()
+
+
+def test_a_call_from_another_thread_fails_loudly(window: MainWindow) -> None:
+    caught: list[BaseException] = []
+
+    def offend() -> None:
+        try:
+            window.root.title("mine")
+        except AssertionError as error:
+            caught.append(error)
+
+    thread = Thread(target=offend, name="offender")
+    thread.start()
+    thread.join()
+    assert [str(error) for error in caught] == ["call is called from offender"]
+
+
+def test_a_desk_at_work_touches_no_widget(window: MainWindow, tmp_path: Any) -> None:
+    failures: list[BaseException] = []
+    hook, threading.excepthook = threading.excepthook, lambda args: failures.append(args.exc_value or KeyError())
+    try:
+        until(window.root, lambda: window.picture is not None, "a picture")
+        answered: list[object] = []
+        window.wish(answered.append, Desk.known_trackers)
+        window.wish_or(answered.append, None, Desk.open_magnet, "magnet:?nothing")
+        window.wish(None, Desk.look_at, "ff" * 32)
+        until(window.root, lambda: len(answered) == 2, "the answers")
+        assert isinstance(answered[-1], str)
+        first, deadline = window.picture, time.monotonic() + 30
+        while window.picture is first and time.monotonic() < deadline:
+            settle(window.root)
+    finally:
+        threading.excepthook = hook
+    assert window.picture is not first
+    assert failures == []
+    assert window._thread.failure is None
