@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from swarmshare import __version__
-from swarmshare.cli import (
-    account,
-    bench,
-    catalogue,
-    config,
-    create,
-    demo,
-    gui,
-    mirror,
-    publish,
-    share,
-    show,
-    start,
-    tracker,
-    verify,
-)
 from swarmshare.cli.render import Output, OutputError
 from swarmshare.errors import StorageError, SwarmShareError
 
@@ -30,6 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DONE, FAILED = 0, 1
+
+MODULES: Final = {
+    "create": ("create",),
+    "show": ("show",),
+    "verify": ("verify",),
+    "share": ("seed", "download"),
+    "tracker": ("tracker",),
+    "account": ("register", "login", "logout", "whoami"),
+    "catalogue": ("list", "swarm"),
+    "publish": ("publish",),
+    "mirror": ("mirror",),
+    "start": ("start",),
+    "gui": ("gui",),
+    "config": ("config",),
+    "demo": ("demo",),
+    "bench": ("bench",),
+}
+"""The modules here that add verbs, and which; all of them together take longer to load than most verbs to run."""
 
 OVERVIEW: Final = f"""\
 SwarmShare {__version__}: share big files between the machines of a group, by BitTorrent v2.
@@ -61,7 +64,8 @@ def run_command(argv: Sequence[str] | None) -> int:
 
     Raises :class:`OutputError` when the output fails, and :class:`SystemExit` for wrong usage.
     """
-    arguments = _parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    arguments = _parser(given[:1]).parse_args(given)
     if arguments.verb is None:
         sys.stdout.write(OVERVIEW)
         return DONE
@@ -91,16 +95,15 @@ def _in_words(error: Exception) -> SwarmShareError:
             return SwarmShareError(what, hint="This is a bug: please report it, with what --debug says.")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
+    """What understands a command line that begins with ``first``: if that is a verb, it knows no other."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
     common.add_argument("--debug", action="store_true", help="show where in the program an error came from")
     parser = argparse.ArgumentParser(prog="swarmshare", description="Share big files between the machines of a group.")
     parser.add_argument("--version", action="version", version=f"swarmshare {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
-    for module in (
-        *(create, show, verify, share, tracker, account, catalogue),
-        *(publish, mirror, start, gui, config, demo, bench),
-    ):
-        module.add_parser(verbs, common)
+    chosen = [name for name, known in MODULES.items() if set(known) & set(first)]
+    for name in chosen or MODULES:
+        import_module(f"swarmshare.cli.{name}").add_parser(verbs, common)
     return parser
