@@ -188,12 +188,12 @@ def work(camera: Camera, folder: Path, peers: dict[str, Peer]) -> None:
     window.wish(None, Desk.download, entries[FILM])
     window.turn_to("all")
     select(camera, FILM)
-    window.transfers.details.select(0)
+    window.transfers.details.select(0)  # type: ignore[no-untyped-call]
     camera.until(lambda: transfer(window, FILM).bytes_done > 8 * MIB)
     for number, tab in enumerate(("pieces", "swarm", "files", "speed")):
-        window.transfers.details.select(number)
+        window.transfers.details.select(number)  # type: ignore[no-untyped-call]
         camera.shoot(tab)
-    window.transfers.details.select(0)
+    window.transfers.details.select(0)  # type: ignore[no-untyped-call]
     dialogs(camera)
 
 

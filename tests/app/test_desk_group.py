@@ -204,7 +204,8 @@ async def test_a_tracker_whose_port_is_taken(port: int) -> None:
         async with seat() as ann:
             await ann.desk.start_tracker()
             await ann.until(lambda: own(ann).trouble)
-            assert "address already in use" in own(ann).trouble
+            assert "address already in use. Another program is there" in own(ann).trouble
+            assert "--listen" not in own(ann).trouble
             assert not own(ann).url
             taken.close()
             await ann.desk.start_tracker()

@@ -66,7 +66,7 @@ async def is_seeding(ann: Seat) -> None:
 
 
 @asynccontextmanager
-async def downloading(manifest: Manifest, tmp_path: Path, rate: float = 2**20) -> AsyncIterator[tuple[Seat, str]]:
+async def downloading(manifest: Manifest, tmp_path: Path, rate: float = 2**21) -> AsyncIterator[tuple[Seat, str]]:
     """A desk that has some of what it wants, and gets more slowly."""
     async with seat() as ann, seed(manifest, tmp_path / "source", port_of(ann), limit_up=rate):
         info_hash = await ann.desk.open_manifest(manifest.encode())

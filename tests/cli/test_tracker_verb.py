@@ -13,6 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from swarmshare.tracker.own_addresses import host_for_neighbours
+
 TIMEOUT = 60
 LAUNCHER = Path(__file__).parents[2] / "tracker_app.py"
 
@@ -91,3 +93,25 @@ def test_what_cannot_be_had(tmp_path: Path) -> None:
     status, out, error = call(tmp_path, "--json", "--listen", "127.0.0.1:0", "--data", str(tmp_path / "file" / "x"))
     assert (status, json.loads(out)["code"]) == (1, "database")
     assert error.count("\n") == 1
+
+
+def test_it_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "swarmshare", "tracker", "--json", "--listen", "near:0", "--until-eof"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "SWARMSHARE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    told = [json.loads(process.stdout.readline()) for _ in range(2)]
+    host, _, port = told[1]["address"].rpartition(":")
+    assert host == host_for_neighbours()
+    process.stdin.write("what is typed says nothing\n")
+    process.stdin.flush()
+    with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=TIMEOUT) as page:
+        assert page.status == 200
+    process.stdin.close()
+    assert process.wait(TIMEOUT) == 130
+    process.stdout.close()
+    assert process.stderr is not None
+    process.stderr.close()

@@ -66,4 +66,4 @@ def test_commands_are_ones_that_there_are(page: str) -> None:
     ]
     assert commands
     for command in commands:
-        command_line().parse_args(shlex.split(command))
+        command_line([]).parse_args(shlex.split(command))

@@ -35,13 +35,16 @@ class OwnTracker:
         self.picture: LocalTracker | None = None
         """None when none was started, or it was stopped."""
         self._scope: trio.CancelScope | None = None
+        self._error = ""
+        """What it said was wrong."""
         self._turn = trio.Lock()
         """Held until the one before has ended."""
 
     @property
     def runs(self) -> bool:
         """Whether it runs, or is about to."""
-        return self._scope is not None
+        failed = self.picture is not None and self.picture.trouble
+        return self._scope is not None and not failed
 
     def settled(self) -> None:
         """The first account was made."""
@@ -68,6 +71,7 @@ class OwnTracker:
                 self._scope = None
 
     async def _run(self) -> None:
+        self._error = ""
         processes = Processes()
         data = swarmshare_home() / "tracker"
         process = processes.start(
@@ -90,6 +94,9 @@ class OwnTracker:
         elif told.event == "listening":
             url, own = told.fields["url"], own_url(told.fields["address"])
             self.picture = replace(self.picture, url=url, own_url=own)
+        elif told.event == "error":
+            hint = " Another program is there, perhaps another tracker." if told.fields["code"] == "listen" else ""
+            self._error = f"{told.fields['message']}.{hint}"
         elif told.event == EXIT:
-            trouble = f"The tracker on this computer ended: {told.by.last_words}"
+            trouble = f"The tracker on this computer ended: {self._error or told.by.last_words}"
             self.picture = LocalTracker(url="", own_url="", setup_token="", trouble=trouble)

@@ -149,7 +149,8 @@ def run_gui(arguments: argparse.Namespace, output: Output) -> int:
     _row(output, "window / headless", Spread.of([other.seconds / ours.seconds for ours, other in pairs]), "times", 2)
     middle, late, most = (1000 * seconds for seconds in figures.stalls)
     output.line(
-        f"  Tk's loop is late by, while it downloads: median {middle:.1f}, 99th percentile {late:.1f}, at most {most:.1f} ms"
+        f"  Tk's loop is late by, while it downloads: median {middle:.1f}, 99th percentile {late:.1f}, "
+        f"at most {most:.1f} ms"
     )
     output.event("figure", label="stall", unit="ms", median=middle, percentile_99=late, greatest=most)
     return 0

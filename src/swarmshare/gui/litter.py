@@ -21,7 +21,6 @@ EVERY: Final = 100
 @contextmanager
 def swept_here(root: tkinter.Misc) -> Iterator[None]:
     """As long as the context lasts, this thread collects, whenever its loop has a moment; no other does."""
-
     due = ""
 
     def sweep() -> None:
