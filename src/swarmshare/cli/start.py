@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from swarmshare.app import local_tracker
+from swarmshare.app import accounts, local_tracker
 from swarmshare.app.local_tracker import PORT
 from swarmshare.app.processes import EXIT, Process, ProcessError, Processes
 from swarmshare.app.signed_in import open_tracker, signed_in_at
@@ -21,7 +21,6 @@ from swarmshare.cli.arguments import address
 from swarmshare.errors import SwarmShareError, TrackerError
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.tracker.own_addresses import HERE, host_for_neighbours
-from swarmshare.tracker_client.api import PREFIX
 
 if TYPE_CHECKING:
     from swarmshare.app.processes import Told
@@ -188,11 +187,8 @@ def _introduce(url: str, own_url: str, registration: str, output: Output) -> Non
 
 def _invitation(url: str) -> str | None:
     """A fresh one; None when whoever is signed in here may make none."""
-    from swarmshare.tracker_client.http import Connection
-
     try:
-        with Connection(url, signed_in_at(url).token) as connection:
-            return connection.ask("POST", f"{PREFIX}/invitations", body={}).text("secret")
+        return accounts.invite(signed_in_at(url))
     except TrackerError:
         return None
 

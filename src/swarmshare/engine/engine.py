@@ -57,7 +57,8 @@ _NO_SUCH_FAMILY: Final = {EADDRNOTAVAIL, EAFNOSUPPORT}
 async def open_engine(config: EngineConfig) -> AsyncIterator[Engine]:
     """An engine that listens, unless the config has nowhere to.
 
-    Leaving stops everything in order, saves what is known, and takes two seconds at most. Raises :class:`StorageError` when an address cannot be listened on.
+    Leaving stops everything in order, saves what is known, and takes two seconds at most.
+    Raises :class:`StorageError` when an address cannot be listened on.
     """
     listeners = await _bind(config)
     with lone_exception():
