@@ -148,7 +148,7 @@ def select(camera: Camera, name: str) -> None:
 
 def tour(camera: Camera, folder: Path, tracker: str) -> None:
     """The first start, and the catalogue."""
-    from swarmshare.gui.dialog import rewrite
+    from swarmshare.gui.dialogs.dialog import rewrite
 
     window = camera.window
     camera.until(lambda: window._welcome)
@@ -198,10 +198,10 @@ def work(camera: Camera, folder: Path, peers: dict[str, Peer]) -> None:
 
 
 def dialogs(camera: Camera) -> None:
-    from swarmshare.gui.dialog import rewrite
-    from swarmshare.gui.leaving import ask_to_leave
-    from swarmshare.gui.settings_dialog import open_settings
-    from swarmshare.gui.share_dialog import open_share_dialog
+    from swarmshare.gui.dialogs.dialog import rewrite
+    from swarmshare.gui.dialogs.leaving import ask_to_leave
+    from swarmshare.gui.dialogs.settings import open_settings
+    from swarmshare.gui.dialogs.share import open_share_dialog
 
     window = camera.window
     sharing = open_share_dialog(window, Path(HOME, "Field trip"))

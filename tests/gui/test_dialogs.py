@@ -16,12 +16,12 @@ from gui.typing_hands import click, press, settle, texts, type_into, until
 
 from swarmshare.app.config import Settings
 from swarmshare.gui.banner import AT_ONCE, Banners
-from swarmshare.gui.leaving import ask_to_leave
-from swarmshare.gui.limits_dialog import ask_limits
-from swarmshare.gui.open_dialog import open_torrent_dialog
-from swarmshare.gui.removing import ask_to_remove
-from swarmshare.gui.settings_dialog import open_settings
-from swarmshare.gui.share_dialog import JobDialog, open_share_dialog
+from swarmshare.gui.dialogs.leaving import ask_to_leave
+from swarmshare.gui.dialogs.limits import ask_limits
+from swarmshare.gui.dialogs.opening import open_torrent_dialog
+from swarmshare.gui.dialogs.removing import ask_to_remove
+from swarmshare.gui.dialogs.settings import open_settings
+from swarmshare.gui.dialogs.share import JobDialog, open_share_dialog
 from swarmshare.gui.words import use_language
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import ttkbootstrap
 
-    from swarmshare.gui.dialog import Dialog
+    from swarmshare.gui.dialogs.dialog import Dialog
     from swarmshare.gui.preferences import Preferences
 
 

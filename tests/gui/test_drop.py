@@ -13,9 +13,9 @@ import pytest
 from gui.shells import PERSON, WrittenShell, picture
 from gui.typing_hands import settle, until
 
+from swarmshare.gui.dialogs.opening import OpenDialog
+from swarmshare.gui.dialogs.share import ShareDialog
 from swarmshare.gui.drop import accept_drops
-from swarmshare.gui.open_dialog import OpenDialog
-from swarmshare.gui.share_dialog import ShareDialog
 
 if TYPE_CHECKING:
     import ttkbootstrap

@@ -15,8 +15,8 @@ from gui.typing_hands import click, press, type_into, until
 from integration.group import PASSWORD, Group, same
 
 from swarmshare.app.picture import TransferState
-from swarmshare.gui.open_dialog import OpenDialog
-from swarmshare.gui.settings_dialog import SettingsDialog
+from swarmshare.gui.dialogs.opening import OpenDialog
+from swarmshare.gui.dialogs.settings import SettingsDialog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,15 +12,15 @@ from gui.typing_hands import click, press, type_into, until
 from integration.group import PASSWORD, Group, same
 
 from swarmshare.app.picture import TransferState
-from swarmshare.gui.removing import RemovingDialog
-from swarmshare.gui.share_dialog import ShareDialog
+from swarmshare.gui.dialogs.removing import RemovingDialog
+from swarmshare.gui.dialogs.share import ShareDialog
 from swarmshare.gui.theme import palette
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from swarmshare.gui.dialog import Dialog
+    from swarmshare.gui.dialogs.dialog import Dialog
     from swarmshare.gui.window import MainWindow
 
 

@@ -13,10 +13,20 @@ from gui.typing_hands import settle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmshare.gui import pieces
-from swarmshare.gui.piece_map import PieceMap, PiecesTab
-from swarmshare.gui.pieces import NOBODY, UNWANTED, Grid, described, grid_for, kinds_of, legend, map_image, mixed
+from swarmshare.gui.details.piece_map import PieceMap, PiecesTab
 from swarmshare.gui.theme import palette, use_theme
+from swarmshare.gui.viewmodel import pieces
+from swarmshare.gui.viewmodel.pieces import (
+    NOBODY,
+    UNWANTED,
+    Grid,
+    described,
+    grid_for,
+    kinds_of,
+    legend,
+    map_image,
+    mixed,
+)
 from swarmshare.schema.runs import bits_of_runs
 from swarmshare.schema.snapshot import MemberSnapshot
 
@@ -194,7 +204,7 @@ def test_it_is_drawn_again_only_for_news(root: ttkbootstrap.Window, monkeypatch:
         drawn.append(arguments)
         return map_image(*arguments)
 
-    monkeypatch.setattr("swarmshare.gui.piece_map.map_image", draw)
+    monkeypatch.setattr("swarmshare.gui.details.piece_map.map_image", draw)
     shown = new_map(root, torrent(TWO_FILES))
     image = image_of(shown)
     count = len(drawn)

@@ -13,8 +13,8 @@ from gui.typing_hands import click, press, settle, type_into, until
 from swarmshare.app.config import Settings
 from swarmshare.app.picture import LocalTracker
 from swarmshare.gui import autostart
-from swarmshare.gui.account_tab import AccountTab
-from swarmshare.gui.settings_dialog import SettingsDialog, open_settings
+from swarmshare.gui.dialogs.account_tab import AccountTab
+from swarmshare.gui.dialogs.settings import SettingsDialog, open_settings
 from swarmshare.gui.theme import is_dark
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from gui.typing_hands import click, press, settle, texts, type_into, until
 
 from swarmshare.app.facts import ShareWish
 from swarmshare.app.picture import Job
-from swarmshare.gui import share_dialog
-from swarmshare.gui.share_dialog import JobDialog, open_share_dialog
+from swarmshare.gui.dialogs import share as share_dialog
+from swarmshare.gui.dialogs.share import JobDialog, open_share_dialog
 
 if TYPE_CHECKING:
     import ttkbootstrap

@@ -17,11 +17,11 @@ from gui.typing_hands import until
 from integration.group import Group
 
 from swarmshare.app.desk import Desk
-from swarmshare.gui.leaving import ask_to_leave
-from swarmshare.gui.limits_dialog import ask_limits
-from swarmshare.gui.open_dialog import open_torrent_dialog
-from swarmshare.gui.settings_dialog import open_settings
-from swarmshare.gui.share_dialog import open_share_dialog
+from swarmshare.gui.dialogs.leaving import ask_to_leave
+from swarmshare.gui.dialogs.limits import ask_limits
+from swarmshare.gui.dialogs.opening import open_torrent_dialog
+from swarmshare.gui.dialogs.settings import open_settings
+from swarmshare.gui.dialogs.share import open_share_dialog
 from swarmshare.gui.theme import DARK, LIGHT, use_theme
 
 if TYPE_CHECKING:

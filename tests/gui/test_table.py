@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from gui.typing_hands import settle, until
 
-from swarmshare.gui.cells import Bar, Branch, Column, Label, Strip
-from swarmshare.gui.table import Table
+from swarmshare.gui.table.table import Table
+from swarmshare.gui.viewmodel.cells import Bar, Branch, Column, Label, Strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import ttkbootstrap
 
-    from swarmshare.gui.cells import Cell
     from swarmshare.gui.preferences import Preferences
+    from swarmshare.gui.viewmodel.cells import Cell
 
 MANY = 50_000
 

@@ -15,7 +15,7 @@ from gui.windows import Looking, window_over
 from swarmshare.app.facts import JobFailed, Shared, Trouble
 from swarmshare.app.picture import Job, TransferState
 from swarmshare.errors import StorageError
-from swarmshare.gui.removing import RemovingDialog
+from swarmshare.gui.dialogs.removing import RemovingDialog
 from swarmshare.gui.theme import use_theme
 from swarmshare.schema.alerts import TorrentPaused
 

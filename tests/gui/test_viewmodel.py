@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from swarmshare.app.facts import JobFailed, Published, Shared, Trouble
 from swarmshare.app.picture import TransferState
-from swarmshare.gui.cells import Bar, Label, Strip, arranged, clean, searched
-from swarmshare.gui.file_rows import FileTree, file_columns
-from swarmshare.gui.log_lines import MAX_LINES, Log
-from swarmshare.gui.members import PATIENCE, Gains, member_columns, members_of, rarest
-from swarmshare.gui.safety import Light, about, overall
-from swarmshare.gui.selection import Selection
-from swarmshare.gui.speeds import WINDOW, Speeds, scale_of
-from swarmshare.gui.viewmodel import chosen, counts, entry_columns, found, headline, transfer_columns
+from swarmshare.gui.table.selection import Selection
+from swarmshare.gui.viewmodel.cells import Bar, Label, Strip, arranged, clean, searched
+from swarmshare.gui.viewmodel.file_rows import FileTree, file_columns
+from swarmshare.gui.viewmodel.lists import chosen, counts, entry_columns, found, headline, transfer_columns
+from swarmshare.gui.viewmodel.log_lines import MAX_LINES, Log
+from swarmshare.gui.viewmodel.members import PATIENCE, Gains, member_columns, members_of, rarest
+from swarmshare.gui.viewmodel.safety import Light, about, overall
+from swarmshare.gui.viewmodel.speeds import WINDOW, Speeds, scale_of
 from swarmshare.gui.words import use_language
 from swarmshare.schema.alerts import PeerDropped, PieceFailed, TorrentComplete
 from swarmshare.schema.runs import all_bits, bits_of_runs
@@ -30,7 +30,7 @@ from swarmshare.swarm.pieces import Priority
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from swarmshare.gui.cells import Cell
+    from swarmshare.gui.viewmodel.cells import Cell
     from swarmshare.tracker_client.api import Entry
 
 SEEDING, PAUSED, WAITING, CHECKING = (

@@ -12,11 +12,11 @@ from swarmshare.app.desk import Desk
 from swarmshare.app.picture import Transfer, TransferState
 from swarmshare.app.thread import DeskThread
 from swarmshare.bench.children import tell
-from swarmshare.gui.piece_map import PieceMap
+from swarmshare.gui.details.piece_map import PieceMap
 from swarmshare.gui.preferences import Preferences
-from swarmshare.gui.table import Table
+from swarmshare.gui.table.table import Table
 from swarmshare.gui.theme import open_root
-from swarmshare.gui.viewmodel import transfer_columns
+from swarmshare.gui.viewmodel.lists import transfer_columns
 from swarmshare.gui.window import MainWindow
 from swarmshare.manifest.manifest import FileEntry, InfoHash, Manifest
 from swarmshare.schema.snapshot import PeerSnapshot, TorrentSnapshot, TorrentState

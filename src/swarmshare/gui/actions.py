@@ -62,7 +62,7 @@ class TransferActions:
 
     def remove(self) -> None:
         """Ask whether to remove them, and how."""
-        from swarmshare.gui.removing import ask_to_remove
+        from swarmshare.gui.dialogs.removing import ask_to_remove
 
         if transfers := self._selected():
             ask_to_remove(self._shell, transfers)
@@ -74,7 +74,7 @@ class TransferActions:
 
     def limits(self) -> None:
         """Ask for limits."""
-        from swarmshare.gui.limits_dialog import ask_limits
+        from swarmshare.gui.dialogs.limits import ask_limits
 
         if hashes := self._hashes():
             ask_limits(self._shell, hashes)
@@ -176,7 +176,7 @@ class EntryActions:
 
 def save_manifest(shell: Shell, info_hash: str, name: str) -> None:
     """Ask where, and write the manifest there."""
-    from swarmshare.gui.choosing import choose_new_file, torrent_kinds
+    from swarmshare.gui.dialogs.choosing import choose_new_file, torrent_kinds
     from swarmshare.gui.files import save_manifest as save
 
     path = choose_new_file(shell.root, f"{name}.torrent", torrent_kinds())

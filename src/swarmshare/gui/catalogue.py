@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import ttkbootstrap
 
 from swarmshare.gui.actions import EntryActions
-from swarmshare.gui.cells import clean
-from swarmshare.gui.table import Table
+from swarmshare.gui.table.table import Table
 from swarmshare.gui.theme import pixels
-from swarmshare.gui.viewmodel import entry_columns, found
+from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.gui.viewmodel.lists import entry_columns, found
 from swarmshare.gui.words import _, ngettext, number, size
 
 if TYPE_CHECKING:

@@ -45,8 +45,8 @@ def _mended(text: str) -> str:
 
 
 def _open(shell: Shell, paths: list[Path]) -> None:
-    from swarmshare.gui.open_dialog import open_torrent_dialog
-    from swarmshare.gui.share_dialog import open_share_dialog
+    from swarmshare.gui.dialogs.opening import open_torrent_dialog
+    from swarmshare.gui.dialogs.share import open_share_dialog
     from swarmshare.gui.words import _
 
     if not paths or _is_busy(shell.root):

@@ -99,16 +99,16 @@ class Menus:
         item("quit", _("Quit"))
 
     def _share(self) -> None:
-        from swarmshare.gui.share_dialog import open_share_dialog
+        from swarmshare.gui.dialogs.share import open_share_dialog
 
         open_share_dialog(self._window, None)
 
     def _open(self) -> None:
-        from swarmshare.gui.open_dialog import open_torrent_dialog
+        from swarmshare.gui.dialogs.opening import open_torrent_dialog
 
         open_torrent_dialog(self._window)
 
     def _settings(self) -> None:
-        from swarmshare.gui.settings_dialog import open_settings
+        from swarmshare.gui.dialogs.settings import open_settings
 
         open_settings(self._window)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import ttkbootstrap as ttk
 
 from swarmshare.app.facts import Published
-from swarmshare.gui.cells import clean
+from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.alerts import TorrentComplete
 

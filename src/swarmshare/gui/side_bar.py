@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import ttkbootstrap
 
 from swarmshare.app.desk import Desk
-from swarmshare.gui.cells import clean
 from swarmshare.gui.theme import palette, pixels
-from swarmshare.gui.viewmodel import counts
+from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.gui.viewmodel.lists import counts
 from swarmshare.gui.words import _, number
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
-from swarmshare.gui.cells import clean
-from swarmshare.gui.safety import Light, Verdict, overall
 from swarmshare.gui.theme import palette, pixels
+from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.gui.viewmodel.safety import Light, Verdict, overall
 from swarmshare.gui.words import _, rate
 
 if TYPE_CHECKING:

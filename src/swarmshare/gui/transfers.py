@@ -8,9 +8,9 @@ import ttkbootstrap
 
 from swarmshare.app.desk import Desk
 from swarmshare.gui.actions import TransferActions
-from swarmshare.gui.details import Details
-from swarmshare.gui.table import Table
-from swarmshare.gui.viewmodel import chosen, transfer_columns
+from swarmshare.gui.details.notebook import Details
+from swarmshare.gui.table.table import Table
+from swarmshare.gui.viewmodel.lists import chosen, transfer_columns
 from swarmshare.gui.words import _
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import ttkbootstrap as ttk
 
 from swarmshare.app.desk import Desk
-from swarmshare.gui.choosing import FolderField
-from swarmshare.gui.dialog import Check, Form, field, rewrite
+from swarmshare.gui.dialogs.choosing import FolderField
+from swarmshare.gui.dialogs.dialog import Check, Form, field, rewrite
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.theme import pixels, sized_font
 from swarmshare.gui.watching import watch
@@ -201,7 +201,7 @@ class WelcomePage(ttk.Frame):
             self._note.configure(text=sentence, bootstyle="danger")
 
     def _open(self) -> None:
-        from swarmshare.gui.open_dialog import open_torrent_dialog
+        from swarmshare.gui.dialogs.opening import open_torrent_dialog
 
         open_torrent_dialog(self._shell)
 

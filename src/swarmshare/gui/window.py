@@ -12,9 +12,8 @@ from swarmshare.app.picture import TransferState
 from swarmshare.errors import StorageError
 from swarmshare.gui.banner import Banners
 from swarmshare.gui.catalogue import CataloguePage
-from swarmshare.gui.cells import clean
+from swarmshare.gui.dialogs.leaving import MOST, ask_to_leave, wait_for_the_end
 from swarmshare.gui.drop import accept_drops
-from swarmshare.gui.leaving import MOST, ask_to_leave, wait_for_the_end
 from swarmshare.gui.litter import swept_here
 from swarmshare.gui.menus import Menus
 from swarmshare.gui.notify import Notifier
@@ -26,6 +25,7 @@ from swarmshare.gui.status import StatusBar
 from swarmshare.gui.theme import open_root, pixels
 from swarmshare.gui.toolbar import Toolbar
 from swarmshare.gui.transfers import TransfersPage
+from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, use_language
 from swarmshare.schema.alerts import PiecesLost, TorrentPaused
 

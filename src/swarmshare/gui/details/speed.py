@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Literal
 import ttkbootstrap
 from PIL import ImageTk
 
-from swarmshare.gui.graph import graph_image
-from swarmshare.gui.speeds import WINDOW, scale_of
+from swarmshare.gui.details.graph import graph_image
 from swarmshare.gui.theme import palette, pixels
+from swarmshare.gui.viewmodel.speeds import WINDOW, scale_of
 from swarmshare.gui.words import _, rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from swarmshare.gui.speeds import Sample
+    from swarmshare.gui.viewmodel.speeds import Sample
 
 
 class SpeedTab(ttkbootstrap.Frame):

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import ttkbootstrap
 
-from swarmshare.gui.cells import Branch
-from swarmshare.gui.table_paint import branch_part
+from swarmshare.gui.table.paint import branch_part
+from swarmshare.gui.viewmodel.cells import Branch
 
 if TYPE_CHECKING:
     import tkinter
 
-    from swarmshare.gui.table import Table
+    from swarmshare.gui.table.table import Table
 
 T = TypeVar("T")
 

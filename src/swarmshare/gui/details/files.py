@@ -8,8 +8,8 @@ import ttkbootstrap
 
 from swarmshare.app.desk import Desk
 from swarmshare.gui.actions import open_path
-from swarmshare.gui.file_rows import FileRow, FileTree, file_columns, priority_name
-from swarmshare.gui.table import Table
+from swarmshare.gui.table.table import Table
+from swarmshare.gui.viewmodel.file_rows import FileRow, FileTree, file_columns, priority_name
 from swarmshare.gui.words import _
 from swarmshare.swarm.pieces import Priority
 

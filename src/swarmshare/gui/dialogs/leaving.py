@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import ttkbootstrap as ttk
 
-from swarmshare.gui.dialog import Dialog
-from swarmshare.gui.safety import Light, about
+from swarmshare.gui.dialogs.dialog import Dialog
+from swarmshare.gui.viewmodel.safety import Light, about
 from swarmshare.gui.words import _, ngettext
 
 if TYPE_CHECKING:

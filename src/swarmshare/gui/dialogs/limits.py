@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import ttkbootstrap as ttk
 
 from swarmshare.app.desk import Desk
-from swarmshare.gui.dialog import Dialog, Form
+from swarmshare.gui.dialogs.dialog import Dialog, Form
 from swarmshare.gui.words import _, ngettext, number, read_number
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from itertools import accumulate
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
-from swarmshare.gui.cells import Bar, Branch, Column, Label, clean
+from swarmshare.gui.viewmodel.cells import Bar, Branch, Column, Label, clean
 from swarmshare.gui.words import _, percent, size
 from swarmshare.swarm.pieces import Priority
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swarmshare.app.desk import Desk
-from swarmshare.gui.dialog import Check, Dialog
+from swarmshare.gui.dialogs.dialog import Check, Dialog
 from swarmshare.gui.words import _, ngettext, size
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
-from swarmshare.gui.members import Gains, Member, member_columns, members_of, rarest
-from swarmshare.gui.table import Table
+from swarmshare.gui.table.table import Table
 from swarmshare.gui.theme import pixels
+from swarmshare.gui.viewmodel.members import Gains, Member, member_columns, members_of, rarest
 from swarmshare.gui.words import _, ngettext, number
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import ttkbootstrap as ttk
 
 from swarmshare.app.desk import Desk
 from swarmshare.app.facts import ShareWish
-from swarmshare.gui.choosing import PathField, choose_file, choose_folder, choose_new_file, torrent_kinds
-from swarmshare.gui.dialog import Check, Dialog, Form, field
+from swarmshare.gui.dialogs.choosing import PathField, choose_file, choose_folder, choose_new_file, torrent_kinds
+from swarmshare.gui.dialogs.dialog import Check, Dialog, Form, field
 from swarmshare.gui.theme import pixels
 from swarmshare.gui.watching import watch
 from swarmshare.gui.words import _, duration, percent, rate, size

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final, Literal
 import ttkbootstrap
 from PIL import Image, ImageTk
 
-from swarmshare.gui.cells import Bar, Branch, Label, Strip
 from swarmshare.gui.theme import palette, pixels
+from swarmshare.gui.viewmodel.cells import Bar, Branch, Label, Strip
 
 if TYPE_CHECKING:
-    from swarmshare.gui.cells import Cell, Tone
+    from swarmshare.gui.viewmodel.cells import Cell, Tone
 
 _ELLIPSIS: Final = "\u2026"
 _ICON: Final = 14

@@ -13,9 +13,9 @@ from swarmshare.gui.words import _
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from swarmshare.gui.cells import Column
     from swarmshare.gui.preferences import Preferences
-    from swarmshare.gui.table_paint import Style
+    from swarmshare.gui.table.paint import Style
+    from swarmshare.gui.viewmodel.cells import Column
 
 T = TypeVar("T")
 

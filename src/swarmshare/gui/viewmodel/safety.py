@@ -6,14 +6,14 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from swarmshare.app.picture import TransferState
-from swarmshare.gui.cells import clean
+from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from swarmshare.app.picture import Transfer
-    from swarmshare.gui.cells import Tone
+    from swarmshare.gui.viewmodel.cells import Tone
 
 
 class Light(IntEnum):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from swarmshare.gui.table_paint import PaintedCell, Style
+from swarmshare.gui.table.paint import PaintedCell, Style
 from swarmshare.gui.theme import palette
 
 if TYPE_CHECKING:
     import tkinter
     from collections.abc import Hashable, Sequence
 
-    from swarmshare.gui.cells import Column
-    from swarmshare.gui.selection import Selection
+    from swarmshare.gui.table.selection import Selection
+    from swarmshare.gui.viewmodel.cells import Column
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
-from swarmshare.gui.cells import Column, Label
-from swarmshare.gui.log_lines import Line
-from swarmshare.gui.table import Table
+from swarmshare.gui.table.table import Table
+from swarmshare.gui.viewmodel.cells import Column, Label
+from swarmshare.gui.viewmodel.log_lines import Line
 from swarmshare.gui.words import _, when
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from PIL import Image, ImageDraw
 
-from swarmshare.gui.speeds import WINDOW
+from swarmshare.gui.viewmodel.speeds import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from swarmshare.gui.speeds import Sample
     from swarmshare.gui.theme import Palette
+    from swarmshare.gui.viewmodel.speeds import Sample
 
 _FINE: Final = 2
 """Times as large."""
@@ -23,7 +23,7 @@ _SHADE: Final = 40
 def graph_image(
     samples: Sequence[Sample], now: float, top: float, steps: int, width: int, height: int, palette: Palette
 ) -> Image.Image:
-    """Lines of both rates, of the :data:`~swarmshare.gui.speeds.WINDOW` until ``now``, up to ``top`` bytes a second."""
+    """Lines of rates, for :data:`~swarmshare.gui.viewmodel.speeds.WINDOW` until ``now``, up to ``top`` a second."""
     wide, high = width * _FINE, height * _FINE
     image = Image.new("RGB", (wide, high), palette.background)
     draw = ImageDraw.Draw(image, "RGBA")

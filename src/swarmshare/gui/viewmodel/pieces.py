@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from PIL import Image
 
-from swarmshare.gui.cells import clean
+from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number, size
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import ttkbootstrap as ttk
 
 from swarmshare.app.quiet_hours import read_hours
 from swarmshare.gui import autostart
-from swarmshare.gui.account_tab import AccountTab
-from swarmshare.gui.choosing import FolderField
-from swarmshare.gui.dialog import Check, Dialog, Form, field
-from swarmshare.gui.limits_dialog import RateField
+from swarmshare.gui.dialogs.account_tab import AccountTab
+from swarmshare.gui.dialogs.choosing import FolderField
+from swarmshare.gui.dialogs.dialog import Check, Dialog, Form, field
+from swarmshare.gui.dialogs.limits import RateField
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.theme import DARK, LIGHT, SYSTEM, use_theme
 from swarmshare.gui.words import LANGUAGES, _, read_number

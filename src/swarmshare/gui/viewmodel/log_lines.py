@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.app.facts import JobFailed, Published, Shared, Trouble
-from swarmshare.gui.cells import clean
+from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.alerts import (
     PeerDropped,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from swarmshare.app.facts import Fact
-    from swarmshare.gui.cells import Tone
+    from swarmshare.gui.viewmodel.cells import Tone
 
 MAX_LINES: Final = 1000
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import ttkbootstrap
 from PIL import ImageTk
 
-from swarmshare.gui.pieces import Grid, described, grid_for, kinds_of, legend, map_image
 from swarmshare.gui.status import LightLabel
 from swarmshare.gui.theme import palette, pixels
-from swarmshare.gui.viewmodel import headline
+from swarmshare.gui.viewmodel.lists import headline
+from swarmshare.gui.viewmodel.pieces import Grid, described, grid_for, kinds_of, legend, map_image
 from swarmshare.gui.words import _, number, size
 
 if TYPE_CHECKING:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.picture import TransferState
-from swarmshare.gui.cells import Bar, Column, Label, clean, searched
-from swarmshare.gui.safety import Light, Verdict, about
+from swarmshare.gui.viewmodel.cells import Bar, Column, Label, clean, searched
+from swarmshare.gui.viewmodel.safety import Light, Verdict, about
 from swarmshare.gui.words import _, duration, number, percent, rate, size, when
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from swarmshare.app.picture import Transfer
-    from swarmshare.gui.cells import Tone
+    from swarmshare.gui.viewmodel.cells import Tone
     from swarmshare.tracker_client.api import Entry
 
 _STATES: Final[dict[TransferState, tuple[str, Tone]]] = {

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
-from swarmshare.gui.details_files import FilesTab
-from swarmshare.gui.details_log import LogTab
-from swarmshare.gui.details_speed import SpeedTab
-from swarmshare.gui.details_swarm import SwarmTab
-from swarmshare.gui.log_lines import Log
-from swarmshare.gui.piece_map import PiecesTab
-from swarmshare.gui.speeds import Speeds
+from swarmshare.gui.details.files import FilesTab
+from swarmshare.gui.details.log import LogTab
+from swarmshare.gui.details.piece_map import PiecesTab
+from swarmshare.gui.details.speed import SpeedTab
+from swarmshare.gui.details.swarm import SwarmTab
+from swarmshare.gui.viewmodel.log_lines import Log
+from swarmshare.gui.viewmodel.speeds import Speeds
 from swarmshare.gui.words import _
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.desk import Desk
-from swarmshare.gui.choosing import FolderField, PathField, choose_file, torrent_kinds
-from swarmshare.gui.dialog import Dialog, Form
+from swarmshare.gui.dialogs.choosing import FolderField, PathField, choose_file, torrent_kinds
+from swarmshare.gui.dialogs.dialog import Dialog, Form
 from swarmshare.gui.files import open_file
 from swarmshare.gui.words import _
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import ttkbootstrap
 
-from swarmshare.gui.cells import arranged
-from swarmshare.gui.selection import Selection
-from swarmshare.gui.table_hands import Hands
-from swarmshare.gui.table_header import Header, Layout
-from swarmshare.gui.table_rows import Rows
+from swarmshare.gui.table.hands import Hands
+from swarmshare.gui.table.header import Header, Layout
+from swarmshare.gui.table.rows import Rows
+from swarmshare.gui.table.selection import Selection
+from swarmshare.gui.viewmodel.cells import arranged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
-    from swarmshare.gui.cells import Column
     from swarmshare.gui.preferences import Preferences
+    from swarmshare.gui.viewmodel.cells import Column
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Table(ttkbootstrap.Frame, Generic[T]):
     ) -> None:
         """``name``: what its layout is remembered by. ``key`` tells items apart, however they change.
 
-        ``sort`` as for :class:`~swarmshare.gui.table_header.Layout`.
+        ``sort`` as for :class:`~swarmshare.gui.table.header.Layout`.
         """
         super().__init__(parent)
         self.key_of = key
@@ -51,7 +51,7 @@ class Table(ttkbootstrap.Frame, Generic[T]):
         self.on_menu: Callable[[tkinter.Menu], object] | None = None
         """Fills the context menu of the selected rows."""
         self.on_branch: Callable[[T, str], object] = _nothing
-        """``fold`` or ``tick`` of a :class:`~swarmshare.gui.cells.Branch`."""
+        """``fold`` or ``tick`` of a :class:`~swarmshare.gui.viewmodel.cells.Branch`."""
         self._layout = Layout(name, columns, preferences, sort)
         self.body = tkinter.Canvas(self, highlightthickness=0, borderwidth=0, takefocus=1)
         self.rows: Rows[T] = Rows(self.body, self.selection)

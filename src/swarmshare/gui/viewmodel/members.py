@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.gui.cells import Bar, Column, Label, Strip, clean
+from swarmshare.gui.viewmodel.cells import Bar, Column, Label, Strip, clean
 from swarmshare.gui.words import _, ngettext, number, percent, rate, size
 from swarmshare.schema.runs import all_bits, as_number
 

@@ -1,0 +1,1 @@
+"""All about the transfer that is selected, in tabs."""
