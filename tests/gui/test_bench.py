@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def test_every_figure_is_there(display: str) -> None:
-    figures = bench_gui((100,), (10,), 4 * 2**20, starts=1, downloads=1)
+    figures = bench_gui((100,), (10,), 48 * 2**20, starts=1, downloads=1)
 
     def is_real(spread: Spread) -> bool:
         return 0 < spread.low <= spread.mid <= spread.high
