@@ -63,7 +63,7 @@ class Figures:
     def stalls(self) -> tuple[float, float, float]:
         """Median, 99th percentile, greatest."""
         late = [stall for download in self.window for stall in download.stalls]
-        cuts = quantiles(late, n=100)
+        cuts = quantiles(late, n=100, method="inclusive")
         return cuts[49], cuts[98], max(late)
 
 
