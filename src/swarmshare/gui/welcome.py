@@ -101,7 +101,7 @@ class WelcomePage(ttk.Frame):
         self.again = field(form.frame, secret=True)
         self.invitation = field(form.frame)
         self.folder = FolderField(form.frame, Path.home() / "Downloads")
-        self.everybody = Check(form.frame, _("The other computers of the network may connect to this one"), on=True)
+        self.everybody = Check(form.frame, _("Other computers of the network may connect"), on=True)
         form.row(_("Tracker"), self.tracker, _("The address that you were given, such as 192.168.1.5:6969"))
         form.row(_("Name"), self.user)
         form.row(_("Password"), self.password)

@@ -105,9 +105,7 @@ class SettingsDialog(Dialog):
 
     def _network(self, form: Form, settings: Settings) -> None:
         everybody = any(host not in _HERE for host, _port in settings.listen)
-        self.everybody = Check(
-            form.frame, _("The other computers of the network may connect to this one"), on=everybody
-        )
+        self.everybody = Check(form.frame, _("Other computers of the network may connect"), on=everybody)
         self.port = field(form.frame, str(settings.listen[0][1]), width=8)
         form.row("", self.everybody)
         form.row(
