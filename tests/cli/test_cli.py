@@ -61,16 +61,22 @@ def test_without_a_verb_it_says_what_it_can_do(run: Any) -> None:
 
 
 def test_wrong_usage(run: Any) -> None:
-    for arguments in (["nonsense"], ["create"], ["create", "x", "--piece-size", "3MiB"], ["gui"], ["bench"]):
+    for arguments in (
+        ["nonsense"],
+        ["create"],
+        ["create", "x", "--piece-size", "3MiB"],
+        ["gui", "nonsense"],
+        ["bench"],
+    ):
         assert run(*arguments, expect=2).err.startswith("usage: ")
 
 
-@pytest.mark.parametrize(("launcher", "said"), [("tracker_app.py", "usage: "), ("peer_gui.py", "invalid choice")])
-def test_launchers_pass_on(launcher: str, said: str) -> None:
+@pytest.mark.parametrize("launcher", ["tracker_app.py", "peer_gui.py"])
+def test_launchers_pass_on(launcher: str) -> None:
     command = [sys.executable, str(ROOT / launcher), "--listen", "nowhere"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert done.stderr.startswith("usage: ")
 
 
 def test_create_show_verify(run: Any, top: Path, tmp_path: Path) -> None:

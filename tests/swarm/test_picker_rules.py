@@ -221,6 +221,8 @@ class Swarm(RuleBasedStateMachine):
     @rule(piece=PIECES, priority=st.sampled_from(Priority))
     def wants(self, piece: int, priority: Priority) -> None:
         self.priorities[piece] = priority
+        if priority is Priority.SKIP:
+            self.owner.pop(piece, None)
         self.picker.set_priority(piece, priority)
 
     @precondition(lambda self: self.in_state(PieceState.VERIFYING))

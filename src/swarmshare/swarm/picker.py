@@ -132,6 +132,7 @@ class PiecePicker:
             return
         if priority is Priority.SKIP:
             self._settled.set(piece)
+            self._owners.pop(piece, None)
         else:
             self._settled.clear(piece)
         if state == PieceState.MISSING:
@@ -172,11 +173,7 @@ class PiecePicker:
         there is no new piece, it is asked like any other.
         """
         picked: list[Block] = []
-        own = [
-            piece
-            for piece, owner in self._owners.items()
-            if owner == peer and self._priorities[piece] is not Priority.SKIP
-        ]
+        own = [piece for piece, owner in self._owners.items() if owner == peer]
         for piece in own:
             if partial := self._with_free.get(piece):
                 picked += self._take(partial, count - len(picked))
