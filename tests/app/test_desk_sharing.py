@@ -164,7 +164,7 @@ async def test_a_magnet_link(tracker: str, name: str, tmp_path: Path) -> None:
     source = fill(tmp_path / "theirs" / name, FILES)
     stranger = magnet_of(manifest_of(fill(tmp_path / "other", FILES)))
     async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
-        with pytest.raises(SwarmShareError, match="nobody in your group"):
+        with pytest.raises(SwarmShareError, match="no tracker and no peer"):
             await ann.desk.open_magnet(stranger)
         await ann.desk.register(tracker, name, PASSWORD)
         manifest = await friend.publish(source)
@@ -172,7 +172,7 @@ async def test_a_magnet_link(tracker: str, name: str, tmp_path: Path) -> None:
         assert await ann.desk.open_magnet(f" {magnet_of(manifest)}\n", tmp_path / "here") == str(manifest.info_hash)
         await ann.until(lambda: ann.transfers[name].state is TransferState.SEEDING)
         assert same(source, tmp_path / "here" / name)
-        with pytest.raises(SwarmShareError, match="nobody in your group"):
+        with pytest.raises(SwarmShareError, match="no tracker and no peer"):
             await ann.desk.open_magnet(stranger)
         with pytest.raises(SwarmShareError, match="magnet"):
             await ann.desk.open_magnet("http://example.org")

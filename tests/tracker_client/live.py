@@ -44,6 +44,7 @@ class Port:
 
     def __init__(self, number: int, pieces: Collection[int] = ()) -> None:
         self.manifest = MANIFEST
+        self.wire_hashes = (MANIFEST.info_hash.truncated,)
         self.peer_id = b"-SW0100-%012d" % number
         self.port = 7000 + number
         self.held = set(pieces)

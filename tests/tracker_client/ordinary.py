@@ -142,6 +142,11 @@ class Torrent:
     """What was told; also the sign that an announce has ended."""
     _news: trio.Event = field(default_factory=trio.Event)
 
+    @property
+    def wire_hashes(self) -> tuple[bytes, ...]:
+        v1 = self.manifest.info_hash_v1
+        return (self.manifest.info_hash.truncated, *((v1,) if v1 else ()))
+
     def standing(self) -> Standing:
         self.questions += 1
         left = 0 if self.complete else self.manifest.total_length - self.downloaded

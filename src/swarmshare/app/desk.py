@@ -19,12 +19,12 @@ from swarmshare.app.facts import Fact, JobFailed, Published, Shared, ShareWish, 
 from swarmshare.app.group import Group
 from swarmshare.app.jobs import Jobs
 from swarmshare.app.ledger import Ledger
+from swarmshare.app.magnets import manifest_of
 from swarmshare.app.picture import DeskPicture
 from swarmshare.app.quiet_hours import limits_at
 from swarmshare.app.settings_file import change_settings
 from swarmshare.app.transfers import Transfers
 from swarmshare.engine.unwrap import lone_exception
-from swarmshare.errors import SwarmShareError
 from swarmshare.manifest.magnet import parse_magnet
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.alerts import PieceVerified
@@ -186,15 +186,14 @@ class Desk:
 
     async def open_magnet(self, link: str, folder: Path | None = None) -> str:
         """Download what a magnet link names; its info hash."""
-        info_hash = str(parse_magnet(link.strip()).info_hash)
+        magnet = parse_magnet(link.strip())
+        info_hash = str(magnet.info_hash)
         self._transfers.refuse_known(info_hash)
         catalogue = self._group.catalogue
-        if catalogue is None or info_hash not in catalogue:
-            raise SwarmShareError(
-                "nobody in your group has published what this link names",
-                hint="Ask for the .torrent file itself: it cannot be fetched from strangers yet.",
-            )
-        await self.download(info_hash, folder)
+        if catalogue is not None and info_hash in catalogue:
+            await self.download(info_hash, folder)
+        else:
+            await self._begin(await manifest_of(magnet), folder)
         return info_hash
 
     async def _begin(self, manifest: Manifest, folder: Path | None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
 from swarmshare.cli.show import load_manifest
 from swarmshare.engine.config import TorrentConfig
-from swarmshare.errors import StorageError
+from swarmshare.errors import StorageError, TrackerError
 from swarmshare.manifest.magnet import parse_magnet
 from swarmshare.swarm.picker import Priority
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
+    from swarmshare.manifest.magnet import Magnet
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn
 
@@ -77,7 +78,7 @@ def run_download(arguments: argparse.Namespace, output: Output) -> int:
     """Fetch; ends when it is complete, unless it is to go on seeding."""
     from swarmshare.cli.sharing import Sharing
 
-    manifest = _find(arguments.what, arguments.tracker)
+    manifest = _find(arguments)
     config = config_for(
         manifest,
         arguments.to,
@@ -116,13 +117,33 @@ def _sign_in(tracker: str | None) -> SignIn | None:
     return signed_in_at(tracker) if tracker is not None else only_sign_in()
 
 
-def _find(what: str, tracker: str | None) -> Manifest:
-    """The manifest in a file, or in the catalogue of a tracker."""
+def _find(arguments: argparse.Namespace) -> Manifest:
+    """The manifest in a file, in the catalogue of a tracker, or with the peers that a magnet link leads to."""
+    what = arguments.what
     if what.startswith("magnet:"):
-        return _from_catalogue(str(parse_magnet(what).info_hash), tracker)
+        return _from_magnet(parse_magnet(what), arguments)
     if _HASH.fullmatch(what) and not os.path.exists(what):
-        return _from_catalogue(what.lower(), tracker)
+        return _from_catalogue(what.lower(), arguments.tracker)
     return load_manifest(Path(what))
+
+
+def _from_magnet(magnet: Magnet, arguments: argparse.Namespace) -> Manifest:
+    from swarmshare.app.magnets import manifest_of
+    from swarmshare.cli.signals import run_until_signal
+
+    if arguments.tracker is not None or _sign_in(None) is not None:
+        try:
+            return _from_catalogue(str(magnet.info_hash), arguments.tracker)
+        except TrackerError:
+            if not (magnet.peers or magnet.trackers or arguments.peer):
+                raise
+    found: list[Manifest] = []
+
+    async def look() -> None:
+        found.append(await manifest_of(magnet, arguments.peer))
+
+    run_until_signal(look)
+    return found[0]
 
 
 def _from_catalogue(info_hash: str, tracker: str | None) -> Manifest:

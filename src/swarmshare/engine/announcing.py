@@ -20,7 +20,8 @@ class TorrentPort:
     """What one announcer may know of a torrent, and tell it."""
 
     def __init__(self, torrent: Torrent, dialer: Dialer, peer_id: bytes, port: int) -> None:
-        self.manifest = torrent.manifest
+        self.manifest = manifest = torrent.manifest
+        self.wire_hashes = (manifest.info_hash.truncated, *((manifest.info_hash_v1,) if manifest.info_hash_v1 else ()))
         self.peer_id = peer_id
         self.port = port
         self.trouble = ""

@@ -14,6 +14,7 @@ import trio
 from swarmshare.engine.announcing import TorrentPort
 from swarmshare.engine.config import show_address
 from swarmshare.engine.dialer import Dialer
+from swarmshare.engine.greeting import HANDSHAKE_TIMEOUT, dial, receive_handshake
 from swarmshare.engine.limits import new_bucket
 from swarmshare.engine.peer_session import PeerSession
 from swarmshare.engine.pictures import torrent_snapshot
@@ -22,7 +23,7 @@ from swarmshare.engine.unwrap import lone_exception
 from swarmshare.errors import RemoteProtocolError, StorageError
 from swarmshare.schema.snapshot import EngineSnapshot
 from swarmshare.storage.files import os_reason
-from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decode_handshake
+from swarmshare.wire.handshake import Handshake
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.alerts import Alert
 
-CONNECT_TIMEOUT: Final = 10.0
-"""Seconds until a dial is given up."""
-HANDSHAKE_TIMEOUT: Final = 10.0
-"""Seconds that the other side has for its 68 bytes."""
 MAX_HALF_OPEN: Final = 20
 """Dials under way at the same time."""
 MAX_GREETING: Final = 100
@@ -210,7 +207,7 @@ class Engine:
     async def _greet(self, stream: trio.SocketStream) -> PeerSession | None:
         """Answer a handshake; None when it is for nothing that we have."""
         with trio.fail_after(HANDSHAKE_TIMEOUT):
-            theirs = decode_handshake(await _receive_handshake(stream))
+            theirs = await receive_handshake(stream)
             torrent = self._torrents.get(theirs.info_hash)
             if torrent is None:
                 return None
@@ -226,25 +223,11 @@ class Engine:
     async def _dial_and_share(self, torrent: Torrent, address: Address) -> bool:
         try:
             async with self._half_open:
-                session = await self._dial(torrent, address)
+                info_hash = torrent.manifest.info_hash.truncated
+                stream, theirs, ours = await dial(address, info_hash, self.config.peer_id)
         except (RemoteProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError):
             return False
-        return await self._share(session)
-
-    async def _dial(self, torrent: Torrent, address: Address) -> PeerSession:
-        with trio.fail_after(CONNECT_TIMEOUT):
-            stream = await trio.open_tcp_stream(*address)
-        try:
-            ours = Handshake(torrent.manifest.info_hash.truncated, self.config.peer_id)
-            with trio.fail_after(HANDSHAKE_TIMEOUT):
-                await stream.send_all(ours.encode())
-                theirs = decode_handshake(await _receive_handshake(stream))
-            if theirs.info_hash != ours.info_hash:
-                raise RemoteProtocolError("handshake", "the peer answered for another torrent")
-        except BaseException:
-            await trio.aclose_forcefully(stream)
-            raise
-        return PeerSession(torrent, stream, theirs, ours, dialled=True)
+        return await self._share(PeerSession(torrent, stream, theirs, ours, dialled=True))
 
     @staticmethod
     async def _share(session: PeerSession) -> bool:
@@ -254,14 +237,3 @@ class Engine:
             return False
         await session.run()
         return True
-
-
-async def _receive_handshake(stream: trio.SocketStream) -> bytes:
-    data = b""
-    while len(data) < HANDSHAKE_LENGTH:
-        part = await stream.receive_some(HANDSHAKE_LENGTH - len(data))
-        data += part
-        # Whoever speaks something else (an encrypted handshake) is told so at once, and comes back in plain text.
-        if not part or not data.startswith(PREFIX[: len(data)]):
-            raise RemoteProtocolError("handshake", "the connection does not begin with a BitTorrent handshake")
-    return data

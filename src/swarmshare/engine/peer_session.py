@@ -75,6 +75,8 @@ class PeerSession:
         self._askable: Bitfield | None = None
         self.client = ""
         self.ids: Mapping[bytes, int] = {}
+        self.metadata_sent = 0
+        """How many parts of the ``info`` dictionary it asked for."""
         self.downloaded = self.uploaded = self.counted = 0
         self.proven = False
         """Whether a piece that it gave alone was right, and none that it had a part in was wrong since."""

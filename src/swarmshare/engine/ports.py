@@ -50,10 +50,12 @@ class Member(NamedTuple):
     """What it holds, as in BEP 3; None: not known."""
 
 
-class SwarmPort(Protocol):
-    """One torrent, as announcers see it."""
+class AnnouncePort(Protocol):
+    """What ordinary trackers are told of a torrent, and tell of it."""
 
-    manifest: Manifest
+    @property
+    def wire_hashes(self) -> tuple[bytes, ...]:
+        """What its swarm is called, 20 bytes each: a hybrid has two names."""
 
     @property
     def peer_id(self) -> bytes:
@@ -70,9 +72,6 @@ class SwarmPort(Protocol):
     def standing(self) -> Standing:
         """How we stand."""
 
-    def bits(self) -> bytes:
-        """What we hold, as in BEP 3."""
-
     async def changed(self) -> None:
         """Wait until :meth:`changes` has something to tell. One task of one announcer may wait at a time."""
 
@@ -82,14 +81,23 @@ class SwarmPort(Protocol):
     def found(self, addresses: Sequence[Address]) -> None:
         """Peers that may be dialled, the most useful first."""
 
+    def tell_trouble(self, message: str) -> None:
+        """The tracker cannot be reached, or refuses; empty: all is well again. Shown to people as it is."""
+
+
+class SwarmPort(AnnouncePort, Protocol):
+    """One torrent, as announcers see it that know who holds what."""
+
+    manifest: Manifest
+
+    def bits(self) -> bytes:
+        """What we hold, as in BEP 3."""
+
     def see(self, number: int, member: Member | None) -> None:
         """A member is there or is another than it was; None: it is gone. Numbers are the announcer's own."""
 
     def see_pieces(self, number: int, gained: Collection[int], lost: Collection[int]) -> None:
         """A member that was seen with its bits gained and lost pieces."""
-
-    def tell_trouble(self, message: str) -> None:
-        """The tracker cannot be reached, or refuses; empty: all is well again. Shown to people as it is."""
 
 
 class Announcer(Protocol):

@@ -42,6 +42,7 @@ from swarmshare.wire.messages import (
     Reject,
     Request,
 )
+from swarmshare.wire.metadata import METADATA, decode_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,7 +213,10 @@ class Torrent:
         self.picker.peer_joined(session.has)
         if connection.settled.extended:
             handshake = extensions.ExtendedHandshake(
-                client=self._engine.client, upload_only=self.is_complete, port=self._port or None
+                client=self._engine.client,
+                upload_only=self.is_complete,
+                port=self._port or None,
+                metadata_size=None if self.manifest.private else len(self.manifest.info),
             )
             connection.send_extended(handshake.encode())
         held = self.picker.held
@@ -288,6 +292,8 @@ class Torrent:
                 if session.listens is None and handshake.port is not None:
                     session.listens = (session.host, handshake.port)
                     self.others.connected(session.listens)
+        elif message.ext_id == extensions.OUR_IDS[METADATA]:
+            self.uploads.answer_metadata(session, decode_metadata(message.payload))
         elif message.ext_id == extensions.OUR_IDS[extensions.DONT_HAVE]:
             piece = extensions.decode_dont_have(message.payload)
             if piece >= self.layout.piece_count:

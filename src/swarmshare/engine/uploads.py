@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -12,6 +12,8 @@ from swarmshare.engine.spreading import Spreading
 from swarmshare.swarm.picker import PieceState
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.wire.fast import GRANTED, allowed_fast_set
+from swarmshare.wire.messages import Extended
+from swarmshare.wire.metadata import METADATA, REJECT, REQUEST, MetadataMessage, answer_metadata, metadata_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.pieces import TorrentStorage
     from swarmshare.swarm.picker import PiecePicker
+
+METADATA_TIMES: Final = 3
+"""How often one connection is sent the whole ``info`` dictionary."""
 
 
 class Uploads:
@@ -62,6 +67,19 @@ class Uploads:
             for piece in allowed_fast_set(session.host, info_hash, count):
                 if self._picker.held.has(piece):
                     session.connection.grant_fast(piece)
+
+    def answer_metadata(self, session: PeerSession, message: MetadataMessage) -> None:
+        """Answer a peer that has only a magnet link (BEP 9): it may have the whole of it a few times, and no more."""
+        ext_id = session.ids.get(METADATA)
+        if message.kind != REQUEST or not ext_id:
+            return
+        info = self._manifest.info
+        session.metadata_sent += 1
+        if self._manifest.private or session.metadata_sent > METADATA_TIMES * metadata_pieces(len(info)):
+            answer = MetadataMessage(REJECT, message.piece)
+        else:
+            answer = answer_metadata(message, info)
+        session.connection.send_extended(Extended(ext_id, answer.encode()))
 
     async def answer_hashes(self, session: PeerSession) -> None:
         """Answer what a peer asked about trees."""

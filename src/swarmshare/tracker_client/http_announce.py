@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from swarmshare.engine.ports import SwarmPort
-    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.engine.ports import AnnouncePort
 
 FIRST_RETRY: Final = 5.0
 """Seconds to the next try when no tracker worked; twice as long after each, up to ``MAX_INTERVAL``."""
@@ -39,7 +38,7 @@ class HttpAnnouncer:
         self._tiers = tiers
         self._rng = rng
 
-    async def run(self, port: SwarmPort) -> None:
+    async def run(self, port: AnnouncePort) -> None:
         """Announce until cancelled; then tell the trackers that we leave, within a second."""
         announces = _Announces(self._tiers, self._rng, port)
         try:
@@ -77,11 +76,11 @@ class _Tracker:
 class _Announces:
     """One torrent's announces, from start to stop."""
 
-    def __init__(self, tiers: Sequence[Sequence[str]], rng: Random, port: SwarmPort) -> None:
+    def __init__(self, tiers: Sequence[Sequence[str]], rng: Random, port: AnnouncePort) -> None:
         self._port = port
         self._rng = rng
         self._key = f"{rng.getrandbits(32):08X}"
-        self._hashes = _wire_hashes(port.manifest)
+        self._hashes = port.wire_hashes
         trackers = [[_Tracker(url) for url in dict.fromkeys(tier)] for tier in tiers]
         self._tiers = [[tracker for tracker in tier if tracker.usable] for tier in trackers]
         self._unusable = [tracker.name for tier in trackers for tracker in tier if not tracker.usable]
@@ -190,8 +189,3 @@ def _read(page: Page, peer_id: bytes) -> Reply:
         if error.rule == "refused" or page.status == HTTPStatus.OK:
             raise
         raise TrackerError("not-a-tracker", f"it answers {page.status} {page.reason}") from error
-
-
-def _wire_hashes(manifest: Manifest) -> list[bytes]:
-    """What the swarm is called in announces: two names, for a hybrid."""
-    return [manifest.info_hash.truncated] + ([manifest.info_hash_v1] if manifest.info_hash_v1 else [])

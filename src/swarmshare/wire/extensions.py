@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.errors import BencodingError, RemoteProtocolError
 from swarmshare.manifest.bencoding import Value, decode_document, encode
 from swarmshare.wire.messages import Extended
+from swarmshare.wire.metadata import MAX_METADATA, METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 HANDSHAKE_ID: Final = 0
 UPLOAD_ONLY: Final = b"upload_only"
 DONT_HAVE: Final = b"lt_donthave"
-OUR_IDS: Final[dict[bytes, int]] = {UPLOAD_ONLY: 3, DONT_HAVE: 7}
+OUR_IDS: Final[dict[bytes, int]] = {METADATA: 2, UPLOAD_ONLY: 3, DONT_HAVE: 7}
 """The ids under which others send to us."""
 
 DEFAULT_QUEUE: Final = 250
@@ -43,6 +44,8 @@ class ExtendedHandshake:
     """Where it listens."""
     upload_only: bool = False
     """It wants nothing any more (BEP 21)."""
+    metadata_size: int | None = None
+    """Bytes of the ``info`` dictionary that it can be asked for (BEP 9)."""
 
     def encode(self) -> Extended:
         """The message to send."""
@@ -51,6 +54,8 @@ class ExtendedHandshake:
             body[b"p"] = self.port
         if self.upload_only:
             body[b"upload_only"] = 1
+        if self.metadata_size is not None:
+            body[b"metadata_size"] = self.metadata_size
         return Extended(HANDSHAKE_ID, encode(body))
 
 
@@ -73,6 +78,7 @@ def decode_extended_handshake(payload: bytes) -> ExtendedHandshake | None:
         queue=min(number(b"reqq", 1, 2**63) or DEFAULT_QUEUE, MAX_QUEUE),
         port=number(b"p", 1, 65535),
         upload_only=bool(number(b"upload_only", 1, 1)),
+        metadata_size=number(b"metadata_size", 1, MAX_METADATA),
     )
 
 

@@ -1,0 +1,60 @@
+"""From a magnet link to a manifest: from the group's catalogue, else from peers that have it (BEP 9)."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from swarmshare.app.config import read_address
+from swarmshare.engine.metadata import find_info
+from swarmshare.errors import SwarmShareError
+from swarmshare.manifest.bencoding import encode_with_raw
+from swarmshare.manifest.parse import parse_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from swarmshare.engine.config import Address
+    from swarmshare.manifest.bencoding import Value
+    from swarmshare.manifest.magnet import Magnet
+    from swarmshare.manifest.manifest import Manifest
+
+PATIENCE: Final = 60.0
+"""Seconds for finding somebody who gives it."""
+
+
+async def manifest_of(magnet: Magnet, peers: Iterable[Address] = ()) -> Manifest:
+    """What the link names, from ``peers``, from those that the link names, and from those its trackers know.
+
+    Its piece layers are yet to come. Raises :class:`SwarmShareError` when nobody gives it in time.
+    """
+    from swarmshare.tracker_client.http_announce import HttpAnnouncer  # it takes long to load
+
+    known = [*peers, *_addresses(magnet)]
+    if not known and not magnet.trackers:
+        message = "the magnet link names no tracker and no peer to ask"
+        raise SwarmShareError(message, hint="Ask for the .torrent file, or for somebody's address.")
+    finders = [HttpAnnouncer([[url] for url in magnet.trackers], random.Random())] if magnet.trackers else []
+    with trio.move_on_after(PATIENCE):
+        info = await find_info(magnet.info_hash, known, finders)
+        return parse_manifest(_with_trackers(info, magnet.trackers))
+    raise SwarmShareError(
+        f"nobody who has it could be reached within {PATIENCE:.0f} seconds",
+        hint="Somebody who shares it must be online. Try again later, or ask for the .torrent file.",
+    )
+
+
+def _addresses(magnet: Magnet) -> Iterator[Address]:
+    for peer in magnet.peers:
+        try:
+            yield read_address(peer)
+        except ValueError:
+            continue  # a hint that is none
+
+
+def _with_trackers(info: bytes, trackers: tuple[str, ...]) -> bytes:
+    urls = [url.encode() for url in trackers]
+    outside: dict[bytes, Value] = {b"announce": urls[0], b"announce-list": [[url] for url in urls]} if urls else {}
+    return encode_with_raw(outside, b"info", info)

@@ -1,0 +1,159 @@
+"""A magnet link is enough: the ``info`` dictionary comes from peers, libtorrent's too, and liars do not matter."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import libtorrent
+import pytest
+import trio
+from engine.swarm import Swarm, address
+from interop.peers import add, libtorrent_session, port_of, until
+
+from swarmshare.app.magnets import manifest_of
+from swarmshare.engine import metadata
+from swarmshare.engine.config import TorrentConfig
+from swarmshare.engine.metadata import MAX_MESSAGE, fetch_info, find_info
+from swarmshare.errors import RemoteProtocolError, SwarmShareError
+from swarmshare.manifest.build import Description
+from swarmshare.manifest.magnet import Magnet, magnet_of, parse_magnet
+from swarmshare.storage.create import create_manifest
+from swarmshare.storage.plan import make_plan
+from swarmshare.wire.extensions import ExtendedHandshake
+from swarmshare.wire.handshake import Handshake
+from swarmshare.wire.messages import Extended
+from swarmshare.wire.metadata import DATA, METADATA, REJECT, MetadataMessage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+TIMEOUT = 60
+MANY = {f"file {number:03}": 100 for number in range(300)}
+"""Names enough for an ``info`` dictionary of more than one part."""
+
+
+async def test_from_our_own_kind_and_on(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {**MANY, "large": 500_000}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        engine = await swarm.engine()
+        assert len(swarm.manifest.info) > 2**14
+        with trio.fail_after(TIMEOUT):
+            host, port = address(seed)
+            link = str(Magnet(info_hash=swarm.manifest.info_hash, peers=("nonsense", "127.0.0.1:1", f"{host}:{port}")))
+            bare = await manifest_of(parse_magnet(link))
+            assert bare.info == swarm.manifest.info
+            torrent = engine.add(bare, TorrentConfig(folder=tmp_path / "leech", peers=(address(seed),)))
+            await torrent.finished.wait()
+        assert swarm.is_whole("leech")
+
+
+async def test_from_libtorrent(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, MANY) as swarm:
+        with libtorrent_session() as session, trio.fail_after(TIMEOUT):
+            add(session, swarm.manifest, swarm.source.parent, seed=True)
+            info_hash = swarm.manifest.info_hash
+            assert await find_info(info_hash, [("127.0.0.1", session.listen_port())], ()) == swarm.manifest.info
+
+
+async def test_libtorrent_has_a_link_only(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {**MANY, "large": 500_000}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        with libtorrent_session() as session, trio.fail_after(TIMEOUT):
+            params = libtorrent.parse_magnet_uri(magnet_of(swarm.manifest))
+            params.save_path = str(tmp_path / "there")
+            params.flags &= ~(libtorrent.torrent_flags.paused | libtorrent.torrent_flags.auto_managed)
+            handle = session.add_torrent(params)
+            handle.connect_peer(("127.0.0.1", port_of(seed.addresses[0])), 0, 0)
+            await until(lambda: handle.status().is_seeding)
+
+
+async def test_what_is_private_is_told_to_nobody(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, MANY) as swarm:
+        swarm.manifest = create_manifest(make_plan(swarm.source), Description(private=True))
+        seed, _ = await swarm.seed("seed")
+        with trio.fail_after(TIMEOUT), pytest.raises(RemoteProtocolError, match="no 'info'"):
+            await fetch_info(swarm.manifest.info_hash, address(seed), bytes(20))
+
+
+async def test_nobody_and_nothing_to_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Swarm(tmp_path, {}) as swarm:
+        info_hash = swarm.manifest.info_hash
+        with pytest.raises(SwarmShareError, match="no tracker and no peer"):
+            await manifest_of(Magnet(info_hash=info_hash))
+        monkeypatch.setattr("swarmshare.app.magnets.PATIENCE", 0.1)
+        with pytest.raises(SwarmShareError, match="nobody who has it"):
+            await manifest_of(Magnet(info_hash=info_hash, trackers=("http://127.0.0.1:1/announce",)))
+
+
+IDS = ExtendedHandshake(ids={METADATA: 9}, metadata_size=5).encode().encode()
+
+
+def part(data: bytes, piece: int = 0, kind: int = DATA) -> bytes:
+    return Extended(2, MetadataMessage(kind, piece, data, 5).encode()).encode()
+
+
+@asynccontextmanager
+async def liar(swarm: Swarm, says: bytes, *, extended: bool = True) -> AsyncIterator[tuple[str, int]]:
+    """A peer that answers a handshake with another, and then says this."""
+    hello = Handshake(swarm.manifest.info_hash.truncated, bytes(20), extended=extended).encode()
+
+    async def serve(stream: trio.SocketStream) -> None:
+        async with stream:
+            await stream.send_all(hello + says)
+            while await stream.receive_some():
+                pass
+
+    async with trio.open_nursery() as nursery:
+        listeners: list[Any] = await nursery.start(trio.serve_tcp, serve, 0)
+        yield "127.0.0.1", listeners[0].socket.getsockname()[1]
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("says", "what"),
+    [
+        (IDS + part(b"d1:a1:be"), "wrong size"),
+        (IDS + part(b"12345"), "another one"),
+        (IDS + part(b"12345", 1) + part(b"", kind=7) + part(b"", kind=REJECT), "rejects"),
+        (ExtendedHandshake(ids={METADATA: 9}).encode().encode(), "no 'info'"),
+        (ExtendedHandshake(ids={}, metadata_size=5).encode().encode(), "no 'info'"),
+        ((MAX_MESSAGE + 1).to_bytes(4, "big"), "a message of"),
+        (bytes(4) + Extended(0, b"rubbish").encode() + IDS + Extended(2, b"rubbish").encode(), "cannot be read"),
+    ],
+)
+async def test_what_a_liar_says(tmp_path: Path, says: bytes, what: str) -> None:
+    async with Swarm(tmp_path, {}) as swarm, liar(swarm, says) as where:
+        with trio.fail_after(TIMEOUT), pytest.raises(RemoteProtocolError, match=what):
+            await fetch_info(swarm.manifest.info_hash, where, bytes(20))
+
+
+async def test_who_does_not_speak_it(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {}) as swarm, liar(swarm, b"", extended=False) as where:
+        with trio.fail_after(TIMEOUT), pytest.raises(RemoteProtocolError, match="extension protocol"):
+            await fetch_info(swarm.manifest.info_hash, where, bytes(20))
+
+
+async def test_liars_only_cost_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "AGAIN", 0.01)
+    async with Swarm(tmp_path, {}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        with trio.fail_after(TIMEOUT):
+            async with liar(swarm, IDS + part(b"12345")) as where:
+                assert await find_info(swarm.manifest.info_hash, [where, address(seed)], ()) == swarm.manifest.info
+
+
+async def test_it_is_given_a_few_times_and_no_more(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {}) as swarm:
+        seed, torrent = await swarm.seed("seed")
+        stream, *_ = await metadata.dial(address(seed), swarm.manifest.info_hash.truncated, bytes(20))
+        async with stream:
+            messages = metadata._Messages(stream)
+            await messages.send(ExtendedHandshake().encode())
+            await messages.handshake()
+            with trio.fail_after(TIMEOUT):
+                for _ in range(3):
+                    assert await metadata._part(messages, 2, 0, len(swarm.manifest.info)) == torrent.manifest.info
+                with pytest.raises(RemoteProtocolError, match="rejects"):
+                    await metadata._part(messages, 2, 0, len(swarm.manifest.info))
