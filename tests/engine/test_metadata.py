@@ -14,6 +14,7 @@ from interop.peers import add, libtorrent_session, port_of, until
 from swarmshare.app.magnets import manifest_of
 from swarmshare.engine import metadata
 from swarmshare.engine.config import TorrentConfig
+from swarmshare.engine.greeting import dial
 from swarmshare.engine.metadata import MAX_MESSAGE, fetch_info, find_info
 from swarmshare.errors import RemoteProtocolError, SwarmShareError
 from swarmshare.manifest.build import Description
@@ -147,7 +148,7 @@ async def test_liars_only_cost_time(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 async def test_it_is_given_a_few_times_and_no_more(tmp_path: Path) -> None:
     async with Swarm(tmp_path, {}) as swarm:
         seed, torrent = await swarm.seed("seed")
-        stream, *_ = await metadata.dial(address(seed), swarm.manifest.info_hash.truncated, bytes(20))
+        stream, *_ = await dial(address(seed), swarm.manifest.info_hash.truncated, bytes(20))
         async with stream:
             messages = metadata._Messages(stream)
             await messages.send(ExtendedHandshake().encode())
