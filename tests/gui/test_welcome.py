@@ -35,6 +35,18 @@ def page(root: ttkbootstrap.Window, shell: WrittenShell) -> WelcomePage:
     return page
 
 
+def test_an_invitation_is_filled_in(root: ttkbootstrap.Window, shell: WrittenShell) -> None:
+    page = WelcomePage(root, shell, "setup_2")
+    page.pack(fill="both", expand=True)
+    settle(root)
+    shell.last().grant(["http://10.0.0.1:6969"])
+    type_into(page.user, "ann")
+    type_into(page.password, "correct horse")
+    type_into(page.again, "correct horse")
+    click(page.enter)
+    assert shell.last().args[0][:6] == ("http://10.0.0.1:6969", "ann", "correct horse", True, None, "setup_2")
+
+
 def test_registering(page: WelcomePage, shell: WrittenShell) -> None:
     assert shell.last().method == "known_trackers"
     shell.last().grant(["http://10.0.0.1:6969", "http://10.0.0.2:6969"])

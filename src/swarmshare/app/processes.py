@@ -16,7 +16,7 @@ from swarmshare.errors import SwarmShareError
 from swarmshare.storage.home import VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -58,10 +58,11 @@ class Process:
         cwd: Path | None,
         home: Path | None,
         leash: bool,
+        variables: Mapping[str, str],
     ) -> None:
         """``home`` gives it a home, and no other setting, of its own; None: it has ours.
 
-        With ``leash`` its standard input ends when we do, however that happens.
+        With ``leash`` its standard input ends when we do, however that happens. ``variables`` are set for it alone.
         """
         self.name = name
         self.said: deque[str] = deque(maxlen=MAX_SAID)
@@ -72,6 +73,7 @@ class Process:
         if home is not None:
             environment = {key: value for key, value in environment.items() if not key.startswith("SWARMSHARE_")}
             environment[VARIABLE] = str(home)
+        environment |= variables
         # -P: what is in the current folder is data, even when it is called swarmshare.
         self._popen = subprocess.Popen(
             [sys.executable, "-P", "-m", "swarmshare", *arguments, "--json"],
@@ -151,10 +153,16 @@ class Processes:
             process.end(deadline)
 
     def start(
-        self, name: str, *arguments: str, cwd: Path | None = None, home: Path | None = None, leash: bool = False
+        self,
+        name: str,
+        *arguments: str,
+        cwd: Path | None = None,
+        home: Path | None = None,
+        leash: bool = False,
+        variables: Mapping[str, str] | None = None,
     ) -> Process:
         """Run a command; ``home`` gives it a home of its own, and ``leash`` tells it when we end."""
-        process = Process(name, arguments, self._inbox, cwd=cwd, home=home, leash=leash)
+        process = Process(name, arguments, self._inbox, cwd=cwd, home=home, leash=leash, variables=variables or {})
         self._all.append(process)
         return process
 

@@ -22,6 +22,8 @@ NEEDED: Final = {
     "PIL": "Install it: pip install 'swarmshare[gui]'",
 }
 """Modules, and what brings them."""
+INVITATION: Final = "SWARMSHARE_INVITATION"
+"""The variable with an invitation, or a setup token, for the first page: unlike an option, no other user sees it."""
 HEADLESS: Final = "Everything works without a window, too: swarmshare --help"
 
 
@@ -52,7 +54,7 @@ def run(_arguments: argparse.Namespace, _output: Output) -> int:
     from swarmshare.gui.window import run as open_window
 
     try:
-        return open_window()
+        return open_window(invitation=os.environ.pop(INVITATION, ""))
     except tkinter.TclError as error:
         if "display" not in str(error):
             raise

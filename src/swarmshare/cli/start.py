@@ -71,16 +71,15 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         url, own_url = told["listening"]["url"], local_tracker.own_url(told["listening"]["address"])
         output.line(f"Tracker at {url}; its data is in {swarmshare_home() / 'tracker'}")
         output.event("listening", **told["listening"])
-        if "setup" in told:
-            _make_account(arguments, own_url, told["setup"], output)
-        else:
+        to_make = _make_account(arguments, own_url, told["setup"], output) if "setup" in told else None
+        if "setup" not in told:
             _greet(own_url, output)
         _introduce(url, own_url, arguments.registration, output)
         if arguments.no_window or arguments.json or gui.what_is_missing() is not None:
             _say_what_next(output)
         else:
             output.line("The window opens. When it is closed, the tracker goes on; Ctrl-C stops it.")
-            processes.start(WINDOW, "gui")
+            processes.start(WINDOW, "gui", variables={gui.INVITATION: to_make} if to_make else None)
         tracker.echo = True
         while True:
             _look(list(processes.told(None)), output)
@@ -109,15 +108,19 @@ def _look(news: list[Told], output: Output) -> None:
             _say_what_next(output)
 
 
-def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any], output: Output) -> None:
-    """Register the organiser: with what the command line says, or by asking; else say what to type."""
+def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any], output: Output) -> str | None:
+    """Register the organiser: with what the command line says, or by asking.
+
+    Else say what to type, and return the setup token, with which that is to be done.
+    """
     at_terminal = sys.stdin is not None and sys.stdin.isatty()
     if not at_terminal and (arguments.user is None or arguments.password_file is None):
         output.event("setup", **setup)
-        output.line("It has no organiser yet. Make the account in a browser or in another terminal; it works once:")
+        output.line("It has no organiser yet. Make the account in the window, in a browser or in another terminal:")
         output.line(f"  {setup['url']}")
         output.line(f"  {_program()} register --tracker {url} --user NAME --setup-token {setup['setup_token']}")
-        return
+        token: str = setup["setup_token"]
+        return token
     if at_terminal:
         output.line("You are the first here: make your account. It is the organiser's.")
     while True:
@@ -130,7 +133,7 @@ def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any]
         )
         try:
             account.run_register(answers, output)
-            return
+            return None
         except EOFError:
             raise _nobody() from None
         except SwarmShareError as error:

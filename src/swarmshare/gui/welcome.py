@@ -54,7 +54,8 @@ async def enter(desk: Desk, answers: Answers) -> None:
 class WelcomePage(ttk.Frame):
     """Shown as long as nobody is signed in and nothing was begun."""
 
-    def __init__(self, parent: tkinter.Misc, shell: Shell) -> None:
+    def __init__(self, parent: tkinter.Misc, shell: Shell, invitation: str = "") -> None:
+        """``invitation`` is filled in for whoever sits there; it may be a tracker's setup token."""
         super().__init__(parent)
         self._shell = shell
         self._setup_token = ""
@@ -65,6 +66,7 @@ class WelcomePage(ttk.Frame):
         self._head(card, gap)
         self._choice(card, gap)
         self._fields(card)
+        self.invitation.insert(0, invitation)
         self._foot(card, gap)
         self._new = True
         self.choose(new=True)

@@ -53,8 +53,10 @@ _LEAST: Final = 860, 520
 class MainWindow:
     """Implements :class:`~swarmshare.gui.shell.Shell`."""
 
-    def __init__(self, thread: Beside, preferences: Preferences) -> None:
+    def __init__(self, thread: Beside, preferences: Preferences, invitation: str = "") -> None:
+        """``invitation`` is for the first page."""
         self.preferences = preferences
+        self._invitation = invitation
         self._thread = thread
         self.root: tkinter.Tk = open_root(preferences, TITLE)
         self.root.report_callback_exception = self._surprised
@@ -177,7 +179,7 @@ class MainWindow:
         if wanted and self._welcome is None:
             from swarmshare.gui.welcome import WelcomePage
 
-            self._welcome = WelcomePage(self.pages, self)
+            self._welcome = WelcomePage(self.pages, self, self._invitation)
             self._welcome.place(relwidth=1, relheight=1)
         elif not wanted and self._welcome is not None:
             self._welcome.destroy()
@@ -274,15 +276,18 @@ class MainWindow:
             self.say(sentence(error), "danger")
 
 
-def run(thread: Beside | None = None) -> int:
-    """Show the window until it is closed; the exit status. ``thread`` is the desk's, by default a new one."""
+def run(thread: Beside | None = None, invitation: str = "") -> int:
+    """Show the window until it is closed; the exit status.
+
+    ``thread`` is the desk's, by default a new one; ``invitation`` is filled in on the first page.
+    """
     preferences = Preferences()
     use_language(preferences.get("language", ""))
     if thread is None:
         from swarmshare.app.thread import DeskThread
 
         thread = DeskThread()
-    window = MainWindow(thread, preferences)
+    window = MainWindow(thread, preferences, invitation)
     with swept_here(window.root):
         window.poller.start()
         try:
