@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -73,7 +74,7 @@ class Dialer:
                 for address in self._due():
                     self._busy.add(address)
                     nursery.start_soon(self._try, address)
-                with trio.move_on_after(_LOOK):
+                with trio.move_on_after(_LOOK if self._known else math.inf):
                     await self._news.wait()
                 self._news = trio.Event()
 

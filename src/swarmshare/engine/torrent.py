@@ -105,6 +105,8 @@ class Torrent:
         self.uploads = Uploads(manifest, self.disk.storage, self.picker)
         self.downloads = Downloads(self)
         self._choking = Choking(self.sessions, engine.upload_slots, random.Random())
+        self._company = trio.Event()
+        """Set when there is a connection."""
         self._engine = engine
         self._port = port
 
@@ -196,6 +198,9 @@ class Torrent:
                     session.connection.keep_alive()
                     session.wake()
             self.downloads.tick(now)
+            if not self.sessions:  # thousands of torrents that nobody asks for must cost nothing
+                self._company = trio.Event()
+                await self._company.wait()
 
     # ------------------------------------------------------------------ sessions
 
@@ -207,6 +212,7 @@ class Torrent:
         if not self.downloads.blame.banned.isdisjoint(session.marks):
             return False
         self.sessions.add(session)
+        self._company.set()
         if session.listens is not None:
             self.others.connected(session.listens)
         connection = session.connection
