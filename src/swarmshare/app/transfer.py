@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-import trio
-
 from swarmshare.app.picture import Transfer, TransferState
 from swarmshare.app.resting import resting
 from swarmshare.engine.pictures import torrent_snapshot
@@ -89,16 +87,12 @@ class Work:
         self._held = -1
         self._look_at = self._count_at = 0.0
 
-    def stop(self) -> Torrent | None:
-        """It is not at work any more: the torrent that is to be removed, if there is one."""
-        torrent = self.torrent
-        if torrent is not None:
-            self._last = resting(torrent_snapshot(torrent), self.totals)
-            line = self.line(trio.current_time())
-            self._copies = line.copies, line.only_here
+    def stop(self) -> None:
+        """It is not at work any more."""
+        if self.torrent is not None:
+            self._last = resting(torrent_snapshot(self.torrent), self.totals)
             self._begun = self.totals
             self.torrent = self._line = None
-        return torrent
 
     def want(self, files: Mapping[int, Priority]) -> None:
         """Want files more or less from now on; numbers that there are not are passed over."""
@@ -131,7 +125,7 @@ class Work:
             if self._line is None:
                 self._line = self._resting_line()
             return self._line
-        if self._line is not None and now < self._look_at:
+        if self._line is not None and (now < self._look_at or torrent.scope.cancel_called):
             return self._line
         rates = torrent.downloads.meter.rate(now), torrent.uploads.meter.rate(now)
         if now >= self._count_at or torrent.picker.seeds != self._counted_seeds:
@@ -173,14 +167,10 @@ class Work:
         return self._bytes
 
     def _working_line(self, torrent: Torrent, rate_down: float, rate_up: float) -> Transfer:
-        begun, state = self._begun, _STATES[torrent.state]
+        state = _STATES[torrent.state]
         total, done = self._sum(torrent)
-        copies, only_here = self._copies
-        left = total - done
-        return Transfer(
-            info_hash=begun.info_hash,
-            name=torrent.manifest.name,
-            folder=begun.folder,
+        return replace(
+            self._plain_line(),
             state=state,
             trouble=torrent.disk.trouble.advice if torrent.disk.trouble else "",
             bytes_total=total,
@@ -188,22 +178,20 @@ class Work:
             checked=torrent.disk.checked,
             rate_down=rate_down,
             rate_up=rate_up,
-            downloaded=begun.downloaded + torrent.downloads.received,
-            uploaded=begun.uploaded + torrent.uploads.sent,
             peers=len(torrent.sessions),
             seeds=torrent.picker.seeds,
-            copies=copies,
-            only_here=only_here,
-            eta=left / rate_down if state is TransferState.DOWNLOADING and rate_down > 0 else None,
-            added_at=begun.added_at,
-            shared=begun.shared,
-            sequential=begun.sequential,
-            limit_up=begun.limit_up,
-            limit_down=begun.limit_down,
+            eta=(total - done) / rate_down if state is TransferState.DOWNLOADING and rate_down > 0 else None,
         )
 
     def _resting_line(self) -> Transfer:
-        begun, last = self._begun, self._last
+        last, line = self._last, self._plain_line()
+        if last is None:
+            return line
+        return replace(line, bytes_total=last.bytes_total, bytes_done=last.bytes_done, checked=last.checked)
+
+    def _plain_line(self) -> Transfer:
+        """All that does not depend on whether it is at work."""
+        begun = self.totals
         copies, only_here = self._copies
         return Transfer(
             info_hash=begun.info_hash,
@@ -211,9 +199,9 @@ class Work:
             folder=begun.folder,
             state=TransferState.PAUSED if begun.paused else TransferState.CHECKING,  # soon, by the next engine
             trouble="",
-            bytes_total=last.bytes_total if last else begun.manifest.total_length,
-            bytes_done=last.bytes_done if last else 0,
-            checked=last.checked if last else 0.0,
+            bytes_total=begun.manifest.total_length,
+            bytes_done=0,
+            checked=0.0,
             rate_down=0.0,
             rate_up=0.0,
             downloaded=begun.downloaded,

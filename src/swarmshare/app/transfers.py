@@ -164,9 +164,10 @@ class Transfers:
         work.start(self._engine.add(begun.manifest, config))
 
     async def _stop(self, work: Work) -> None:
-        torrent = work.stop()
-        if torrent is not None and self._engine is not None:
-            await self._engine.remove(torrent)
+        if work.torrent is not None and self._engine is not None:
+            work.line(trio.current_time())  # as long as others can be seen
+            await self._engine.remove(work.torrent)  # what is on its way to the disk counts, too
+        work.stop()
 
     # ------------------------------------------------------------------ wishes
 
