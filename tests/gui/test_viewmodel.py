@@ -18,13 +18,14 @@ from swarmshare.gui.viewmodel.cells import Bar, Label, Strip, arranged, clean, s
 from swarmshare.gui.viewmodel.file_rows import FileTree, file_columns
 from swarmshare.gui.viewmodel.lists import chosen, counts, entry_columns, found, headline, transfer_columns
 from swarmshare.gui.viewmodel.log_lines import MAX_LINES, Log
-from swarmshare.gui.viewmodel.members import PATIENCE, Gains, member_columns, members_of, rarest
+from swarmshare.gui.viewmodel.members import member_columns, members_of, rarest
 from swarmshare.gui.viewmodel.safety import Light, about, overall
 from swarmshare.gui.viewmodel.speeds import WINDOW, Speeds, scale_of
 from swarmshare.gui.words import use_language
 from swarmshare.schema.alerts import PeerDropped, PieceFailed, TorrentComplete
 from swarmshare.schema.runs import all_bits, bits_of_runs
 from swarmshare.schema.snapshot import MemberSnapshot
+from swarmshare.swarm.gains import PATIENCE, Gains
 from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:

@@ -6,16 +6,26 @@ import argparse
 import base64
 import re
 from collections import Counter
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
+from rich.live import Live
+
 from swarmshare.app.signed_in import open_tracker, signed_in_at
+from swarmshare.cli.people import live_console
 from swarmshare.cli.render import plural, size
+from swarmshare.cli.swarm_view import render_swarm
+from swarmshare.swarm.gains import Gains
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
-    from swarmshare.tracker_client.api import Entry, Member, Swarm
+    from swarmshare.tracker_client.api import Entry, Member, Swarm, TrackerApi
 
+EVERY: Final = 1.0
+"""Seconds between two looks at a swarm."""
 _MANY: Final = 255
 """Holders of a piece that are not told apart from more."""
 
@@ -35,6 +45,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     swarm.add_argument("info_hash", type=_info_hash, metavar="INFOHASH", help="64 digits, as `swarmshare list` has it")
     swarm.set_defaults(run=run_swarm)
+    swarm.add_argument("--once", action="store_true", help="on a terminal, too: print it once, and end")
     for parser in (listing, swarm):
         parser.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
 
@@ -56,8 +67,12 @@ def run_list(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
-    """Show the members of one swarm, and how safe its content is."""
+    """Show the members of one swarm, and how safe its content is: live on a terminal, else once."""
     sign_in = signed_in_at(arguments.tracker)
+    console = None if arguments.json or arguments.once else live_console()
+    if console is not None:
+        with open_tracker(sign_in.tracker, sign_in.token) as (_, api):
+            return _watch(api, arguments.info_hash, console)
     with open_tracker(sign_in.tracker, sign_in.token) as (_, api):
         entry, swarm = api.entry(arguments.info_hash), api.swarm(arguments.info_hash)
     output.line(entry.name)
@@ -69,6 +84,17 @@ def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
     fields = {**swarm._asdict(), "availability": base64.b64encode(swarm.availability).decode()}
     output.event("swarm", info_hash=entry.info_hash, name=entry.name, **{**fields, "members": len(swarm.members)})
     return 0
+
+
+def _watch(api: TrackerApi, info_hash: str, console: Console) -> int:
+    """Show a swarm until Ctrl-C."""
+    entry, gains = api.entry(info_hash), Gains()
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop", screen=False) as live:
+        while True:
+            swarm = api.pieces(info_hash)
+            size_of = console.size.width, console.size.height
+            live.update(render_swarm(entry, swarm, _safety(swarm), gains, monotonic(), size_of), refresh=True)
+            sleep(EVERY)
 
 
 def _info_hash(text: str) -> str:

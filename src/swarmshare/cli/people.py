@@ -51,11 +51,16 @@ class People(Protocol):
 
 def people_for(output: Output, *, as_json: bool) -> People:
     """The live display, if standard output is a terminal that can show it and belongs to people; else lines."""
-    if not as_json and sys.stdout.isatty():
-        console = Console(file=sys.stdout, highlight=False)
-        if not console.is_dumb_terminal and not console.options.ascii_only:
-            return Screen(console)
-    return Lines(output)
+    console = None if as_json else live_console()
+    return Lines(output) if console is None else Screen(console)
+
+
+def live_console() -> Console | None:
+    """Standard output, if it is a terminal that can show a live display."""
+    if not sys.stdout.isatty():
+        return None
+    console = Console(file=sys.stdout, highlight=False)
+    return None if console.is_dumb_terminal or console.options.ascii_only else console
 
 
 class Lines:

@@ -72,6 +72,8 @@ class Member(NamedTuple):
     rate_up: int
     """Bytes a second."""
     rate_down: int
+    pieces: bytes | None = None
+    """Its bitfield, as in BEP 3, if it was asked for and is known."""
 
 
 class Swarm(NamedTuple):
@@ -149,15 +151,13 @@ class TrackerApi:
         """The swarm of an entry, with all its members."""
         path = f"/swarms/{info_hash}"
         swarm = self._connection.ask("GET", PREFIX + path, query={"limit": 1})
-        return Swarm(
-            piece_count=swarm.number("piece_count"),
-            seeds=swarm.number("seeds"),
-            leeches=swarm.number("leeches"),
-            downloaded=swarm.number("downloaded"),
-            copies=swarm.number("copies"),
-            availability=swarm.binary("availability"),
-            members=tuple(map(_member, self._pages(path, "members", {}))),
-        )
+        return _swarm(swarm, self._pages(path, "members", {}))
+
+    def pieces(self, info_hash: str) -> Swarm:
+        """The same with what each holds, of as many members as a tracker tells of at once."""
+        query: dict[str, str | int] = {"limit": _PAGE, "pieces": "true"}
+        swarm = self._connection.ask("GET", f"{PREFIX}/swarms/{info_hash}", query=query)
+        return _swarm(swarm, swarm.each("members"))
 
     def _pages(self, path: str, name: str, query: dict[str, str | int]) -> Iterator[Answer]:
         offset = 0
@@ -193,6 +193,18 @@ def read_entry(answer: Answer) -> Entry:
     )
 
 
+def _swarm(answer: Answer, members: Iterator[Answer]) -> Swarm:
+    return Swarm(
+        piece_count=answer.number("piece_count"),
+        seeds=answer.number("seeds"),
+        leeches=answer.number("leeches"),
+        downloaded=answer.number("downloaded"),
+        copies=answer.number("copies"),
+        availability=answer.binary("availability"),
+        members=tuple(map(_member, members)),
+    )
+
+
 def _member(answer: Answer) -> Member:
     return Member(
         user=answer.text("user"),
@@ -205,4 +217,5 @@ def _member(answer: Answer) -> Member:
         downloaded=answer.number("downloaded"),
         rate_up=answer.number("rate_up"),
         rate_down=answer.number("rate_down"),
+        pieces=answer.optional_binary("pieces"),
     )

@@ -102,6 +102,10 @@ class Answer:
         except ValueError:
             raise _no_tracker(name) from None
 
+    def optional_binary(self, name: str) -> bytes | None:
+        """Bytes, or None where they are null or missing."""
+        return None if self._fields.get(name) is None else self.binary(name)
+
     def texts(self, name: str) -> list[str]:
         """A list of texts."""
         value = self._fields.get(name)

@@ -9,8 +9,9 @@ import ttkbootstrap
 
 from swarmshare.gui.table.table import Table
 from swarmshare.gui.theme import pixels
-from swarmshare.gui.viewmodel.members import Gains, Member, member_columns, members_of, rarest
+from swarmshare.gui.viewmodel.members import Member, member_columns, members_of, rarest
 from swarmshare.gui.words import _, ngettext, number
+from swarmshare.swarm.gains import Gains
 
 if TYPE_CHECKING:
     import tkinter

@@ -11,9 +11,8 @@ from swarmshare.schema.runs import all_bits, as_number
 
 if TYPE_CHECKING:
     from swarmshare.schema.snapshot import MemberSnapshot, PeerSnapshot, TorrentSnapshot
+    from swarmshare.swarm.gains import Gains
 
-PATIENCE: Final = 60.0
-"""Seconds without a new piece after which somebody who still needs some is stuck."""
 MAX_RAREST: Final = 8
 """Pieces that are named."""
 
@@ -44,25 +43,6 @@ class Member:
     def complete(self) -> bool:
         """Whether it holds everything."""
         return self.held == self.count
-
-
-class Gains:
-    """When each machine last got a piece, so that it shows who is stuck."""
-
-    def __init__(self) -> None:
-        self._last: dict[str, tuple[int, float]] = {}
-
-    def stuck(self, key: str, held: int, now: float) -> bool:
-        """Whether a machine that has ``held`` pieces ``now`` had as many a minute ago."""
-        before, since = self._last.get(key, (-1, now))
-        if held != before:
-            self._last[key] = held, now
-            return False
-        return now - since >= PATIENCE
-
-    def only(self, keys: set[str]) -> None:
-        """Forget all others."""
-        self._last = {key: last for key, last in self._last.items() if key in keys}
 
 
 def members_of(torrent: TorrentSnapshot, gains: Gains, now: float) -> list[Member]:
