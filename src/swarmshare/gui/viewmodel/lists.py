@@ -174,9 +174,9 @@ def entry_columns(here: Mapping[str, Transfer]) -> list[Column[Entry]]:
         Column("published", _("Shared on"), 15, lambda e: when(e.published_at), lambda e: e.published_at),
         Column("seeds", _("Seeds"), 6, lambda e: number(e.seeds), lambda e: e.seeds, right=True),
         Column("peers", _("Peers"), 6, lambda e: number(e.peers), lambda e: e.peers, right=True),
-        Column("health", _("Copies"), 12, _health, lambda e: e.copies),
-        Column("mine", _("On this computer"), 14, mine, mine_key),
-        Column("comment", _("Comment"), 13, lambda e: clean(e.comment), lambda e: e.comment.casefold()),
+        Column("health", _("Copies"), 8, _health, lambda e: e.copies),
+        Column("mine", _("Here"), 12, mine, mine_key),
+        Column("comment", _("Comment"), 19, lambda e: clean(e.comment), lambda e: e.comment.casefold()),
         Column(
             "pieces", _("Pieces"), 9, lambda e: number(e.piece_count), lambda e: e.piece_count, right=True, hidden=True
         ),

@@ -122,7 +122,7 @@ def member_columns() -> list[Column[Member]]:
         Column("user", _("Who"), 11, lambda m: clean(m.user) or "\u2014", lambda m: m.user.casefold()),
         Column("address", _("Address"), 18, lambda m: clean(m.address), lambda m: m.address),
         Column(
-            "pieces", _("Pieces"), 30, lambda m: Strip(m.bits, m.count) if m.bits is not None else "", lambda m: m.held
+            "pieces", _("Pieces"), 22, lambda m: Strip(m.bits, m.count) if m.bits is not None else "", lambda m: m.held
         ),
         Column("done", _("Progress"), 14, _done, lambda m: m.held),
         Column("state", _("State"), 12, _state, lambda m: (m.stuck, m.complete)),
