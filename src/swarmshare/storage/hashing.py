@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha1, sha256
-from threading import Event
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeAlias
 
 from swarmshare.errors import CancelledError, StorageError
 from swarmshare.manifest.merkle import merkle_root, piece_layer, split_blocks
 from swarmshare.storage.files import Identity, open_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 JOB_LENGTH: Final = 8 * 2**20
@@ -30,6 +30,9 @@ BUFFER_LENGTH: Final = 512 * 2**10
 """Bytes in one read: they fit a core's own cache, so hashing finds them there."""
 JOBS_AHEAD: Final = 3
 """Jobs handed out beyond the one each core works on. When they are all taken, the planner waits."""
+
+JOIN_WITHIN: Final = 10.0
+"""Seconds that a thread has for the read that it is in; it ends by itself after that."""
 
 
 class Source(NamedTuple):
@@ -68,6 +71,10 @@ class Hashing(NamedTuple):
     v1_padded: bool = False
 
 
+_Answer: TypeAlias = "SimpleQueue[list[Hashed] | BaseException]"
+"""Where the outcome of one job comes."""
+
+
 def hash_sources(sources: Sequence[Source], how: Hashing, cancel: Event | None = None) -> Iterator[Hashed]:
     """The hashes of every piece of ``sources``, run by run, in order; empty ones have no runs.
 
@@ -84,19 +91,48 @@ def hash_sources(sources: Sequence[Source], how: Hashing, cancel: Event | None =
         return [_hash_run(sources[run.source], run, how, buffer, (cancel, stop)) for run in job]
 
     workers = core_count()
-    pending: deque[Future[list[Hashed]]] = deque()
-    with ThreadPoolExecutor(workers, "hash") as pool:
+    jobs: SimpleQueue[tuple[list[Run], _Answer] | None] = SimpleQueue()
+    pending: deque[_Answer] = deque()
+    threads = [Thread(target=_serve, args=(jobs, work), name=f"hash_{n}", daemon=True) for n in range(workers)]
+    try:
+        for thread in threads:
+            thread.start()
+        for job in _jobs(sources, how.piece_length):
+            answer: _Answer = SimpleQueue()
+            jobs.put((job, answer))
+            pending.append(answer)
+            if len(pending) >= workers + JOBS_AHEAD:
+                yield from _take(pending.popleft())
+        while pending:
+            yield from _take(pending.popleft())
+    finally:
+        stop.set()
+        for _ in threads:
+            jobs.put(None)
+        for thread in threads:
+            if thread.is_alive():
+                thread.join(JOIN_WITHIN)
+
+
+def _serve(jobs: SimpleQueue[tuple[list[Run], _Answer] | None], work: Callable[[list[Run]], list[Hashed]]) -> None:
+    """Do jobs until there is None.
+
+    Not an executor of the standard library: its locks are taken in Python code, where Ctrl-C may strike between taking
+    one and the block that gives it back. Then everybody waits for ever.
+    """
+    while (task := jobs.get()) is not None:
+        job, answer = task
         try:
-            for job in _jobs(sources, how.piece_length):
-                pending.append(pool.submit(work, job))
-                if len(pending) >= workers + JOBS_AHEAD:
-                    yield from pending.popleft().result()
-            while pending:
-                yield from pending.popleft().result()
-        finally:
-            stop.set()
-            for future in pending:
-                future.cancel()
+            answer.put(work(job))
+        except BaseException as error:
+            answer.put(error)
+
+
+def _take(answer: _Answer) -> list[Hashed]:
+    result = answer.get()
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def core_count() -> int:
