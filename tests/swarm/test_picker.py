@@ -394,10 +394,14 @@ def test_a_seed_that_loses_a_piece_is_a_leecher() -> None:
 
 def test_what_nobody_else_has() -> None:
     picker = make(3)
-    assert picker.nowhere() == [0, 1, 2]
+    assert not picker.is_only_holder, "what nobody has at all does not count"
+    picker.verified(1)
+    assert picker.is_only_holder
     picker.peer_joined(field(3, 1))
-    assert picker.nowhere() == [0, 2]
+    assert not picker.is_only_holder
+    picker.verified(2)
+    assert picker.is_only_holder
     assert [picker.holders(piece) for piece in range(3)] == [0, 1, 0]
     picker.peer_joined(Bitfield.full(3))
-    assert picker.nowhere() == []
+    assert not picker.is_only_holder
     assert [picker.holders(piece) for piece in range(3)] == [1, 2, 1]

@@ -54,7 +54,9 @@ def test_a_message_goes_whole_and_leaves_a_debt() -> None:
     assert bucket.take(7.0, 250) == 0
     assert bucket.take(7.0, 100) == 2, "until the debt is paid"
     assert bucket.take(7.0, 1) == 3, "behind who waits already"
+    assert bucket.in_debt(9.0)
     assert bucket.take(10.5, 1) == 0
+    assert not bucket.in_debt(10.5)
     assert bucket.take(1000.0, 50) == 0
     assert bucket.take(1000.0, 1) == 0, "not in debt yet"
     assert bucket.take(1000.0, 1) == pytest.approx(0.01), "a long pause saves up one burst, not more"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 import trio
 
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.layout import Block
     from swarmshare.wire.messages import Hashes, HashReject
-
-MAX_REFUSALS: Final = 100
-"""Blocks of one piece that a peer may reject while it does not choke us: more than one full queue of a large piece."""
-MIN_REFILL: Final = 8
-"""Requests that are sent together: one at a time would cost a system call each."""
 
 
 class Downloads:
@@ -57,8 +52,8 @@ class Downloads:
     def tick(self, now: float) -> None:
         """Free what silent peers keep from others, and ask again."""
         for session in self._torrent.sessions:
-            session.ask_again(now)
-            if session.pipeline.is_snubbed(now) and session.connection.asked:
+            session.requester.rejections.pass_time(now)
+            if session.requester.pipeline.is_snubbed(now) and session.connection.asked:
                 self._free_blocks(session)
             self._refill(session)
         if self._layers.files:
@@ -73,27 +68,13 @@ class Downloads:
 
     def _refill(self, session: PeerSession) -> None:
         """Ask a peer for as much as keeps it busy."""
-        connection, now = session.connection, trio.current_time()
+        connection = session.connection
         if not connection.am_interested or (connection.peer_choking and not connection.allowed_fast):
             return
-        room = session.pipeline.room(now)
-        if room < min(MIN_REFILL, session.pipeline.target(now) // 2 + 1):
-            return
-        if connection.peer_choking:
-            picked = self._picker.pick_allowed_fast(session, session.askable, room, connection.allowed_fast)
-        elif session.proven:
-            picked = self._picker.pick(session, session.askable, room)
-        else:
-            picked = self._picker.pick_alone(session, session.askable, room)
-        blocks = []
-        for block in picked:
-            if block in connection.asked:
-                self._picker.returned(session, block)  # cancelled, and the answer is still to come
-            else:
-                blocks.append(block)
+        allowed = connection.allowed_fast if connection.peer_choking else None
+        blocks = session.requester.choose(trio.current_time(), session.has, connection.asked, allowed)
         if blocks:
             connection.request(blocks)
-            session.pipeline.on_sent(now, len(blocks))
             session.wake()
 
     def _free_blocks(self, session: PeerSession) -> None:
@@ -102,29 +83,22 @@ class Downloads:
         self._picker.peer_gone(session)
         for block in blocks:
             session.connection.cancel(block)
-        session.pipeline.on_returned(trio.current_time(), len(blocks))
+        session.requester.pipeline.on_returned(trio.current_time(), len(blocks))
 
     def choked(self, session: PeerSession) -> None:
         """A peer serves us no more, for now."""
         if not session.connection.asked:  # with BEP 6 each request is rejected by a message of its own
             self._picker.peer_gone(session)
-        session.pipeline.on_choked()
+        session.requester.pipeline.on_choked()
 
     def rejected(self, session: PeerSession, block: Block) -> None:
-        """A peer will not send ``block``.
+        """A peer will not send ``block``, at least for now."""
+        session.requester.rejected(block, session.last_received, choking=session.connection.peer_choking)
 
-        When it does so without choking us, it is not asked for that piece for a while; in the end it does not have it.
-        """
-        self._picker.returned(session, block)
-        session.pipeline.on_returned(session.last_received, 1)
-        if session.connection.peer_choking:
-            return
-        piece = block.piece
-        session.refusals[piece] = session.refusals.get(piece, 0) + 1
-        if session.refusals[piece] >= MAX_REFUSALS:
-            self._torrent.peer_lost(session, piece)
-        else:
-            session.refuse(piece)
+    def suggested(self, session: PeerSession, piece: int) -> None:
+        """A peer would give ``piece`` now (BEP 6), so that it need not wait any more; the picker still chooses."""
+        session.requester.rejections.forget(piece)
+        self._refill(session)
 
     def session_ended(self, session: PeerSession) -> None:
         """What a peer owed us is free for others."""
@@ -151,12 +125,12 @@ class Downloads:
         if not received.wanted:
             self.buffers.given_up(session, block)
             return
-        session.pipeline.on_block(now, block.length)
+        session.requester.pipeline.on_block(now, block.length)
         self.buffers.arrived(session, block)
         for key in received.cancel:
             other = cast("PeerSession", key)
             other.connection.cancel(block)
-            other.pipeline.on_returned(now, 1)
+            other.requester.pipeline.on_returned(now, 1)
             other.wake()
         if received.piece_complete:
             self._torrent.disk.submit(block.piece, self.buffers.take(block.piece))
@@ -169,11 +143,12 @@ class Downloads:
         for port in torrent.ports:
             port.note(gained=piece)
         if len(contributors) == 1 and contributors[0] in torrent.sessions:
-            contributors[0].proven = True
+            contributors[0].requester.proven = True
             self._refill(contributors[0])  # it was asked for little until now
         torrent.keeping.unsaved = True
         torrent.alert(PieceVerified(torrent.manifest.info_hash.full, piece))
         for session in list(torrent.sessions):
+            session.requester.rejections.forget(piece)
             session.connection.send_have(piece)
             if session.connection.am_interested:
                 torrent.update_interest(session)

@@ -11,8 +11,8 @@ from swarmshare.engine.config import PEER_ID_PREFIX, show_address
 from swarmshare.engine.limits import pass_all
 from swarmshare.errors import RemoteProtocolError, StorageError
 from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.pipeline import RequestPipeline
 from swarmshare.swarm.rates import RateMeter
+from swarmshare.swarm.requester import Requester
 from swarmshare.wire.connection import PeerConnection, Settled
 from swarmshare.wire.extensions import dont_have
 
@@ -28,8 +28,6 @@ BATCH_BLOCKS: Final = 16
 """Blocks that are put into one send: enough to keep a fast link busy, few enough to cancel."""
 BATCH_READS: Final = 4
 """Reads, of up to nine blocks each, before anybody else gets a turn and a rate limit is asked."""
-ASK_AGAIN: Final = 10.0
-"""Seconds until a piece that a peer rejected is asked of it again."""
 MAX_PARTS: Final = 512
 """Parts that one system call sends at most; systems allow 1,024."""
 MAX_OUTPUT: Final = 10_000
@@ -65,21 +63,14 @@ class PeerSession:
         )
         self.connection = PeerConnection(torrent.layout, settled, self._place, padded=torrent.manifest.hybrid)
         self.has = Bitfield(torrent.layout.piece_count)
-        self.pipeline = RequestPipeline()
-        self.refusals: dict[int, int] = {}
-        """How many blocks of a piece it rejected."""
-        self.passes_on = theirs.peer_id.startswith(PEER_ID_PREFIX)
+        self.requester = Requester(torrent.picker, self)
+        self.looks_elsewhere = theirs.peer_id.startswith(PEER_ID_PREFIX)
         """Whether it takes a rejection for a hint to look elsewhere: our own kind does."""
-        self._refused: dict[int, float] = {}
-        """Pieces that it rejected of late, and when that was."""
-        self._askable: Bitfield | None = None
         self.client = ""
         self.ids: Mapping[bytes, int] = {}
         self.metadata_sent = 0
         """How many parts of the ``info`` dictionary it asked for."""
         self.downloaded = self.uploaded = self.counted = 0
-        self.proven = False
-        """Whether a piece that it gave alone was right, and none that it had a part in was wrong since."""
         self.meter_down, self.meter_up = RateMeter(), RateMeter()
         self.since = self.last_received = self.last_sent = trio.current_time()
         self.slot_changed = self.since
@@ -95,27 +86,6 @@ class PeerSession:
     def address(self) -> str:
         """Where it is, for people: where it listens, if it said so."""
         return show_address(*(self.listens or (self.host, self._port)))
-
-    @property
-    def askable(self) -> Bitfield:
-        """What it has, without what it rejected of late: others may have that by now."""
-        if not self._refused:
-            return self.has
-        if self._askable is None:
-            self._askable = self.has.copy()
-            for piece in self._refused:
-                self._askable.clear(piece)
-        return self._askable
-
-    def refuse(self, piece: int) -> None:
-        """It rejected a block of ``piece``."""
-        self._refused[piece] = self.last_received
-        self._askable = None
-
-    def ask_again(self, now: float) -> None:
-        """What it rejected some time ago may be asked for again."""
-        self._refused = {piece: at for piece, at in self._refused.items() if now - at < ASK_AGAIN}
-        self._askable = None
 
     def tell_dont_have(self, piece: int) -> None:
         """Take back that we hold ``piece`` (BEP 54), if the peer understands that."""
@@ -199,14 +169,16 @@ class PeerSession:
                 self._drained.set()
                 self.last_sent = trio.current_time()
             else:
-                await self._wake.wait()  # what is owed and was not served is held back: time or a peer frees it
+                await self._wake.wait()
                 self._wake = trio.Event()
 
     async def _serve(self) -> None:
         """Put some of the blocks that we owe into the output."""
         connection, uploads = self.connection, self.torrent.uploads
         length = 0
-        blocks, elsewhere = uploads.spreading.choose(self, trio.current_time(), BATCH_BLOCKS)
+        blocks, elsewhere = uploads.super_seeding.choose(
+            self, connection.owed, trio.current_time(), BATCH_BLOCKS, looks_elsewhere=self.looks_elsewhere
+        )
         for block in elsewhere:
             connection.reject(block)
         for block in blocks:
@@ -241,6 +213,7 @@ class PeerSession:
             except BlockingIOError:
                 await trio.lowlevel.wait_writable(self._socket)
                 continue
+            self.torrent.uploads.super_seeding.last_sent = trio.current_time()
             done = 0
             for length in map(len, now):
                 if sent < length:

@@ -9,7 +9,7 @@ told in docs/DESIGN.md.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import trio
 
@@ -41,6 +41,7 @@ from swarmshare.wire.messages import (
     Piece,
     Reject,
     Request,
+    Suggest,
 )
 from swarmshare.wire.metadata import METADATA, decode_metadata
 
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 
 TICK: Final = 1.0
 """Seconds between looks at who is silent, snubbed or to be told that we are here."""
+OFFERS_A_TICK: Final = 4
+"""How often in that time an idle link is given something to do while we super-seed."""
 IDLE_TIMEOUT: Final = 120.0
 """Seconds of silence after which a peer is given up (BEP 3 suggests two minutes)."""
 KEEP_ALIVE_AFTER: Final = 60.0
@@ -184,13 +187,13 @@ class Torrent:
 
     async def _tick(self) -> None:
         while True:
-            await trio.sleep(TICK)
+            for _ in range(OFFERS_A_TICK):
+                await trio.sleep(TICK / OFFERS_A_TICK)
+                self._offer_when_idle()
             now = trio.current_time()
-            alone = self.is_complete and len(self.sessions) > 1
-            self.uploads.spreading.look(self.picker.nowhere() if alone else ())
+            several = self.is_complete and len(self.sessions) > 1
+            self.uploads.super_seeding.active = several and self.picker.is_only_holder
             for session in list(self.sessions):
-                if session.connection.owed:
-                    session.wake()
                 # While the disk refuses, nobody is read from, and silence says nothing.
                 if now - session.last_received > IDLE_TIMEOUT and self.disk.trouble is None:
                     session.close()
@@ -201,6 +204,16 @@ class Torrent:
             if not self.sessions:  # thousands of torrents that nobody asks for must cost nothing
                 self._company = trio.Event()
                 await self._company.wait()
+
+    def _offer_when_idle(self) -> None:
+        """Offer what super-seeding held back, if the link has nothing else to do."""
+        now = trio.current_time()
+        if any(bucket.in_debt(now) for bucket in self.limits_up):
+            return
+        for key, piece in self.uploads.super_seeding.offers(now):
+            session = cast("PeerSession", key)
+            session.connection.suggest(piece)
+            session.wake()
 
     # ------------------------------------------------------------------ sessions
 
@@ -237,7 +250,7 @@ class Torrent:
             self.others.disconnected(session.listens)
         self.downloads.session_ended(session)
         self.picker.peer_left(session.has)
-        self.uploads.spreading.forget(session)
+        self.uploads.super_seeding.forget(session)
         if reason:
             self.alert(PeerDropped(self.manifest.info_hash.full, session.address, reason))
         self._choking.choose()
@@ -253,9 +266,7 @@ class Torrent:
             case Have(piece):
                 if session.has.set(piece):
                     self.picker.peer_has(piece)
-                    if self.uploads.spreading.active:
-                        for other in self.sessions:
-                            other.wake()  # what it asked of us it may get there
+                    self.uploads.super_seeding.peer_has(session, piece, session.last_received)
                     if self.picker.wants(piece):
                         session.connection.set_interested(True)
                         session.wake()
@@ -278,8 +289,10 @@ class Torrent:
                 self.downloads.on_hash_reject(session, message)
             case Extended():
                 self._on_extended(session, message)
+            case Suggest(piece):
+                self.downloads.suggested(session, piece)
             case _:
-                pass  # the connection has noted it; and which piece is best next, the picker knows better than Suggest
+                pass  # the connection has noted it
 
     def _set_bits(self, session: PeerSession, bits: Bitfield) -> None:
         self.picker.peer_left(session.has)
@@ -294,7 +307,7 @@ class Torrent:
             handshake = extensions.decode_extended_handshake(message.payload)
             if handshake is not None:
                 session.client, session.ids = handshake.client, handshake.ids
-                session.pipeline.peer_limit = handshake.queue
+                session.requester.pipeline.peer_limit = handshake.queue
                 if session.listens is None and handshake.port is not None:
                     session.listens = (session.host, handshake.port)
                     self.others.connected(session.listens)

@@ -8,9 +8,9 @@ import trio
 
 from swarmshare.engine.chunks import ChunkCache
 from swarmshare.engine.hash_server import HashServer
-from swarmshare.engine.spreading import Spreading
 from swarmshare.swarm.picker import PieceState
 from swarmshare.swarm.rates import RateMeter
+from swarmshare.swarm.super_seeding import SuperSeeding
 from swarmshare.wire.fast import GRANTED, allowed_fast_set
 from swarmshare.wire.messages import Extended
 from swarmshare.wire.metadata import METADATA, REJECT, REQUEST, MetadataMessage, answer_metadata, metadata_pieces
@@ -35,7 +35,7 @@ class Uploads:
         self.sent = 0
         """Bytes of blocks."""
         self.meter = RateMeter()
-        self.spreading = Spreading(picker.holders)
+        self.super_seeding = SuperSeeding(picker.holders)
         self._manifest = manifest
         self._picker = picker
         self._chunks = ChunkCache(storage, manifest.layout)

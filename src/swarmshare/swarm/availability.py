@@ -14,6 +14,7 @@ from swarmshare.swarm.ranks import NONE, Ranks
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Collection
 
 _WALK: Final = 64
 """How many pieces of one rank to look at before trying the next: they are in no order, so a peer that has none of these
@@ -107,34 +108,38 @@ class Availability:
             for priority, members in self._on_offer.items()
         )
 
-    def rarest(self, has: Bitfield, priority: Priority, limit: int) -> list[int]:
-        """Up to ``limit`` of the rarest pieces on offer at ``priority`` that are in ``has``, ties in random order.
+    def rarest(self, has: Bitfield, priority: Priority, limit: int, without: Collection[int]) -> list[int]:
+        """Up to ``limit`` of the rarest pieces on offer at ``priority``, in ``has`` and not in ``without``.
 
-        Empty only when there is none. The rarest are the rarest of those met on a bounded walk (see ``_WALK``).
+        Ties are in random order. Empty only when there is none. The rarest are the rarest of those met on a bounded
+        walk (see ``_WALK``).
         """
         members = self._on_offer[priority]
         if members.is_empty:
             return []
+        fits = (lambda piece: has.has(piece) and piece not in without) if without else has.has
+        walk = _WALK + limit + len(without)
         common: Bitfield | None = None
         base = _BASE[priority]
         for rank in range(base if has.is_full else base + 1, base + _MOST + 1):
             if not self._ranks.sizes[rank]:
                 continue
-            if found := list(islice(filter(has.has, islice(self._ranks.pieces(rank), _WALK + limit)), limit)):
+            if found := list(islice(filter(fits, islice(self._ranks.pieces(rank), walk)), limit)):
                 return found
             if common is None:
                 common = members.overlap(has)
                 if common.is_empty:
                     return []
-        few = () if common is None else common.indices()
+        few = () if common is None else filter(fits, common.indices())
         return nsmallest(limit, few, key=lambda piece: (self._counts[piece], self._random()))
 
-    def lowest(self, has: Bitfield, priority: Priority, limit: int) -> list[int]:
-        """Up to ``limit`` of the pieces on offer at ``priority`` that are in ``has``, by number."""
+    def lowest(self, has: Bitfield, priority: Priority, limit: int, without: Collection[int]) -> list[int]:
+        """Up to ``limit`` of the pieces on offer at ``priority``, in ``has`` and not in ``without``, by number."""
         members = self._on_offer[priority]
         if members.is_empty:
             return []
-        return list(islice((members if has.is_full else members.overlap(has)).indices(), limit))
+        pieces = (members if has.is_full else members.overlap(has)).indices()
+        return list(islice((piece for piece in pieces if piece not in without), limit))
 
     def _move(self, piece: int, by: int) -> None:
         count = self._counts[piece] + by

@@ -14,7 +14,7 @@ from swarmshare.swarm.requests import Requests
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Collection, Hashable, Iterable, Iterator
 
     from swarmshare.manifest.layout import PieceLayout
 
@@ -30,15 +30,18 @@ _BY_PRIORITY: Final = (Priority.HIGH, Priority.NORMAL)
 _STATES: Final = tuple(PieceState)
 _FROM_HELD: Final = bytes((PieceState.MISSING, PieceState.HELD)).ljust(256)
 """Makes the flags of a bitfield of what is held states, with ``bytes.translate``."""
+_IF_NONE: Final = b"\1".ljust(256, b"\0")
+"""Makes numbers of holders flags: 1 where there is none."""
 
 
 class PiecePicker:
     """Knows of every piece whether we hold it, who has it, and who was asked for which of its blocks.
 
     A peer is any hashable key, and has joined before it is asked for anything. The bytes of blocks are kept elsewhere,
-    and so are the peers' bitfields: a method that takes ``has`` is to be given the peer's bitfield as it is then. Piece
-    numbers must be ones that the layout has, and a change to a peer's bitfield is to be told once
-    (:meth:`Bitfield.set` says whether it was a change).
+    and so are the peers' bitfields: a method that takes ``has`` is to be given the peer's bitfield as it is then, and
+    ``without`` are pieces of it that the peer is not to be asked for at the moment. Piece numbers must be ones that the
+    layout has, and a change to a peer's bitfield is to be told once (:meth:`Bitfield.set` says whether it was a
+    change).
 
     ``sequential`` may be set at any time: new pieces are then begun in the order of their numbers.
     """
@@ -99,11 +102,13 @@ class PiecePicker:
         """How many peers hold ``piece``."""
         return self._availability.of(piece)
 
-    def nowhere(self) -> list[int]:
-        """The pieces that no peer holds."""
+    @property
+    def is_only_holder(self) -> bool:
+        """Whether we hold a piece that no peer holds; O(pieces), at the speed of C."""
         if self._availability.seeds:
-            return []
-        return [piece for piece, holders in enumerate(self._availability.to_bytes()) if not holders]
+            return False
+        held, nowhere = self.held.flags(), self._availability.to_bytes().translate(_IF_NONE)
+        return bool(int.from_bytes(held, "big") & int.from_bytes(nowhere, "big"))
 
     def is_interesting(self, has: Bitfield) -> bool:
         """Whether a peer with these pieces has one that we want and lack."""
@@ -141,7 +146,7 @@ class PiecePicker:
 
     # Asking.
 
-    def pick(self, peer: Hashable, has: Bitfield, count: int) -> list[Block]:
+    def pick(self, peer: Hashable, has: Bitfield, count: int, without: Collection[int] = ()) -> list[Block]:
         """Up to ``count`` blocks to ask of ``peer`` now; they are outstanding at it from here on.
 
         First the pieces that were begun, because only whole pieces can be checked and shared; then new ones, the rarest
@@ -149,24 +154,26 @@ class PiecePicker:
         asked for what another peer was asked for.
         """
         picked: list[Block] = []
-        for partial in self._begun(peer, has):
+        for partial in self._begun(peer, has, without):
             picked += self._take(partial, count - len(picked))
-        while (left := count - len(picked)) > 0 and (pieces := self._choose(has, -(-left // self._blocks_per_piece))):
+        while (left := count - len(picked)) > 0 and (
+            pieces := self._choose(has, -(-left // self._blocks_per_piece), without)
+        ):
             for piece in pieces:
                 picked += self._take(self._begin(piece), count - len(picked))
         if not picked and self._requests.is_idle(peer):
             for piece in [piece for piece in self._owners if piece in self._with_free and has.has(piece)]:
                 del self._owners[piece]  # better than to wait for a peer that we know nothing of
-            for partial in self._begun(peer, has):
+            for partial in self._begun(peer, has, without):
                 picked += self._take(partial, count - len(picked))
         if picked:
             self._requests.add(peer, picked)
         elif self._requests.is_idle(peer) and self.in_endgame:
-            picked = list(islice(self._duplicates(has), min(count, ENDGAME_BATCH)))
+            picked = list(islice(self._duplicates(has, without), min(count, ENDGAME_BATCH)))
             self._requests.add_again(peer, picked)
         return picked
 
-    def pick_alone(self, peer: Hashable, has: Bitfield, count: int) -> list[Block]:
+    def pick_alone(self, peer: Hashable, has: Bitfield, count: int, without: Collection[int] = ()) -> list[Block]:
         """Like :meth:`pick`, for a peer whose data was not found right yet: new pieces, of which it has two at most.
 
         Nobody else is asked for these, so if they are wrong it is known who lied, and no more than two can be. When
@@ -175,22 +182,25 @@ class PiecePicker:
         picked: list[Block] = []
         own = [piece for piece, owner in self._owners.items() if owner == peer]
         for piece in own:
-            if partial := self._with_free.get(piece):
+            if piece not in without and (partial := self._with_free.get(piece)):
                 picked += self._take(partial, count - len(picked))
-        while len(picked) < count and len(own) < MAX_ALONE and (pieces := self._choose(has, 1)):
+        while len(picked) < count and len(own) < MAX_ALONE and (pieces := self._choose(has, 1, without)):
             self._owners[pieces[0]] = peer
             own += pieces
             picked += self._take(self._begin(pieces[0]), count - len(picked))
         if not own:
-            return self.pick(peer, has, count)
+            return self.pick(peer, has, count, without)
         self._requests.add(peer, picked)
         return picked
 
-    def pick_allowed_fast(self, peer: Hashable, has: Bitfield, count: int, allowed: Iterable[int]) -> list[Block]:
+    def pick_allowed_fast(
+        self, peer: Hashable, has: Bitfield, count: int, allowed: Iterable[int], without: Collection[int] = ()
+    ) -> list[Block]:
         """Like :meth:`pick`, but only from the few pieces that ``peer`` lets us ask for while it chokes us (BEP 6)."""
         picked: list[Block] = []
         for piece in allowed:
-            if len(picked) < count and has.has(piece) and self._priorities[piece] is not Priority.SKIP:
+            askable = has.has(piece) and piece not in without
+            if len(picked) < count and askable and self._priorities[piece] is not Priority.SKIP:
                 if self._states[piece] == PieceState.MISSING:
                     self._begin(piece)
                 if partial := self._with_free.get(piece):
@@ -296,17 +306,20 @@ class PiecePicker:
         self._partials[piece] = self._with_free[piece] = partial
         return partial
 
-    def _choose(self, has: Bitfield, limit: int) -> list[int]:
+    def _choose(self, has: Bitfield, limit: int, without: Collection[int]) -> list[int]:
         """Up to ``limit`` pieces to begin, of one priority."""
         choose = self._availability.lowest if self.sequential else self._availability.rarest
-        return choose(has, Priority.HIGH, limit) or choose(has, Priority.NORMAL, limit)
+        return choose(has, Priority.HIGH, limit, without) or choose(has, Priority.NORMAL, limit, without)
 
-    def _begun(self, peer: Hashable, has: Bitfield) -> list[PartialPiece]:
+    def _begun(self, peer: Hashable, has: Bitfield, without: Collection[int]) -> list[PartialPiece]:
         """The pieces with a free block that ``peer`` may be asked for: high priority first, then the oldest."""
         begun = [
             partial
             for piece, partial in self._with_free.items()
-            if has.has(piece) and self._priorities[piece] is not Priority.SKIP and self._owners.get(piece, peer) == peer
+            if has.has(piece)
+            and piece not in without
+            and self._priorities[piece] is not Priority.SKIP
+            and self._owners.get(piece, peer) == peer
         ]
         begun.sort(key=lambda partial: -self._priorities[partial.piece])
         return begun
@@ -327,7 +340,7 @@ class PiecePicker:
             self._states[partial.piece] = PieceState.MISSING
             self._offer(partial.piece)
 
-    def _duplicates(self, has: Bitfield) -> Iterator[Block]:
+    def _duplicates(self, has: Bitfield, without: Collection[int]) -> Iterator[Block]:
         """Blocks to ask of an idle peer in the endgame, as libtorrent does when no block is free.
 
         At two peers at most: the copy that comes second is wasted, and a third would be for sure. The newest requests
@@ -335,5 +348,6 @@ class PiecePicker:
         """
         for priority in _BY_PRIORITY:
             for block in self._requests.at_one():
-                if self._priorities[block.piece] is priority and has.has(block.piece):
+                askable = has.has(block.piece) and block.piece not in without
+                if askable and self._priorities[block.piece] is priority:
                     yield block

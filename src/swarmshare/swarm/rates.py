@@ -61,6 +61,10 @@ class TokenBucket:
             raise ValueError(f"{rate} bytes per second is no limit; None is")
         self._rate = rate
 
+    def in_debt(self, now: float) -> bool:
+        """Whether bytes that passed already have to be paid off before any others may pass."""
+        return self._rate is not None and self._level + (now - self._at) * self._rate < 0
+
     def take(self, now: float, n: int) -> float:
         """Seconds to wait before ``n`` bytes may pass: 0 means now.
 

@@ -330,6 +330,11 @@ class PeerConnection:
             self.granted_fast.add(piece)
             self._output.append(AllowedFast(piece).encode())
 
+    def suggest(self, piece: int) -> None:
+        """Say that ``piece`` would be given if the peer asked for it, if it knows how."""
+        if self.settled.fast:
+            self._output.append(Suggest(piece).encode())
+
     def request(self, blocks: Iterable[Block]) -> None:
         """Ask for some blocks."""
         asked, fast = self.asked, self.allowed_fast

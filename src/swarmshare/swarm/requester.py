@@ -1,0 +1,66 @@
+"""What to ask of one peer, and how much of it: the picker's choice, within the room that the pipeline has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.swarm.pipeline import RequestPipeline
+from swarmshare.swarm.rejections import Rejections
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable
+
+    from swarmshare.manifest.layout import Block
+    from swarmshare.swarm.bitfield import Bitfield
+    from swarmshare.swarm.picker import PiecePicker
+
+MIN_REFILL: Final = 8
+"""Requests that are sent together: one at a time would cost a system call each."""
+
+
+class Requester:
+    """The requests to one peer; times are in seconds."""
+
+    def __init__(self, picker: PiecePicker, peer: Hashable) -> None:
+        """``peer`` is the key by which ``picker`` knows the peer."""
+        self.pipeline = RequestPipeline()
+        self.rejections = Rejections()
+        self.proven = False
+        """Whether a piece that the peer gave alone was right, and none that it had a part in was wrong since."""
+        self._picker = picker
+        self._peer = peer
+
+    def choose(
+        self, now: float, has: Bitfield, asked: Collection[Block], allowed: Collection[int] | None
+    ) -> list[Block]:
+        """The blocks to ask of the peer now, outstanding at it from here on: as many as keep it busy.
+
+        ``has`` is what it holds, and ``asked`` what it has still to answer, cancelled requests included. ``allowed``
+        are the only pieces that it may be asked for while it chokes us (BEP 6); None: it does not choke us.
+        """
+        room = self.pipeline.room(now)
+        if room < min(MIN_REFILL, self.pipeline.target(now) // 2 + 1) or self.rejections.is_full:
+            return []
+        waiting = self.rejections.waiting
+        if allowed is not None:
+            picked = self._picker.pick_allowed_fast(self._peer, has, room, allowed, waiting)
+        elif self.proven:
+            picked = self._picker.pick(self._peer, has, room, waiting)
+        else:
+            picked = self._picker.pick_alone(self._peer, has, room, waiting)
+        blocks = []
+        for block in picked:
+            if block in asked:
+                self._picker.returned(self._peer, block)  # cancelled, and the answer is still to come
+            else:
+                blocks.append(block)
+        if blocks:
+            self.pipeline.on_sent(now, len(blocks))
+        return blocks
+
+    def rejected(self, block: Block, now: float, *, choking: bool) -> None:
+        """The peer will not send ``block``; when it does so without choking us, its piece has to wait for a while."""
+        self._picker.returned(self._peer, block)
+        self.pipeline.on_returned(now, 1)
+        if not choking:
+            self.rejections.rejected(block.piece, now)

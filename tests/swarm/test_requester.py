@@ -1,0 +1,125 @@
+"""What is asked of one peer, and when it is asked again for what it rejected."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from swarmshare.manifest.layout import Block, PieceLayout
+from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.swarm.picker import PiecePicker, PieceState
+from swarmshare.swarm.rejections import MAX_REJECTED, PAUSE, Rejections
+from swarmshare.swarm.requester import Requester
+
+BLOCK = 2**14
+COUNT = 200
+
+
+@pytest.fixture
+def picker() -> PiecePicker:
+    picker = PiecePicker(PieceLayout(2 * BLOCK, [COUNT * 2 * BLOCK]), random.Random(1))
+    picker.peer_joined(Bitfield.full(COUNT))
+    return picker
+
+
+EVERYTHING = Bitfield.full(COUNT)
+
+
+def pieces(blocks: list[Block]) -> set[int]:
+    return {block.piece for block in blocks}
+
+
+def test_an_unproven_peer_is_asked_for_two_pieces_and_a_proven_one_for_as_much_as_there_is_room(
+    picker: PiecePicker,
+) -> None:
+    new, proven = Requester(picker, "new"), Requester(picker, "proven")
+    proven.proven = True
+    assert len(pieces(new.choose(0.0, EVERYTHING, (), None))) == 2
+    assert len(proven.choose(0.0, EVERYTHING, (), None)) == proven.pipeline.outstanding == 32
+    assert proven.choose(0.0, EVERYTHING, (), None) == [], "there is no room"
+
+
+def test_a_peer_that_chokes_is_asked_for_what_it_allows(picker: PiecePicker) -> None:
+    requester = Requester(picker, "a")
+    assert pieces(requester.choose(0.0, EVERYTHING, (), {5, 9})) == {5, 9}
+
+
+def test_a_block_whose_answer_is_still_to_come_is_not_asked_again(picker: PiecePicker) -> None:
+    requester = Requester(picker, "a")
+    requester.proven = True
+    only = Bitfield(COUNT)
+    only.set(7)
+    picker.peer_joined(only)
+    assert requester.choose(0.0, only, {Block(7, 0, BLOCK)}, None) == [Block(7, BLOCK, BLOCK)]
+    assert picker.blocks_of("a") == (Block(7, BLOCK, BLOCK),)
+
+
+@pytest.mark.parametrize("proven", [False, True])
+def test_what_a_seed_rejected_is_asked_of_others_and_what_only_seeds_have_still_of_it(
+    picker: PiecePicker, *, proven: bool
+) -> None:
+    requester = Requester(picker, "seed")
+    requester.proven = proven
+    asked = requester.choose(0.0, EVERYTHING, (), None)
+    for block in asked:
+        requester.rejected(block, 0.0, choking=False)
+    again = requester.choose(0.0, EVERYTHING, (), None)
+    assert again
+    assert not pieces(again) & pieces(asked)
+    other = Requester(picker, "other")
+    other.proven = True
+    assert pieces(other.choose(0.0, EVERYTHING, (), None)) - pieces(again)
+    assert all(picker.state(piece) is not PieceState.HELD for piece in pieces(asked))
+
+
+def test_a_rejection_is_never_final(picker: PiecePicker) -> None:
+    requester = Requester(picker, "a")
+    requester.proven = True
+    only = Bitfield(COUNT)
+    only.set(7)
+    picker.peer_joined(only)
+    now, pauses = 0.0, []
+    for _ in range(200):
+        blocks = requester.choose(now, only, (), None)
+        assert len(blocks) == 2
+        for block in blocks:
+            requester.rejected(block, now, choking=False)
+        since = now
+        while 7 in requester.rejections.waiting:
+            assert requester.choose(now, only, (), None) == []
+            now += 1.0
+            requester.rejections.pass_time(now)
+        pauses.append(now - since)
+    assert pauses[:6] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0]
+    assert set(pauses[5:]) == {PAUSE[1]}
+
+
+def test_a_choked_request_says_nothing_of_its_piece(picker: PiecePicker) -> None:
+    requester = Requester(picker, "a")
+    for block in requester.choose(0.0, EVERYTHING, (), None):
+        requester.rejected(block, 0.0, choking=True)
+    assert not requester.rejections.waiting
+
+
+def test_a_peer_that_rejects_everything_costs_little(picker: PiecePicker) -> None:
+    requester = Requester(picker, "a")
+    requester.proven = True
+    asked = 0
+    while blocks := requester.choose(0.0, EVERYTHING, (), None):
+        asked += len(blocks)
+        for block in blocks:
+            requester.rejected(block, 0.0, choking=False)
+    assert requester.rejections.is_full
+    assert asked <= 2 * MAX_REJECTED + 32
+
+
+def test_what_is_remembered_of_old_rejections_has_a_bound() -> None:
+    rejections = Rejections()
+    for piece in range(3 * MAX_REJECTED):
+        rejections.rejected(piece, float(piece))
+        rejections.pass_time(float(piece))
+        assert len(rejections._pauses) <= MAX_REJECTED
+    assert 3 * MAX_REJECTED - 1 in rejections.waiting
+    rejections.forget(3 * MAX_REJECTED - 1)
+    assert 3 * MAX_REJECTED - 1 not in rejections.waiting
