@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from flask import Response
 
@@ -72,7 +73,13 @@ def add_routes(door: Door, services: Services) -> None:
         passkey = services.accounts.passkey(who.identity.account)
         name, data = services.catalogue.torrent(parse_info_hash(info_hash), services.announce_url(), passkey)
         response = Response(data, mimetype=TORRENT)
-        response.headers.set("Content-Disposition", "attachment", filename=f"{name}.torrent")
+        # RFC 6266, with a second name for who knows only the first way to give one. That is made of nothing that the
+        # name has: its compatible ASCII form, which werkzeug would give, may have a "../" that the name has not.
+        names = {
+            "filename": f"{name if name.isascii() else info_hash}.torrent",
+            "filename*": f"UTF-8''{quote(name, safe='')}.torrent",
+        }
+        response.headers.set("Content-Disposition", "attachment", **names)
         return response
 
     @door.route(
