@@ -366,9 +366,18 @@ def test_create_dot(run: Any, top: Path, tmp_path: Path) -> None:
 
 
 def test_the_longest_name(run: Any, tmp_path: Path) -> None:
-    name = "\U0001f41d" * 61
+    name = "\U0001f41d" * 63
     (tmp_path / name).write_text("x")
     run("create", name)
+    run("verify", name[:61] + ".torrent", ".")
+
+
+def test_a_locale_whose_names_of_files_are_not_utf8(run: Any, top: Path) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    refused = run("create", "top", expect=1, **ascii_only)
+    assert refused.err.startswith("swarmshare: names of files are in ascii here")
+    assert "PYTHONUTF8=1" in refused.err
+    run("create", "top", LC_ALL="C")
 
 
 @pytest.mark.parametrize(

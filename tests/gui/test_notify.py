@@ -38,6 +38,9 @@ def test_news(root: ttkbootstrap.Window, preferences: Preferences, told: Path) -
     notifier.hear(facts, picture(transfers=(done, own)))
     until(root, lambda: told.exists() and told.read_text() == "Download complete|Film|", "told")
     told.unlink()
+    notifier.hear([Published("ab", "R&B <b>\u65c5", "ben")], None)
+    until(root, lambda: told.exists() and told.read_text().endswith("|R&amp;B &lt;b&gt;\u65c5, by ben|"), "no markup")
+    told.unlink()
     notifier.hear([Published("ab", f"n{number}\x07", "ben") for number in range(5)], None)
     wanted = "New in the catalogue|n0\ufffd, by ben\nn1\ufffd, by ben\nn2\ufffd, by ben\n... and 2 more|"
     until(root, lambda: told.exists() and told.read_text() == wanted, "told")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 import pytest
 from cli.snapshots import MIB, manifest_of, peer, torrent
@@ -154,7 +155,13 @@ def test_a_search_keeps_the_order_and_only_what_fits(names: list[str], text: str
     hits = searched(names, text, str)
     assert [name for name in names if name in hits] == list(hits)
     for word in text.casefold().split():
-        assert all(word in name.casefold() for name in hits)
+        assert all(normalize("NFC", word) in normalize("NFC", normalize("NFC", name).casefold()) for name in hits)
+
+
+def test_a_search_finds_names_whose_letters_are_encoded_otherwise() -> None:
+    names = ["e\u0301te\u0301", "\u00c9T\u00c9 2", "ete"]
+    for text in ("\u00e9t\u00e9", "e\u0301TE\u0301"):
+        assert searched(names, text, str) == names[:2]
 
 
 # ------------------------------------------------------------------ safe to leave

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
-import re
 import subprocess
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +24,13 @@ from swarmshare.engine.engine import open_engine
 from swarmshare.manifest.magnet import magnet_of
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.home import swarmshare_home
-from swarmshare.storage.sign_ins import SignIn, SignIns
+from swarmshare.storage.sign_ins import SignIns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from swarmshare.storage.sign_ins import SignIn
 
 ORGANISER, MEMBER = "Ольга Łódź", "بوب"
 LAST = NAMES[-1]
@@ -67,9 +66,15 @@ def register_in_the_browser(setup_url: str) -> None:
     assert f"Welcome, {ORGANISER}" in page.text
 
 
+def get(url: str, sign_in: SignIn) -> requests.Response:
+    response = requests.get(url, headers={"Authorization": f"Bearer {sign_in.token}"}, timeout=TIMEOUT)
+    assert response.status_code == 200, response.text
+    return response
+
+
 def in_plain_ascii(machine: Machine, *arguments: str) -> str:
     """What a verb prints where nothing but ASCII can be shown."""
-    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    plain = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(
         machine.command(*arguments), env={**machine.environment, **plain}, capture_output=True, timeout=TIMEOUT
     )
@@ -114,8 +119,7 @@ async def test_through_every_door(
     manifests = {}
     for name, entry in entries.items():
         url = f"{tracker}/api/v1/catalogue/{entry['info_hash']}/torrent"
-        response = requests.get(url, headers={"Authorization": f"Bearer {sign_in.token}"}, timeout=TIMEOUT)
-        assert response.status_code == 200
+        response = get(url, sign_in)
         assert response.headers["Cache-Control"] == "no-store"
         _, options = parse_options_header(response.headers["Content-Disposition"])
         assert options["filename"] == f"{name}.torrent"
@@ -135,8 +139,10 @@ async def test_through_every_door(
                 else:
                     await window.desk.open_magnet(magnet_of(manifest))
             await window.until(
-                lambda: all(transfer.state is TransferState.SEEDING for transfer in window.transfers.values())
-                and window.transfers.keys() == set(NAMES)
+                lambda: (
+                    all(transfer.state is TransferState.SEEDING for transfer in window.transfers.values())
+                    and window.transfers.keys() == set(NAMES)
+                )
             )
             assert all(_same(path, tmp_path / "window" / name) for name, path in paths.items())
         await trio.to_thread.run_sync(
@@ -151,15 +157,10 @@ async def test_through_every_door(
             )
             assert _same(paths[name], bob.folder / "there" / name)
 
-    exported = requests.get(
-        f"{tracker}/api/v1/export/catalogue", headers={"Authorization": f"Bearer {sign_in.token}"}, timeout=TIMEOUT
-    )
-    accounts = requests.get(
-        f"{tracker}/api/v1/export/accounts", headers={"Authorization": f"Bearer {sign_in.token}"}, timeout=TIMEOUT
-    )
     with tracker_in(tmp_path / "other") as other:
-        for what, document in (("accounts", accounts), ("catalogue", exported)):
-            answer = other.ask("POST", f"/import/{what}", other.organiser, json=document.json())
+        for what in ("accounts", "catalogue"):
+            document = get(f"{tracker}/api/v1/export/{what}", sign_in).json()
+            answer = other.ask("POST", f"/import/{what}", other.organiser, json=document)
             assert answer.status_code == 200, answer.text
         again = other.get("/catalogue", other.organiser)["entries"]
         assert [(entry["name"], entry["publisher"]) for entry in again[::-1]] == [(name, ORGANISER) for name in NAMES]

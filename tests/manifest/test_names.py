@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmshare.errors import ManifestError
-from swarmshare.manifest.names import MAX_COMPONENT_BYTES, Path, check_component, folded, folders_of, local_paths
+from swarmshare.manifest.names import (
+    MAX_COMPONENT_BYTES,
+    Path,
+    check_component,
+    folded,
+    folders_of,
+    local_paths,
+    matches,
+    with_ending,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,3 +166,27 @@ def test_deep_folders_cost_each_folder_once() -> None:
     assert len(folders_of(paths)) == 80
     assert local_paths(paths, windows=True) == paths
     assert folders_of([("a",), ("b", "c", "d")]) == {("b",), ("b", "c")}
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("top", "top.torrent"),
+        ("x" * 247, "x" * 247 + ".torrent"),
+        ("x" * 255, "x" * 247 + ".torrent"),
+        ("\u6f22" * 85, "\u6f22" * 82 + ".torrent"),
+        ("\u6f22" * 82 + "y" * 9, "\u6f22" * 82 + "y.torrent"),
+    ],
+)
+def test_an_ending_has_its_room(name: str, whole: str) -> None:
+    assert with_ending(name, ".torrent") == whole
+    assert len(whole.encode()) <= MAX_COMPONENT_BYTES
+
+
+def test_a_pattern_fits_a_name_in_either_encoding_of_its_letters() -> None:
+    apart, on = "e\u0301te\u0301/1.jpg", "\u00e9t\u00e9/1.jpg"
+    for name in (apart, on):
+        for pattern in ("\u00e9*", "e\u0301*", "\u00e9t?/*.jpg", "[\u00e9]*"):
+            assert matches(name, ["no", pattern])
+        assert not matches(name, ["e*", "\u00c9*", "*.JPG"])
+    assert not matches(on, [])

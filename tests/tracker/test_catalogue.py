@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from integration.names import NAMES
 from manifest.makers import encoded, folder_doc, good_doc, hybrid_doc, put, single_hybrid_doc
 from tracker.trackers import Person, Tracker, problem, tracker_in
+from werkzeug.http import parse_options_header
 
 from swarmshare.manifest.bencoding import decode_document
 from swarmshare.manifest.parse import parse_manifest
@@ -219,13 +221,18 @@ def test_nobodys_passkey_is_handed_on(tracker: Tracker, secret: bytes) -> None:
     assert secret not in tracker.ask("GET", "/export/catalogue", tracker.organiser).data
 
 
-@pytest.mark.parametrize("name", ["Übung \u201e1\u201c", 'a"b;c', "x" * 240])
+@pytest.mark.parametrize("name", [*NAMES, 'a"b;c', "x" * 255, "100%25", "a; filename=b", "\u200e.\u200f"])
 def test_the_name_of_the_download(tracker: Tracker, name: str) -> None:
     tracker.publish(tracker.organiser, named(name))
     response = tracker.ask("GET", f"/catalogue/{info_hash_of(named(name))}/torrent", tracker.organiser)
     assert response.mimetype == "application/x-bittorrent"
-    assert response.headers["Content-Disposition"].startswith("attachment; filename")
-    assert "\n" not in response.headers["Content-Disposition"]
+    header = response.headers["Content-Disposition"]
+    assert header.isascii(), "WSGI sends Latin-1, and what a client makes of that nobody knows"
+    assert header.isprintable()
+    kind, options = parse_options_header(header)
+    assert (kind, options) == ("attachment", {"filename": f"{name}.torrent"})
+    plain = parse_options_header(header.partition("; filename*=")[0])[1]["filename"]
+    assert plain == (name if name.isascii() else info_hash_of(named(name))) + ".torrent"
 
 
 # Withdrawing

@@ -84,7 +84,9 @@ class Tracker:
 
     def ask(self, method: str, path: str, who: Person | None = None, **arguments: Any) -> Any:
         headers = {**(who.headers if who else {}), **arguments.pop("headers", {})}
-        return self.http.open(f"/api/v1{path}", method=method, headers=headers, **arguments)
+        response = self.http.open(f"/api/v1{path}", method=method, headers=headers, **arguments)
+        assert str(response.headers).isascii(), "a header that no server could send"
+        return response
 
     def get(self, path: str, who: Person | None = None) -> Any:
         response = self.ask("GET", path, who)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
@@ -17,6 +16,7 @@ import trio
 from swarmshare.app.mirror_plan import Me, Plan, holders_elsewhere, is_me, make_plan
 from swarmshare.engine.config import TorrentConfig
 from swarmshare.errors import ManifestError, StorageError, TrackerError
+from swarmshare.manifest.names import matches
 from swarmshare.manifest.parse import parse_manifest
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ class Mirror:
     def _wants(self, entry: Entry) -> bool:
         if entry.info_hash in self._refused:
             return False
-        return not self._match or any(fnmatchcase(entry.name, glob) for glob in self._match)
+        return not self._match or matches(entry.name, self._match)
 
     async def _look(self, info_hash: str) -> Swarm:
         """The swarm of an entry; on the way we learn where the tracker sees us."""

@@ -71,6 +71,7 @@ def run_command(argv: Sequence[str] | None) -> int:
         return DONE
     output = Output(as_json=arguments.json)
     try:
+        _check_encoding()
         status: int = arguments.run(arguments, output)
         return status
     except OutputError:
@@ -80,6 +81,17 @@ def run_command(argv: Sequence[str] | None) -> int:
             raise
         output.error(_in_words(error))
         return FAILED
+
+
+def _check_encoding() -> None:
+    """Refuse a locale in which names of files are not UTF-8, as they are in manifests.
+
+    They could be neither read nor written whole; Python itself takes UTF-8 where no locale is set.
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        what = f"names of files are in {encoding} here, which lacks most of the world's letters"
+        raise SwarmShareError(what, hint="Set PYTHONUTF8=1 in the environment, or a locale such as C.UTF-8.")
 
 
 def _in_words(error: Exception) -> SwarmShareError:

@@ -17,6 +17,7 @@ from swarmshare.errors import ManifestError, StorageError, SwarmShareError
 from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.build import Description
 from swarmshare.manifest.merkle import BLOCK_LENGTH
+from swarmshare.manifest.names import with_ending
 from swarmshare.manifest.parse import MAX_PIECE_LENGTH, parse_manifest
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.files import read_small, write_atomic
@@ -68,7 +69,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Create; the manifest is written only when everything was hashed."""
     name: str = Path(os.path.realpath(arguments.path)).name if arguments.name is None else arguments.name
-    target: Path = arguments.output or Path(f"{name}.torrent")
+    target: Path = arguments.output or Path(with_ending(name, ".torrent"))
     plan = make_plan(arguments.path, name=name, exclude=arguments.exclude, output=target)
     _check_replaceable(target)
     for path, reason in plan.skipped[:SKIPPED_SHOWN]:

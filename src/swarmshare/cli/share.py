@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from swarmshare.cli.show import load_manifest
 from swarmshare.engine.config import TorrentConfig
 from swarmshare.errors import StorageError, TrackerError
 from swarmshare.manifest.magnet import parse_magnet
+from swarmshare.manifest.names import matches
 from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _priorities(manifest: Manifest, globs: list[str]) -> dict[int, Priority]:
     if not globs:
         return {}
     paths = ["/".join(file.path) for file in manifest.files]
-    wanted = {number for number, path in enumerate(paths) if any(fnmatchcase(path, glob) for glob in globs)}
+    wanted = {number for number, path in enumerate(paths) if matches(path, globs)}
     if not wanted:
         raise StorageError(manifest.name, "no file matches --only", hint="`swarmshare show --files` lists them.")
     return {number: Priority.SKIP for number in range(len(paths)) if number not in wanted}

@@ -178,7 +178,8 @@ def save_manifest(shell: Shell, info_hash: str, name: str) -> None:
     """Ask where, and write the manifest there."""
     from swarmshare.gui.dialogs.choosing import choose_new_file, torrent_kinds
     from swarmshare.gui.files import save_manifest as save
+    from swarmshare.manifest.names import with_ending
 
-    path = choose_new_file(shell.root, f"{name}.torrent", torrent_kinds())
+    path = choose_new_file(shell.root, with_ending(name, ".torrent"), torrent_kinds())
     if path is not None:
         shell.wish(lambda _nothing: shell.say(_("Saved as {path}").format(path=path), "success"), save, info_hash, path)

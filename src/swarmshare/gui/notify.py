@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from html import escape
 from typing import TYPE_CHECKING, Final
 
 import ttkbootstrap as ttk
@@ -59,7 +60,9 @@ class Notifier:
         if more := max(len(lines) - NAMED, 0):
             text += "\n" + ngettext("... and {count} more", "... and {count} more", more).format(count=number(more))
         if program := shutil.which(PROGRAM):
-            command = [program, "--app-name=SwarmShare", f"--expire-time={SECONDS * 1000}", "--", title, text]
+            # The body, unlike the title, is read as HTML: a name may be "R&B", or somebody's link.
+            body = escape(text, quote=False)
+            command = [program, "--app-name=SwarmShare", f"--expire-time={SECONDS * 1000}", "--", title, body]
             self._running.append(
                 subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

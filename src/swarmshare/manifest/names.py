@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from swarmshare.errors import ManifestError
@@ -127,6 +128,21 @@ def folded(name: str) -> str:
         # Decomposed, so that what Windows cannot hold is found inside of composed characters too.
         name = unicodedata.normalize("NFD", name.casefold())
     return _windows_name(name.lower())
+
+
+def with_ending(name: str, ending: str) -> str:
+    """``name`` with ``ending`` after it, cut on a whole character where a file could not be called that."""
+    room = MAX_COMPONENT_BYTES - len(ending.encode())
+    return name.encode()[:room].decode(errors="ignore") + ending
+
+
+def matches(text: str, patterns: Iterable[str]) -> bool:
+    """Whether one of these shell patterns fits a name or a path, however each encodes its letters (NFC, NFD).
+
+    macOS writes names decomposed, and keyboards type them composed. Capitals are not small letters here.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    return any(fnmatchcase(composed, unicodedata.normalize("NFC", pattern)) for pattern in patterns)
 
 
 def _numbered(name: str, number: int) -> str:

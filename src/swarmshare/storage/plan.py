@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -172,8 +171,7 @@ class _Walk:
         return target
 
     def _is_excluded(self, path: names.Path) -> bool:
-        whole = "/".join(path)
-        return any(fnmatchcase(path[-1], pattern) or fnmatchcase(whole, pattern) for pattern in self._patterns)
+        return names.matches(path[-1], self._patterns) or names.matches("/".join(path), self._patterns)
 
 
 def _check_name(name: str, path: Path) -> None:

@@ -13,6 +13,7 @@ from swarmshare.gui.dialogs.dialog import Check, Dialog, Form, field
 from swarmshare.gui.theme import pixels
 from swarmshare.gui.watching import watch
 from swarmshare.gui.words import _, duration, percent, rate, size
+from swarmshare.manifest.names import with_ending
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +75,7 @@ class ShareDialog(Dialog):
             return
         save_as = None
         if self.save.on:
-            save_as = choose_new_file(self, f"{path.name}.torrent", torrent_kinds())
+            save_as = choose_new_file(self, with_ending(path.name, ".torrent"), torrent_kinds())
             if save_as is None:
                 return
         chosen = self.piece_size.current()

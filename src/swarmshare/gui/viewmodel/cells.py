@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from unicodedata import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -91,8 +92,15 @@ def arranged(items: Iterable[T], column: Column[T] | None, *, descending: bool) 
 
 
 def searched(items: Sequence[T], text: str, words_of: Callable[[T], str]) -> Sequence[T]:
-    """Those of ``items`` that have all words of ``text``, small letters or capitals; the same object for no text."""
-    words = text.casefold().split()
+    """Those of ``items`` that have all words of ``text``; the same object for no text.
+
+    Small letters are capitals, and letters with their accents apart (as macOS has them in names) those with them on.
+    """
+    words = _caseless(text).split()
     if not words:
         return items
-    return [item for item in items if (found := words_of(item).casefold()) and all(word in found for word in words)]
+    return [item for item in items if (found := _caseless(words_of(item))) and all(word in found for word in words)]
+
+
+def _caseless(text: str) -> str:
+    return text.casefold() if text.isascii() else normalize("NFC", normalize("NFC", text).casefold())
