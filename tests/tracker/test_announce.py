@@ -290,6 +290,7 @@ def test_an_address_that_the_proxy_hides(tracker: Tracker) -> None:
     ("source", "claim", "told"),
     [
         ("192.168.1.1", b"&ipv6=fd00::1", True),  # a machine with both, in one network
+        ("192.168.1.1", b"&ipv6=2600::1&ipv6=2600::2&ipv6=fd00::1", True),  # the first that is to be believed
         ("fd00::1", b"&ipv4=192.168.1.1", True),
         ("127.0.0.1", b"&ipv6=::1", True),
         ("fd00::1", b"&ip=192.168.1.1", True),
@@ -304,7 +305,7 @@ def test_an_address_that_the_proxy_hides(tracker: Tracker) -> None:
 def test_which_claimed_addresses_are_told(tracker: Tracker, source: str, claim: bytes, told: bool) -> None:
     tracker.announce(1, source=source, extra=claim)
     answer = tracker.announce(2, source="127.0.0.2")  # may be told of everything
-    addresses = {source} | ({claim.partition(b"=")[2].decode()} if told else set())
+    addresses = {source} | ({claim.rpartition(b"=")[2].decode()} if told else set())
     contacts = [contact(address, 1) for address in addresses]
     assert answer[b"peers"] == b"".join(found for found in contacts if len(found) == 6)
     assert answer[b"peers6"] == b"".join(found for found in contacts if len(found) == 18)

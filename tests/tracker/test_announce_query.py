@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from swarmshare.errors import AnnounceError
 from swarmshare.tracker.addresses import Reach, believable, parse_address, reach, visible
-from swarmshare.tracker.announce_query import MAX_QUERY, Event, parse_announce, parse_scrape
+from swarmshare.tracker.announce_query import MAX_CLAIMS, MAX_QUERY, Event, parse_announce, parse_scrape
 
 HASH, PEER = bytes(range(236, 256)), b"-LT2110-+%& =\x00\xff~;/#!"
 LIBTORRENT = (
@@ -102,10 +102,55 @@ def test_a_value_that_is_missing_or_there_twice(name: str) -> None:
         parse_announce(LIBTORRENT + b"&" + name.encode() + b"=1")
 
 
+def test_a_machine_with_several_addresses_says_all_of_them() -> None:
+    """As libtorrent does: one key for each address that its listening sockets have in the world."""
+    several = LIBTORRENT + b"&ipv6=2001:db8::2&ipv4=10.0.0.2&ip=10.0.0.3&ip=not.an.address&ipv6=2001:DB8:0::2&ip="
+    assert [str(claim) for claim in parse_announce(several).claims] == [
+        "10.0.0.1", "fd00::1", "2001:db8::2", "10.0.0.2", "10.0.0.3"
+    ]  # fmt: skip
+    many = LIBTORRENT + b"".join(b"&ipv6=2001:db8::%x" % number for number in range(3, 100))
+    assert len(parse_announce(many).claims) == MAX_CLAIMS
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"",
+        b"&",
+        b"&&",
+        b"&=&x&=y",
+        b"&corrupt=0&corrupt=0&redundant=12&trackerid=a+b%26&azudp=1&azver=3&hide=1&cache=1",
+        b"&supportcrypto=1&requirecrypto=1&cryptoport=0&crypto_flags=%80",
+        b"&natmapped=1&localip=10.0.0.9&upnp=1&protocol=0&tracker_proto=%ff",
+        b"&ip=%5b%3a%3a1%5d%3a6881&ipv6=fe80::1%25eth0&ipv4=1.2.3.4:5",
+        b"&key2=%zz&a=%&b=%4",
+    ],
+)
+def test_what_other_clients_add_is_let_pass(more: bytes) -> None:
+    announce = parse_announce(LIBTORRENT + more)
+    assert announce._replace(claims=()) == parse_announce(LIBTORRENT)._replace(claims=())
+    assert parse_scrape(b"info_hash=" + HASH_ESCAPED + more) == [HASH]
+
+
+def test_escapes_may_be_in_small_letters_or_capitals_and_where_none_is_needed() -> None:
+    field, _, rest = LIBTORRENT.partition(b"&")
+    for spelled in (field.upper().replace(b"INFO_HASH", b"info_hash"), field.replace(b"info_hash", b"info%5Fhash")):
+        assert parse_announce(spelled + b"&" + rest.replace(b"port=6881", b"port=%36881")) == parse_announce(LIBTORRENT)
+
+
+@pytest.mark.parametrize("left", [16384, 2**31 - 1, 2**63 - 1, 2**64 - 1])
+def test_bytes_left_of_who_has_no_metadata_yet(left: int) -> None:
+    """libtorrent says 16 KiB, others the most that some number can hold."""
+    assert parse_announce(without(b"left") + b"&left=%d" % left).left == left
+
+
 def test_numbers_at_their_ends() -> None:
     query = parse_announce(without(b"left") + b"&left=18446744073709551615")
     assert query.left == 2**64 - 1
     assert parse_announce(without(b"numwant") + b"&numwant=-1").numwant is None
+    for name in (b"event", b"numwant", b"compact", b"no_peer_id", b"key"):
+        with pytest.raises(AnnounceError, match=f"^{name.decode()} is there twice$"):
+            parse_announce(LIBTORRENT + b"&" + name + b"=1")
     assert parse_announce(without(b"event") + b"&event=none").event is Event.NONE
     assert not parse_announce(without(b"compact") + b"&compact=0").compact
 

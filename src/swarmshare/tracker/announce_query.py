@@ -22,9 +22,13 @@ MAX_QUERY: Final = 8192
 HASH_LENGTH: Final = 20
 
 _ONCE: Final = frozenset(
-    b"info_hash peer_id port uploaded downloaded left event numwant compact no_peer_id key ip ipv4 ipv6".split()
+    b"info_hash peer_id port uploaded downloaded left event numwant compact no_peer_id key".split()
 )
-"""What an announce may say, each once; whatever else a client adds is let pass."""
+"""What an announce may say, each once: of two values, nobody knows which is meant. What else a client adds is let pass."""
+_ADDRESSES: Final = frozenset((b"ip", b"ipv4", b"ipv6"))
+"""What it may say as often as it has addresses: libtorrent does."""
+MAX_CLAIMS: Final = 8
+"""Addresses of one announce that are looked at; those after them are not."""
 _MAX_KEY: Final = 64
 _MAX_COUNT: Final = 2**64 - 1
 """Some clients announce 2^63 - 1 or 2^64 - 1 bytes left while they have no metadata."""
@@ -61,18 +65,22 @@ class AnnounceQuery(NamedTuple):
     key: bytes
     """Its secret, by which it is known again at another address; may be empty."""
     claims: tuple[Address, ...]
-    """Addresses that it says it has, as ``ip``, ``ipv4`` or ``ipv6`` (BEP 3, 7)."""
+    """Addresses that it says it has, as ``ip``, ``ipv4`` or ``ipv6`` (BEP 3, 7), in its order, each once."""
 
 
 def parse_announce(query: bytes) -> AnnounceQuery:
     """The announce in a raw query string.
 
     Raises :class:`AnnounceError` for a value that is missing, twice there or out of its range. An address that cannot
-    be read, such as a name, is as good as none.
+    be read, such as a name, is as good as none, and so is one beyond the first :data:`MAX_CLAIMS`.
     """
     values: dict[bytes, bytes] = {}
+    claims: dict[Address, None] = {}
     for name, value in _fields(query):
-        if name in _ONCE:
+        if name in _ADDRESSES:
+            if len(claims) < MAX_CLAIMS and (address := parse_address(value.decode("latin-1"))) is not None:
+                claims[address] = None
+        elif name in _ONCE:
             if name in values:
                 raise AnnounceError(f"{name.decode()} is there twice")
             values[name] = value
@@ -89,7 +97,7 @@ def parse_announce(query: bytes) -> AnnounceQuery:
         compact=values.get(b"compact") != b"0",
         no_peer_id=values.get(b"no_peer_id") == b"1",
         key=_key(values.get(b"key", b"")),
-        claims=tuple(_claims(values)),
+        claims=tuple(claims),
     )
 
 
@@ -149,10 +157,3 @@ def _key(value: bytes) -> bytes:
     if len(value) > _MAX_KEY:
         raise AnnounceError(f"key is longer than {_MAX_KEY} bytes")
     return value
-
-
-def _claims(values: dict[bytes, bytes]) -> Iterator[Address]:
-    for name in (b"ip", b"ipv4", b"ipv6"):
-        address = parse_address(values.get(name, b"").decode("latin-1"))
-        if address is not None:
-            yield address
