@@ -23,6 +23,7 @@ from swarmshare.schema.alerts import TorrentComplete, TorrentPaused
 if TYPE_CHECKING:
     import ttkbootstrap
 
+    from swarmshare.app.facts import Fact
     from swarmshare.gui.preferences import Preferences
 
 SHORT = [name for name in NAMES if len(name) < 20]
@@ -34,7 +35,7 @@ def test_in_tables_and_tabs(display: str, preferences: Preferences) -> None:
     one = transfer(99, info_hash=shown.manifest.info_hash.full.hex(), name=NAMES[0], added_at=2_000_000_000)
     transfers = [one, *(transfer(number, name=name, trouble=name) for number, name in enumerate(NAMES, 1))]
     entries = tuple(entry(number, name=name, comment=name, publisher=name) for number, name in enumerate(NAMES, 1))
-    told = [
+    told: list[Fact] = [
         *(Published("ab", name, name) for name in NAMES),
         *(Shared(1, "ab", name) for name in NAMES),
         *(JobFailed(1, Path("/there") / name, f"{name}: is not there") for name in NAMES),

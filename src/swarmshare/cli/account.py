@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from swarmshare.app import accounts
 from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli import passwords
 from swarmshare.cli.render import date
+from swarmshare.tracker_client.proxies import is_near
 
 if TYPE_CHECKING:
     import argparse
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from swarmshare.cli.render import Output
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import SignedIn
-
-_NEAR: Final = (".local", ".lan", ".internal", ".home.arpa")
-"""How names end that mean something in one network only."""
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -126,10 +123,5 @@ def _url(tracker: str) -> str:
 def _warn(tracker: str, output: Output) -> None:
     """Say it when strangers could read the password on its way: outside one's own network, and without TLS."""
     parts = urlsplit(tracker)
-    host = parts.hostname or ""
-    try:
-        near = not ip_address(host).is_global
-    except ValueError:
-        near = "." not in host or host.endswith(_NEAR)
-    if parts.scheme == "http" and not near:
+    if parts.scheme == "http" and not is_near(parts.hostname or ""):
         output.line(f"Note: the password goes to {tracker} unencrypted. Use https where strangers could listen.")

@@ -24,7 +24,7 @@ HASH_LENGTH: Final = 20
 _ONCE: Final = frozenset(
     b"info_hash peer_id port uploaded downloaded left event numwant compact no_peer_id key".split()
 )
-"""What an announce may say, each once: of two values, nobody knows which is meant. What else a client adds is let pass."""
+"""What an announce may say, each once: of two, nobody knows which is meant. What else a client adds is let pass."""
 _ADDRESSES: Final = frozenset((b"ip", b"ipv4", b"ipv6"))
 """What it may say as often as it has addresses: libtorrent does."""
 MAX_CLAIMS: Final = 8

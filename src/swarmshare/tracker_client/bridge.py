@@ -22,6 +22,7 @@ from swarmshare.errors import TrackerError
 from swarmshare.schema.tracker_events import Refusal
 from swarmshare.tracker_client.dial import dial, reason
 from swarmshare.tracker_client.engine_io import EngineClient, WebSocket, status
+from swarmshare.tracker_client.proxies import through
 from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
@@ -163,8 +164,8 @@ class Link:
     def _connect(self) -> None:
         try:
             connection = dial(self._tracker, TIMEOUT)
-        except OSError as error:
-            raise self._error(reason(error, TIMEOUT)) from error
+        except (OSError, UnicodeError) as error:  # UnicodeError: of names of hosts
+            raise self._error(reason(error, TIMEOUT, self._tracker)) from error
         with self._lock:
             self._socket = connection
             if self._closed:
@@ -190,7 +191,7 @@ class Link:
             connection.close()
             raise TrackerError(
                 "not-a-tracker",
-                f"{self._tracker}: the answer is not a tracker's{status(error)}",
+                f"{self._tracker}: {through(self._tracker)}the answer is not a tracker's{status(error)}",
                 hint="Is the address right?",
             ) from error
 

@@ -1,6 +1,7 @@
 """One GET to a stranger over HTTP or HTTPS, in a worker thread: bounded in bytes, in time and in redirects.
 
-Neither proxies nor ``~/.netrc`` are used, and nothing but the URL itself goes out.
+Nothing but the URL itself goes out, and nothing of ``~/.netrc``. Behind a proxy, nobody here sees where a name leads:
+then it is the proxy's part to keep strangers' URLs away from what is near to it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import trio
 
 from swarmshare import __version__
 from swarmshare.errors import TrackerError
+from swarmshare.tracker_client.dial import make_tunnel, reason
+from swarmshare.tracker_client.proxies import in_url, proxy_for, through
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +52,8 @@ class Page(NamedTuple):
     body: bytes
     from_loopback: bool
     """Whether the server is on this machine."""
+    through: str
+    """Which proxy it came through, as an error about it begins; empty: none."""
 
 
 async def get(url: str, read: Callable[[Page], T]) -> T:
@@ -102,7 +107,7 @@ class _Request:
             except TrackerError:
                 raise
             except (OSError, HTTPException, ValueError) as error:  # ValueError: of URLs, ports and names of hosts
-                raise _unreachable(error) from error
+                raise _unreachable(error, url) from error
         raise TrackerError("not-a-tracker", f"more than {MAX_REDIRECTS} redirects")
 
     def _visit(self, parts: SplitResult) -> Page | str:
@@ -111,13 +116,17 @@ class _Request:
             raise TrackerError("not-a-tracker", "it has no http or https address")
         secure = parts.scheme == "https"
         host, port = parts.hostname, parts.port or (443 if secure else 80)
+        proxy = proxy_for(parts.geturl())
         try:
-            sock = self._connect(host, port)
-            from_loopback = _is_loopback(sock.getpeername()[0])
+            sock = self._connect(*((proxy.host, proxy.port) if proxy else (host, port)))
+            from_loopback = proxy is None and _is_loopback(sock.getpeername()[0])
             if from_loopback and not parts.path.startswith(_LOOPBACK_PATH):
                 # A manifest or a redirect, both a stranger's, could make us ask anything of this machine's services.
                 raise TrackerError("not-a-tracker", f"on this machine, only {_LOOPBACK_PATH} may be asked for")
+            headers = _ASKED_FOR
             if secure:
+                if proxy:
+                    make_tunnel(sock, host, port, proxy)
                 sock = _tls().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
                 self._keep(sock)
                 sock.do_handshake()
@@ -125,10 +134,15 @@ class _Request:
             connection.sock = sock
             path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
             query = "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?[]") if parts.query else ""
-            connection.request("GET", path + query, headers=_ASKED_FOR)
+            if proxy and not secure:
+                path = f"http://{in_url(host.encode('idna').decode())}:{port}{path}"
+                headers = {**headers, **proxy.headers}
+            connection.request("GET", path + query, headers=headers)
             with connection.getresponse() as response:
                 where = response.getheader("Location") if response.status in _REDIRECTS else None
-                return where or Page(response.status, response.reason, _body(response), from_loopback)
+                return where or Page(
+                    response.status, response.reason, _body(response), from_loopback, through(parts.geturl())
+                )
         finally:
             self._close()
 
@@ -193,13 +207,9 @@ def _late() -> TrackerError:
     return TrackerError("unreachable", f"no answer within {TIMEOUT:.0f} s")
 
 
-def _unreachable(error: Exception) -> TrackerError:
-    if isinstance(error, TimeoutError):
-        return _late()
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return TrackerError("unreachable", f"its certificate cannot be trusted ({error.verify_message})")
+def _unreachable(error: Exception, url: str) -> TrackerError:
     if isinstance(error, OSError):
-        return TrackerError("unreachable", (error.strerror or "the connection broke").lower())
+        return TrackerError("unreachable", reason(error, TIMEOUT, url))
     if isinstance(error, HTTPException):
         return TrackerError("not-a-tracker", "the answer is not HTTP")
     return TrackerError("not-a-tracker", "its address cannot be used")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import requests
 
 from swarmshare.errors import TrackerError
+from swarmshare.tracker_client.dial import reason
+from swarmshare.tracker_client.proxies import ProxyUrlError, proxy_for, through
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -178,11 +179,17 @@ class Connection:
                 timeout=TIMEOUT,
                 allow_redirects=False,  # a password or token must not go where nobody sent it
                 stream=True,
+                proxies=self._proxies(),
                 **what,
             ) as response:
                 return response, self._content(response)
-        except requests.RequestException as error:
+        except (requests.RequestException, ProxyUrlError, UnicodeError) as error:
             raise self._unreachable(error) from error
+
+    def _proxies(self) -> dict[str, Any]:
+        """For :mod:`requests`, which would take any that the environment has, if it were told of none."""
+        proxy = proxy_for(self.tracker)
+        return dict.fromkeys(("http", "https", "all"), proxy.url if proxy else None)
 
     def _answer(self, exchange: tuple[requests.Response, bytes]) -> Answer:
         response, content = exchange
@@ -228,30 +235,16 @@ class Connection:
         what = f"{response.status_code} {response.reason}"
         return TrackerError(
             "not-a-tracker",
-            f"{self.tracker}: the answer is not a tracker's ({what[:100]})",
+            f"{self.tracker}: {through(self.tracker)}the answer is not a tracker's ({what[:100]})",
             hint="Is the address right?",
         )
 
-    def _unreachable(self, error: requests.RequestException) -> TrackerError:
-        return TrackerError(
-            "unreachable",
-            f"{self.tracker}: cannot be reached: {_reason(error)}",
-            hint="Does it run? Is the address right?",
-        )
-
-
-def _reason(error: BaseException) -> str:
-    """What the system said, from below the layers that wrapped it."""
-    if isinstance(error, requests.Timeout):
-        return f"no answer within {TIMEOUT:.0f} s"
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, ssl.SSLCertVerificationError):
-            return f"its certificate cannot be trusted ({found.verify_message})"
-        if isinstance(found, OSError) and found.strerror:
-            return found.strerror.lower()
-        found = found.__cause__ or found.__context__
-    return "the connection broke"
+    def _unreachable(self, error: Exception) -> TrackerError:
+        hint = "Does it run? Is the address right?"
+        if isinstance(error, ProxyUrlError) or through(self.tracker):
+            hint = f"With no_proxy={urlsplit(self.tracker).hostname} in the environment, it is asked directly."
+        why = reason(error, TIMEOUT, self.tracker)
+        return TrackerError("unreachable", f"{self.tracker}: cannot be reached: {why}", hint=hint)
 
 
 def _no_tracker(name: str = "") -> TrackerError:

@@ -188,4 +188,4 @@ def _read(page: Page, peer_id: bytes) -> Reply:
     except TrackerError as error:
         if error.rule == "refused" or page.status == HTTPStatus.OK:
             raise
-        raise TrackerError("not-a-tracker", f"it answers {page.status} {page.reason}") from error
+        raise TrackerError("not-a-tracker", f"{page.through}it answers {page.status} {page.reason}") from error

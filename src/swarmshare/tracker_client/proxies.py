@@ -1,0 +1,114 @@
+"""Through which proxy a tracker is asked, if any: one policy for the HTTP API, the live connection and announces.
+
+The environment says it (``http_proxy``, ``https_proxy``, ``all_proxy``, ``no_proxy``), or the system's settings where
+there are such, as :mod:`requests` reads them. What is near is never asked for through a proxy: no proxy of the outer
+world finds what is on this machine or in this network. Names are not looked up for that, which may be what a proxy is
+there for: those that cannot be of the outer world are known by their form, others take ``no_proxy``.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from socket import inet_aton
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+_NEAR: Final = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
+"""How names end that mean something on one machine or in one network only (RFC 6761, 6762, 8375)."""
+
+
+class ProxyUrlError(OSError):
+    """A proxy is set that cannot be used; the text says which, without the password."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(0, f"only proxies with an http address are used, unlike that of {where}")
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """An HTTP proxy. As text it is told to people: where it is, and who says so."""
+
+    url: str = field(repr=False)
+    """With name and password, if it has any."""
+    host: str
+    port: int
+    authorization: str = field(repr=False)
+    """For ``Proxy-Authorization``; empty: none."""
+    source: str
+    """The variable that names it."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the proxy wants to hear beside a request."""
+        return {"Proxy-Authorization": self.authorization} if self.authorization else {}
+
+    def __str__(self) -> str:
+        return f"http://{in_url(self.host)}:{self.port} of {self.source}"
+
+
+def is_near(host: str) -> bool:
+    """Whether ``host`` is on this machine or in this network: loopback, link-local, private, shared (RFC 6598).
+
+    Of names, those without a dot and those that RFCs keep for it are; nothing is looked up.
+    """
+    address: IPv4Address | IPv6Address
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        try:
+            address = ip_address(inet_aton(host))  # "127.1", which the system takes for an address, too
+        except (OSError, UnicodeError):
+            name = host.lower().rstrip(".")
+            return "." not in name or name.endswith(_NEAR)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return not address.is_global
+
+
+def proxy_for(url: str) -> Proxy | None:
+    """The proxy for ``url`` (``http`` or ``https``); None: it is asked directly. Raises :class:`ProxyUrlError`."""
+    parts = urlsplit(url)
+    if is_near(parts.hostname or ""):
+        return None
+    from requests.utils import get_environ_proxies, select_proxy  # they take long to load
+
+    found = select_proxy(url, get_environ_proxies(url))
+    return _read(found if "://" in found else f"http://{found}", _source(parts.scheme)) if found else None
+
+
+def through(url: str) -> str:
+    """What an error about ``url`` begins with: nothing, or which proxy is between."""
+    try:
+        proxy = proxy_for(url)
+    except ProxyUrlError:
+        return ""
+    return f"through the proxy {proxy}: " if proxy else ""
+
+
+def in_url(host: str) -> str:
+    """``host`` as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _read(url: str, source: str) -> Proxy:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme != "http":
+        raise ProxyUrlError(source)
+    authorization = ""
+    if parts.username is not None:
+        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        authorization = f"Basic {base64.b64encode(secret).decode()}"
+    return Proxy(url, host, port or 80, authorization, source)
+
+
+def _source(scheme: str) -> str:
+    names = (f"{scheme}_proxy", "all_proxy")
+    spelled = (spelling for name in names for spelling in (name, name.upper()))
+    return next((name for name in spelled if os.environ.get(name)), "this system's settings")
