@@ -165,7 +165,7 @@ class Link:
         try:
             connection = dial(self._tracker, TIMEOUT)
         except (OSError, UnicodeError) as error:  # UnicodeError: of names of hosts
-            raise self._error(reason(error, TIMEOUT, self._tracker)) from error
+            raise self._error(reason(error, TIMEOUT)) from error
         with self._lock:
             self._socket = connection
             if self._closed:
@@ -215,7 +215,7 @@ class Link:
         return TrackerError("refused", f"{self._tracker}: it does not let us in")
 
     def _error(self, why: str) -> TrackerError:
-        return TrackerError("unreachable", f"{self._tracker}: cannot be reached: {why}")
+        return TrackerError("unreachable", f"{self._tracker}: cannot be reached: {through(self._tracker)}{why}")
 
 
 async def open_link(

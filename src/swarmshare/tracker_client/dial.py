@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from swarmshare.tracker_client.proxies import in_url, proxy_for, through
+from swarmshare.tracker_client.proxies import in_url, proxy_for
 
 if TYPE_CHECKING:
     from swarmshare.tracker_client.proxies import Proxy
@@ -66,15 +66,8 @@ def _trusted(tracker: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=where)
 
 
-def reason(error: BaseException, timeout: float, url: str) -> str:
-    """Why there is no connection to ``url``, in a few words; what libraries wrapped is looked for below.
-
-    Texts of the system begin with a capital; none of ours does, which may have names in them.
-    """
-    return through(url) + _words(error, timeout)
-
-
-def _words(error: BaseException, timeout: float) -> str:
+def reason(error: BaseException, timeout: float) -> str:
+    """Why there is no connection, in a few words; what libraries wrapped is looked for below."""
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, (TimeoutError, requests.Timeout)):

@@ -52,7 +52,7 @@ class Page(NamedTuple):
     body: bytes
     from_loopback: bool
     """Whether the server is on this machine."""
-    through: str
+    through: str = ""
     """Which proxy it came through, as an error about it begins; empty: none."""
 
 
@@ -76,7 +76,7 @@ async def get(url: str, read: Callable[[Page], T]) -> T:
             return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=_limiter())
         finally:
             request.cut()
-    raise _late()
+    raise _late(url)
 
 
 class _Request:
@@ -167,7 +167,7 @@ class _Request:
         """Let ``sock`` be the one that :meth:`cut` cuts."""
         self._socket = sock
         if self._cut:  # before there was one to cut
-            raise _late()
+            raise _late(self._url)
 
     def _close(self) -> None:
         if self._socket is not None:
@@ -203,13 +203,13 @@ def _limiter() -> trio.CapacityLimiter:
         return limiter
 
 
-def _late() -> TrackerError:
-    return TrackerError("unreachable", f"no answer within {TIMEOUT:.0f} s")
+def _late(url: str) -> TrackerError:
+    return TrackerError("unreachable", f"{through(url)}no answer within {TIMEOUT:.0f} s")
 
 
 def _unreachable(error: Exception, url: str) -> TrackerError:
     if isinstance(error, OSError):
-        return TrackerError("unreachable", reason(error, TIMEOUT, url))
+        return TrackerError("unreachable", through(url) + reason(error, TIMEOUT))
     if isinstance(error, HTTPException):
         return TrackerError("not-a-tracker", "the answer is not HTTP")
     return TrackerError("not-a-tracker", "its address cannot be used")

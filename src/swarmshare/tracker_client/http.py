@@ -243,7 +243,7 @@ class Connection:
         hint = "Does it run? Is the address right?"
         if isinstance(error, ProxyUrlError) or through(self.tracker):
             hint = f"With no_proxy={urlsplit(self.tracker).hostname} in the environment, it is asked directly."
-        why = reason(error, TIMEOUT, self.tracker)
+        why = through(self.tracker) + reason(error, TIMEOUT)
         return TrackerError("unreachable", f"{self.tracker}: cannot be reached: {why}", hint=hint)
 
 
