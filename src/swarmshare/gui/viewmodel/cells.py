@@ -94,7 +94,7 @@ def arranged(items: Iterable[T], column: Column[T] | None, *, descending: bool) 
 def searched(items: Sequence[T], text: str, words_of: Callable[[T], str]) -> Sequence[T]:
     """Those of ``items`` that have all words of ``text``; the same object for no text.
 
-    Small letters are capitals, and letters with their accents apart (as macOS has them in names) those with them on.
+    Case does not count, nor whether an accent is a character of its own (as in names from macOS) or part of its letter.
     """
     words = _caseless(text).split()
     if not words:
