@@ -343,7 +343,7 @@ def test_odd_places(run: Any, top: Path, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     for arguments in (
         ["create", "loop"], ["create", "top", "-o", "loop"], ["create", "top", "-o", "loop/x"],
-        ["create", "top", "--name", "x" * 250], ["create", "top", "-o", "x" * 300], ["verify", "x" * 300, "."],
+        ["create", "top", "--name", "x" * 256], ["create", "top", "-o", "x" * 300], ["verify", "x" * 300, "."],
         ["create", "/"], ["create", "top", "--name", "a/b"], ["show", "/dev/zero"], ["create", "/dev/null"],
     ):  # fmt: skip
         error = run(*arguments, expect=1).err
@@ -374,10 +374,14 @@ def test_the_longest_name(run: Any, tmp_path: Path) -> None:
 
 def test_a_locale_whose_names_of_files_are_not_utf8(run: Any, top: Path) -> None:
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    refused = run("create", "top", expect=1, **ascii_only)
-    assert refused.err.startswith("swarmshare: names of files are in ascii here")
-    assert "PYTHONUTF8=1" in refused.err
     run("create", "top", LC_ALL="C")
+    for arguments in (
+        ["create", "top", "-o", "x.torrent"], ["verify", "top.torrent", "."],
+        ["download", "top.torrent", "--to", "there", "--listen", "127.0.0.1:0"],
+    ):  # fmt: skip
+        refused = run(*arguments, expect=1, **ascii_only)
+        assert "swarmshare: names of files are in ascii here" in refused.err
+        assert "PYTHONUTF8=1" in refused.err
 
 
 @pytest.mark.parametrize(
