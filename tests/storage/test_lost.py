@@ -13,7 +13,7 @@ from storage.makers import LENGTHS, PIECE, content, data_of, fill, get, number_o
 
 from swarmshare.errors import StorageError
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage import opening
+from swarmshare.storage.opening import OpenFiles
 from swarmshare.storage.pieces import TorrentStorage
 
 if TYPE_CHECKING:
@@ -343,11 +343,9 @@ def test_what_could_not_be_flushed_for_now_is_flushed_later(
     assert len(flushed) == 1
 
 
-def test_our_own_writes_are_nobody_elses(
-    storage: TorrentStorage, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_our_own_writes_are_nobody_elses(manifest: Manifest, folder: Path) -> None:
     """Whatever is written, flushed, renamed and looked at at the same time."""
-    monkeypatch.setattr(opening, "MAX_OPEN", 2)
+    storage = TorrentStorage(manifest, folder, OpenFiles(2))
     storage.prepare()
     pieces = list(range(manifest.layout.piece_count))
     done = Event()

@@ -18,6 +18,7 @@ from storage.makers import LENGTHS, PIECE, content, data_of, fill, get, number_o
 
 from swarmshare.errors import CancelledError, StorageError
 from swarmshare.storage import hashing, opening
+from swarmshare.storage.opening import OpenFiles, is_limit
 from swarmshare.storage.pieces import TorrentStorage
 
 if TYPE_CHECKING:
@@ -106,10 +107,8 @@ def test_short_writes_are_continued(storage: TorrentStorage, monkeypatch: pytest
     assert storage.scan() == {0, 1, 5}
 
 
-def test_no_more_files_are_open_than_allowed(
-    storage: TorrentStorage, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(opening, "MAX_OPEN", 2)
+def test_no_more_files_are_open_than_allowed(manifest: Manifest, folder: Path) -> None:
+    storage = TorrentStorage(manifest, folder, OpenFiles(2))
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(2):
         put(storage, range(manifest.layout.piece_count))
@@ -121,10 +120,51 @@ def test_no_more_files_are_open_than_allowed(
     assert get(storage, 0) == data_of(manifest, 0), "opened again"
 
 
-def test_many_threads_and_few_open_files(
-    storage: TorrentStorage, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+def test_two_torrents_share_what_may_be_open(manifest: Manifest, folder: Path) -> None:
+    opened = OpenFiles(2)
+    first, second = TorrentStorage(manifest, folder, opened), TorrentStorage(manifest, folder / "second", opened)
+    (folder / "second").mkdir()
+    before = len(os.listdir("/proc/self/fd"))
+    for storage in (first, second):
+        put(storage, range(manifest.layout.piece_count))
+        assert len(os.listdir("/proc/self/fd")) == before + 2
+    first.close()
+    assert len(os.listdir("/proc/self/fd")) == before + 2, "they are the other's"
+    second.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_when_the_system_allows_no_more_what_is_kept_is_closed(
+    manifest: Manifest, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "MAX_OPEN", 1)
+    storage = TorrentStorage(manifest, folder)
+    put(storage, range(manifest.layout.piece_count))
+    wanted, open_ = manifest.layout.piece_count - 1, os.open
+    storage._files[-1].close()
+    before = len(os.listdir("/proc/self/fd"))
+
+    def refuse(*arguments: Any, **options: Any) -> int:
+        if len(os.listdir("/proc/self/fd")) >= before:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return open_(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        assert get(storage, wanted) == data_of(manifest, wanted)
+        patch.setattr(os, "open", lambda *_, **__: refuse_always())
+        storage.close()
+        with pytest.raises(StorageError, match="too many open files") as caught:
+            get(storage, wanted)
+    assert is_limit(caught.value)
+    assert caught.value.hint
+
+
+def refuse_always() -> int:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def test_many_threads_and_few_open_files(manifest: Manifest, folder: Path) -> None:
+    storage = TorrentStorage(manifest, folder, OpenFiles(1))
     numbers = list(range(manifest.layout.piece_count))
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: put(storage, [number]), numbers * 20))

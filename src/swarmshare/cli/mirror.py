@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
 from functools import partial
 from math import inf, isinf
 from pathlib import Path
@@ -74,7 +72,6 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         flags["listen"] = tuple(flags["listen"])
     settings = load_settings(flags).settings
     sign_in = signed_in_at(settings.tracker)
-    _allow_many_files()
     with open_store(arguments.data) as store, open_tracker(sign_in.tracker, sign_in.token) as (_, api):
         run_until_signal(partial(_mirror, arguments, output, settings, sign_in, store, api))
     return 0
@@ -180,16 +177,6 @@ class _Journal:
 
 def _fields(manifest: Manifest) -> dict[str, str]:
     return {"info_hash": str(manifest.info_hash), "name": clean(manifest.name)}
-
-
-def _allow_many_files() -> None:
-    """Every entry has connections and open files of its own: take as many as the system gives."""
-    if sys.platform != "win32":
-        import resource
-
-        with contextlib.suppress(OSError, ValueError):  # then we do with less
-            most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _size(text: str) -> int:

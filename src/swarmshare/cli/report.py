@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swarmshare.cli.render import clean, plural
-from swarmshare.cli.words import WAY_OUT, named, safety
+from swarmshare.cli.words import LIMIT, WAY_OUT, named, safety
 from swarmshare.schema.alerts import (
+    OpenFilesLimit,
     PeerDropped,
     PieceFailed,
     PiecesLost,
@@ -46,6 +47,10 @@ class Report:
             self._tell(alerts.popleft())
 
     def _tell(self, alert: Alert) -> None:
+        if isinstance(alert, OpenFilesLimit):
+            self._output.event("open_files_limit", limit=alert.limit)
+            self._people.say(LIMIT.format(limit=alert.limit))
+            return
         name, info_hash = self._names[alert.info_hash], alert.info_hash.hex()
         event, say = self._output.event, self._people.say
         match alert:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 WAY_OUT: Final = "It tries again by itself, and goes on as soon as that is put right."
 """What to do about a pause."""
+LIMIT: Final = (
+    "The system allows only {limit:,} open files and connections: some peers have to wait. "
+    "Allow more (ulimit -n), or share less at once."
+)
 LONG: Final = 100 * 3600
 """Seconds that nobody wants to read to the second."""
 

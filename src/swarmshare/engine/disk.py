@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from swarmshare.engine.config import TorrentConfig
     from swarmshare.manifest.manifest import Manifest
+    from swarmshare.storage.opening import OpenFiles
     from swarmshare.storage.progress import Progress
 
 _QUEUED: Final = 4
@@ -45,10 +46,11 @@ class TorrentDisk:
         manifest: Manifest,
         config: TorrentConfig,
         resume_folder: Path | None,
+        opened: OpenFiles,
         on_trouble: Callable[[StorageError | None], None],
     ) -> None:
         """``on_trouble`` is told what the disk refuses, and None when it does so no more."""
-        self.storage = TorrentStorage(manifest, config.folder)
+        self.storage = TorrentStorage(manifest, config.folder, opened)
         self.checked = 0.0
         """How much of the check is done, from 0 to 1."""
         self.trouble: StorageError | None = None

@@ -13,6 +13,7 @@ import trio
 
 from swarmshare.engine.announcing import TorrentPort
 from swarmshare.engine.config import show_address
+from swarmshare.engine.descriptors import divide_descriptors
 from swarmshare.engine.dialer import Dialer
 from swarmshare.engine.greeting import HANDSHAKE_TIMEOUT, dial, receive_handshake
 from swarmshare.engine.limits import new_bucket
@@ -21,8 +22,10 @@ from swarmshare.engine.pictures import torrent_snapshot
 from swarmshare.engine.torrent import Torrent
 from swarmshare.engine.unwrap import lone_exception
 from swarmshare.errors import RemoteProtocolError, StorageError
+from swarmshare.schema.alerts import OpenFilesLimit
 from swarmshare.schema.snapshot import EngineSnapshot
 from swarmshare.storage.files import os_reason
+from swarmshare.storage.opening import OpenFiles, is_limit
 from swarmshare.wire.handshake import Handshake
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ MAX_GREETING: Final = 100
 """Accepted connections that have not said yet what they want. More are closed at once."""
 HOSTS: Final = {"localhost": ("127.0.0.1", "::1"), "*": ("0.0.0.0", "::")}
 """Names for one machine's own addresses, of IPv4 and, where there is such a thing, of IPv6."""
+ACCEPT_AGAIN: Final = 0.1
+"""Seconds until another connection is accepted, after one that the system had no room for."""
 BIND_ATTEMPTS: Final = 10
 """Free ports of one address that are tried until one is free at the other, too."""
 MAX_ALERTS: Final = 10_000
@@ -120,8 +125,14 @@ class Engine:
         self._greeting = 0
         self._up, self._down = (new_bucket(rate) if rate else None for rate in (config.limit_up, config.limit_down))
         self._rng = random.Random()
-        if listeners:
-            nursery.start_soon(trio.serve_listeners, self._accept, listeners)
+        self._descriptors = divide_descriptors()
+        self._opened = OpenFiles(self._descriptors.files)
+        """The open files of all torrents."""
+        self._connections = 0
+        """Accepted or dialled, and dials under way."""
+        self._told_of_limit = False
+        for listener in listeners:
+            nursery.start_soon(self._listen, listener)
 
     def add(self, manifest: Manifest, config: TorrentConfig) -> Torrent:
         """Share a manifest: check what is there, download what is wanted, serve what is held."""
@@ -129,7 +140,9 @@ class Engine:
             manifest,
             config,
             self.config,
+            opened=self._opened,
             alert=self.alerts.append,
+            on_limit=self._tell_of_limit,
             port=self.port,
             limit_up=self._up,
             limit_down=self._down,
@@ -160,7 +173,7 @@ class Engine:
         """All that is done for one torrent, until it is removed."""
 
         def may_dial(address: Address) -> bool:
-            room = len(torrent.sessions) < self.config.max_peers
+            room = len(torrent.sessions) < self.config.max_peers and self._connections < self._descriptors.connections
             return room and address not in torrent.downloads.blame.banned and not torrent.others.is_here(address)
 
         dialer = Dialer(torrent.config.peers, partial(self._dial_and_share, torrent), may_dial, self._rng)
@@ -188,9 +201,40 @@ class Engine:
 
     # ------------------------------------------------------------------ connections
 
+    async def _listen(self, listener: trio.SocketListener) -> None:
+        """Accept connections until cancelled."""
+        with listener.socket:
+            while True:
+                try:
+                    stream = await listener.accept()
+                except OSError as error:
+                    if not is_limit(error):
+                        raise
+                    self._tell_of_limit()
+                    await trio.sleep(ACCEPT_AGAIN)
+                    continue
+                if self._connections >= self._descriptors.connections:
+                    self._tell_of_limit()
+                    await trio.aclose_forcefully(stream)
+                    continue
+                self._nursery.start_soon(self._accept, stream)
+
+    def _tell_of_limit(self) -> None:
+        """The system does not let us open as much as is needed: once is enough, it stays so."""
+        if not self._told_of_limit:
+            self._told_of_limit = True
+            self.alerts.append(OpenFilesLimit(self._descriptors.limit))
+
     async def _accept(self, stream: trio.SocketStream) -> None:
-        if self._greeting >= MAX_GREETING:
+        self._connections += 1
+        try:
+            await self._greet_and_share(stream)
+        finally:
+            self._connections -= 1
             await trio.aclose_forcefully(stream)
+
+    async def _greet_and_share(self, stream: trio.SocketStream) -> None:
+        if self._greeting >= MAX_GREETING:
             return
         self._greeting += 1
         try:
@@ -199,9 +243,7 @@ class Engine:
             session = None
         finally:
             self._greeting -= 1
-        if session is None:
-            await trio.aclose_forcefully(stream)
-        else:
+        if session is not None:
             await self._share(session)
 
     async def _greet(self, stream: trio.SocketStream) -> PeerSession | None:
@@ -221,13 +263,16 @@ class Engine:
         return PeerSession(torrent, stream, theirs, ours, dialled=False)
 
     async def _dial_and_share(self, torrent: Torrent, address: Address) -> bool:
+        self._connections += 1
         try:
             async with self._half_open:
                 info_hash = torrent.manifest.info_hash.truncated
                 stream, theirs, ours = await dial(address, info_hash, self.config.peer_id)
+            return await self._share(PeerSession(torrent, stream, theirs, ours, dialled=True))
         except (RemoteProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError):
             return False
-        return await self._share(PeerSession(torrent, stream, theirs, ours, dialled=True))
+        finally:
+            self._connections -= 1
 
     @staticmethod
     async def _share(session: PeerSession) -> bool:

@@ -10,6 +10,7 @@ import trio
 from swarmshare.engine.config import PEER_ID_PREFIX, show_address
 from swarmshare.engine.limits import pass_all
 from swarmshare.errors import RemoteProtocolError, StorageError
+from swarmshare.storage.opening import is_limit
 from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.requester import Requester
@@ -198,7 +199,9 @@ class PeerSession:
     async def _read_block(self, block: Block) -> memoryview | None:
         try:
             return await self.torrent.uploads.read(*block)
-        except StorageError:
+        except StorageError as error:
+            if is_limit(error):
+                self.torrent.on_limit()
             self.torrent.keeping.look_soon()
             return None
 

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from swarmshare.engine.config import EngineConfig, TorrentConfig
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.manifest.manifest import Manifest
+    from swarmshare.storage.opening import OpenFiles
     from swarmshare.swarm.rates import TokenBucket
 
 TICK: Final = 1.0
@@ -73,16 +74,22 @@ class Torrent:
         config: TorrentConfig,
         engine: EngineConfig,
         *,
+        opened: OpenFiles,
         alert: Callable[[Alert], None],
+        on_limit: Callable[[], None],
         port: int = 0,
         limit_up: TokenBucket | None = None,
         limit_down: TokenBucket | None = None,
     ) -> None:
-        """``port`` is where we listen; ``limit_up`` and ``limit_down`` are the engine's, None for none."""
+        """What keeps the open files of all torrents is ``opened``, and ``on_limit`` is called when there may be no more.
+
+        ``port`` is where we listen; ``limit_up`` and ``limit_down`` are the engine's, None for none.
+        """
         self.manifest = manifest
         self.layout = manifest.layout
         self.config = config
         self.alert = alert
+        self.on_limit = on_limit
         self._whole = limit_up, limit_down
         self.limit(config.limit_up, config.limit_down)
         self.priorities = [config.priorities.get(file, Priority.NORMAL) for file in range(len(manifest.files))]
@@ -104,7 +111,7 @@ class Torrent:
         self.picker.sequential = config.sequential
         self.others = Others(self.picker, self.layout.piece_count)
         self.keeping = Keeping(self)
-        self.disk = TorrentDisk(manifest, config, engine.resume_folder, self.keeping.on_trouble)
+        self.disk = TorrentDisk(manifest, config, engine.resume_folder, opened, self.keeping.on_trouble)
         self.uploads = Uploads(manifest, self.disk.storage, self.picker)
         self.downloads = Downloads(self)
         self._choking = Choking(self.sessions, engine.upload_slots, random.Random())

@@ -26,8 +26,9 @@ from swarmshare.gui.theme import open_root, pixels
 from swarmshare.gui.toolbar import Toolbar
 from swarmshare.gui.transfers import TransfersPage
 from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.gui.viewmodel.log_lines import limit_in_words
 from swarmshare.gui.words import _, use_language
-from swarmshare.schema.alerts import PiecesLost, TorrentPaused
+from swarmshare.schema.alerts import OpenFilesLimit, PiecesLost, TorrentPaused
 
 if TYPE_CHECKING:
     import tkinter
@@ -199,6 +200,8 @@ class MainWindow:
                     self.say(f"{self._name(info_hash)}: {spoken(clean(message))}", "danger")
                 case Trouble(message=message):
                     self.say(clean(message), "warning")
+                case OpenFilesLimit(limit=limit):
+                    self.say(limit_in_words(limit), "warning")
                 case PiecesLost(info_hash=info_hash):
                     text = _("Files of {name} were changed or removed: what is missing is fetched again")
                     self.say(text.format(name=self._name(info_hash)), "warning")

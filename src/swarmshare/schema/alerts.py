@@ -58,6 +58,14 @@ class PiecesLost:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenFilesLimit:
+    """More files and connections are needed than the system lets this process open; told once in an engine's life."""
+
+    limit: int
+    """How many it allows."""
+
+
+@dataclass(frozen=True, slots=True)
 class TorrentComplete:
     """All that was asked for is here and verified."""
 
@@ -65,5 +73,12 @@ class TorrentComplete:
 
 
 Alert: TypeAlias = (
-    PieceVerified | PieceFailed | PeerDropped | TorrentPaused | TorrentResumed | PiecesLost | TorrentComplete
+    PieceVerified
+    | PieceFailed
+    | PeerDropped
+    | TorrentPaused
+    | TorrentResumed
+    | PiecesLost
+    | OpenFilesLimit
+    | TorrentComplete
 )

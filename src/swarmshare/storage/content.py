@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from swarmshare.errors import StorageError
 from swarmshare.storage.faults import LostError, naming
 from swarmshare.storage.files import Identity
-from swarmshare.storage.opening import open_file
 from swarmshare.storage.places import CHANGED, SHORTER
 
 if TYPE_CHECKING:
@@ -42,10 +41,10 @@ class Found(NamedTuple):
 
 
 class ContentFile:
-    """A file that belongs ``where``; its descriptor is in ``opened``, by ``number``."""
+    """A file that belongs ``where``; while it is open, it is among ``opened``."""
 
-    def __init__(self, where: Whereabouts, number: int, opened: OpenFiles) -> None:
-        self._where, self._number, self._opened = where, number, opened
+    def __init__(self, where: Whereabouts, opened: OpenFiles) -> None:
+        self._where, self._opened = where, opened
         self._lock = Lock()  # guards all below; held to look, open and rename, never to read, write or flush
         self._place: Place | None = None  # once found the same until look_afresh(): what is held is held of that
         self._lost = False
@@ -114,7 +113,7 @@ class ContentFile:
             flushed = Identity.of(os.fstat(file.fd))
         del file  # Windows renames no open file; whoever comes next opens it again
         with self._lock:
-            self._opened.drop(self._number)
+            self._opened.drop(self)
             try:
                 self._place = self._where.rename(flushed)
             except LostError:
@@ -154,11 +153,15 @@ class ContentFile:
                     self._look(self._place)
             return self._lost
 
+    def close(self) -> None:
+        """Close it, or let the threads that use it do so when they are done; the next use opens it again."""
+        self._opened.drop(self)
+
     def look_afresh(self) -> Found | None:
         """Where it is now, all that was known of it forgotten; None when it is not there or cannot be looked at."""
         with self._lock:
             before, self._place = self._place, None
-            self._opened.drop(self._number)
+            self._opened.drop(self)
             self._lost, self._extent, self._state = False, 0, None
             try:
                 if (place := self._locate()) is None:
@@ -193,15 +196,14 @@ class ContentFile:
         return status.st_size < self._extent or (self._state is not None and now != self._state[1:])
 
     def _open(self, *, write: bool) -> OpenFile:
-        file = self._opened.get(self._number)
+        file = self._opened.get(self)
         if file is None or (write and not file.writable):
             place = self._locate()
             if place is None:
                 if not write:
                     raise LostError(self._where.final, "not there")
                 place = self._place = self._where.create()
-            file = open_file(self._where.folder, place, write=write)
-            self._opened.put(self._number, file)
+            file = self._opened.open(self, self._where.folder, place, write=write)
         return file
 
     @contextlib.contextmanager
@@ -213,7 +215,7 @@ class ContentFile:
                 yield file
         except StorageError as error:
             with self._lock:
-                self._opened.drop(self._number)  # a disk that was away and is back needs it opened again
+                self._opened.drop(self)  # a disk that was away and is back needs it opened again
                 place = self._place
                 if isinstance(error, LostError) and place is not None:
                     # A file that is reached by links is there, and yet cannot be written to.

@@ -19,14 +19,15 @@ from swarmshare.storage.faults import LINK, LostError, named
 from swarmshare.storage.paths import resolve_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
     from pathlib import Path
 
     from swarmshare.manifest import names
 
 MAX_OPEN: Final = 64
-"""Most files open at a time, well below the 256 that some systems allow; the one used longest ago is closed first."""
+"""Most files open at a time where nobody says how many: well below the 256 that some systems allow."""
 
+_NONE_LEFT: Final = {errno.EMFILE, errno.ENFILE}
 _HAS_DIR_FD: Final = os.open in os.supports_dir_fd
 _HAS_PREAD: Final = hasattr(os, "pread")
 _FILE: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -74,35 +75,57 @@ class OpenFile:
 
 
 class OpenFiles:
-    """Files that stay open from one use to the next, by number: at most :data:`MAX_OPEN`."""
+    """Files that stay open from one use to the next, of any number of torrents: at most ``limit``.
 
-    def __init__(self) -> None:
+    The one used longest ago is closed first. Threads that use files which are not kept any more have these besides.
+    """
+
+    def __init__(self, limit: int = MAX_OPEN) -> None:
+        self._limit = limit
         self._lock = Lock()
-        self._files: OrderedDict[int, OpenFile] = OrderedDict()
+        self._files: OrderedDict[Hashable, OpenFile] = OrderedDict()
 
-    def get(self, number: int) -> OpenFile | None:
-        """File ``number``, if it is open."""
+    def get(self, key: Hashable) -> OpenFile | None:
+        """The file of ``key``, if it is open."""
         with self._lock:
-            if number in self._files:
-                self._files.move_to_end(number)
-            return self._files.get(number)
+            if key in self._files:
+                self._files.move_to_end(key)
+            return self._files.get(key)
 
-    def put(self, number: int, file: OpenFile) -> None:
-        """Keep ``file`` open, in place of what :meth:`get` had for that number, if anything."""
+    def open(self, key: Hashable, folder: Path, place: Place, *, write: bool) -> OpenFile:
+        """Open a file (:func:`open_file`), and keep it in place of what :meth:`get` had for ``key``, if anything.
+
+        When the system allows no more open files, because others take more than their share, all that are kept are
+        closed first. Raises :class:`StorageError`.
+        """
+        try:
+            file = open_file(folder, place, write=write)
+        except StorageError as error:
+            if not is_limit(error):
+                raise
+            self.clear()
+            file = open_file(folder, place, write=write)
         with self._lock:
-            self._files[number] = file
-            if len(self._files) > MAX_OPEN:
+            self._files[key] = file
+            if len(self._files) > self._limit:
                 self._files.popitem(last=False)
+        return file
 
-    def drop(self, number: int) -> None:
-        """Keep file ``number`` open no longer."""
+    def drop(self, key: Hashable) -> None:
+        """Keep the file of ``key`` open no longer."""
         with self._lock:
-            self._files.pop(number, None)
+            self._files.pop(key, None)
 
     def clear(self) -> None:
         """Keep none open."""
         with self._lock:
             self._files.clear()
+
+
+def is_limit(error: BaseException) -> bool:
+    """Whether the system refused because too many files and connections are open: an :class:`OSError`, or ours."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _NONE_LEFT
 
 
 def open_file(folder: Path, place: Place, *, write: bool) -> OpenFile:

@@ -44,15 +44,16 @@ if TYPE_CHECKING:
 class TorrentStorage:
     """The files of ``manifest`` below ``folder``, the one that contains (or will contain) the manifest's name."""
 
-    def __init__(self, manifest: Manifest, folder: Path) -> None:
+    def __init__(self, manifest: Manifest, folder: Path, opened: OpenFiles | None = None) -> None:
+        """Open files are kept in ``opened``, which other torrents may share; None: in one of its own."""
         self.manifest = manifest
         self._folder = folder
         self.hashes = PieceHashes(manifest)
         """What its pieces must hash to."""
-        self._opened = OpenFiles()
+        opened = OpenFiles() if opened is None else opened
         final = manifest.local_paths(windows=WINDOWS)
         self._files = [
-            ContentFile(Whereabouts(manifest, number, folder, *names), number, self._opened)
+            ContentFile(Whereabouts(manifest, number, folder, *names), opened)
             for number, names in enumerate(zip(final, part_paths(final), strict=True))
         ]
 
@@ -174,7 +175,8 @@ class TorrentStorage:
 
     def close(self) -> None:
         """Close the files; those in use by another thread as soon as it is done. Using them again opens them again."""
-        self._opened.clear()
+        for file in self._files:
+            file.close()
 
     def _source(self, number: int) -> Source | None:
         """File ``number`` as far as it is whole pieces, found afresh."""

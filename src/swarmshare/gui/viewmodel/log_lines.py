@@ -10,6 +10,7 @@ from swarmshare.app.facts import JobFailed, Published, Shared, Trouble
 from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.alerts import (
+    OpenFilesLimit,
     PeerDropped,
     PieceFailed,
     PiecesLost,
@@ -58,11 +59,17 @@ class Log:
         return [line for line in self._lines if info_hash is None or line.info_hash in ("", info_hash)]
 
 
+def limit_in_words(limit: int) -> str:
+    """That the system lets this program have ``limit`` files and connections open, which is too few."""
+    text = _("The system allows only {limit} open files and connections: some people have to wait")
+    return text.format(limit=number(limit))
+
+
 def _about(fact: Fact) -> str:
     match fact:
         case Shared() | Published():
             return fact.info_hash
-        case JobFailed() | Trouble():
+        case JobFailed() | Trouble() | OpenFilesLimit():
             return ""
         case _:
             return fact.info_hash.hex()
@@ -89,6 +96,8 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
         case PiecesLost(count=lost):
             text = ngettext("{n} piece is gone from the disk", "{n} pieces are gone from the disk", lost)
             return text.format(n=number(lost)), "exclamation-triangle", "danger"
+        case OpenFilesLimit(limit=limit):
+            return limit_in_words(limit), "exclamation-triangle", "warning"
         case TorrentComplete():
             return _("Everything is here, and verified"), "check-circle-fill", "success"
         case Shared(name=name):
