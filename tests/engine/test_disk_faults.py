@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ import pytest
 import trio
 from engine.swarm import Swarm, address, until
 
-from swarmshare.engine.config import TorrentConfig
+from swarmshare.engine import disk, keeping
+from swarmshare.engine.config import EngineConfig, TorrentConfig
+from swarmshare.engine.engine import open_engine
 from swarmshare.schema.alerts import PiecesLost, TorrentPaused, TorrentResumed
 from swarmshare.schema.snapshot import TorrentState
 
@@ -99,3 +102,76 @@ async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
             (tmp_path / "leech").unlink()
             await torrent.finished.wait()
         assert swarm.is_whole("leech")
+
+
+@pytest.mark.parametrize("refusals", [1, 2, 5])
+async def test_a_disk_that_fails_to_flush_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusals: int
+) -> None:
+    """The task that looks after lost files is not the one that waits for them."""
+    monkeypatch.setattr(disk, "RETRY_AFTER", 0.05)
+    fsync, left = os.fsync, [refusals]
+
+    def fail(fd: int) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(fd)
+
+    async with Swarm(tmp_path, {"a": 300_000, "b": 300_000}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        monkeypatch.setattr(os, "fsync", fail)
+        engine, torrent = await swarm.leech("leech", seed)
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+            await until(lambda: torrent.state is TorrentState.SEEDING)
+        assert swarm.is_whole("leech")
+        assert "check the disk" in paused(engine)[0].message.lower()
+        assert any(isinstance(alert, TorrentResumed) for alert in engine.alerts)
+
+
+@pytest.mark.parametrize("what", ["seed", "seed/top", "seed/top/a"])
+async def test_what_was_taken_away_and_put_back_is_found_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Nobody has anything else to offer, so it is from the disk that it comes back."""
+    monkeypatch.setattr(disk, "RETRY_AFTER", 0.05)
+    monkeypatch.setattr(keeping, "LOOK_EVERY", 0.05)
+    async with Swarm(tmp_path, {"a": 400_000, "b": 400_000}) as swarm:
+        engine, torrent = await swarm.seed("seed")
+        everything = torrent.picker.held.held
+        (tmp_path / what).rename(tmp_path / "elsewhere")
+        _, leeching = await swarm.leech("leech", engine)
+        with trio.fail_after(TIMEOUT):
+            await until(lambda: torrent.state is not TorrentState.SEEDING)
+            if what != "seed":  # a folder that is gone may be a disk that is: nothing is made in its place
+                await until(lambda: torrent.picker.held.held < everything)
+            if (tmp_path / what).is_dir():
+                shutil.rmtree(tmp_path / what)  # it was made anew, for what is to be fetched
+            (tmp_path / "elsewhere").rename(tmp_path / what)
+            await until(lambda: torrent.state is TorrentState.SEEDING)
+            await leeching.finished.wait()
+        assert torrent.picker.held.held == everything
+        assert engine.snapshot().torrents[0].bytes_done == swarm.manifest.total_length
+        assert swarm.is_whole("leech")
+
+
+async def test_what_was_put_back_is_found_after_a_restart(tmp_path: Path) -> None:
+    """However soon before it was stopped: what the resume data says of a file is about a file that was looked at."""
+    async with Swarm(tmp_path, {"a": 400_000, "b": 400_000}) as swarm:
+        config = EngineConfig(resume_folder=tmp_path / "resume")
+        seed = TorrentConfig(folder=swarm.copy("seed"))
+        async with open_engine(config) as engine:
+            torrent = engine.add(swarm.manifest, seed)
+            await torrent.finished.wait()
+        async with open_engine(config) as engine:
+            torrent = engine.add(swarm.manifest, seed)
+            (tmp_path / "seed" / "top" / "a").rename(tmp_path / "elsewhere")
+            with trio.fail_after(TIMEOUT):
+                await torrent.ready.wait()
+                await until(lambda: torrent.state is TorrentState.DOWNLOADING)
+                (tmp_path / "elsewhere").rename(tmp_path / "seed" / "top" / "a")
+        async with open_engine(config) as engine:
+            torrent = engine.add(swarm.manifest, seed)
+            with trio.fail_after(TIMEOUT):
+                await torrent.finished.wait()

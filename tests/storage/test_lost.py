@@ -203,6 +203,41 @@ def test_what_was_never_there_is_not_lost(storage: TorrentStorage, folder: Path)
     assert storage.lost_files() == set(), "something more is there"
 
 
+def test_what_appears_is_new_until_it_is_scanned(storage: TorrentStorage, folder: Path, manifest: Manifest) -> None:
+    fill(folder / "top")
+    everything = set(range(manifest.layout.piece_count))
+    assert storage.scan() == everything
+    assert storage.new_files() == set()
+    (folder / "top").rename(folder / "elsewhere")
+    assert storage.scan(only_files=storage.lost_files()) == set()
+    assert storage.new_files() == set()
+    (folder / "elsewhere").rename(folder / "top")
+    new = storage.new_files()
+    assert new == {number for number, file in enumerate(manifest.files) if file.length}
+    assert storage.file_states() == [None] * len(manifest.files), "nobody knows yet what is in them"
+    with pytest.raises(StorageError, match="may have lost"):
+        storage.finish(min(new))
+    assert storage.scan(only_files=new) == everything
+    assert storage.new_files() == set()
+    assert sum(state is not None for state in storage.file_states()) == len(new)
+
+
+def test_what_can_be_looked_at_again_is_new(
+    manifest: Manifest, nobodys_folder: Path, as_nobody: Any
+) -> None:
+    raw = manifest.encode()
+    fill(nobodys_folder / "top")
+
+    def attempt() -> list[Any]:
+        storage = TorrentStorage(parse_manifest(raw), nobodys_folder)
+        nobodys_folder.chmod(0)
+        told = [storage.scan(), storage.new_files()]
+        nobodys_folder.chmod(0o700)
+        return [*told, storage.scan(only_files=storage.new_files())]
+
+    assert as_nobody(attempt) == [set(), set(), set(range(manifest.layout.piece_count))]
+
+
 def test_whole_files_are_lost_too(storage: TorrentStorage, folder: Path, manifest: Manifest) -> None:
     fill(folder / "top")
     storage.scan()

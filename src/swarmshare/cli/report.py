@@ -10,6 +10,7 @@ from swarmshare.schema.alerts import (
     OpenFilesLimit,
     PeerDropped,
     PieceFailed,
+    PiecesFound,
     PiecesLost,
     TorrentComplete,
     TorrentPaused,
@@ -72,6 +73,9 @@ class Report:
             case PiecesLost(_, count):
                 event("pieces_lost", info_hash=info_hash, count=count)
                 say(f"{name}: {plural(count, 'piece')} lost: another program changed or removed files")
+            case PiecesFound(_, count):
+                event("pieces_found", info_hash=info_hash, count=count)
+                say(f"{name}: {plural(count, 'piece')} found on the disk again")
             case PieceFailed(_, piece, blamed):
                 event("piece_failed", info_hash=info_hash, piece=piece, blamed=blamed)
             case _:

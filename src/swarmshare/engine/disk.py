@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.opening import OpenFiles
     from swarmshare.storage.progress import Progress
+    from swarmshare.swarm.bitfield import Bitfield
 
 _QUEUED: Final = 4
 """Pieces that wait for the disk. When there are more, readers wait, and TCP makes the peers wait."""
-_RETRY_AFTER: Final = 2.0
+RETRY_AFTER: Final = 2.0
 """Seconds after which what the disk refused is tried again."""
 
 _Result = TypeVar("_Result")
@@ -55,8 +56,10 @@ class TorrentDisk:
         """How much of the check is done, from 0 to 1."""
         self.trouble: StorageError | None = None
         """What the disk refuses at present."""
-        self._refused = 0
-        """How many operations are being tried again."""
+        self._refusals: dict[object, StorageError] = {}
+        """What the disk refused last, by who is to try it again."""
+        self._prepared = trio.Event()
+        """Set once :meth:`prepare` has worked: before that there may be no room, and nothing is written."""
         self._folder = config.folder
         self.skipped = {file for file, priority in config.priorities.items() if priority is Priority.SKIP}
         """Files that are not wanted."""
@@ -80,32 +83,37 @@ class TorrentDisk:
         """The pieces that are right on the disk, by resume data as far as that can be trusted, else by hashing."""
         return await self._scan(self._trusted)
 
-    async def start(self) -> None:
-        """Make folders and empty files, and see that there is room for what is missing."""
+    async def prepare(self) -> None:
+        """Make folders and empty files, see that there is room for what is missing, and give what is whole its name.
+
+        Raises :class:`StorageError` for what is refused; it may be called again at any time.
+        """
         files = self._manifest.files
         missing = [number for number in sorted(self.unfinished) if self._lacks(number) or not files[number].length]
-        await self.persist(lambda: self.storage.prepare(missing))
+        await self._attempt(lambda: self.storage.prepare(missing))
+        self._prepared.set()
         await self._finish([number for number in sorted(self.unfinished) if not self._lacks(number)])
 
     async def check_lost(self) -> tuple[set[int], set[int]]:
-        """Check what was changed or taken away by others; returns the pieces of these files, and which are right.
+        """Check what was changed, taken away or put back by others; the files, and the pieces of them that are right.
 
-        Waits for a folder that is gone: what was a disk that somebody pulled out must not be filled anew elsewhere.
+        Call :meth:`recount` with these files. Raises :class:`StorageError` when the folder is gone: what was a disk
+        that somebody pulled out must not be filled anew elsewhere.
         """
-        await self.persist(self._require_folder)
-        lost = await trio.to_thread.run_sync(self.storage.lost_files)
-        if not lost:
-            return set(), set()
-        right = await self._scan(lambda: (set(), lost))
-        pieces = {piece for file in lost for piece in self._manifest.layout.file_pieces(file)}
-        for file in lost:
+        if self._prepared.is_set():
+            await self._attempt(self._require_folder)
+        lost = await trio.to_thread.run_sync(lambda: self.storage.lost_files() | self.storage.new_files())
+        return lost, await self._scan(lambda: (set(), lost)) if lost else set()
+
+    def recount(self, files: Collection[int], held: Bitfield) -> None:
+        """Count anew what is held of ``files``, which were checked."""
+        for file in files:
             self.files_done[file] = 0
-        self.count(right)
-        self.unfinished |= {file for file in lost if self._lacks(file)} - self.skipped
-        return pieces, right
+            self.count([piece for piece in self._manifest.layout.file_pieces(file) if held.has(piece)])
+        self.unfinished |= set(files) - self.skipped
 
     def want(self, file: int, *, wanted: bool) -> None:
-        """A file is wanted from now on, or is no more; :meth:`start` makes room for it."""
+        """A file is wanted from now on, or is no more; :meth:`prepare` makes room for it."""
         if wanted and file in self.skipped:
             self.skipped.discard(file)
             self.unfinished.add(file)
@@ -180,7 +188,8 @@ class TorrentDisk:
 
     async def verify_and_write(self, piece: int, data: memoryview) -> tuple[bytes, bool]:
         """The leaves of ``data``, and whether it is ``piece``, which is then on the disk."""
-        leaves, right = await self.persist(partial(self._verify_and_write, PieceIndex(piece), data))
+        await self._prepared.wait()
+        leaves, right = await self._persist(partial(self._verify_and_write, PieceIndex(piece), data))
         if right:
             self.count([piece])
         return leaves, right
@@ -193,14 +202,21 @@ class TorrentDisk:
         return leaves, right
 
     async def finish_file_of(self, piece: int) -> None:
-        """Give the file of ``piece`` its name, if that was the last one it lacked."""
+        """Give the file of ``piece`` its name, if that was the last one it lacked.
+
+        What is refused is told, and left to :meth:`prepare`: it may take a check of the file, for which this must not
+        wait.
+        """
         file = self._manifest.layout.span(PieceIndex(piece)).file
         if not self._lacks(file):
-            await self._finish([file])
+            try:
+                await self._finish([file])
+            except StorageError as error:
+                self.note_refusal(error)
 
     async def _finish(self, files: list[int]) -> None:
         for file in files:
-            await self.persist(partial(self._finish_unless_lost, file))
+            await self._attempt(partial(self._finish_unless_lost, file))
             if not self._lacks(file):
                 self.unfinished.discard(file)
 
@@ -210,28 +226,38 @@ class TorrentDisk:
 
     # ------------------------------------------------------------------ what the disk refuses, and resume data
 
-    async def persist(self, work: Callable[[], _Result]) -> _Result:
+    async def _attempt(self, work: Callable[[], _Result]) -> _Result:
+        """Do something with files, in a thread."""
+        async with self._turn:
+            return await trio.to_thread.run_sync(work)
+
+    async def _persist(self, work: Callable[[], _Result]) -> _Result:
         """Do something with files, in a thread, until it works: a full disk or a lost folder is waited for."""
-        refused = False
+        refused = object()
         while True:
             try:
-                async with self._turn:
-                    result = await trio.to_thread.run_sync(work)
+                result = await self._attempt(work)
             except StorageError as error:
-                self._refused += not refused
-                refused = True
-                self._set_trouble(error)
-                await trio.sleep(_RETRY_AFTER)
+                self._refusals[refused] = error
+                self._tell_trouble()
+                await trio.sleep(RETRY_AFTER)
             else:
-                self._refused -= refused
-                if not self._refused:
-                    self._set_trouble(None)
+                self._refusals.pop(refused, None)
+                self._tell_trouble()
                 return result
 
-    def _set_trouble(self, error: StorageError | None) -> None:
-        was, self.trouble = self.trouble, error
-        if str(was) != str(error):
-            self._on_trouble(error)
+    def note_refusal(self, error: StorageError | None) -> None:
+        """Tell what kept :meth:`prepare` or :meth:`check_lost` from being done; None: nothing does any more."""
+        if error is None:
+            self._refusals.pop(self, None)
+        else:
+            self._refusals[self] = error
+        self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        was, self.trouble = self.trouble, next(reversed(self._refusals.values()), None)
+        if str(was) != str(self.trouble):
+            self._on_trouble(self.trouble)
 
     async def save(self, bits: bytes) -> None:
         """Write resume data: ``bits`` are what we hold now. Without it nothing is lost but time: that is no trouble."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.schema.alerts import PiecesLost, TorrentPaused, TorrentResumed
+from swarmshare.engine import disk
+from swarmshare.errors import StorageError
+from swarmshare.schema.alerts import PiecesFound, PiecesLost, TorrentPaused, TorrentResumed
 from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.swarm.picker import PieceState
 
 if TYPE_CHECKING:
     from swarmshare.engine.torrent import Torrent
-    from swarmshare.errors import StorageError
 
 SAVE_INTERVAL: Final = 30.0
 """Seconds of bookkeeping that a power cut costs: what was written since is verified again."""
+LOOK_EVERY: Final = 5.0
+"""Seconds between looks at whether what is missing was put back, and what is there is as it was."""
+LOOK_SHARE: Final = 0.01
+"""The most that these looks take of the time: with very many files they are fewer."""
 
 
 class Keeping:
@@ -25,6 +32,8 @@ class Keeping:
         """Whether the resume data is behind."""
         self._torrent = torrent
         self._doubtful = trio.Event()
+        self._to_prepare = False
+        """Whether the files that are wanted are to be made room for."""
 
     def on_trouble(self, error: StorageError | None) -> None:
         """The disk refuses something; None: no more."""
@@ -37,24 +46,24 @@ class Keeping:
 
     def look_soon(self) -> None:
         """Something is wrong with a file, or more are wanted: see soon whether all is as it should be."""
+        self._to_prepare = True
         self._doubtful.set()
 
     async def start(self) -> None:
-        """Find what is there, and make room for the rest."""
-        disk = self._torrent.disk
-        right = await disk.check()
+        """Find what is there, and try to make room for the rest; what is refused, :meth:`run` tries again."""
+        right = await self._torrent.disk.check()
         held = Bitfield(self._torrent.layout.piece_count)
         for piece in right:
             held.set(piece)
-        disk.count(right)
+        self._torrent.disk.count(right)
         self._torrent.picker.start_with(held)
-        await disk.start()
+        await self._prepare()
 
     async def run(self) -> None:
         """Look after the files and the resume data, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._save_now_and_then)
-            nursery.start_soon(self._look_when_in_doubt)
+            nursery.start_soon(self._look_again_and_again)
 
     async def save_and_close(self) -> None:
         """The end of it; after a check that was not completed, what was known before stays."""
@@ -67,18 +76,74 @@ class Keeping:
             if self.unsaved:
                 self.unsaved = False
                 await self._torrent.disk.save(self._torrent.picker.held.to_wire())
+                self._doubtful.set()  # what could not be flushed is lost
 
-    async def _look_when_in_doubt(self) -> None:
-        torrent = self._torrent
+    async def _look_again_and_again(self) -> None:
+        """Look when in doubt, and now and then while anything is missing: nothing here waits for what it clears."""
+        torrent, took = self._torrent, 0.0
         while True:
-            await self._doubtful.wait()
+            if torrent.disk.trouble is not None:
+                pause, self._to_prepare = disk.RETRY_AFTER, True
+            else:
+                pause = inf if torrent.is_complete else max(LOOK_EVERY, took / LOOK_SHARE)
+            with trio.move_on_after(pause):
+                await self._doubtful.wait()
             self._doubtful = trio.Event()
-            pieces, right = await torrent.disk.check_lost()
-            torrent.uploads.forget(pieces)
-            self._take_back([piece for piece in pieces - right if torrent.picker.held.has(piece)])
-            await torrent.disk.start()
+            began = trio.current_time()
+            await self._look()
+            took = trio.current_time() - began
+
+    async def _look(self) -> None:
+        torrent = self._torrent
+        try:
+            files, right = await torrent.disk.check_lost()
+        except StorageError as error:
+            self._refused(error)
+            return
+        if files:
+            self._compare(files, right)
+        if files or self._to_prepare:
+            self._to_prepare = False
+            await self._prepare()
             torrent.look_for_the_end()
             torrent.downloads.refill_all()
+
+    async def _prepare(self) -> None:
+        try:
+            await self._torrent.disk.prepare()
+        except StorageError as error:
+            self._refused(error)
+        else:
+            self._torrent.disk.note_refusal(None)
+
+    def _refused(self, error: StorageError) -> None:
+        self._torrent.disk.note_refusal(error)
+        self._doubtful = trio.Event()  # it is tried again, but not at once
+
+    def _compare(self, files: set[int], right: set[int]) -> None:
+        """What is held of ``files`` are the pieces that are ``right``, but for those that are on their way to us."""
+        torrent = self._torrent
+        picker = torrent.picker
+        pieces = {piece for file in files for piece in torrent.layout.file_pieces(file)}
+        torrent.uploads.forget(pieces)
+        self._take_back([piece for piece in pieces - right if picker.held.has(piece)])
+        self._put_back([piece for piece in right if picker.state(piece) is PieceState.MISSING])
+        torrent.disk.recount(files, picker.held)
+
+    def _put_back(self, found: list[int]) -> None:
+        """Tell everybody that these pieces are held, too."""
+        torrent = self._torrent
+        for piece in found:
+            torrent.picker.verified(piece)
+            for port in torrent.ports:
+                port.note(gained=piece)
+        for session in list(torrent.sessions):
+            for piece in found:
+                session.connection.send_have(piece)
+            torrent.update_interest(session)
+        if found:
+            self.unsaved = True
+            torrent.alert(PiecesFound(torrent.manifest.info_hash.full, len(found)))
 
     def _take_back(self, lost: list[int]) -> None:
         """Tell everybody that these pieces are not held any more."""

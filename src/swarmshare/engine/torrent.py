@@ -81,7 +81,7 @@ class Torrent:
         limit_up: TokenBucket | None = None,
         limit_down: TokenBucket | None = None,
     ) -> None:
-        """What keeps the open files of all torrents is ``opened``, and ``on_limit`` is called when there may be no more.
+        """The open files of all torrents are kept in ``opened``; ``on_limit`` is called when there may be no more.
 
         ``port`` is where we listen; ``limit_up`` and ``limit_down`` are the engine's, None for none.
         """

@@ -58,6 +58,14 @@ class PiecesLost:
 
 
 @dataclass(frozen=True, slots=True)
+class PiecesFound:
+    """Pieces that were not held are on the disk after all: somebody put their files back."""
+
+    info_hash: bytes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class OpenFilesLimit:
     """More files and connections are needed than the system lets this process open; told once in an engine's life."""
 
@@ -79,6 +87,7 @@ Alert: TypeAlias = (
     | TorrentPaused
     | TorrentResumed
     | PiecesLost
+    | PiecesFound
     | OpenFilesLimit
     | TorrentComplete
 )

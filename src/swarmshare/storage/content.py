@@ -48,6 +48,8 @@ class ContentFile:
         self._lock = Lock()  # guards all below; held to look, open and rename, never to read, write or flush
         self._place: Place | None = None  # once found the same until look_afresh(): what is held is held of that
         self._lost = False
+        self._absent = False  # looked for, and not there
+        self._appeared = False  # and there later, by no hand of ours: nobody knows what is in it
         self._extent = 0  # bytes that must be there
         self._state: FileState | None = None  # None from the first write on until it is flushed: it changes by our hand
         self._writers = 0  # writes under way
@@ -101,7 +103,7 @@ class ContentFile:
                 raise LostError(self._where.part, "not there")
             if place is not None:
                 self._look(place)
-                if self._lost:
+                if self._lost or self._appeared:
                     raise LostError(self._where.path(place), "may have lost some of its data")
                 if place.finished:
                     return
@@ -139,7 +141,7 @@ class ContentFile:
                 state = _state_of(place, self._look(place))
                 if not self._writers and not self._dirty:
                     self._state = state
-                return None if self._lost else state
+                return None if self._lost or self._appeared else state
         except StorageError:
             with self._lock:
                 self._dirty |= unflushed
@@ -153,6 +155,15 @@ class ContentFile:
                     self._look(self._place)
             return self._lost
 
+    def has_appeared(self) -> bool:
+        """Whether it is there now, and was not when we looked for it."""
+        with self._lock:
+            if self._place is None and self._absent:
+                with contextlib.suppress(StorageError):
+                    if self._where.is_taken():
+                        self._locate()
+            return self._appeared
+
     def close(self) -> None:
         """Close it, or let the threads that use it do so when they are done; the next use opens it again."""
         self._opened.drop(self)
@@ -162,12 +173,14 @@ class ContentFile:
         with self._lock:
             before, self._place = self._place, None
             self._opened.drop(self)
-            self._lost, self._extent, self._state = False, 0, None
+            self._lost = self._absent = self._appeared = False
+            self._extent, self._state = 0, None
             try:
                 if (place := self._locate()) is None:
                     return None
                 status = self._look(place)
             except StorageError:
+                self._place, self._absent = None, True
                 return None
             self._extent = min(status.st_size, self._where.length)
             self._dirty &= before is not None and before.inode == place.inode
@@ -178,6 +191,8 @@ class ContentFile:
     def _locate(self) -> Place | None:
         if self._place is None:
             self._place = self._where.find()
+            self._appeared |= self._absent and self._place is not None and self._where.length > 0
+            self._absent = self._place is None
         return self._place
 
     def _look(self, place: Place) -> os.stat_result:
@@ -203,6 +218,7 @@ class ContentFile:
                 if not write:
                     raise LostError(self._where.final, "not there")
                 place = self._place = self._where.create()
+                self._absent = False
             file = self._opened.open(self, self._where.folder, place, write=write)
         return file
 
@@ -244,6 +260,9 @@ class ContentFile:
         except OSError:
             with self._lock:
                 self._lost = True  # the system may have dropped what it could not write, and says so only once
+            if hasattr(os, "posix_fadvise"):  # and what it still has in memory would look right
+                with contextlib.suppress(OSError):
+                    os.posix_fadvise(file.fd, 0, 0, os.POSIX_FADV_DONTNEED)
             raise
 
 

@@ -173,6 +173,13 @@ class TorrentStorage:
         files = zip(self.manifest.files, self._files, strict=True)
         return {number for number, (entry, file) in enumerate(files) if entry.length and file.is_lost()}
 
+    def new_files(self) -> set[int]:
+        """The numbers of the files that were not there when they were looked for, and are now: scan them, too.
+
+        Costs one look at each file that is not there.
+        """
+        return {number for number, file in enumerate(self._files) if file.has_appeared()}
+
     def close(self) -> None:
         """Close the files; those in use by another thread as soon as it is done. Using them again opens them again."""
         for file in self._files:

@@ -65,6 +65,11 @@ class Whereabouts:
                 return Place(path, below, finished, (status.st_dev, status.st_ino))
         return None
 
+    def is_taken(self) -> bool:
+        """Whether anything is where it could be: much cheaper than :meth:`find`, which tells what it is."""
+        taken = os.path.exists(self.final) or os.path.exists(self.part)
+        return taken or (not self._manifest.in_folder and self.find() is not None)
+
     def path(self, place: Place) -> Path:
         """``place`` for the system, links followed."""
         return self.folder.joinpath(*place.real)

@@ -13,6 +13,7 @@ from swarmshare.schema.alerts import (
     OpenFilesLimit,
     PeerDropped,
     PieceFailed,
+    PiecesFound,
     PiecesLost,
     PieceVerified,
     TorrentComplete,
@@ -96,6 +97,9 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
         case PiecesLost(count=lost):
             text = ngettext("{n} piece is gone from the disk", "{n} pieces are gone from the disk", lost)
             return text.format(n=number(lost)), "exclamation-triangle", "danger"
+        case PiecesFound(count=found):
+            text = ngettext("{n} piece is on the disk again", "{n} pieces are on the disk again", found)
+            return text.format(n=number(found)), "check", "success"
         case OpenFilesLimit(limit=limit):
             return limit_in_words(limit), "exclamation-triangle", "warning"
         case TorrentComplete():

@@ -1,0 +1,60 @@
+"""``swarmshare recheck``: forget what was known of some data, and verify all of it again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from swarmshare.cli.render import clean, plural
+from swarmshare.cli.show import load_manifest
+from swarmshare.errors import StorageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from swarmshare.cli import Verbs
+    from swarmshare.cli.render import Output
+
+
+def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "recheck",
+        parents=[common],
+        help="verify again what seed and download know already",
+        description="Forget which pieces were right, verify all of the data on all cores, and remember the result: the "
+        "next seed or download goes on from there. Stop whatever shares it first.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="the manifest (.torrent)")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder that contains its name")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Verify and remember; a part that is missing is no failure, it is fetched by the next download."""
+    from swarmshare.app.compose import resume_folder
+    from swarmshare.storage.pieces import TorrentStorage
+    from swarmshare.storage.resume import resume_path, save_resume
+    from swarmshare.swarm.bitfield import Bitfield
+
+    manifest = load_manifest(arguments.file)
+    if not os.path.isdir(arguments.data):
+        raise StorageError(arguments.data, "no such folder", hint="DIR is the folder that contains what is shared.")
+    path = resume_path(resume_folder(), manifest)
+    path.unlink(missing_ok=True)  # also when this is interrupted
+    storage = TorrentStorage(manifest, arguments.data)
+    held = Bitfield(manifest.layout.piece_count)
+    with output.progress("Checking") as progress:
+        for piece in storage.scan(progress):
+            held.set(piece)
+    save_resume(path, manifest, held.to_wire(), storage.file_states())
+    storage.close()
+    output.event(
+        "rechecked",
+        info_hash=str(manifest.info_hash),
+        pieces_done=held.held,
+        pieces_total=len(held),
+    )
+    output.line(f"{clean(manifest.name)}: {held.held:,} of {plural(len(held), 'piece')} right")
+    return 0
