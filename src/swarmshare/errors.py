@@ -90,6 +90,9 @@ class StorageError(SwarmShareError):
 
     code = "storage"
 
+    needs_person: bool = False
+    """Whether nothing but a person can put it right: to try again by oneself is of no use."""
+
     def __init__(self, path: object, message: str, *, hint: str | None = None) -> None:
         super().__init__(f"{path}: {message}", hint=hint)
         self.path = path

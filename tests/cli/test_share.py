@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from typing import TYPE_CHECKING
@@ -157,3 +158,45 @@ def test_wrong_usage(option: str, value: str, capsys: pytest.CaptureFixture[str]
         run_command(["download", "top.torrent", "--to", "there", option, value])
     assert exit_status.value.code == 2
     assert f"argument {option}: {value!r} is not " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["top.torrent", "top.torrent/below", "locked/there"])
+def test_a_place_that_cannot_be_ends_a_download(top: Path, tmp_path: Path, place: str) -> None:
+    """What only a person can put right is no reason to wait."""
+    (tmp_path / "locked").symlink_to("locked")
+    events = call(tmp_path, "download", "top.torrent", "--to", place, expect=1)
+    error = events[-1]
+    assert (error["event"], error["code"]) == ("error", "storage")
+    assert place.partition("/")[0] in error["message"]
+    assert "paused" not in {event["event"] for event in events}
+
+
+def test_a_name_that_is_taken_ends_a_download_and_a_seed_of_nothing(top: Path, tmp_path: Path) -> None:
+    for name in ("there/top/a.bin", "there/top/b.bin"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"somebody's")
+    for verb in (["download", "top.torrent", "--to"], ["seed", "top.torrent", "--data"]):
+        error = call(tmp_path, *verb, "there", expect=1)[-1]
+        assert (error["event"], "a.bin: there is such a file already" in error["message"]) == ("error", True)
+    (tmp_path / "there" / "top" / "b.bin").write_bytes((top / "b.bin").read_bytes())
+    with seeding(tmp_path, tmp_path / "there") as address:  # and says what is wrong with the rest
+        call(tmp_path, "download", "top.torrent", "--to", "new", "--peer", address, "--only", "b.bin")
+
+
+def test_recheck_finds_what_the_resume_data_does_not_know_of(top: Path, tmp_path: Path) -> None:
+    with seeding(tmp_path, tmp_path):
+        pass
+    status = (top / "b.bin").stat()
+    data = (top / "b.bin").read_bytes()
+    (top / "b.bin").write_bytes(bytes(len(data)))
+    os.utime(top / "b.bin", ns=(status.st_atime_ns, status.st_mtime_ns))
+    done = call(tmp_path, "recheck", "top.torrent", "--data", ".")[-1]
+    assert (done["event"], done["pieces_total"] - done["pieces_done"] >= 1) == ("rechecked", True)
+    (top / "b.bin").write_bytes(data)
+    os.utime(top / "b.bin", ns=(status.st_atime_ns, status.st_mtime_ns))
+    done = call(tmp_path, "recheck", "top.torrent", "--data", ".")[-1]
+    assert done["pieces_total"] == done["pieces_done"]
+    with seeding(tmp_path, tmp_path) as address:
+        call(tmp_path, "download", "top.torrent", "--to", "there", "--peer", address)
+    (error,) = call(tmp_path, "recheck", "top.torrent", "--data", "nowhere", expect=1)
+    assert error["event"] == "error"

@@ -222,9 +222,7 @@ def test_what_appears_is_new_until_it_is_scanned(storage: TorrentStorage, folder
     assert sum(state is not None for state in storage.file_states()) == len(new)
 
 
-def test_what_can_be_looked_at_again_is_new(
-    manifest: Manifest, nobodys_folder: Path, as_nobody: Any
-) -> None:
+def test_what_can_be_looked_at_again_is_new(manifest: Manifest, nobodys_folder: Path, as_nobody: Any) -> None:
     raw = manifest.encode()
     fill(nobodys_folder / "top")
 

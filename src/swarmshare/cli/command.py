@@ -20,6 +20,7 @@ MODULES: Final = {
     "create": ("create",),
     "show": ("show",),
     "verify": ("verify",),
+    "recheck": ("recheck",),
     "share": ("seed", "download"),
     "tracker": ("tracker",),
     "account": ("register", "login", "logout", "whoami"),
@@ -42,6 +43,8 @@ This version makes manifests (.torrent files) that any BitTorrent v2 client acce
   swarmshare create PATH           hash a file or a folder on all cores and write its manifest
   swarmshare show FILE|MAGNET      what a manifest or a magnet link says
   swarmshare verify FILE DIR       check data against a manifest, down to the bytes that are wrong
+  swarmshare recheck FILE --data DIR
+                                   verify again what seed and download know already
   swarmshare seed FILE --data DIR  serve what is right of some data
   swarmshare download FILE --to DIR --peer HOST:PORT
                                    fetch it from one or more peers at once

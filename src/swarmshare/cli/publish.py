@@ -65,5 +65,5 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     output.event("published", tracker=sign_in.tracker, info_hash=info_hash, name=clean(manifest.name))
     if arguments.seed:
         remember_whole(manifest, folder, resume_folder())
-        Sharing(arguments, output).run([(manifest, config_for(manifest, folder, arguments))], until_complete=False)
+        Sharing(arguments, output).run([(manifest, config_for(manifest, folder, arguments))], serve_parts=True)
     return 0

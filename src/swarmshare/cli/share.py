@@ -70,7 +70,7 @@ def run_seed(arguments: argparse.Namespace, output: Output) -> int:
     if not os.path.isdir(arguments.data):
         raise StorageError(arguments.data, "no such folder", hint="DIR is the folder that contains what is shared.")
     torrents = [(manifest, config_for(manifest, arguments.data, arguments)) for manifest in manifests]
-    Sharing(arguments, output).run(torrents, until_complete=False)
+    Sharing(arguments, output).run(torrents, serve_parts=True)
     return 0
 
 

@@ -38,19 +38,27 @@ class Sharing:
         settings = load_settings(sharing_flags(arguments)).settings
         self._config = engine_config(settings, resume_folder())
 
-    def run(self, torrents: list[tuple[Manifest, TorrentConfig]], *, until_complete: bool) -> None:
-        """Share ``torrents``, until all are complete or for good. Raises KeyboardInterrupt after a clean stop."""
-        run_until_signal(partial(self._share, torrents, until_complete))
+    def run(
+        self, torrents: list[tuple[Manifest, TorrentConfig]], *, until_complete: bool = False, serve_parts: bool = False
+    ) -> None:
+        """Share ``torrents``, until all are complete or for good. Raises KeyboardInterrupt after a clean stop.
 
-    async def _share(self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool) -> None:
+        Raises :class:`~swarmshare.errors.StorageError` for what only a person can put right, such as a folder that may
+        not be written to; with ``serve_parts`` not as long as there is anything to serve.
+        """
+        run_until_signal(partial(self._share, torrents, until_complete, serve_parts))
+
+    async def _share(
+        self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool, serve_parts: bool
+    ) -> None:
         async with open_engine(self._config) as engine:
             added = [engine.add(manifest, config) for manifest, config in torrents]
             try:
-                await self._follow(engine, added, until_complete)
+                await self._follow(engine, added, until_complete, serve_parts)
             finally:
                 self._people.end(engine.snapshot())
 
-    async def _follow(self, engine: Engine, added: list[Torrent], until_complete: bool) -> None:
+    async def _follow(self, engine: Engine, added: list[Torrent], until_complete: bool, serve_parts: bool) -> None:
         report = Report(self._output, self._people, (torrent.manifest for torrent in added))
         to_announce = engine.addresses
         next_event = trio.current_time()
@@ -60,6 +68,7 @@ class Sharing:
             if to_announce and all(torrent.ready.is_set() for torrent in added):
                 report.listening(to_announce)
                 to_announce = []
+            _refuse_what_needs_a_person(added, serve_parts=serve_parts)
             report.alerts(engine.alerts)
             now = trio.current_time()
             if done or now >= next_event:
@@ -72,3 +81,13 @@ class Sharing:
                 # In a thread: a terminal may be slow, or stopped with Ctrl-S.
                 await trio.to_thread.run_sync(self._people.show, engine.snapshot())
             await trio.sleep(POLL)
+
+
+def _refuse_what_needs_a_person(added: list[Torrent], *, serve_parts: bool) -> None:
+    """Raise what a disk says that will not change by itself, unless there is something to serve in spite of it."""
+    if serve_parts and any(torrent.picker.held.held for torrent in added):
+        return
+    for torrent in added:
+        trouble = torrent.disk.trouble
+        if trouble is not None and trouble.needs_person and not torrent.is_complete:
+            raise trouble

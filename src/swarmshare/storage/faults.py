@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class BlockedError(StorageError):
+    """A name that is taken, or a place that we may not write to: it stays so until a person changes it."""
+
+    needs_person = True
+
+
 class LostError(StorageError):
     """What is at ``path`` is not the file that was there, or not all of it: only a scan tells what is left."""
 
@@ -27,6 +33,20 @@ IN_THE_WAY: Final = "Move it away, or choose another folder."
 NO_RIGHT: Final = "Check the permissions there, or choose another folder."
 LINK: Final = "a link, and links are not followed here"
 
+_BLOCKED: Final = {
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.EEXIST,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EFBIG,
+    errno.ENAMETOOLONG,
+    errno.EINVAL,
+}
+"""What only a person can put right. Not so what a disk or a network drive may say for a while: that it is full, that it
+is gone, that it failed, or that too many files are open."""
 _STALE: Final = getattr(errno, "ESTALE", errno.ENOENT)
 _FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _LOST: Final = {errno.ENOENT, _STALE, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
@@ -46,6 +66,7 @@ _HINTS: Final = {
     errno.EMFILE: "Close other programs, or allow more open files.",
     errno.ENFILE: "Close other programs, or allow more open files.",
     errno.ENAMETOOLONG: "Choose a folder with a shorter path.",
+    errno.EINVAL: "Choose a folder on another disk: this one does not take the name.",
 }
 
 
@@ -67,5 +88,8 @@ def named(path: Path, error: OSError, needed: int = 0) -> StorageError:
         return DiskFullError(path, needed, free)
     kind = LostError if error.errno in _LOST else StorageError
     if os.path.islink(path):  # what the system calls it depends on the system, and on what was expected there
-        return kind(path, LINK, hint=IN_THE_WAY)
-    return kind(path, os_reason(error), hint=_HINTS.get(error.errno or 0))
+        told = kind(path, LINK, hint=IN_THE_WAY)
+    else:
+        told = kind(path, os_reason(error), hint=_HINTS.get(error.errno or 0))
+    told.needs_person = error.errno in _BLOCKED
+    return told

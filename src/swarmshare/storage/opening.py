@@ -15,7 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.errors import StorageError
-from swarmshare.storage.faults import LINK, LostError, named
+from swarmshare.storage.faults import LINK, BlockedError, LostError, named
 from swarmshare.storage.paths import resolve_inside
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def open_file(folder: Path, place: Place, *, write: bool) -> OpenFile:
         raise LostError(path, "not the file that it was")
     if write and status.st_nlink > 1:
         message = "has a second name (a hard link), so writing might change a file elsewhere"
-        raise StorageError(path, message, hint="Put a copy in its place, or choose another folder.")
+        raise BlockedError(path, message, hint="Put a copy in its place, or choose another folder.")
     return file
 
 

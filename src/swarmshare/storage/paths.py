@@ -6,9 +6,8 @@ import errno
 import os
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.errors import StorageError
 from swarmshare.manifest import names
-from swarmshare.storage.faults import IN_THE_WAY, named
+from swarmshare.storage.faults import IN_THE_WAY, BlockedError, named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,5 +54,5 @@ def resolve_inside(path: Path, folder: Path) -> Path:
     except RuntimeError as error:  # Python 3.11 and 3.12, for links in a circle
         raise named(path, OSError(errno.ELOOP, os.strerror(errno.ELOOP))) from error
     if not real.is_relative_to(folder.resolve()):
-        raise StorageError(path, "a link that leads outside the folder", hint=IN_THE_WAY)
+        raise BlockedError(path, "a link that leads outside the folder", hint=IN_THE_WAY)
     return real

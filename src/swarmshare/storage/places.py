@@ -9,8 +9,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.errors import StorageError
-from swarmshare.storage.faults import IN_THE_WAY, NO_RIGHT, LostError, named, naming
+from swarmshare.storage.faults import IN_THE_WAY, NO_RIGHT, BlockedError, LostError, named, naming
 from swarmshare.storage.files import Identity
 from swarmshare.storage.opening import Place, at, create_file, look, parent_of, strange
 from swarmshare.storage.paths import existing_paths, resolve_inside
@@ -95,13 +94,13 @@ class Whereabouts:
         with parent_of(self.folder, self._final, make=True) as (parent, name):
             there, begun = look(name, parent), look(at(self.part, parent), parent)
             if there is not None and (what := self._conflict(there, ours=ours)):
-                raise StorageError(self.final, what, hint=IN_THE_WAY)
+                raise BlockedError(self.final, what, hint=IN_THE_WAY)
             if begun is not None and (what := strange(begun)):
-                raise StorageError(self.part, what, hint=IN_THE_WAY)
+                raise BlockedError(self.part, what, hint=IN_THE_WAY)
             target = self.part if begun is not None else self.part.parent
             called = str(target) if parent is None else self.part.name if begun is not None else "."
             if not os.access(called, os.W_OK, dir_fd=parent):
-                raise StorageError(target, "cannot be written to", hint=NO_RIGHT)
+                raise BlockedError(target, "cannot be written to", hint=NO_RIGHT)
             if there is None and not self.length:
                 create_file(name, parent)
 
@@ -118,7 +117,7 @@ class Whereabouts:
         """
         with parent_of(self.folder, self._final, make=False) as (parent, name):
             if look(name, parent) is not None:
-                raise StorageError(self.final, _TAKEN, hint=IN_THE_WAY)
+                raise BlockedError(self.final, _TAKEN, hint=IN_THE_WAY)
             part = at(self.part, parent)
             status = look(part, parent)
             if status is None or Identity.of(status) != flushed or flushed.size != self.length:
