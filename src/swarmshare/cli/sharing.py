@@ -64,11 +64,11 @@ class Sharing:
         next_event = trio.current_time()
         next_look = next_event + self._people.every  # what is over before that needs no display
         while True:
+            _refuse_what_needs_a_person(added, serve_parts=serve_parts)
             done = until_complete and all(torrent.finished.is_set() for torrent in added)
             if to_announce and all(torrent.ready.is_set() for torrent in added):
                 report.listening(to_announce)
                 to_announce = []
-            _refuse_what_needs_a_person(added, serve_parts=serve_parts)
             report.alerts(engine.alerts)
             now = trio.current_time()
             if done or now >= next_event:

@@ -22,7 +22,7 @@ from swarmshare.errors import DiskFullError
 from swarmshare.manifest.merkle import HASH_LENGTH
 from swarmshare.storage.checking import PieceHashes
 from swarmshare.storage.content import ContentFile
-from swarmshare.storage.faults import naming
+from swarmshare.storage.faults import BlockedError, naming
 from swarmshare.storage.files import Identity
 from swarmshare.storage.hashing import Hashed, Hashing, Source, hash_sources
 from swarmshare.storage.opening import OpenFiles
@@ -72,7 +72,10 @@ class TorrentStorage:
         if not numbers:
             return
         with naming(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except FileNotFoundError as error:  # in a place where nothing can be made
+                raise BlockedError(self._folder, "cannot be made", hint="Choose another folder.") from error
         if missing := sum(self._files[number].make_way() for number in numbers):
             with naming(self._folder):
                 free = shutil.disk_usage(self._folder).free
