@@ -18,8 +18,10 @@ from swarmshare.cli.render import Output, OutputError
 from swarmshare.cli.report import Report
 from swarmshare.schema.alerts import (
     Alert,
+    OpenFilesLimit,
     PeerDropped,
     PieceFailed,
+    PiecesFound,
     PiecesLost,
     PieceVerified,
     TorrentComplete,
@@ -67,7 +69,9 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
             PeerDropped(HASH, "1.2.3.4:6", "it broke a rule"),
             TorrentPaused(HASH, "disk-full", "/x: the disk is full"),
             TorrentResumed(HASH),
-            PiecesLost(HASH, 2),
+            PiecesLost(HASH, 2, ("top/a", "top/b")),
+            PiecesFound(HASH, 1),
+            OpenFilesLimit(1024),
             TorrentComplete(HASH),
         ]
     )
@@ -83,7 +87,9 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
          "banned": False},
         {"event": "paused", "info_hash": info_hash, "code": "disk-full", "message": "/x: the disk is full"},
         {"event": "resumed", "info_hash": info_hash},
-        {"event": "pieces_lost", "info_hash": info_hash, "count": 2},
+        {"event": "pieces_lost", "info_hash": info_hash, "count": 2, "files": ["top/a", "top/b"]},
+        {"event": "pieces_found", "info_hash": info_hash, "count": 1},
+        {"event": "open_files_limit", "limit": 1024},
         {"event": "complete", "info_hash": info_hash},
         {"event": "listening", "address": "[::1]:5"},
     ]  # fmt: skip
@@ -92,7 +98,11 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
         f"{name}: banned 1.2.3.4:5: it sent wrong data",
         f"{name}: paused: /x: the disk is full. It tries again by itself, and goes on as soon as that is put right.",
         f"{name}: goes on",
-        f"{name}: 2 pieces lost: another program changed or removed files",
+        f"{name}: 2 pieces lost: another program changed or removed top/a and 1 more file. "
+        "Put it back as it was, or publish what it is now; what is missing is fetched from others.",
+        f"{name}: 1 piece found on the disk again",
+        "The system allows only 1,024 open files and connections: some peers have to wait. "
+        "Allow more (ulimit -n), or share less at once.",
         f"{name}: complete",
         "Listening on [::1]:5",
     ]

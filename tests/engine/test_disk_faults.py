@@ -14,7 +14,7 @@ from engine.swarm import Swarm, address, until
 from swarmshare.engine import disk, keeping
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
-from swarmshare.schema.alerts import PiecesLost, TorrentPaused, TorrentResumed
+from swarmshare.schema.alerts import PeerDropped, PieceFailed, PiecesLost, TorrentPaused, TorrentResumed
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
@@ -175,3 +175,28 @@ async def test_what_was_put_back_is_found_after_a_restart(tmp_path: Path) -> Non
             torrent = engine.add(swarm.manifest, seed)
             with trio.fail_after(TIMEOUT):
                 await torrent.finished.wait()
+
+
+@pytest.mark.parametrize("piece", [0, 5])
+async def test_a_seeded_file_that_is_touched(tmp_path: Path, piece: int) -> None:
+    """Three bytes, in place: its owner is told which file, and the others get the rest, from a peer that they trust."""
+    async with Swarm(tmp_path, {"a": 700_000, "b": 700_000}) as swarm:
+        engine, torrent = await swarm.seed("seed")
+        fd = os.open(tmp_path / "seed" / "top" / "a", os.O_WRONLY)
+        os.pwrite(fd, b"123", piece * 2**16 + 7)
+        os.close(fd)
+        leech, leeching = await swarm.leech("leech", engine)
+        count = swarm.manifest.layout.piece_count
+        with trio.fail_after(TIMEOUT):
+            await until(lambda: leeching.picker.held.held == count - 1)
+            assert [session.has.held for session in leeching.sessions] == [count - 1], "it was told (lt_donthave)"
+        (lost,) = [alert for alert in engine.alerts if isinstance(alert, PiecesLost)]
+        assert (lost.count, lost.files) == (1, ("a",))
+        assert engine.snapshot().torrents[0].changed_files == ("a",)
+        assert not [alert for alert in leech.alerts if isinstance(alert, (PieceFailed, PeerDropped))]
+        shutil.copy2(swarm.source / "a", tmp_path / "seed" / "top" / "a")  # it is put back
+        torrent.keeping.look_soon()
+        with trio.fail_after(TIMEOUT):
+            await leeching.finished.wait()
+        assert engine.snapshot().torrents[0].changed_files == ()
+        assert swarm.is_whole("leech")

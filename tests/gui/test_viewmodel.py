@@ -20,7 +20,7 @@ from swarmshare.gui.viewmodel.file_rows import FileTree, file_columns
 from swarmshare.gui.viewmodel.lists import chosen, counts, entry_columns, found, headline, transfer_columns
 from swarmshare.gui.viewmodel.log_lines import MAX_LINES, Log
 from swarmshare.gui.viewmodel.members import member_columns, members_of, rarest
-from swarmshare.gui.viewmodel.safety import Light, about, overall
+from swarmshare.gui.viewmodel.safety import Light, Verdict, about, overall
 from swarmshare.gui.viewmodel.speeds import WINDOW, Speeds, scale_of
 from swarmshare.gui.words import use_language
 from swarmshare.schema.alerts import PeerDropped, PieceFailed, TorrentComplete
@@ -65,6 +65,14 @@ def test_cells_of_a_transfer() -> None:
     )
     assert cell("eta", state=SEEDING, eta=9.0) == ""
     assert cell("ratio", downloaded=0, uploaded=50 * MIB) == "0.50"
+
+
+def test_a_file_that_was_changed_is_named() -> None:
+    assert headline(transfer(state=SEEDING, changed_files=("a\nb",))) == Verdict(
+        Light.AMBER,
+        "a\ufffdb was changed or removed by another program. Put it back as it was, or share what it is now",
+    )
+    assert headline(transfer(state=SEEDING, changed_files=("a", "b"))).sentence.startswith("a and others were changed")
 
 
 def test_cells_follow_the_language() -> None:

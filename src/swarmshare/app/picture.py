@@ -68,6 +68,8 @@ class Transfer:
     limit_up: float | None
     """Bytes a second, of this transfer alone."""
     limit_down: float | None
+    changed_files: tuple[str, ...] = ()
+    """The paths of files that another program changed or removed, and that are not whole again; no more than some."""
 
 
 @dataclass(frozen=True, slots=True)

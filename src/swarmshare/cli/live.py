@@ -18,7 +18,7 @@ from swarmshare.cli.lines import Cell, bar, line, row
 from swarmshare.cli.piecemap import legend, lost_count, piece_kinds, piece_map
 from swarmshare.cli.render import clean, plural, size
 from swarmshare.cli.tables import PERCENT, RATE, file_lines, peer_lines
-from swarmshare.cli.words import WAY_OUT, company, named, percent, rate, safety, share, time_left
+from swarmshare.cli.words import WAY_OUT, changed, company, named, percent, rate, safety, share, time_left
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ def _torrent(torrent: TorrentSnapshot, width: int, height: int) -> list[Text]:
         lines.append(_figures(torrent, width))
         if news := safety(torrent):
             lines.append(line(news, width, "green" if torrent.copies_elsewhere else "bold yellow"))
+        if news := changed(torrent):
+            lines.append(line(news, width, "bold yellow"))
         if torrent.tracker_trouble:
             lines.append(line(clean(torrent.tracker_trouble), width, "yellow"))
         lines += _map(torrent, width, height - len(lines))

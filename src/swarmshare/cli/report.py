@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swarmshare.cli.render import clean, plural
-from swarmshare.cli.words import LIMIT, WAY_OUT, named, safety
+from swarmshare.cli.words import LIMIT, PUT_BACK, WAY_OUT, files_named, named, safety
 from swarmshare.schema.alerts import (
     OpenFilesLimit,
     PeerDropped,
@@ -70,9 +70,10 @@ class Report:
                     say(f"{name}: banned {address}: {reason}")
                 else:
                     self._people.note(f"{name}: dropped {address}: {reason}")
-            case PiecesLost(_, count):
-                event("pieces_lost", info_hash=info_hash, count=count)
-                say(f"{name}: {plural(count, 'piece')} lost: another program changed or removed files")
+            case PiecesLost(_, count, files):
+                event("pieces_lost", info_hash=info_hash, count=count, files=[clean(file) for file in files])
+                what = f"another program changed or removed {files_named(files)}"
+                say(f"{name}: {plural(count, 'piece')} lost: {what}. {PUT_BACK}")
             case PiecesFound(_, count):
                 event("pieces_found", info_hash=info_hash, count=count)
                 say(f"{name}: {plural(count, 'piece')} found on the disk again")

@@ -8,11 +8,15 @@ from swarmshare.cli.render import clean, duration, plural, size
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.snapshot import TorrentSnapshot
 
 WAY_OUT: Final = "It tries again by itself, and goes on as soon as that is put right."
 """What to do about a pause."""
+PUT_BACK: Final = "Put it back as it was, or publish what it is now; what is missing is fetched from others."
+"""What to do about a file that was changed."""
 LIMIT: Final = (
     "The system allows only {limit:,} open files and connections: some peers have to wait. "
     "Allow more (ulimit -n), or share less at once."
@@ -65,6 +69,19 @@ def safety(torrent: TorrentSnapshot) -> str:
     if copies := torrent.copies_elsewhere:
         return f"every piece is on {plural(copies, 'other machine')}: safe to close"
     return f"{plural(torrent.only_here, 'piece')} on this machine only: stay"
+
+
+def files_named(files: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {plural(len(files) - 1, 'more file')}" if len(files) > 1 else ""
+    return f"{clean(files[0])}{more}"
+
+
+def changed(torrent: TorrentSnapshot) -> str:
+    """What another program did to the files, and what to do about it; empty when all is as it was."""
+    if not torrent.changed_files:
+        return ""
+    return f"{files_named(torrent.changed_files)}: changed or removed by another program. {PUT_BACK}"
 
 
 def plain_line(torrent: TorrentSnapshot) -> str:

@@ -81,7 +81,9 @@ class TorrentDisk:
 
     async def check(self) -> set[int]:
         """The pieces that are right on the disk, by resume data as far as that can be trusted, else by hashing."""
-        return await self._scan(self._trusted)
+        right = await self._scan(self._trusted)
+        await self._attempt(self.storage.file_states)  # what was hashed is known to be as it was then
+        return right
 
     async def prepare(self) -> None:
         """Make folders and empty files, see that there is room for what is missing, and give what is whole its name.
@@ -89,10 +91,10 @@ class TorrentDisk:
         Raises :class:`StorageError` for what is refused; it may be called again at any time.
         """
         files = self._manifest.files
-        missing = [number for number in sorted(self.unfinished) if self._lacks(number) or not files[number].length]
+        missing = [number for number in sorted(self.unfinished) if self.lacks(number) or not files[number].length]
         await self._attempt(lambda: self.storage.prepare(missing))
         self._prepared.set()
-        await self._finish([number for number in sorted(self.unfinished) if not self._lacks(number)])
+        await self._finish([number for number in sorted(self.unfinished) if not self.lacks(number)])
 
     async def check_lost(self) -> tuple[set[int], set[int]]:
         """Check what was changed, taken away or put back by others; the files, and the pieces of them that are right.
@@ -162,7 +164,8 @@ class TorrentDisk:
         files = self._manifest.files
         return sum(files[number].length - self.files_done[number] for number in self.unfinished)
 
-    def _lacks(self, file: int) -> bool:
+    def lacks(self, file: int) -> bool:
+        """Whether not all of ``file`` is held."""
         return self.files_done[file] < self._manifest.files[file].length
 
     # ------------------------------------------------------------------ pieces on their way
@@ -208,7 +211,7 @@ class TorrentDisk:
         wait.
         """
         file = self._manifest.layout.span(PieceIndex(piece)).file
-        if not self._lacks(file):
+        if not self.lacks(file):
             try:
                 await self._finish([file])
             except StorageError as error:
@@ -217,11 +220,11 @@ class TorrentDisk:
     async def _finish(self, files: list[int]) -> None:
         for file in files:
             await self._attempt(partial(self._finish_unless_lost, file))
-            if not self._lacks(file):
+            if not self.lacks(file):
                 self.unfinished.discard(file)
 
     def _finish_unless_lost(self, file: int) -> None:
-        if not self._lacks(file):  # a check may have found so, since it was refused
+        if not self.lacks(file):  # a check may have found so, since it was refused
             self.storage.finish(file)
 
     # ------------------------------------------------------------------ what the disk refuses, and resume data

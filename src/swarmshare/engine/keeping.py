@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SAVE_INTERVAL: Final = 30.0
 """Seconds of bookkeeping that a power cut costs: what was written since is verified again."""
+MAX_NAMED: Final = 20
+"""Files that are named when many were changed."""
 LOOK_EVERY: Final = 5.0
 """Seconds between looks at whether what is missing was put back, and what is there is as it was."""
 LOOK_SHARE: Final = 0.01
@@ -32,6 +34,8 @@ class Keeping:
         """Whether the resume data is behind."""
         self._torrent = torrent
         self._doubtful = trio.Event()
+        self._changed: set[int] = set()
+        """Files of which pieces were lost."""
         self._to_prepare = False
         """Whether the files that are wanted are to be made room for."""
 
@@ -43,6 +47,13 @@ class Keeping:
         else:
             self._torrent.alert(TorrentPaused(info_hash, error.code, error.advice))
             self.look_soon()
+
+    @property
+    def changed_files(self) -> tuple[str, ...]:
+        """The paths of files that were changed or removed by others, and are not whole again: some, if many."""
+        self._changed = {file for file in self._changed if self._torrent.disk.lacks(file)}
+        files = self._torrent.manifest.files
+        return tuple("/".join(files[number].path) for number in sorted(self._changed)[:MAX_NAMED])
 
     def look_soon(self) -> None:
         """Something is wrong with a file, or more are wanted: see soon whether all is as it should be."""
@@ -126,9 +137,13 @@ class Keeping:
         picker = torrent.picker
         pieces = {piece for file in files for piece in torrent.layout.file_pieces(file)}
         torrent.uploads.forget(pieces)
-        self._take_back([piece for piece in pieces - right if picker.held.has(piece)])
+        lost = [piece for piece in pieces - right if picker.held.has(piece)]
+        self._changed |= {torrent.layout.span(torrent.layout.index(piece)).file for piece in lost}
+        self._take_back(lost)
         self._put_back([piece for piece in right if picker.state(piece) is PieceState.MISSING])
         torrent.disk.recount(files, picker.held)
+        if lost:
+            torrent.alert(PiecesLost(torrent.manifest.info_hash.full, len(lost), self.changed_files))
 
     def _put_back(self, found: list[int]) -> None:
         """Tell everybody that these pieces are held, too."""
@@ -159,4 +174,3 @@ class Keeping:
         if lost:
             self.unsaved = True
             torrent.not_complete()
-            torrent.alert(PiecesLost(torrent.manifest.info_hash.full, len(lost)))

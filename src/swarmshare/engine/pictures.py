@@ -43,6 +43,7 @@ def torrent_snapshot(torrent: Torrent) -> TorrentSnapshot:
         seeds=picker.seeds,
         members=tuple(_member_snapshot(torrent, key, member) for key, member in torrent.others.members.items()),
         tracker_trouble=next((port.trouble for port in torrent.ports if port.trouble), ""),
+        changed_files=torrent.keeping.changed_files,
         preferred=frozenset(file for file, priority in enumerate(torrent.priorities) if priority is Priority.HIGH),
     )
 

@@ -26,6 +26,7 @@ from swarmshare.gui.theme import open_root, pixels
 from swarmshare.gui.toolbar import Toolbar
 from swarmshare.gui.transfers import TransfersPage
 from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.gui.viewmodel.lists import changed_in_words
 from swarmshare.gui.viewmodel.log_lines import limit_in_words
 from swarmshare.gui.words import _, use_language
 from swarmshare.schema.alerts import OpenFilesLimit, PiecesLost, TorrentPaused
@@ -202,9 +203,8 @@ class MainWindow:
                     self.say(clean(message), "warning")
                 case OpenFilesLimit(limit=limit):
                     self.say(limit_in_words(limit), "warning")
-                case PiecesLost(info_hash=info_hash):
-                    text = _("Files of {name} were changed or removed: what is missing is fetched again")
-                    self.say(text.format(name=self._name(info_hash)), "warning")
+                case PiecesLost(info_hash=info_hash, files=files):
+                    self.say(f"{self._name(info_hash)}: {changed_in_words(files)}.", "warning")
 
     def _name(self, info_hash: bytes) -> str:
         transfers = self.picture.transfers if self.picture is not None else ()

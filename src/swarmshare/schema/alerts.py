@@ -55,6 +55,8 @@ class PiecesLost:
 
     info_hash: bytes
     count: int
+    files: tuple[str, ...]
+    """The paths of these files in the manifest, with ``/`` between their components; no more than some."""
 
 
 @dataclass(frozen=True, slots=True)

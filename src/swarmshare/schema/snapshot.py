@@ -116,6 +116,8 @@ class TorrentSnapshot:
     """Why a tracker is of no use at present, in words; empty when all is well."""
     preferred: frozenset[int] = frozenset()
     """The numbers of the files that are wanted before the others."""
+    changed_files: tuple[str, ...] = ()
+    """The paths of files that another program changed or removed, and that are not whole again; no more than some."""
 
     @property
     def copies_elsewhere(self) -> int:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.errors import StorageError
 from swarmshare.storage.faults import LostError, naming
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
     from swarmshare.storage.opening import OpenFile, OpenFiles, Place
     from swarmshare.storage.places import Whereabouts
+
+
+SETTLED: Final = 2_000_000_000
+"""Nanoseconds after a change within which another one may leave the times of a file as they are: FAT counts in steps of
+two seconds. A page that is mapped into memory may change unnoticed for longer, until the system has written it."""
 
 
 class FileState(NamedTuple):
@@ -52,6 +58,9 @@ class ContentFile:
         self._appeared = False  # and there later, by no hand of ours: nobody knows what is in it
         self._extent = 0  # bytes that must be there
         self._state: FileState | None = None  # None from the first write on until it is flushed: it changes by our hand
+        self._sure: int | None = None  # the time of change with which nobody can have written to it unnoticed
+        self._proven: set[int] = set()  # where pieces begin that were verified at the time of change that is next
+        self._proven_at: int | None = None
         self._writers = 0  # writes under way
         self._dirty = False  # written since it was flushed
 
@@ -71,13 +80,36 @@ class ContentFile:
         held = 0 if status is None else getattr(status, "st_blocks", status.st_size // 512) * 512
         return max(0, self._where.length - held)
 
-    def read(self, length: int, offset: int) -> bytes:
-        """``length`` bytes from ``offset``; :class:`StorageError` when they are not there."""
+    def read(self, length: int, offset: int) -> tuple[bytes, int | None]:
+        """``length`` bytes from ``offset``, and when the file was changed if that leaves doubt whether they are right.
+
+        Raises :class:`StorageError` when they are not there, or the file is found to be lost just now: from then on
+        there is doubt until it is scanned.
+        """
         with self._using(write=False) as file:
             data = file.read_at(length, offset)
             if len(data) < length:
                 raise LostError(file.path, SHORTER)
-        return data
+            return data, self._doubt(file)
+
+    def is_proven(self, offset: int, changed: int) -> bool:
+        """Whether the piece at ``offset`` was verified while the file was as it is if it was ``changed`` last then."""
+        with self._lock:
+            return changed == self._proven_at and offset in self._proven
+
+    def proven(self, offset: int, changed: int) -> None:
+        """The piece at ``offset`` is right, and was read after the file was ``changed`` last."""
+        with self._lock:
+            if changed != self._proven_at:
+                self._proven, self._proven_at = set(), changed
+            if _is_settled(changed):
+                self._proven.add(offset)
+
+    def disproven(self) -> LostError:
+        """A piece of it is wrong: it is lost. What to raise."""
+        with self._lock:
+            self._lost = True
+        return LostError(self._where.final, CHANGED)
 
     def write(self, data: bytes | bytearray | memoryview, offset: int) -> None:
         """Write ``data`` at ``offset``, to the file that was found, or a new one when none was.
@@ -107,6 +139,7 @@ class ContentFile:
                     raise LostError(self._where.path(place), "may have lost some of its data")
                 if place.finished:
                     return
+            self._dirty = False
         with self._using(write=True) as file:
             if os.fstat(file.fd).st_size > self._where.length:
                 with self._writing(file):
@@ -121,6 +154,8 @@ class ContentFile:
             except LostError:
                 self._lost = True
                 raise
+            if not self._writers and not self._dirty:
+                self._state = FileState("/".join(self._place.path), flushed.size, flushed.mtime_ns)
         self._where.sync_folder()
 
     def state(self) -> FileState | None:
@@ -138,9 +173,12 @@ class ContentFile:
             with self._lock:
                 if (place := self._locate()) is None:
                     return None
-                state = _state_of(place, self._look(place))
+                status = self._look(place)
+                state = _state_of(place, status)
                 if not self._writers and not self._dirty:
                     self._state = state
+                    changed = status.st_ctime_ns
+                    self._sure = changed if _is_settled(max(changed, status.st_mtime_ns)) else None
                 return None if self._lost or self._appeared else state
         except StorageError:
             with self._lock:
@@ -174,7 +212,7 @@ class ContentFile:
             before, self._place = self._place, None
             self._opened.drop(self)
             self._lost = self._absent = self._appeared = False
-            self._extent, self._state = 0, None
+            self._extent, self._state, self._sure, self._proven_at = 0, None, None, None
             try:
                 if (place := self._locate()) is None:
                     return None
@@ -205,6 +243,19 @@ class ContentFile:
             self._lost = True
             raise
         return status
+
+    def _doubt(self, file: OpenFile) -> int | None:
+        """When ``file`` was changed, if what was read of it just now may be wrong."""
+        with self._lock:
+            known = not (self._lost or self._appeared)
+            if known and self._state is None:
+                return None  # we write to it ourselves
+            status = os.fstat(file.fd)
+            if known and self._is_other(status):
+                raise LostError(file.path, CHANGED)
+            if known and status.st_ctime_ns != self._sure:
+                self._look(file.place)  # it may have been replaced; what is open is the old one then
+            return None if known and status.st_ctime_ns == self._sure else status.st_ctime_ns
 
     def _is_other(self, status: os.stat_result) -> bool:
         now = (status.st_size, status.st_mtime_ns)
@@ -264,6 +315,11 @@ class ContentFile:
                 with contextlib.suppress(OSError):
                     os.posix_fadvise(file.fd, 0, 0, os.POSIX_FADV_DONTNEED)
             raise
+
+
+def _is_settled(changed: int) -> bool:
+    """Whether a change from now on gives a file another time than ``changed``, in nanoseconds since 1970."""
+    return time.time_ns() - changed > SETTLED
 
 
 def _state_of(place: Place, status: os.stat_result) -> FileState:

@@ -16,10 +16,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import DiskFullError
-from swarmshare.manifest.merkle import HASH_LENGTH
+from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, leaf_hashes
 from swarmshare.storage.checking import PieceHashes
 from swarmshare.storage.content import ContentFile
 from swarmshare.storage.faults import BlockedError, naming
@@ -35,10 +35,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
-    from swarmshare.manifest.layout import PieceIndex
+    from swarmshare.manifest.layout import PieceIndex, PieceSpan
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.checking import Data
     from swarmshare.storage.content import FileState
+
+
+_PART: Final = 2**20
+"""Bytes that are read at once of what is verified and not wanted."""
 
 
 class TorrentStorage:
@@ -85,13 +89,34 @@ class TorrentStorage:
     def read(self, piece: PieceIndex, begin: int, length: int) -> bytes:
         """``length`` bytes from ``begin`` in ``piece``, which must be held.
 
-        Raises :class:`~swarmshare.errors.StorageError` when they are not there, and :class:`ValueError` for a range
-        outside the piece.
+        A file that was changed by another program is lost, and the first read of it is refused; then, until a scan,
+        each piece is verified before anything of it is given away, as it is when a change may have gone unnoticed.
+
+        Raises :class:`~swarmshare.errors.StorageError` when they are not there or wrong, and :class:`ValueError` for a
+        range outside the piece.
         """
         span = self.manifest.layout.span(piece)
         if begin < 0 or length < 1 or begin + length > span.length:
             raise ValueError(f"{length:,} bytes at {begin:,} of a piece of {span.length:,}")
-        return self._files[span.file].read(length, span.offset + begin)
+        file = self._files[span.file]
+        data, changed = file.read(length, span.offset + begin)
+        if changed is None or file.is_proven(span.offset, changed):
+            return data
+        first, end = begin - begin % BLOCK_LENGTH, min(span.length, begin + length + -(begin + length) % BLOCK_LENGTH)
+        data = file.read(end - first, span.offset + first)[0]
+        before, after = ((0, first), (end, span.length))
+        if not self.hashes.verify_leaves(
+            piece, self._leaves(file, span, *before) + leaf_hashes(data) + self._leaves(file, span, *after)
+        ):
+            raise file.disproven()
+        file.proven(span.offset, changed)
+        return data[begin - first : begin - first + length]
+
+    @staticmethod
+    def _leaves(file: ContentFile, span: PieceSpan, begin: int, end: int) -> bytes:
+        """The leaves of the blocks of a piece from ``begin`` to ``end``, read a part at a time."""
+        parts = ((at, min(end, at + _PART)) for at in range(begin, end, _PART))
+        return b"".join(leaf_hashes(file.read(last - at, span.offset + at)[0]) for at, last in parts)
 
     def write(self, piece: PieceIndex, data: Data) -> None:
         """Write ``piece``, whose ``data`` must have been verified (:meth:`check`).

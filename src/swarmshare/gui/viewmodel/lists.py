@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.app.picture import TransferState
 from swarmshare.gui.viewmodel.cells import Bar, Column, Label, clean, searched
 from swarmshare.gui.viewmodel.safety import Light, Verdict, about
-from swarmshare.gui.words import _, duration, number, percent, rate, size, when
+from swarmshare.gui.words import _, duration, ngettext, number, percent, rate, size, when
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,10 +47,22 @@ def state_name(state: TransferState) -> str:
     }[state]
 
 
+def changed_in_words(files: Sequence[str]) -> str:
+    """That other programs changed or removed ``files``, of which the first is named, and what to do about it."""
+    text = ngettext(
+        "{file} was changed or removed by another program. Put it back as it was, or share what it is now",
+        "{file} and others were changed or removed by another program. Put them back, or share what they are now",
+        len(files),
+    )
+    return text.format(file=clean(files[0]))
+
+
 def headline(transfer: Transfer) -> Verdict:
     """What is most worth saying about it, in one sentence."""
     if transfer.trouble:
         return Verdict(Light.RED, clean(transfer.trouble))
+    if transfer.changed_files:
+        return Verdict(Light.AMBER, changed_in_words(transfer.changed_files))
     verdict = about(transfer)
     if verdict.light is not Light.NONE:
         return verdict

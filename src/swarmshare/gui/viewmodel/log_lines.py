@@ -94,9 +94,9 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
             return _("It waits: {reason}").format(reason=clean(message)), "exclamation-triangle", "danger"
         case TorrentResumed():
             return _("It goes on"), "play-circle", "success"
-        case PiecesLost(count=lost):
+        case PiecesLost(count=lost, files=files):
             text = ngettext("{n} piece is gone from the disk", "{n} pieces are gone from the disk", lost)
-            return text.format(n=number(lost)), "exclamation-triangle", "danger"
+            return f"{text.format(n=number(lost))}: {', '.join(map(clean, files))}", "exclamation-triangle", "danger"
         case PiecesFound(count=found):
             text = ngettext("{n} piece is on the disk again", "{n} pieces are on the disk again", found)
             return text.format(n=number(found)), "check", "success"
