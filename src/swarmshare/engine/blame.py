@@ -1,8 +1,9 @@
-"""What follows from wrong data: who gave it is found out, and banned."""
+"""What follows from wrong data: who gave it is found out, and banned unless it is worth keeping (``conduct.py``)."""
 
 from __future__ import annotations
 
 import random
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, cast
 
 from swarmshare.engine.suspects import Suspects
@@ -12,8 +13,12 @@ if TYPE_CHECKING:
     from swarmshare.engine.config import Address
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.engine.torrent import Torrent
+    from swarmshare.swarm.conduct import Conduct
     from swarmshare.wire.messages import Hashes
 
+MAX_REMEMBERED: Final = 1000
+"""Addresses and ids of peers that gave wrong data and are not banned. The oldest is dropped for a new one: that peer
+starts anew."""
 WITNESSES: Final = 4
 """Peers that are asked for the leaves of a piece that failed; each of them may have to read it for that."""
 
@@ -28,6 +33,8 @@ class Blame:
         self._torrent = torrent
         self._suspects = Suspects(torrent.manifest, torrent.disk.storage)
         self._rng = random.Random()
+        self._conducts: OrderedDict[Address | tuple[str, bytes], Conduct] = OrderedDict()
+        """Of peers that gave wrong data, by what we know them by: a new connection is no new account."""
 
     def piece_failed(self, piece: int, leaves: bytes) -> None:
         """``piece`` came with these ``leaves``, and is wrong; the picker has it MISSING from here on."""
@@ -38,7 +45,7 @@ class Blame:
         liar = contributors.pop() if len(contributors) == 1 else None
         torrent.alert(PieceFailed(torrent.manifest.info_hash.full, piece, liar.address if liar else None))
         if liar is not None:
-            self._ban(liar)
+            self._gave_wrong(liar, piece)
             return
         request = self._suspects.accuse(piece, leaves, by_block)
         for suspect in contributors:
@@ -51,12 +58,35 @@ class Blame:
     def piece_right(self, piece: int, leaves: bytes) -> None:
         """``piece`` is right, with these ``leaves``: now it is known who gave wrong ones before."""
         for liar in self._suspects.compare(piece, leaves):
-            self._ban(liar)
+            self._gave_wrong(liar, piece)
 
     def hashes_came(self, message: Hashes) -> None:
         """A peer told hashes; they may be those of a piece that failed."""
-        for liar in self._suspects.convict(message):
-            self._ban(liar)
+        piece = self._suspects.piece_of(message)
+        if piece is not None:
+            for liar in self._suspects.convict(message):
+                self._gave_wrong(liar, piece)
+
+    def recognise(self, session: PeerSession) -> None:
+        """A new connection, perhaps to a peer that gave wrong data before."""
+        known = [self._conducts[mark] for mark in session.marks if mark in self._conducts]
+        if known:
+            session.requester.conduct = known[0]
+            if session.marks[0] not in self._conducts:  # at its address, but with another id
+                known[0].begin_anew()
+
+    def _gave_wrong(self, session: PeerSession, piece: int) -> None:
+        """It is certain that ``session`` gave wrong data in ``piece``."""
+        torrent = self._torrent
+        conduct = session.requester.conduct
+        span = torrent.layout.span(torrent.layout.index(piece))
+        conduct.gave_wrong(piece, span.length, torrent.layout.file_pieces(span.file), torrent.picker.parts_of(session))
+        session.requester.proven = False
+        self._conducts.update(dict.fromkeys(session.marks, conduct))
+        while len(self._conducts) > MAX_REMEMBERED:
+            self._conducts.popitem(last=False)
+        if conduct.is_bad:
+            self._ban(session)
 
     def _ban(self, session: PeerSession) -> None:
         torrent = self._torrent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 import trio
@@ -10,6 +11,7 @@ import trio
 from swarmshare.engine.blame import Blame
 from swarmshare.engine.blocks import PieceBuffers
 from swarmshare.engine.layers import LayerFetcher
+from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.schema.alerts import PieceVerified
 from swarmshare.swarm.rates import RateMeter
 
@@ -138,7 +140,11 @@ class Downloads:
     def _piece_right(self, piece: int, leaves: bytes) -> None:
         torrent = self._torrent
         self.blame.piece_right(piece, leaves)
-        contributors = [cast("PeerSession", key) for key in set(self._picker.contributors(piece).values())]
+        length = torrent.layout.span(torrent.layout.index(piece)).length
+        blocks = Counter(self._picker.contributors(piece).values())
+        contributors = [cast("PeerSession", key) for key in blocks]
+        for session in contributors:
+            session.requester.conduct.gave_right(min(length, blocks[session] * BLOCK_LENGTH))
         self._picker.verified(piece)
         for port in torrent.ports:
             port.note(gained=piece)

@@ -51,6 +51,11 @@ class Suspects:
             self._cases.popitem(last=False)
         return request
 
+    def piece_of(self, message: Hashes) -> int | None:
+        """The piece that failed and whose leaves ``message`` may have; None when there is none."""
+        cases = self._cases.get(message.request)
+        return cases[0].piece if cases else None
+
     def convict(self, message: Hashes) -> set[PeerSession]:
         """The peers whose blocks were wrong, if ``message`` has the true leaves of a piece that failed."""
         cases = self._cases.get(message.request)

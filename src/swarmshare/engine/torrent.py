@@ -231,6 +231,7 @@ class Torrent:
             return False
         if not self.downloads.blame.banned.isdisjoint(session.marks):
             return False
+        self.downloads.blame.recognise(session)
         self.sessions.add(session)
         self._company.set()
         if session.listens is not None:
@@ -328,6 +329,7 @@ class Torrent:
 
     def peer_lost(self, session: PeerSession, piece: int) -> None:
         """A peer has ``piece`` no more, or will not give it."""
+        session.requester.conduct.has_lost(piece)
         if session.has.clear(piece):
             self.picker.peer_lost(piece)
             self.update_interest(session)

@@ -262,6 +262,11 @@ class PiecePicker:
         partial = self._partials.get(piece)
         return dict(partial.delivered) if partial else {}
 
+    def parts_of(self, peer: Hashable) -> set[int]:
+        """The pieces on their way to us of which ``peer`` delivered a block or is to deliver one."""
+        delivered = {piece for piece, partial in self._partials.items() if peer in partial.delivered.values()}
+        return delivered.union(block.piece for block in self._requests.at(peer))
+
     def verified(self, piece: int) -> None:
         """``piece`` is right and kept: HELD. It was VERIFYING, or MISSING and found on disk; else ValueError."""
         self._expect(piece, PieceState.VERIFYING, PieceState.MISSING)

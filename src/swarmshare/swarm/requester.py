@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.swarm.conduct import Conduct
 from swarmshare.swarm.pipeline import RequestPipeline
 from swarmshare.swarm.rejections import Rejections
 
@@ -25,6 +26,7 @@ class Requester:
         """``peer`` is the key by which ``picker`` knows the peer."""
         self.pipeline = RequestPipeline()
         self.rejections = Rejections()
+        self.conduct = Conduct()
         self.proven = False
         """Whether a piece that the peer gave alone was right, and none that it had a part in was wrong since."""
         self._picker = picker
@@ -41,13 +43,12 @@ class Requester:
         room = self.pipeline.room(now)
         if room < min(MIN_REFILL, self.pipeline.target(now) // 2 + 1) or self.rejections.is_full:
             return []
-        waiting = self.rejections.waiting
-        if allowed is not None:
-            picked = self._picker.pick_allowed_fast(self._peer, has, room, allowed, waiting)
-        elif self.proven:
-            picked = self._picker.pick(self._peer, has, room, waiting)
-        else:
-            picked = self._picker.pick_alone(self._peer, has, room, waiting)
+        waiting: Collection[int] = self.rejections.waiting
+        picked: list[Block] = []
+        if self.conduct.wrong:
+            waiting = self.conduct.wrong.union(waiting)
+            picked = self._pick(has, room, allowed, self.conduct.doubtful.union(waiting))
+        picked = picked or self._pick(has, room, allowed, waiting)
         blocks = []
         for block in picked:
             if block in asked:
@@ -57,6 +58,12 @@ class Requester:
         if blocks:
             self.pipeline.on_sent(now, len(blocks))
         return blocks
+
+    def _pick(self, has: Bitfield, room: int, allowed: Collection[int] | None, without: Collection[int]) -> list[Block]:
+        if allowed is not None:
+            return self._picker.pick_allowed_fast(self._peer, has, room, allowed, without)
+        pick = self._picker.pick if self.proven else self._picker.pick_alone
+        return pick(self._peer, has, room, without)
 
     def rejected(self, block: Block, now: float, *, choking: bool) -> None:
         """The peer will not send ``block``; when it does so without choking us, its piece has to wait for a while."""

@@ -1,0 +1,90 @@
+"""Seeds of other makes do not notice that a file was touched: they are kept for the rest, and liars are banned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from engine.swarm import Swarm, address, banned, until
+
+from swarmshare.engine import dialer as dialer_module
+from swarmshare.engine.config import TorrentConfig
+from swarmshare.schema.alerts import PieceFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from pathlib import Path
+
+    from swarmshare.engine.engine import Engine
+    from swarmshare.engine.torrent import Torrent
+
+TIMEOUT = 60
+PIECES = 12
+
+
+def touch(torrent: Torrent, pieces: Container[int]) -> None:
+    """Make a seed serve something else than it should in ``pieces``, as if it had not noticed."""
+    read = torrent.uploads.read
+
+    async def read_what_is_there_now(piece: int, begin: int, length: int) -> memoryview | None:
+        data = await read(piece, begin, length)
+        if data is None or piece not in pieces or begin or length > 2**14:
+            return data
+        return memoryview(b"123" + bytes(data)[3:])
+
+    torrent.uploads.read = read_what_is_there_now  # type: ignore[method-assign]
+    torrent.uploads.cached = lambda block: None  # type: ignore[method-assign]
+
+
+def failures(engine: Engine) -> list[int]:
+    return [alert.piece for alert in engine.alerts if isinstance(alert, PieceFailed)]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "touched"),
+    [
+        ({"a": PIECES * 2**16}, {0}),  # the very first
+        ({"a": PIECES * 2**16, "b": PIECES * 2**16}, set(range(PIECES))),  # a whole file
+        ({"a": 5, "b": PIECES * 2**16}, {0}),
+    ],
+)
+@pytest.mark.parametrize("sequential", [True, False])
+async def test_an_honest_seed_of_a_touched_file_is_kept_for_the_rest(
+    tmp_path: Path, lengths: dict[str, int], touched: set[int], sequential: bool
+) -> None:
+    async with Swarm(tmp_path, lengths) as swarm:
+        seed, seeding = await swarm.seed("seed")
+        touch(seeding, touched)
+        engine, torrent = await swarm.leech("leech", seed, sequential=sequential)
+        count = swarm.manifest.layout.piece_count
+        with trio.fail_after(TIMEOUT):
+            await until(lambda: torrent.picker.held.held == count - len(touched) and failures(engine))
+            if len(touched) == 1:
+                assert not banned(engine)
+                assert failures(engine) == list(touched), "it was asked for that once"
+        # Somebody else has what is missing.
+        other = await swarm.engine()
+        other.add(swarm.manifest, TorrentConfig(folder=swarm.copy("other"), peers=(address(engine),)))
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+        assert swarm.is_whole("leech")
+        assert len(failures(engine)) == len(set(failures(engine)))
+
+
+async def test_a_liar_wastes_little_however_often_it_connects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialer_module, "REDIAL_AFTER", (0.05, 0.2))
+    async with Swarm(tmp_path, {"a": 40 * 2**16, "b": 40 * 2**16}) as swarm:
+        liar, lying = await swarm.seed("liar")
+        touch(lying, range(1000))
+        engine, torrent = await swarm.leech("leech", liar)
+        with trio.fail_after(TIMEOUT):
+            while not banned(engine):
+                await until(lambda: torrent.sessions or banned(engine))
+                seen = len(failures(engine))
+                await until(lambda seen=seen: len(failures(engine)) > seen or banned(engine))  # type: ignore[misc]
+                for session in list(torrent.sessions):
+                    session.close()
+        assert banned(engine) == {liar.addresses[0]}
+        assert len(failures(engine)) <= 4, "two, and what it was asked for by then"
+        assert not torrent.picker.held.held
