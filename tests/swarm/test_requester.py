@@ -30,12 +30,14 @@ def pieces(blocks: list[Block]) -> set[int]:
     return {block.piece for block in blocks}
 
 
-def test_an_unproven_peer_is_asked_for_two_pieces_and_a_proven_one_for_as_much_as_there_is_room(
+def test_a_peer_is_asked_for_one_piece_then_for_two_and_a_proven_one_for_as_much_as_there_is_room(
     picker: PiecePicker,
 ) -> None:
     new, proven = Requester(picker, "new"), Requester(picker, "proven")
     proven.proven = True
-    assert len(pieces(new.choose(0.0, EVERYTHING, (), None))) == 2
+    assert len(pieces(new.choose(0.0, EVERYTHING, (), None))) == 1
+    new.conduct.gave_right(1)
+    assert len(pieces(new.choose(0.0, EVERYTHING, (), None))) == 1, "another one"
     assert len(proven.choose(0.0, EVERYTHING, (), None)) == proven.pipeline.outstanding == 32
     assert proven.choose(0.0, EVERYTHING, (), None) == [], "there is no room"
 
@@ -123,3 +125,22 @@ def test_what_is_remembered_of_old_rejections_has_a_bound() -> None:
     assert 3 * MAX_REJECTED - 1 in rejections.waiting
     rejections.forget(3 * MAX_REJECTED - 1)
     assert 3 * MAX_REJECTED - 1 not in rejections.waiting
+
+
+def test_a_wrong_piece_is_not_asked_for_again_and_the_rest_of_its_file_comes_last(picker: PiecePicker) -> None:
+    requester = Requester(picker, "a")
+    requester.conduct.gave_wrong(0, 2 * BLOCK, range(COUNT - 1), ())
+    (other,) = pieces(requester.choose(0.0, EVERYTHING, (), None))
+    assert other == COUNT - 1
+    picker.returned("a", Block(other, 0, BLOCK))
+    requester.proven = True
+    last = requester.choose(0.0, EVERYTHING, (), None)
+    asked = set()
+    while last:
+        asked |= pieces(last)
+        for block in last:
+            picker.received("a", block)
+            requester.pipeline.on_block(0.0, BLOCK)
+        last = requester.choose(0.0, EVERYTHING, (), None)
+    assert asked >= set(range(1, COUNT))
+    assert 0 not in asked

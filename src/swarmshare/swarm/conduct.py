@@ -31,6 +31,11 @@ class Conduct:
         self._right = self._wasted = 0
 
     @property
+    def is_untried(self) -> bool:
+        """Whether nothing right came from it yet: then one piece at a time is risk enough."""
+        return not self._right
+
+    @property
     def is_bad(self) -> bool:
         """Whether it is to be banned."""
         return self._strikes > FORGIVEN and self._wasted * WORTH > self._right

@@ -173,10 +173,12 @@ class PiecePicker:
             self._requests.add_again(peer, picked)
         return picked
 
-    def pick_alone(self, peer: Hashable, has: Bitfield, count: int, without: Collection[int] = ()) -> list[Block]:
-        """Like :meth:`pick`, for a peer whose data was not found right yet: new pieces, of which it has two at most.
+    def pick_alone(
+        self, peer: Hashable, has: Bitfield, count: int, without: Collection[int] = (), most: int = MAX_ALONE
+    ) -> list[Block]:
+        """Like :meth:`pick`, for a peer whose data was not found right yet: new pieces, ``most`` of them at a time.
 
-        Nobody else is asked for these, so if they are wrong it is known who lied, and no more than two can be. When
+        Nobody else is asked for these, so if they are wrong it is known who lied, and no more than these can be. When
         there is no new piece, it is asked like any other.
         """
         picked: list[Block] = []
@@ -184,7 +186,7 @@ class PiecePicker:
         for piece in own:
             if piece not in without and (partial := self._with_free.get(piece)):
                 picked += self._take(partial, count - len(picked))
-        while len(picked) < count and len(own) < MAX_ALONE and (pieces := self._choose(has, 1, without)):
+        while len(picked) < count and len(own) < most and (pieces := self._choose(has, 1, without)):
             self._owners[pieces[0]] = peer
             own += pieces
             picked += self._take(self._begin(pieces[0]), count - len(picked))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.swarm.conduct import Conduct
+from swarmshare.swarm.picker import MAX_ALONE
 from swarmshare.swarm.pipeline import RequestPipeline
 from swarmshare.swarm.rejections import Rejections
 
@@ -62,8 +63,10 @@ class Requester:
     def _pick(self, has: Bitfield, room: int, allowed: Collection[int] | None, without: Collection[int]) -> list[Block]:
         if allowed is not None:
             return self._picker.pick_allowed_fast(self._peer, has, room, allowed, without)
-        pick = self._picker.pick if self.proven else self._picker.pick_alone
-        return pick(self._peer, has, room, without)
+        if self.proven:
+            return self._picker.pick(self._peer, has, room, without)
+        most = 1 if self.conduct.is_untried else MAX_ALONE
+        return self._picker.pick_alone(self._peer, has, room, without, most)
 
     def rejected(self, block: Block, now: float, *, choking: bool) -> None:
         """The peer will not send ``block``; when it does so without choking us, its piece has to wait for a while."""
