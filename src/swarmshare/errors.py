@@ -128,6 +128,14 @@ class DiskFullError(StorageError):
         self.free = free
 
 
+class TakenError(StorageError):
+    """What bears the name of one of the torrent's files belongs to something else, and is left as it is."""
+
+    code = "taken"
+    hint = "Move it away, or choose another folder."
+    needs_person = True
+
+
 class CancelledError(SwarmShareError):
     """The work was stopped because its owner asked for it; nothing was written."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,10 +17,9 @@ from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.schema.alerts import PeerDropped, PieceFailed, PiecesLost, TorrentPaused, TorrentResumed
 from swarmshare.schema.snapshot import TorrentState
+from swarmshare.storage.paths import part_paths
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from swarmshare.engine.engine import Engine
 
 TIMEOUT = 60
@@ -52,12 +52,19 @@ async def test_a_folder_that_vanishes_and_does_not_come_back(tmp_path: Path) -> 
         assert any(isinstance(alert, PiecesLost) for alert in engine.alerts)
 
 
-@pytest.mark.parametrize("how", ["removed", "replaced", "truncated"])
+def overwrite(path: Path) -> None:
+    """In place; the time is set, for clocks that tick slowly."""
+    with open(path, "r+b") as file:
+        file.write(b"broken")
+    os.utime(path, ns=(1, 1))
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "truncated", "overwritten"])
 async def test_a_file_that_changes_in_mid_run(tmp_path: Path, how: str) -> None:
     async with Swarm(tmp_path, {"a": 1_500_000, "b": 1_500_000}) as swarm:
         seed, _ = await swarm.seed("seed", limit_up=RATE)
         engine, torrent = await swarm.leech("leech", seed, sequential=True)
-        part = tmp_path / "leech" / "top" / "a.part"
+        part = tmp_path / "leech" / Path(*part_paths(swarm.manifest)[0])
         with trio.fail_after(TIMEOUT):
             await until(lambda: torrent.picker.held.held >= 5)
             if how == "removed":
@@ -65,8 +72,10 @@ async def test_a_file_that_changes_in_mid_run(tmp_path: Path, how: str) -> None:
             elif how == "replaced":
                 (tmp_path / "other").write_bytes(bytes(1_500_000))
                 os.replace(tmp_path / "other", part)
-            else:
+            elif how == "truncated":
                 os.truncate(part, 70_000)
+            else:
+                overwrite(part)
             await torrent.finished.wait()
         assert swarm.is_whole("leech")
         assert any(isinstance(alert, PiecesLost) for alert in engine.alerts)

@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gui.shells import PERSON, WrittenShell, picture, transfer
 from gui.typing_hands import click, press, settle, texts, type_into, until
+from manifest.makers import encoded, folder_doc
 
 from swarmshare.app.config import Settings
+from swarmshare.app.naming import NameTakenError
 from swarmshare.gui.banner import AT_ONCE, Banners
 from swarmshare.gui.dialogs.leaving import ask_to_leave
 from swarmshare.gui.dialogs.limits import ask_limits
 from swarmshare.gui.dialogs.opening import open_torrent_dialog
+from swarmshare.gui.dialogs.other_name import OtherNameDialog, offer_other_name
 from swarmshare.gui.dialogs.removing import ask_to_remove
 from swarmshare.gui.dialogs.settings import open_settings
 from swarmshare.gui.dialogs.share import JobDialog, open_share_dialog
 from swarmshare.gui.words import use_language
+from swarmshare.manifest.parse import parse_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 
     from swarmshare.gui.dialogs.dialog import Dialog
     from swarmshare.gui.preferences import Preferences
+
+MANIFEST = parse_manifest(encoded(folder_doc({b"a": 5})))
 
 
 @pytest.fixture
@@ -107,6 +113,36 @@ def test_opening(shell: WrittenShell, tmp_path: Path) -> None:
     assert shell.said == [("Too late.", "danger")]
 
 
+def test_another_name_is_offered(shell: WrittenShell, tmp_path: Path) -> None:
+    taken = NameTakenError(MANIFEST, tmp_path, tmp_path / "top" / "a", "top (2)")
+    opening = open_torrent_dialog(shell)
+    type_into(opening.what.entry, str(tmp_path / "x.torrent"))
+    type_into(opening.folder.entry, str(tmp_path))
+    click(opening.accept)
+    shell.last().grant(taken)
+    assert not opening.winfo_exists()
+    dialog = next(child for child in shell.root.winfo_children() if isinstance(child, OtherNameDialog))
+    assert dialog.entry.get() == "top (2)"
+    type_into(dialog.entry, "  ")
+    count = len(shell.wishes)
+    click(dialog.accept)
+    assert len(shell.wishes) == count
+    type_into(dialog.entry, "mine")
+    click(dialog.accept)
+    assert shell.last()[:2] == ("download_as", (taken, "mine"))
+    shell.last().grant(taken)
+    assert dialog.complaint == "Something else has that name, too."
+    press(dialog.entry, "Return")
+    shell.last().refuse("No.")
+    assert dialog.complaint == "No."
+    click(dialog.accept)
+    shell.last().grant("ab")
+    assert not dialog.winfo_exists()
+    shell.last().refuse("Too late.")
+    assert shell.said == [("Too late.", "danger")]
+    shell.last().grant("ab")
+
+
 def test_leaving_asks_only_when_somebody_still_needs_this_machine(shell: WrittenShell) -> None:
     left: list[bool] = []
 
@@ -159,6 +195,7 @@ def _all_dialogs(shell: WrittenShell) -> list[Callable[[], Dialog | None]]:
         lambda: ask_to_remove(shell, [transfer()]),
         lambda: ask_limits(shell, [transfer().info_hash]),
         lambda: open_torrent_dialog(shell),
+        lambda: offer_other_name(shell, NameTakenError(MANIFEST, Path("/x"), Path("/x/y"), "y (2)")),
         lambda: open_share_dialog(shell, Path("/x")),
         lambda: JobDialog(shell, 1),
         lambda: open_settings(shell),

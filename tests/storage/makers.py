@@ -18,6 +18,9 @@ BLOCK = 2**14
 PIECE = 2 * BLOCK
 LENGTHS = {"a/deep/large": 5 * PIECE + 100, "a/whole": 2 * PIECE, "empty": 0, "exact": PIECE, "small": 5}
 
+PART = ".a34b53c8665d0a78.part"
+"""How the files of the torrent made of these end until they are whole: with digits of its info hash."""
+
 
 @cache
 def content(name: str) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from storage.makers import LENGTHS, PIECE, content, get, number_of, pieces_of, put, tree
+from storage.makers import LENGTHS, PART, PIECE, content, get, number_of, pieces_of, put, tree
 
 from swarmshare.errors import StorageError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, 2 * PIECE + 7, LENGTHS["a/deep/large"], 20 * PIECE])
 def test_a_part_of_any_length(storage: TorrentStorage, folder: Path, manifest: Manifest, length: int) -> None:
-    part = folder / "top/a/deep/large.part"
+    part = folder / f"top/a/deep/large{PART}"
     part.parent.mkdir(parents=True)
     part.write_bytes((content("a/deep/large") + bytes(20 * PIECE))[:length])
     right = {number for number in range(5) if (number + 1) * PIECE <= length}
@@ -36,14 +36,14 @@ def test_a_part_of_any_length(storage: TorrentStorage, folder: Path, manifest: M
 def test_a_part_that_goes_away_or_is_replaced(
     storage: TorrentStorage, folder: Path, manifest: Manifest, evicted: bool, replaced: bool
 ) -> None:
-    (piece,), part = pieces_of(manifest, "small"), folder / "top" / "small.part"
+    (piece,), part = pieces_of(manifest, "small"), folder / "top" / f"small{PART}"
     put(storage, [piece])
     part.rename(folder / "kept")  # so that its inode is not given to the next
     if replaced:
         part.write_bytes(b"other")
     if evicted:
         storage.close()
-    with pytest.raises(StorageError, match=r"small\.part: (replaced by another file|no such file)"):
+    with pytest.raises(StorageError, match=r"small\.\w+\.part: (replaced by another file|no such file)"):
         storage.finish(number_of(manifest, "small"))
     assert part.exists() == replaced
     assert storage.scan() == set()
@@ -54,7 +54,7 @@ def test_a_part_that_goes_away_or_is_replaced(
 
 def test_a_scan_takes_things_as_they_are_now(storage: TorrentStorage, folder: Path) -> None:
     put(storage, [0, 1])
-    (folder / "top/a/deep/large.part").unlink()
+    (folder / f"top/a/deep/large{PART}").unlink()
     assert storage.scan() == set()
     put(storage, [1])
     assert storage.scan() == {1}
@@ -65,18 +65,21 @@ def test_states_are_those_of_what_we_wrote(storage: TorrentStorage, folder: Path
     put(storage, [0, *pieces_of(manifest, "small")])
     states = storage.file_states()
     number, small = number_of(manifest, "a/deep/large"), number_of(manifest, "small")
-    part = (folder / "top/a/deep/large.part").stat()
-    assert states[number] == ("top/a/deep/large.part", PIECE, part.st_mtime_ns)
+    part = (folder / f"top/a/deep/large{PART}").stat()
+    state = states[number]
+    assert state is not None
+    assert state[:3] == (f"top/a/deep/large{PART}", PIECE, part.st_mtime_ns)
     assert storage.file_states() == states
     put(storage, [1])
     assert storage.file_states()[number] != states[number]
     storage.finish(small)
-    assert storage.file_states()[small] == ("top/small", 5, (folder / "top/small").stat().st_mtime_ns)
+    there = (folder / "top/small").stat()
+    assert storage.file_states()[small] == ("top/small", 5, there.st_mtime_ns, there.st_ino, True)
     os.utime(folder / "top/small", ns=(1, 1))
     for _ in range(2):
         assert storage.file_states()[small] is None, "somebody wrote to it: not to be trusted until a scan"
     storage.scan(only_files=[small])
-    assert storage.file_states()[small] == ("top/small", 5, 1)
+    assert storage.file_states()[small] == ("top/small", 5, 1, there.st_ino, True)
     (folder / "top/small").unlink()
     assert storage.file_states()[small] is None
 
@@ -85,8 +88,8 @@ def test_a_replaced_file_has_no_state(storage: TorrentStorage, folder: Path, man
     (piece,), number = pieces_of(manifest, "small"), number_of(manifest, "small")
     put(storage, [piece])
     storage.close()
-    (folder / "top/small.part").rename(folder / "kept")
-    (folder / "top/small.part").write_bytes(b"other")
+    (folder / f"top/small{PART}").rename(folder / "kept")
+    (folder / f"top/small{PART}").write_bytes(b"other")
     assert storage.file_states()[number] is None
 
 
@@ -103,7 +106,7 @@ def test_what_cannot_be_flushed_is_lost(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
-        with pytest.raises(StorageError, match=r"exact\.part: input/output error"):
+        with pytest.raises(StorageError, match=r"exact\.\w+\.part: input/output error"):
             storage.finish(exact)
         assert storage.file_states()[small] is None
     for number in (small, exact):
@@ -121,14 +124,14 @@ def test_a_file_that_changes_while_it_is_flushed_is_not_finished(
     storage: TorrentStorage, folder: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(storage, pieces_of(manifest, "exact"))
-    number, part = number_of(manifest, "exact"), folder / "top/exact.part"
+    number, part = number_of(manifest, "exact"), folder / f"top/exact{PART}"
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: os.truncate(part, 5))
-        with pytest.raises(StorageError, match=r"exact\.part: changed by another program"):
+        with pytest.raises(StorageError, match=r"exact\.\w+\.part: changed by another program"):
             storage.finish(number)
     os.truncate(part, PIECE)
     assert storage.lost_files() == {number}
-    assert tree(folder) == {"top/exact.part": PIECE}
+    assert tree(folder) == {f"top/exact{PART}": PIECE}
 
 
 def test_finish_flushes_before_it_renames(
@@ -136,17 +139,17 @@ def test_finish_flushes_before_it_renames(
 ) -> None:
     put(storage, pieces_of(manifest, "small"))
     steps: list[str] = []
-    fsync, rename = os.fsync, os.rename
+    fsync, link = os.fsync, os.link
 
     def note_fsync(fd: int) -> None:
         steps.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{fd}')).name}")
         fsync(fd)
 
-    def note_rename(*args: Any, **options: Any) -> None:
+    def note_link(*args: Any, **options: Any) -> None:
         steps.append("rename")
-        rename(*args, **options)
+        link(*args, **options)
 
     monkeypatch.setattr(os, "fsync", note_fsync)
-    monkeypatch.setattr(os, "rename", note_rename)
+    monkeypatch.setattr(os, "link", note_link)
     storage.finish(number_of(manifest, "small"))
-    assert steps == ["fsync small.part", "rename", "fsync top"]
+    assert steps == [f"fsync small{PART}", "rename", "fsync top"]

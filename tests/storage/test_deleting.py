@@ -10,6 +10,7 @@ from swarmshare.errors import StorageError
 from swarmshare.manifest.build import Description
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.deleting import delete_files
+from swarmshare.storage.paths import part_paths
 from swarmshare.storage.plan import make_plan
 
 if TYPE_CHECKING:
@@ -44,23 +45,23 @@ def left(folder: Path) -> set[str]:
 
 def test_all_of_it(manifest: Manifest, folder: Path) -> None:
     (folder / "other").write_text("other")
-    delete_files(manifest, folder)
+    delete_files(manifest, folder, range(len(FILES)))
     assert left(folder) == {"other"}
-    delete_files(manifest, folder)
+    delete_files(manifest, folder, range(len(FILES)))
     (folder / "other").unlink()
     assert folder.is_dir(), "it was there before"
 
 
 def test_what_is_not_whole_yet(manifest: Manifest, folder: Path) -> None:
-    for name in FILES:
-        (folder / "top" / name).rename(folder / "top" / f"{name}.part")
-    delete_files(manifest, folder)
+    for name, part in zip(FILES, part_paths(manifest), strict=True):
+        (folder / "top" / name).rename(folder.joinpath(*part))
+    delete_files(manifest, folder, range(len(FILES)))
     assert left(folder) == set()
 
 
 def test_files_of_others_stay(manifest: Manifest, folder: Path) -> None:
     (folder / "top" / "sub" / "mine").write_text("mine")
-    delete_files(manifest, folder)
+    delete_files(manifest, folder, range(len(FILES)))
     assert left(folder) == {"top", "top/sub", "top/sub/mine"}
 
 
@@ -69,7 +70,7 @@ def test_one_file_alone(folder: Path) -> None:
     (folder / "film").write_text("film")
     manifest = create_manifest(make_plan(folder / "film"), Description())
     (folder / "mine").write_text("mine")
-    delete_files(manifest, folder)
+    delete_files(manifest, folder, range(len(FILES)))
     assert left(folder) == {"mine"}
 
 
@@ -80,7 +81,7 @@ def test_links_are_not_followed(manifest: Manifest, folder: Path, tmp_path: Path
     (folder / "top" / "a").symlink_to(outside / "a")
     (folder / "top" / "sub").rename(tmp_path / "sub")
     (folder / "top" / "sub").symlink_to(outside / "sub")
-    delete_files(manifest, folder)
+    delete_files(manifest, folder, range(len(FILES)))
     assert left(outside) == {"a", "sub", "sub/b", "sub/deep", "sub/deep/c"}
     assert left(folder) == {"top", "top/sub"}, "the link to a file is gone; nothing was reached through the other"
 
@@ -88,14 +89,14 @@ def test_links_are_not_followed(manifest: Manifest, folder: Path, tmp_path: Path
 def test_a_top_folder_that_is_a_link(manifest: Manifest, folder: Path, tmp_path: Path) -> None:
     (folder / "top").rename(tmp_path / "elsewhere")
     (folder / "top").symlink_to(tmp_path / "elsewhere")
-    delete_files(manifest, folder)
+    delete_files(manifest, folder, range(len(FILES)))
     assert len(left(tmp_path / "elsewhere")) == 5
 
 
 def test_a_folder_where_a_file_was(manifest: Manifest, folder: Path) -> None:
     (folder / "top" / "a").unlink()
     (folder / "top" / "a").mkdir()
-    delete_files(manifest, folder)
+    delete_files(manifest, folder, range(len(FILES)))
     assert left(folder) == {"top", "top/a"}
 
 
@@ -108,7 +109,7 @@ def test_what_must_not_be_deleted_stops_nothing_else(manifest: Manifest, folder:
 
     def delete() -> tuple[str, str]:
         try:
-            delete_files(manifest, folder)
+            delete_files(manifest, folder, range(len(FILES)))
         except StorageError as error:
             return str(error.path), error.advice
         return "", ""

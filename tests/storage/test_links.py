@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from storage.makers import data_of, fill, get, number_of, pieces_of, put
+from storage.makers import PART, data_of, fill, get, number_of, pieces_of, put
 
 from swarmshare.errors import StorageError
 from swarmshare.storage.pieces import TorrentStorage
@@ -47,7 +47,7 @@ def test_a_folder_that_is_a_link(
 
 
 @pytest.mark.usefixtures("untouched")
-@pytest.mark.parametrize("name", ["large", "large.part"])
+@pytest.mark.parametrize("name", ["large", f"large{PART}"])
 @pytest.mark.parametrize("target", ["outside", "nowhere", "nowhere outside", "itself"])
 def test_a_file_that_is_a_link(
     storage: TorrentStorage, folder: Path, manifest: Manifest, outside: Path, name: str, target: str
@@ -112,7 +112,7 @@ def test_a_download_folder_may_be_a_link(manifest: Manifest, tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("untouched")
-@pytest.mark.parametrize("name", ["small", "small.part"])
+@pytest.mark.parametrize("name", ["small", f"small{PART}"])
 def test_a_hard_link_is_not_written_to(
     storage: TorrentStorage, folder: Path, manifest: Manifest, outside: Path, name: str
 ) -> None:

@@ -9,7 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from storage.makers import LENGTHS, PIECE, content, data_of, fill, get, number_of, pieces_of, put, tree
+from storage.makers import LENGTHS, PART, PIECE, content, data_of, fill, get, number_of, pieces_of, put, tree
 
 from swarmshare.errors import StorageError
 from swarmshare.manifest.parse import parse_manifest
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
 
 
-LARGE = "top/a/deep/large.part"
+LARGE = f"top/a/deep/large{PART}"
 
 
 def remove(path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_loss_is_noticed_told_and_made_good(
     assert storage.scan(only_files=[number]) == left
     assert storage.lost_files() == set()
     if loss in ("a folder", "a link", "a pipe"):
-        with pytest.raises(StorageError, match=r"large\.part") as caught:
+        with pytest.raises(StorageError, match=r"large\.\w+\.part") as caught:
             storage.prepare([number])
         assert caught.value.hint
         assert storage.lost_files() == set(), "nothing that was found is lost"
@@ -150,7 +150,7 @@ def test_nothing_is_written_to_a_file_without_a_name(storage: TorrentStorage, fo
     put(storage, [0])
     for _ in range(2):
         (folder / LARGE).unlink(missing_ok=True)
-        with pytest.raises(StorageError, match=r"large\.part: no such file"):
+        with pytest.raises(StorageError, match=r"large\.\w+\.part: no such file"):
             put(storage, [1])
     assert storage.scan() == set()
 
@@ -168,7 +168,7 @@ def test_a_folder_that_goes_away_is_not_made_anew_unasked(
     assert not folder.exists()
     storage.prepare()
     assert tree(folder) == {"top/empty": 0}
-    with pytest.raises(StorageError, match=r"large\.part: no such file"):
+    with pytest.raises(StorageError, match=r"large\.\w+\.part: no such file"):
         put(storage, [1])  # piece 0 is still held by whoever uses us
     assert storage.lost_files() == {number_of(manifest, "a/deep/large")}
     assert storage.scan(only_files=storage.lost_files()) == set()
@@ -242,16 +242,22 @@ def test_whole_files_are_lost_too(storage: TorrentStorage, folder: Path, manifes
     assert storage.lost_files() == set()
     small, whole = number_of(manifest, "small"), number_of(manifest, "a/whole")
     (folder / "top/small").unlink()
+    (folder / "top/a/whole").rename(folder / "kept")  # so that its inode is not given to the next
     (folder / "top/a/other").write_bytes(bytes(2 * PIECE))
     (folder / "top/a/other").rename(folder / "top/a/whole")
     assert storage.lost_files() == {small, whole}
     for number in (small, whole):
         with pytest.raises(StorageError, match=r"no such file|replaced by another file"):
             storage.finish(number)
-    storage.prepare([small, whole])
     everything = set(range(manifest.layout.piece_count))
     lost = {*pieces_of(manifest, "small"), *pieces_of(manifest, "a/whole")}
     assert storage.scan(only_files=[small, whole]) == set()
+    with pytest.raises(StorageError, match="whole: is there already with other content"):
+        storage.prepare([small, whole])
+    (folder / "top/a/whole").unlink()
+    assert storage.lost_files() == {whole}
+    assert storage.scan(only_files=[whole]) == set()
+    storage.prepare([small, whole])
     put(storage, lost)
     storage.finish(small)
     storage.finish(whole)
@@ -309,7 +315,7 @@ def test_a_file_that_is_not_read_to_its_end_is_lost(storage: TorrentStorage, fol
     number = number_of(manifest, "a/deep/large")
     put(storage, [0, 1])
     os.truncate(folder / LARGE, PIECE + 5)
-    with pytest.raises(StorageError, match=r"large\.part: shorter than it was"):
+    with pytest.raises(StorageError, match=r"large\.\w+\.part: shorter than it was"):
         get(storage, 1)
     with open(folder / LARGE, "ab") as file:
         file.write(bytes(PIECE))
@@ -367,7 +373,7 @@ def test_what_could_not_be_flushed_for_now_is_flushed_later(
     number = number_of(manifest, "small")
     put(storage, pieces_of(manifest, "small"))
     storage.close()
-    os.link(folder / "top/small.part", folder / "second name")
+    os.link(folder / f"top/small{PART}", folder / "second name")
     assert storage.file_states()[number] is None
     (folder / "second name").unlink()
     flushed: list[int] = []
@@ -442,8 +448,12 @@ def test_a_write_in_the_middle_of_a_flush(
         patch.setattr(os, "fsync", disturb)
         storage.file_states()
     os.utime(folder / LARGE, ns=(1, 1))  # when it is flushed, a network drive may set the time that it thinks right
+    number = number_of(manifest, "a/deep/large")
     assert storage.lost_files() == set()
-    assert storage.file_states()[number_of(manifest, "a/deep/large")] is not None
+    assert storage.file_states()[number] is None, "or somebody wrote to it: the next start is to look"
+    assert storage.lost_files() == set()
+    storage.scan(only_files=[number])
+    assert storage.file_states()[number] is not None
 
 
 def test_what_was_written_before_a_scan_is_flushed_after_it(
@@ -459,7 +469,7 @@ def test_what_was_written_before_a_scan_is_flushed_after_it(
         assert len(flushed) == 1
     put(storage, pieces_of(manifest, "small"))
     (folder / "kept").write_bytes(content("small"))
-    (folder / "top/small.part").unlink()
+    (folder / f"top/small{PART}").unlink()
     os.link(folder / "kept", folder / "top/small")
     assert storage.scan() == set(pieces_of(manifest, "small"))
     assert storage.file_states()[number] is not None, "nothing was written to this one, nor could it be"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from manifest.makers import encoded, folder_doc, good_doc
-from storage.makers import LENGTHS, PIECE, content, fill, get, number_of, pieces_of, put, tree
+from storage.makers import LENGTHS, PART, PIECE, content, fill, get, number_of, pieces_of, put, tree
 
 from swarmshare.errors import StorageError
 from swarmshare.manifest.build import Description
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.create import create_manifest
-from swarmshare.storage.paths import resolve_inside
+from swarmshare.storage.paths import part_paths, resolve_inside
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.plan import make_plan
 
@@ -57,6 +57,7 @@ def test_a_long_name_has_a_part_too(folder: Path, name: str) -> None:
 
 def test_an_existing_file_is_used_in_place(storage: TorrentStorage, folder: Path, manifest: Manifest) -> None:
     fill(folder / "top")
+    storage.scan()
     with open(folder / "top/a/deep/large", "r+b") as file:
         file.seek(PIECE)
         file.write(b"broken")
@@ -107,10 +108,10 @@ def test_a_folder_or_a_pipe_where_a_file_should_be(storage: TorrentStorage, fold
     with pytest.raises(StorageError, match="small: not a regular file"):
         storage.prepare()
     (folder / "top" / "small").rmdir()
-    os.mkfifo(folder / "top" / "small.part")
-    with pytest.raises(StorageError, match=r"small\.part: not a regular file"):
+    os.mkfifo(folder / "top" / f"small{PART}")
+    with pytest.raises(StorageError, match=r"small\.\w+\.part: not a regular file"):
         storage.prepare()
-    with pytest.raises(StorageError, match=r"small\.part: file exists"):
+    with pytest.raises(StorageError, match=r"small\.\w+\.part: file exists"):
         put(storage, pieces_of(manifest, "small"))
     assert storage.scan() == set()
 
@@ -160,7 +161,7 @@ def test_a_lone_file_lands_without_a_folder(lone: Manifest, folder: Path) -> Non
     storage = TorrentStorage(lone, folder)
     storage.prepare()
     storage.write(lone.layout.index(0), content("small"))
-    assert tree(folder) == {"small.part": 5}
+    assert tree(folder) == {part_paths(lone)[0][0]: 5}
     storage.finish(0)
     assert tree(folder) == {"small": 5}
     assert storage.scan() == {0}
@@ -169,10 +170,13 @@ def test_a_lone_file_lands_without_a_folder(lone: Manifest, folder: Path) -> Non
 
 def test_a_lone_file_is_found_in_its_folder_too(lone: Manifest, folder: Path) -> None:
     (folder / "top").mkdir(parents=True)
-    (folder / "top" / "small").write_bytes(b"wrong")
+    (folder / "top" / "small").write_bytes(content("small"))
     storage = TorrentStorage(lone, folder)
-    storage.prepare()
+    assert storage.scan() == {0}
+    (folder / "top" / "small").write_bytes(b"wrong")
+    assert storage.lost_files() == {0}
     assert storage.scan() == set()
+    storage.prepare()
     storage.write(lone.layout.index(0), content("small"))
     assert storage.scan() == {0}
     assert storage.read(lone.layout.index(0), 0, 5) == content("small")

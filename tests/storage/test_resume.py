@@ -14,6 +14,7 @@ from manifest.makers import encoded, folder_doc, payload
 from swarmshare.errors import StorageError
 from swarmshare.manifest.bencoding import decode_document, encode
 from swarmshare.manifest.parse import parse_manifest
+from swarmshare.storage.paths import part_paths
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.resume import Resume, load_resume, save_resume
 
@@ -45,6 +46,11 @@ def saved(manifest: Manifest, tmp_path: Path) -> Path:
     save_resume(tmp_path / "resume", manifest, bits(HELD), storage.file_states())
     storage.close()
     return tmp_path / "resume"
+
+
+def part_name(manifest: Manifest) -> str:
+    """Of file 0."""
+    return part_paths(manifest)[0][-1]
 
 
 def bits(numbers: Iterable[int]) -> bytes:
@@ -160,7 +166,7 @@ def test_a_file_with_another_time(saved: Path, manifest: Manifest, difference: i
 
 @pytest.mark.parametrize("length", [0, 5, 6 * BLOCK, 7 * BLOCK])
 def test_a_file_of_another_length(saved: Path, manifest: Manifest, length: int) -> None:
-    path = saved.parent / "top" / "a.part"
+    path = saved.parent / "top" / part_name(manifest)
     time = path.stat().st_mtime_ns
     os.truncate(path, length)
     os.utime(path, ns=(time, time))
@@ -188,7 +194,7 @@ def test_a_file_that_cannot_be_looked_at(saved: Path, manifest: Manifest) -> Non
 
 def test_a_crash_after_more_was_written(saved: Path, manifest: Manifest) -> None:
     storage = TorrentStorage(manifest, saved.parent)
-    os.utime(saved.parent / "top" / "a.part", ns=(1, 1))  # long ago, for clocks that tick slowly
+    os.utime(saved.parent / "top" / part_name(manifest), ns=(1, 1))  # long ago, for clocks that tick slowly
     save_resume(saved, manifest, bits(HELD), storage.file_states())
     write(storage, 1)
     storage.close()

@@ -11,7 +11,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from storage.makers import LENGTHS, PIECE, content, fill, get, number_of, pieces_of, put
+from storage.makers import LENGTHS, PART, PIECE, content, fill, get, number_of, pieces_of, put
 
 from swarmshare.errors import DiskFullError, StorageError
 from swarmshare.manifest.parse import parse_manifest
@@ -51,7 +51,7 @@ def test_a_disk_that_is_full_in_the_middle(small_disk: Path, manifest: Manifest)
     filler = small_disk / "filler"
     filler.write_bytes(bytes(50 * 1024))
     held = set()
-    with pytest.raises(DiskFullError, match=r"large\.part: the disk is full: 32,768 bytes are needed") as caught:  # noqa: PT012
+    with pytest.raises(DiskFullError, match=r"large\.\w+\.part: the disk is full: 32,768 bytes are needed") as caught:  # noqa: PT012
         for number in range(6):
             put(storage, [number])
             held.add(number)
@@ -84,7 +84,7 @@ def test_a_failing_disk_is_named(storage: TorrentStorage, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "pwrite", fail)
     monkeypatch.setattr(os, "pread", fail)
     for attempt in (lambda: put(storage, [1]), lambda: get(storage, 0)):
-        with pytest.raises(StorageError, match=r"large\.part: input/output error"):
+        with pytest.raises(StorageError, match=r"large\.\w+\.part: input/output error"):
             attempt()
 
 
@@ -98,7 +98,7 @@ def test_a_disk_that_is_full_when_it_is_flushed(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(DiskFullError, match=r"small\.part: the disk is full$") as caught:
+    with pytest.raises(DiskFullError, match=r"small\.\w+\.part: the disk is full$") as caught:
         storage.finish(number_of(manifest, "small"))
     assert caught.value.needed == 0
 
@@ -138,7 +138,7 @@ def test_without_the_right_to_write_or_read(manifest: Manifest, folder: Path, as
     assert as_nobody(attempt_all) == [
         str(right),
         f"{folder}/top/a/deep/large: permission denied",
-        f"{folder}/top/exact.part: permission denied",
+        f"{folder}/top/exact{PART}: permission denied",
         f"{folder}/top/small: permission denied",
         "done",
     ]
@@ -170,14 +170,14 @@ def test_a_folder_that_is_read_only_for_a_while(manifest: Manifest, nobodys_fold
             told_of(lambda: put(storage, [0])),
             told_of(lambda: storage.finish(small)),
         ]
-        (top / "small.part").chmod(0o400)
+        (top / f"small{PART}").chmod(0o400)
         told.append(told_of(lambda: storage.prepare([small])))
         told += [
             told_of(lambda: put(storage, pieces_of(manifest, "small"))),
             told_of(lambda: storage.finish(small)),
             storage.lost_files(),
         ]
-        for path in (top, top / "a/deep", top / "small.part"):
+        for path in (top, top / "a/deep", top / f"small{PART}"):
             path.chmod(0o700)
         storage.prepare()
         put(storage, range(manifest.layout.piece_count))
@@ -190,11 +190,11 @@ def test_a_folder_that_is_read_only_for_a_while(manifest: Manifest, nobodys_fold
     assert told == [
         f"{top}: permission denied {what_to_do}",
         f"{top}/a/deep: cannot be written to {what_to_do}",
-        f"{top}/a/deep/large.part: permission denied {what_to_do}",
+        f"{top}/a/deep/large{PART}: permission denied {what_to_do}",
         f"{top}/small: permission denied {what_to_do}",
-        f"{top}/small.part: cannot be written to {what_to_do}",
-        f"{top}/small.part: permission denied {what_to_do}",
-        f"{top}/small.part: permission denied {what_to_do}",
+        f"{top}/small{PART}: cannot be written to {what_to_do}",
+        f"{top}/small{PART}: permission denied {what_to_do}",
+        f"{top}/small{PART}: permission denied {what_to_do}",
         set(),
         set(),
         manifest.layout.piece_count,
@@ -216,7 +216,7 @@ def test_a_disk_that_is_read_only_for_a_while(small_disk: Path, manifest: Manife
         said = r"read-only file system \(Make the disk writable, or choose another folder\.\)$"
         for attempt in (lambda: put(storage, [0]), lambda: storage.finish(small)):
             assert re.search(said, told_of(attempt))
-        assert "small.part: cannot be written to (Check" in told_of(lambda: storage.prepare([small]))
+        assert f"small{PART}: cannot be written to (Check" in told_of(lambda: storage.prepare([small]))
         assert storage.lost_files() == set()
         assert get(storage, pieces_of(manifest, "small")[0]) == content("small")
     finally:
@@ -241,7 +241,7 @@ def test_a_disk_that_is_pulled_and_comes_back(small_disk: Path, tmp_path: Path, 
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
     # What is open takes what is written, wherever it goes.
-    assert "whole.part: no such file" in told_of(lambda: put(storage, [second]))
+    assert f"whole{PART}: no such file" in told_of(lambda: put(storage, [second]))
     assert "downloads: no such file" in told_of(lambda: put(storage, [second]))
     assert storage.lost_files() == {number}
     assert storage.file_states() == [None] * 5
@@ -278,7 +278,7 @@ def test_limits_of_the_system_are_no_loss(manifest: Manifest, nobodys_folder: Pa
         storage.finish(exact)
         return [*told, len(get(storage, 0)), storage.lost_files()]
 
-    part = nobodys_folder / "top/a/deep/large.part"
+    part = nobodys_folder / f"top/a/deep/large{PART}"
     too_many = "too many open files (Close other programs, or allow more open files.)"
     told = as_nobody(attempt)
     assert told[0] == f"{part}: file too large (Choose a folder on a disk that takes larger files.)"

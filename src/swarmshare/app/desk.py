@@ -20,6 +20,7 @@ from swarmshare.app.group import Group
 from swarmshare.app.jobs import Jobs
 from swarmshare.app.ledger import Ledger
 from swarmshare.app.magnets import manifest_of
+from swarmshare.app.naming import refuse_taken
 from swarmshare.app.picture import DeskPicture
 from swarmshare.app.quiet_hours import limits_at
 from swarmshare.app.settings_file import change_settings
@@ -173,16 +174,22 @@ class Desk:
         """Give a job up."""
         self._jobs.cancel(number)
 
-    async def download(self, info_hash: str, folder: Path | None = None) -> None:
-        """Download an entry of the catalogue; by default into the folder of the settings."""
+    async def download(self, info_hash: str, folder: Path | None = None) -> str:
+        """Download an entry of the catalogue, by default into the folder of the settings; its info hash.
+
+        Like all that begins a download, it raises :class:`~swarmshare.app.naming.NameTakenError` when something else
+        has its place: then :meth:`download_as`.
+        """
         self._transfers.refuse_known(info_hash)
-        await self._begin(await self._group.manifest(info_hash), folder)
+        return await self._begin(await self._group.manifest(info_hash), folder)
+
+    async def download_as(self, manifest: Manifest, folder: Path, name: str) -> str:
+        """Download what could not be begun in ``folder``, by another name; its info hash."""
+        return await self._begin(manifest.renamed(name), folder)
 
     async def open_manifest(self, data: bytes, folder: Path | None = None) -> str:
         """Download what a manifest describes; its info hash."""
-        manifest = await trio.to_thread.run_sync(parse_manifest, data)
-        await self._begin(manifest, folder)
-        return str(manifest.info_hash)
+        return await self._begin(await trio.to_thread.run_sync(parse_manifest, data), folder)
 
     async def open_magnet(self, link: str, folder: Path | None = None) -> str:
         """Download what a magnet link names; its info hash."""
@@ -191,14 +198,16 @@ class Desk:
         self._transfers.refuse_known(info_hash)
         catalogue = self._group.catalogue
         if catalogue is not None and info_hash in catalogue:
-            await self.download(info_hash, folder)
-        else:
-            await self._begin(await manifest_of(magnet), folder)
-        return info_hash
+            return await self.download(info_hash, folder)
+        return await self._begin(await manifest_of(magnet), folder)
 
-    async def _begin(self, manifest: Manifest, folder: Path | None) -> None:
-        folder = folder or self._settings.folder or platformdirs.user_downloads_path()
-        await self._transfers.add(Begun(manifest=manifest, folder=folder.absolute(), added_at=int(time.time())))
+    async def _begin(self, manifest: Manifest, folder: Path | None) -> str:
+        info_hash = str(manifest.info_hash)
+        self._transfers.refuse_known(info_hash)
+        folder = (folder or self._settings.folder or platformdirs.user_downloads_path()).absolute()
+        await trio.to_thread.run_sync(refuse_taken, manifest, folder, self._transfers.all())
+        await self._transfers.add(Begun(manifest=manifest, folder=folder, added_at=int(time.time())))
+        return info_hash
 
     async def withdraw(self, info_hash: str) -> None:
         """Take one's own entry out of the catalogue; it is shared on with those who have it."""

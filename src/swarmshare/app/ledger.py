@@ -11,6 +11,7 @@ from swarmshare.app.resting import resting_snapshot
 from swarmshare.app.transfer import Work
 from swarmshare.errors import StorageError
 from swarmshare.storage.files import os_reason
+from swarmshare.storage.resume import forget_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -61,15 +62,23 @@ class Ledger:
             await self.save(works)
 
     async def forget(self, works: Collection[Work]) -> None:
-        """Remember them no more."""
+        """Remember them no more, but for what they hold: see :meth:`forget_resume`."""
         async with self._turn:
             for work in works:
                 self._written.pop(work.begun.info_hash, None)
             await trio.to_thread.run_sync(self._forget, works)
 
     async def forget_pieces(self, works: Collection[Work]) -> None:
-        """Remember no more what they hold; they must not be at work."""
+        """Believe no more what they hold, but for which files are their own; they must not be at work."""
         await trio.to_thread.run_sync(self._forget_pieces, works)
+
+    async def forget_resume(self, works: Collection[Work]) -> None:
+        """Remember nothing any more of what they held."""
+        await trio.to_thread.run_sync(self._forget_resume, works)
+
+    def resume_path(self, work: Work) -> Path:
+        """Where the resume data of a transfer is."""
+        return self._resume / f"{work.begun.info_hash}.resume"
 
     def _save(self, changed: list[Begun]) -> None:
         for begun in changed:
@@ -79,11 +88,14 @@ class Ledger:
     def _forget(self, works: Collection[Work]) -> None:
         for work in works:
             self._store.forget(work.begun.info_hash)
-        self._forget_pieces(works)
 
     def _forget_pieces(self, works: Collection[Work]) -> None:
         for work in works:
-            path = self._resume / f"{work.begun.info_hash}.resume"
+            forget_pieces(self.resume_path(work), work.manifest)
+
+    def _forget_resume(self, works: Collection[Work]) -> None:
+        for work in works:
+            path = self.resume_path(work)
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:

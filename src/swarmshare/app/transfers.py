@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.app.naming import in_common
 from swarmshare.app.transfer import Work
 from swarmshare.engine.config import TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.errors import StorageError, SwarmShareError
-from swarmshare.storage.deleting import delete_files
+from swarmshare.storage.deleting import delete_files, own_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
+    from pathlib import Path
 
     from swarmshare.app.ledger import Ledger
     from swarmshare.app.picture import Transfer
@@ -71,6 +73,10 @@ class Transfers:
         """Raises :class:`SwarmShareError` for what is here already."""
         if (work := self._works.get(info_hash)) is not None:
             raise SwarmShareError(f"{work.manifest.name} is among your transfers already")
+
+    def all(self) -> list[Begun]:
+        """What was begun, the oldest first."""
+        return [work.begun for work in self._works.values()]
 
     def snapshot(self, info_hash: str | None) -> TorrentSnapshot | None:
         """All about one of them."""
@@ -212,7 +218,10 @@ class Transfers:
                 await self._stop_these(works)
                 await self._ledger.forget(works)
             if delete_data:
-                await trio.to_thread.run_sync(_delete, works, abandon_on_cancel=True)
+                others = [work.begun for work in self._works.values()]
+                paths = [(work.begun, self._ledger.resume_path(work)) for work in works]
+                await trio.to_thread.run_sync(_delete, paths, others, abandon_on_cancel=True)
+            await self._ledger.forget_resume(works)
         finally:
             self._deleting -= gone
 
@@ -276,11 +285,14 @@ class Transfers:
                 nursery.start_soon(self._stop, work)
 
 
-def _delete(works: list[Work]) -> None:
+def _delete(removed: list[tuple[Begun, Path]], others: list[Begun]) -> None:
+    """Delete what each of ``removed`` has for itself, by its resume data, and the ``others`` do not share."""
     refused: StorageError | None = None
-    for work in works:
+    for begun, resume in removed:
+        own = own_files(begun.manifest, begun.folder, resume)
+        shared = {number for other in others for number, _ in in_common(begun, other)}
         try:
-            delete_files(work.manifest, work.begun.folder)
+            delete_files(begun.manifest, begun.folder, own - shared)
         except StorageError as error:
             refused = refused or error
     if refused is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
 from swarmshare.cli.show import load_manifest
 from swarmshare.engine.config import TorrentConfig
-from swarmshare.errors import StorageError, TrackerError
+from swarmshare.errors import StorageError, TakenError, TrackerError
 from swarmshare.manifest.magnet import parse_magnet
 from swarmshare.manifest.names import matches
 from swarmshare.swarm.picker import Priority
@@ -86,7 +86,11 @@ def run_download(arguments: argparse.Namespace, output: Output) -> int:
         priorities=_priorities(manifest, arguments.only),
         sequential=arguments.sequential,
     )
-    Sharing(arguments, output).run([(manifest, config)], until_complete=not arguments.seed_after)
+    try:
+        Sharing(arguments, output).run([(manifest, config)], until_complete=not arguments.seed_after)
+    except TakenError as error:
+        error.hint = "Download to another folder with --to, or move it away."
+        raise
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from swarmshare.app.desk import Desk
@@ -139,10 +140,13 @@ class EntryActions:
 
     def download(self) -> None:
         """Download all of them that are not here yet."""
+        from swarmshare.gui.dialogs.other_name import offer_other_name
+        from swarmshare.gui.files import download
+
         here = self._here()
         for entry in self._selected():
             if entry.info_hash not in here:
-                self._shell.wish(None, Desk.download, entry.info_hash)
+                self._shell.wish(partial(offer_other_name, self._shell), download, entry.info_hash)
 
     def save_manifest(self) -> None:
         """Ask where to save the manifest of the first of them."""

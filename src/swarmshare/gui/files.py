@@ -1,4 +1,8 @@
-"""Reading and writing manifests for a window: wishes that are seen to on the desk's thread, not on Tk's."""
+"""Reading and writing manifests, and beginning downloads, for a window: wishes on the desk's thread, not on Tk's.
+
+Whatever begins a download brings its info hash; or, when something else has its place, the error that says so, so that
+another name can be asked for.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,45 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from swarmshare.app.naming import NameTakenError
 from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.storage.files import read_small, write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from pathlib import Path
 
     from swarmshare.app.desk import Desk
 
 
-async def open_file(desk: Desk, path: Path, folder: Path | None = None) -> str:
-    """Download what the manifest at ``path`` describes; its info hash."""
-    return await desk.open_manifest(await trio.to_thread.run_sync(read_small, path, MAX_BYTES), folder)
+async def download(desk: Desk, info_hash: str) -> str | NameTakenError:
+    """Download an entry of the catalogue."""
+    return await _begin(desk.download(info_hash))
+
+
+async def download_as(desk: Desk, taken: NameTakenError, name: str) -> str | NameTakenError:
+    """Download by another name what could not be begun."""
+    return await _begin(desk.download_as(taken.manifest, taken.folder, name))
+
+
+async def open_magnet(desk: Desk, link: str, folder: Path) -> str | NameTakenError:
+    """Download what a magnet link names."""
+    return await _begin(desk.open_magnet(link, folder))
+
+
+async def open_file(desk: Desk, path: Path, folder: Path | None = None) -> str | NameTakenError:
+    """Download what the manifest at ``path`` describes."""
+    data = await trio.to_thread.run_sync(read_small, path, MAX_BYTES)
+    return await _begin(desk.open_manifest(data, folder))
 
 
 async def save_manifest(desk: Desk, info_hash: str, path: Path) -> None:
     """Write the manifest of a transfer, or of an entry of the catalogue, to ``path``."""
     await trio.to_thread.run_sync(write_atomic, path, await desk.manifest(info_hash))
+
+
+async def _begin(begin: Awaitable[str]) -> str | NameTakenError:
+    try:
+        return await begin
+    except NameTakenError as taken:
+        return taken.with_traceback(None)  # else it keeps all that was at work when it was raised

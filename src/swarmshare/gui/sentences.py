@@ -59,6 +59,9 @@ _MESSAGES: Final = (
     # Files.
     mark("the disk is full: {needed} bytes are needed and {free} are free"),
     mark("the disk is full"),
+    mark("is there already with other content, and it is left alone"),
+    mark("is there already, and it is left alone"),
+    mark("there is such a file already, of {size} bytes instead of {length}, and it is left alone"),
     mark("not a regular file"),
     mark("neither a file nor a folder"),
     mark("nothing to share: there is no file with any bytes in it"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -58,7 +58,7 @@ class Manifest:
     info_hash_v1: bytes | None
     """SHA-1 of the same bytes, 20 of them, when the manifest is a hybrid; else None."""
     name: str
-    """The file's name, or that of the folder that holds the files (see ``in_folder``)."""
+    """The file's name, or that of the folder that holds the files (see ``in_folder`` and :meth:`renamed`)."""
     in_folder: bool
     """Whether the files land below a folder called ``name``; a lone file at the root of a v2 tree does not."""
     declared_name: str
@@ -107,6 +107,13 @@ class Manifest:
         if not self.in_folder:
             return names.local_paths([(self.name,)], windows=windows)
         return names.local_paths(((self.name, *file.path) for file in self.files), windows=windows)
+
+    def renamed(self, name: str) -> Manifest:
+        """The same content, which lands under another name here; what is encoded and hashed stays as it was.
+
+        Raises :class:`~swarmshare.errors.ManifestError` for a name that may not be one.
+        """
+        return replace(self, name=names.check_component(name.encode(errors="surrogatepass"), "name"))
 
     def encode(self) -> bytes:
         """The manifest as a ``.torrent`` file: canonical outside ``info``, and ``info`` as it was."""

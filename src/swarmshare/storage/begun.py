@@ -39,7 +39,7 @@ class Begun:
 
     manifest: Manifest
     folder: Path
-    """It contains the name."""
+    """It contains the manifest's name, which need not be the one that is encoded: see :meth:`Manifest.renamed`."""
     added_at: int
     """Seconds since 1970."""
     shared: bool = False
@@ -127,6 +127,7 @@ def _dump(begun: Begun) -> dict[str, object]:
         if priority in wanted:
             wanted[priority].append(number)
     return {
+        "name": begun.manifest.name,
         "folder": str(begun.folder),
         "added_at": begun.added_at,
         "shared": begun.shared,
@@ -159,7 +160,13 @@ def _parse(fields: object, manifest: Manifest) -> Begun:
     """Raises :class:`ValueError`."""
     if not isinstance(fields, dict):
         raise ValueError("no object")
-    folder = fields.get("folder")
+    name, folder = fields.get("name"), fields.get("folder")
+    if not isinstance(name, str):
+        raise ValueError("name")
+    try:
+        manifest = manifest if name == manifest.name else manifest.renamed(name)
+    except ManifestError as error:
+        raise ValueError("name") from error
     if not isinstance(folder, str) or "\0" in folder or not Path(folder).is_absolute():
         raise ValueError("folder")
     priorities = dict.fromkeys(_files(fields.get("skip"), manifest), Priority.SKIP)

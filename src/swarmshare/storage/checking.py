@@ -20,6 +20,7 @@ class PieceHashes:
         self._manifest = manifest
         self._height = piece_height(manifest.piece_length)
         self._layers = dict(manifest.piece_layers)
+        self._empty: dict[tuple[int, bool], bytes] = {}  # at most one more than there are files
         counts = {file.pieces_root: -(-file.length // manifest.piece_length) for file in manifest.files}
         self._lengths = {root: count * HASH_LENGTH for root, count in counts.items() if count > 1}
 
@@ -38,6 +39,16 @@ class PieceHashes:
             raise ValueError(f"the piece layer of {'/'.join(self._manifest.files[number].path)!r} is missing")
         at = (piece - self._manifest.layout.file_pieces(number).start) * HASH_LENGTH
         return layer[at : at + HASH_LENGTH]
+
+    def empty(self, piece: PieceIndex) -> bytes:
+        """The node that ``piece`` has where nothing but zeros is: what a disk shows of what was not written yet."""
+        span = self._manifest.layout.span(piece)
+        alone = self._manifest.files[span.file].length <= self._manifest.piece_length
+        node = self._empty.get((span.length, alone))
+        if node is None:
+            leaves = leaf_hashes(bytes(span.length))
+            node = self._empty[span.length, alone] = merkle_root(leaves, 0, None if alone else self._height)
+        return node
 
     def verify_leaves(self, piece: PieceIndex, leaves: bytes) -> bool:
         """Whether ``leaves``, the SHA-256 of each 16 KiB block of ``piece`` in order, are those of the right data.

@@ -37,17 +37,27 @@ class FileState(NamedTuple):
     """The name in use, below the download folder, with ``/`` between its components."""
     size: int
     mtime_ns: int
+    inode: int
+    """Of a file that has its final name; else 0."""
+    own: bool
+    """Whether that is known to be this torrent's own: see :class:`ContentFile`."""
 
 
 class Found(NamedTuple):
     """A file as it is now."""
 
+    place: Place
     path: Path
     status: os.stat_result
 
 
 class ContentFile:
-    """A file that belongs ``where``; while it is open, it is among ``opened``."""
+    """A file that belongs ``where``; while it is open, it is among ``opened``.
+
+    A file that has its final name is this torrent's *own* once it was whole: made by us, or found so. Only then is it
+    ever written into, to mend it. Anything else of that name belongs to something else, however much of it is right
+    (docs/adr/0008).
+    """
 
     def __init__(self, where: Whereabouts, opened: OpenFiles) -> None:
         self._where, self._opened = where, opened
@@ -61,6 +71,10 @@ class ContentFile:
         self._sure: int | None = None  # the time of change with which nobody can have written to it unnoticed
         self._proven: set[int] = set()  # where pieces begin that were verified at the time of change that is next
         self._proven_at: int | None = None
+        self._last: tuple[int, int] | None = None  # size and time when it was found, or after our last write
+        self._touched = False  # changed by others since then, so that it may not be what we wrote
+        self._own: int | None = None  # the inode of the file that is ours though it has its final name
+        self._unfinished: Identity | None = None  # what another program began under that name, and we may go on with
         self._writers = 0  # writes under way
         self._dirty = False  # written since it was flushed
 
@@ -70,12 +84,15 @@ class ContentFile:
         Raises :class:`StorageError` for a name that is taken, a link in the way, or what the system refuses.
         """
         with self._lock:
+            self._take_over()
             place, status = self._locate(), None
             if place is not None:
                 with contextlib.suppress(LostError):
                     status = self._where.look(place)
             if place is None or status is None or not place.finished:
-                self._where.claim(ours=status is None)
+                self._where.claim()
+            elif not self._is_own(place):
+                raise self._where.taken(place)
         # A file may have holes, so that it occupies less than its length. Windows does not tell.
         held = 0 if status is None else getattr(status, "st_blocks", status.st_size // 512) * 512
         return max(0, self._where.length - held)
@@ -138,6 +155,7 @@ class ContentFile:
                 if self._lost or self._appeared:
                     raise LostError(self._where.path(place), "may have lost some of its data")
                 if place.finished:
+                    self._where.drop_part()
                     return
             self._dirty = False
         with self._using(write=True) as file:
@@ -145,17 +163,24 @@ class ContentFile:
                 with self._writing(file):
                     os.ftruncate(file.fd, self._where.length)
             self._flush(file)
-            flushed = Identity.of(os.fstat(file.fd))
+            status = os.fstat(file.fd)
+            with self._lock:
+                self._compare(status)
+                if self._touched:
+                    self._lost = True
+                    raise LostError(file.path, CHANGED)
+        flushed = Identity.of(status)
         del file  # Windows renames no open file; whoever comes next opens it again
         with self._lock:
             self._opened.drop(self)
             try:
-                self._place = self._where.rename(flushed)
+                place = self._where.rename(flushed)
             except LostError:
                 self._lost = True
                 raise
+            self._place, self._own = place, flushed.inode
             if not self._writers and not self._dirty:
-                self._state = FileState("/".join(self._place.path), flushed.size, flushed.mtime_ns)
+                self._take(Found(place, self._where.path(place), status))
         self._where.sync_folder()
 
     def state(self) -> FileState | None:
@@ -174,12 +199,13 @@ class ContentFile:
                 if (place := self._locate()) is None:
                     return None
                 status = self._look(place)
-                state = _state_of(place, status)
+                self._compare(status)
+                state = self._state_of(place, status)
                 if not self._writers and not self._dirty:
                     self._state = state
                     changed = status.st_ctime_ns
                     self._sure = changed if _is_settled(max(changed, status.st_mtime_ns)) else None
-                return None if self._lost or self._appeared else state
+                return None if self._lost or self._appeared or self._touched else state
         except StorageError:
             with self._lock:
                 self._dirty |= unflushed
@@ -206,32 +232,101 @@ class ContentFile:
         """Close it, or let the threads that use it do so when they are done; the next use opens it again."""
         self._opened.drop(self)
 
-    def look_afresh(self) -> Found | None:
-        """Where it is now, all that was known of it forgotten; None when it is not there or cannot be looked at."""
+    def look_afresh(self) -> list[Found]:
+        """Where it may be now, all that was known of it forgotten, but for what is its own.
+
+        What has its final name comes first; it is that until :meth:`take` says otherwise.
+        """
         with self._lock:
             before, self._place = self._place, None
             self._opened.drop(self)
-            self._lost = self._absent = self._appeared = False
+            self._lost = self._absent = self._appeared = self._touched = False
             self._extent, self._state, self._sure, self._proven_at = 0, None, None, None
+            self._last, self._unfinished = None, None
             try:
-                if (place := self._locate()) is None:
-                    return None
-                status = self._look(place)
+                found = [Found(place, self._where.path(place), self._where.look(place)) for place in self._where.find()]
             except StorageError:
-                self._place, self._absent = None, True
-                return None
-            self._extent = min(status.st_size, self._where.length)
-            self._dirty &= before is not None and before.inode == place.inode
-            if not self._dirty:
-                self._state = _state_of(place, status)
-            return Found(self._where.path(place), status)
+                self._absent = True
+                return []
+            self._absent = not found
+            if found:
+                self._dirty &= before is not None and before.inode in {each.place.inode for each in found}
+                self._take(found[0])
+            return found
+
+    def take(self, found: Found, *, whole: bool, unfinished: bool) -> None:
+        """It is what was ``found``: ``whole``, or ``unfinished`` when all that is not right of it is empty."""
+        with self._lock:
+            self._take(found)
+            if found.place.finished and whole:
+                self._own = found.status.st_ino
+            if found.place.finished and unfinished:
+                self._unfinished = Identity.of(found.status)
+
+    def named(self) -> Found | None:
+        """What bears its final name and has its length, as far as that can be looked at."""
+        with contextlib.suppress(StorageError):
+            for place in self._where.find():
+                if place.finished:
+                    return Found(place, self._where.path(place), self._where.look(place))
+        return None
+
+    def own(self, inode: int) -> None:
+        """The file of that inode is its own, if it has its final name."""
+        with self._lock:
+            self._own = inode
+
+    def is_own(self, place: Place) -> bool:
+        """Whether what is at ``place`` may be written into."""
+        with self._lock:
+            return self._is_own(place)
+
+    def is_taken(self) -> bool:
+        """Whether its name is borne by something that is not its own."""
+        with self._lock:
+            try:
+                place = self._locate()
+            except StorageError:  # a link that leads out, or what we may not look at
+                return True
+            return self._where.is_named() if place is None or not place.finished else not self._is_own(place)
+
+    def is_unfinished(self) -> bool:
+        """Whether what bears its name was begun by another program, and can be gone on with."""
+        with self._lock:
+            return self._unfinished is not None
+
+    def _is_own(self, place: Place) -> bool:
+        return not place.finished or not self._where.length or self._own == place.inode[1]
+
+    def _take(self, found: Found) -> None:
+        place, status = found.place, found.status
+        self._place = place
+        self._extent = min(status.st_size, self._where.length)
+        self._last = status.st_size, status.st_mtime_ns
+        self._state = None if self._dirty else self._state_of(place, status)
+
+    def _take_over(self) -> None:
+        """Go on with what another program began, if that is what was found."""
+        found, self._unfinished = self._unfinished, None
+        if found is not None and self._place is not None:
+            self._opened.drop(self)
+            try:
+                self._place = self._where.take_over(self._place, found)
+            except LostError:
+                self._lost = True
+                raise
 
     def _locate(self) -> Place | None:
         if self._place is None:
-            self._place = self._where.find()
+            self._place = next(iter(self._where.find()), None)
             self._appeared |= self._absent and self._place is not None and self._where.length > 0
             self._absent = self._place is None
         return self._place
+
+    def _compare(self, status: os.stat_result) -> None:
+        """Note whether others have changed it since we last looked; while we write ourselves, that cannot be told."""
+        if not self._writers and self._last is not None:
+            self._touched |= (status.st_size, status.st_mtime_ns) != self._last
 
     def _look(self, place: Place) -> os.stat_result:
         """What is at ``place``; :class:`LostError` when it is not what we know of."""
@@ -247,7 +342,7 @@ class ContentFile:
     def _doubt(self, file: OpenFile) -> int | None:
         """When ``file`` was changed, if what was read of it just now may be wrong."""
         with self._lock:
-            known = not (self._lost or self._appeared)
+            known = not (self._lost or self._appeared or self._touched)
             if known and self._state is None:
                 return None  # we write to it ourselves
             status = os.fstat(file.fd)
@@ -259,7 +354,7 @@ class ContentFile:
 
     def _is_other(self, status: os.stat_result) -> bool:
         now = (status.st_size, status.st_mtime_ns)
-        return status.st_size < self._extent or (self._state is not None and now != self._state[1:])
+        return status.st_size < self._extent or (self._state is not None and now != self._state[1:3])
 
     def _open(self, *, write: bool) -> OpenFile:
         file = self._opened.get(self)
@@ -270,6 +365,8 @@ class ContentFile:
                     raise LostError(self._where.final, "not there")
                 place = self._place = self._where.create()
                 self._absent = False
+            if write and not self._is_own(place):
+                raise self._where.taken(place)
             file = self._opened.open(self, self._where.folder, place, write=write)
         return file
 
@@ -294,6 +391,7 @@ class ContentFile:
         with self._lock:
             status = os.fstat(file.fd)
             self._lost |= self._is_other(status)
+            self._compare(status)
             if status.st_size < self._extent:
                 raise LostError(file.path, SHORTER)
             self._state = None
@@ -304,6 +402,10 @@ class ContentFile:
             with self._lock:
                 self._writers -= 1
                 self._dirty = True
+                if not self._writers:
+                    with contextlib.suppress(OSError):  # else the next look finds a difference, and it is checked
+                        status = os.fstat(file.fd)
+                        self._last = status.st_size, status.st_mtime_ns
 
     def _flush(self, file: OpenFile) -> None:
         try:
@@ -316,11 +418,12 @@ class ContentFile:
                     os.posix_fadvise(file.fd, 0, 0, os.POSIX_FADV_DONTNEED)
             raise
 
+    def _state_of(self, place: Place, status: os.stat_result) -> FileState:
+        inode = place.inode[1] if place.finished else 0
+        own = place.finished and self._is_own(place)
+        return FileState("/".join(place.path), status.st_size, status.st_mtime_ns, inode, own)
+
 
 def _is_settled(changed: int) -> bool:
     """Whether a change from now on gives a file another time than ``changed``, in nanoseconds since 1970."""
     return time.time_ns() - changed > SETTLED
-
-
-def _state_of(place: Place, status: os.stat_result) -> FileState:
-    return FileState("/".join(place.path), status.st_size, status.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""Deleting what a manifest names, and nothing else."""
+"""Deleting what is a torrent's own, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,25 +9,42 @@ from typing import TYPE_CHECKING
 
 from swarmshare.errors import StorageError
 from swarmshare.storage.files import os_reason
-from swarmshare.storage.paths import WINDOWS, existing_paths, part_paths
+from swarmshare.storage.paths import existing_paths, part_paths
+from swarmshare.storage.pieces import TorrentStorage
+from swarmshare.storage.resume import load_resume
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from swarmshare.manifest.manifest import Manifest
 
 
-def delete_files(manifest: Manifest, folder: Path) -> None:
-    """Delete the files of ``manifest`` in ``folder``, which contains its name, and the folders that are empty then.
+def own_files(manifest: Manifest, folder: Path, resume: Path) -> set[int]:
+    """The numbers of the files of ``manifest`` that are its own in ``folder`` by the resume data at ``resume``.
 
-    A link is deleted, never what it leads to; nothing is reached through one. All files are tried; raises
-    :class:`StorageError` for the first that cannot be deleted. Whoever is still writing to them must have stopped.
+    Nothing is hashed for it: what was never found to be right is somebody's, and is not to be deleted.
+    """
+    storage = TorrentStorage(manifest, folder)
+    load_resume(resume, manifest, storage)
+    numbers = set(range(len(manifest.files)))
+    own = numbers - storage.taken(numbers)
+    storage.close()
+    return own
+
+
+def delete_files(manifest: Manifest, folder: Path, own: Collection[int]) -> None:
+    """Delete the files of ``manifest`` numbered ``own`` in ``folder``, which contains its name, and all of its parts.
+
+    And the folders that are empty then. A link is deleted, never what it leads to; nothing is reached through one. All
+    files are tried; raises :class:`StorageError` for the first that cannot be deleted. Whoever is still writing to them
+    must have stopped.
     """
     refused: StorageError | None = None
-    paths = existing_paths(manifest, folder)
-    parts = [folder.joinpath(*path) for path in part_paths(manifest.local_paths(windows=WINDOWS))]
+    parts = [folder.joinpath(*path) for path in part_paths(manifest)]
     parents: set[Path] = set()
     real: dict[Path, bool] = {folder: True}
+    paths = [path for number, path in enumerate(existing_paths(manifest, folder)) if number in own or path.is_symlink()]
     for path in (*paths, *parts):
         if not _is_real(path.parent, real):
             continue

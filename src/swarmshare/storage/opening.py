@@ -204,6 +204,22 @@ def look(name: str, parent: int | None) -> os.stat_result | None:
         return None
 
 
+def move(old: str, new: str, parent: int | None) -> bool:
+    """Give a file another name in its folder, unless something bears that; says whether it was done."""
+    try:
+        # A rename would replace what came between a look and it; a second name is only given if it is free.
+        os.link(old, new, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except (OSError, NotImplementedError):  # there are no hard links here: FAT, some network drives, Windows
+        if look(new, parent) is not None:
+            return False
+        os.rename(old, new, src_dir_fd=parent, dst_dir_fd=parent)
+    else:
+        os.unlink(old, dir_fd=parent)
+    return True
+
+
 def strange(status: os.stat_result) -> str:
     """Why what is there can be no file of ours, whatever is in it; empty when it could be one."""
     if stat.S_ISLNK(status.st_mode):

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 WINDOWS: Final = os.name == "nt"
 PART: Final = ".part"
-"""What a file's name ends in until it is whole."""
+"""What a file's name ends in until it is whole, after some digits of the info hash."""
+PART_DIGITS: Final = 16
+"""Hexadecimal digits of the info hash in such a name: nobody can make a torrent whose parts have those of another."""
 
 
 def existing_paths(manifest: Manifest, folder: Path) -> list[Path]:
@@ -33,10 +35,12 @@ def existing_paths(manifest: Manifest, folder: Path) -> list[Path]:
     return paths
 
 
-def part_paths(final: list[names.Path]) -> list[names.Path]:
-    """A name for each file until it is whole: no other file's, even where ``a`` and ``a.part`` are both shared."""
-    room = names.MAX_COMPONENT_BYTES - len(PART)
-    parts = [(*path[:-1], path[-1].encode()[:room].decode(errors="ignore") + PART) for path in final]
+def part_paths(manifest: Manifest) -> list[names.Path]:
+    """A name for each file until it is whole: no other file's, and no other torrent's for a file of the same name."""
+    final = manifest.local_paths(windows=WINDOWS)
+    ending = f".{str(manifest.info_hash)[:PART_DIGITS]}{PART}"
+    room = names.MAX_COMPONENT_BYTES - len(ending)
+    parts = [(*path[:-1], path[-1].encode()[:room].decode(errors="ignore") + ending) for path in final]
     return names.local_paths([*final, *parts], windows=WINDOWS)[len(final) :]
 
 

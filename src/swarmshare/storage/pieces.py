@@ -1,9 +1,10 @@
 """The files of one torrent on a disk: reading and writing pieces, and finding out which ones are there.
 
-A file grows as ``name.part`` and gets its name when it is whole. A file that has its name and its length when it is
-first looked at is the torrent's and is used in place, holes and all; one of another length is somebody's, and is left
-alone. Nothing outside the download folder is touched, whatever links lie in it: writing follows none, and refuses a
-file with a second name (a hard link); reading follows those that stay inside.
+A file grows under a name of this torrent only (``name.DIGITS.part``) and gets its own name when it is whole. What has
+that name already is used for what is right of it, and left as it is, unless it was this torrent's whole file before, or
+all that is not right of it is empty: see docs/adr/0008. Nothing outside the download folder is touched, whatever links
+lie in it: writing follows none, and refuses a file with a second name (a hard link); reading follows those that stay
+inside.
 
 What was held of a file is held until the file is *lost*: gone, replaced, shortened, or changed by another program.
 Methods that stumble over it say so, :meth:`TorrentStorage.lost_files` finds it out, and a scan tells what is left.
@@ -16,9 +17,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.errors import DiskFullError
+from swarmshare.errors import DiskFullError, TakenError
+from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, leaf_hashes
 from swarmshare.storage.checking import PieceHashes
 from swarmshare.storage.content import ContentFile
@@ -31,14 +34,14 @@ from swarmshare.storage.places import Whereabouts
 from swarmshare.storage.progress import Meter, OnProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
     from pathlib import Path
     from threading import Event
 
-    from swarmshare.manifest.layout import PieceIndex, PieceSpan
+    from swarmshare.manifest.layout import PieceSpan
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.checking import Data
-    from swarmshare.storage.content import FileState
+    from swarmshare.storage.content import FileState, Found
 
 
 _PART: Final = 2**20
@@ -55,10 +58,11 @@ class TorrentStorage:
         self.hashes = PieceHashes(manifest)
         """What its pieces must hash to."""
         opened = OpenFiles() if opened is None else opened
+        self._refused: dict[int, Identity] = {}  # what was hashed in vain, because it has the name of a file
         final = manifest.local_paths(windows=WINDOWS)
         self._files = [
             ContentFile(Whereabouts(manifest, number, folder, *names), opened)
-            for number, names in enumerate(zip(final, part_paths(final), strict=True))
+            for number, names in enumerate(zip(final, part_paths(manifest), strict=True))
         ]
 
     def prepare(self, wanted: Collection[int] | None = None) -> None:
@@ -135,10 +139,17 @@ class TorrentStorage:
         Flushes the file and its folder: a name without ``.part`` promises the content, also after a power cut. That
         waits for the disk twice; call it for several files at once and they wait together.
 
-        Raises :class:`~swarmshare.errors.StorageError`, also for a name that was taken meanwhile and a file that is
-        lost.
+        What has the name by now is hashed, and is used instead if it is the same: two torrents may share a file.
+
+        Raises :class:`~swarmshare.errors.TakenError` for a name that was taken meanwhile by something else, and
+        :class:`~swarmshare.errors.StorageError`, also for a file that is lost.
         """
-        self._files[number].finish()
+        try:
+            self._files[number].finish()
+        except TakenError:
+            if not self._take_named(number):
+                raise
+            self._files[number].finish()
 
     def verify_leaves(self, piece: PieceIndex, leaves: bytes) -> bool:
         """Whether ``leaves``, the SHA-256 of each 16 KiB block of ``piece``, are right: :meth:`check` without the data.
@@ -159,29 +170,43 @@ class TorrentStorage:
     ) -> set[int]:
         """The numbers of the pieces that are right on the disk, of all files or of those numbered ``only_files``.
 
-        Takes these files as they are now, and forgets what was held of them. Hashes on all cores. What cannot be read
-        or is not there has no right pieces; a file without its piece layer has all or none, and its layer is known
-        afterwards. No piece of these files may be written meanwhile.
+        Takes these files as they are now, forgets what was held of them, and changes none of them. Hashes on all cores.
+        What cannot be read or is not there has no right pieces; a file without its piece layer has all or none, and its
+        layer is known afterwards. No piece of these files may be written meanwhile.
 
         Raises :class:`~swarmshare.errors.CancelledError`.
         """
-        numbers, sources = [], []
-        for number in range(len(self.manifest.files)) if only_files is None else sorted(only_files):
-            if (source := self._source(number)) is not None:
-                numbers.append(number)
-                sources.append(source)
+        numbers = range(len(self.manifest.files)) if only_files is None else sorted(only_files)
+        candidates = [_Candidate(number, found) for number in numbers for found in self._files[number].look_afresh()]
+        self._hash(candidates, progress, cancel)
+        return {piece for _, same in groupby(candidates, lambda each: each.number) for piece in self._choose([*same])}
+
+    def _take_named(self, number: int) -> bool:
+        """Use what has the name of file ``number`` instead of what is begun, if it is right; says whether it is."""
+        found = self._files[number].named()
+        if found is None or Identity.of(found.status) == self._refused.get(number):
+            return False
+        candidate = _Candidate(number, found)
+        self._hash([candidate], None, None)
+        if len(candidate.right) < len(self.manifest.layout.file_pieces(number)):
+            self._refused[number] = Identity.of(found.status)
+            return False
+        self._files[number].take(found, whole=True, unfinished=False)
+        return True
+
+    def _hash(self, candidates: list[_Candidate], progress: OnProgress | None, cancel: Event | None) -> None:
+        to_hash = [candidate for candidate in candidates if self._set_source(candidate)]
+        sources = [candidate.source for candidate in to_hash if candidate.source is not None]
         meter = Meter(sum(source.length for source in sources), len(sources), progress)
-        right: set[int] = set()
         runs: list[Hashed] = []
         for hashed in hash_sources(sources, Hashing(self.manifest.piece_length), cancel):
             source = sources[hashed.run.source]
             runs.append(hashed)
             is_last = hashed.run.offset + hashed.run.length == source.length
             if is_last:
-                right.update(self._right_pieces(numbers[hashed.run.source], source, runs))
+                self._judge(to_hash[hashed.run.source], source, runs)
                 runs.clear()
             meter.advance(hashed.run.length, is_last)
-        return right
 
     def file_states(self) -> list[FileState | None]:
         """Each file as it is now, in manifest order, for resume data; None without pieces, or when not to be trusted.
@@ -208,27 +233,52 @@ class TorrentStorage:
         """
         return {number for number, file in enumerate(self._files) if file.has_appeared()}
 
+    def taken(self, numbers: Collection[int]) -> set[int]:
+        """Those of the files ``numbers`` whose names are borne by what is not this torrent's own."""
+        return {number for number in numbers if self._files[number].is_taken()}
+
+    def unfinished(self, numbers: Collection[int]) -> set[int]:
+        """Those of them that another program began, by the last scan, so that :meth:`prepare` would go on with them."""
+        return {number for number in numbers if self._files[number].is_unfinished()}
+
+    def own(self, number: int, inode: int) -> None:
+        """The file of that inode is this torrent's own, if it has the name of file ``number``: it was whole before."""
+        self._files[number].own(inode)
+
     def close(self) -> None:
         """Close the files; those in use by another thread as soon as it is done. Using them again opens them again."""
         for file in self._files:
             file.close()
 
-    def _source(self, number: int) -> Source | None:
-        """File ``number`` as far as it is whole pieces, found afresh."""
-        found = self._files[number].look_afresh()
-        if found is None:
-            return None
-        length, size = self.manifest.files[number].length, found.status.st_size
-        if size < length:
-            length = size - size % self.manifest.piece_length
-        return Source(found.path, length, Identity.of(found.status)) if length else None
+    def _set_source(self, candidate: _Candidate) -> bool:
+        """Whether there is anything to hash: as far as it is whole pieces."""
+        path, status = candidate.found.path, candidate.found.status
+        length = self.manifest.files[candidate.number].length
+        if status.st_size < length:
+            length = status.st_size - status.st_size % self.manifest.piece_length
+        candidate.source = Source(path, length, Identity.of(status)) if length else None
+        return candidate.source is not None
 
-    def _right_pieces(self, number: int, source: Source, runs: list[Hashed]) -> Iterator[int]:
+    def _choose(self, candidates: list[_Candidate]) -> set[int]:
+        """Take the best of what there is of a file, the one with its name being first; which pieces that has."""
+        for candidate in candidates:
+            number, found = candidate.number, candidate.found
+            whole = len(candidate.right) == len(self.manifest.layout.file_pieces(number))
+            file = self._files[number]
+            if found.place.finished and len(candidates) > 1 and not whole and not file.is_own(found.place):
+                continue
+            file.take(found, whole=whole, unfinished=candidate.unfinished and len(candidates) == 1)
+            return candidate.right
+        raise AssertionError("one with a part's name is always good enough")
+
+    def _judge(self, candidate: _Candidate, source: Source, runs: list[Hashed]) -> None:
+        """Note which pieces are right, after all of it was hashed in ``runs``."""
         try:
             if Identity.of(os.stat(source.path, follow_symlinks=False)) != source.identity:
                 return  # what was hashed first may have changed since
         except OSError:
             return
+        number = candidate.number
         pieces = self.manifest.layout.file_pieces(number)
         if self.hashes.layer(number) is None:
             root = self.manifest.files[number].pieces_root
@@ -236,9 +286,29 @@ class TorrentStorage:
             with contextlib.suppress(ValueError):
                 self.hashes.set_layer(root, b"".join(hashed.nodes for hashed in runs))
         expected = self.hashes.layer(number) or b""
+        seen = other = 0
+        has_data = False
         for hashed in runs:
             first = hashed.run.offset // self.manifest.piece_length
             for i in range(len(hashed.nodes) // HASH_LENGTH):
-                node = hashed.nodes[i * HASH_LENGTH : (i + 1) * HASH_LENGTH]
+                node, piece = hashed.nodes[i * HASH_LENGTH : (i + 1) * HASH_LENGTH], PieceIndex(pieces[first + i])
+                seen += 1
                 if node == expected[(first + i) * HASH_LENGTH : (first + i + 1) * HASH_LENGTH]:
-                    yield pieces[first + i]
+                    candidate.right.add(piece)
+                    has_data = has_data or node != self.hashes.empty(piece)
+                elif not other:
+                    other += node != self.hashes.empty(piece)
+        # What could not be read may be anything.
+        whole = len(candidate.right) == len(pieces)
+        candidate.unfinished = has_data and not other and not whole and seen == len(pieces)
+
+
+class _Candidate:
+    """What may be file ``number``, before and after it was hashed."""
+
+    def __init__(self, number: int, found: Found) -> None:
+        self.number, self.found = number, found
+        self.source: Source | None = None
+        self.right: set[int] = set()
+        self.unfinished = False
+        """Whether some of it is right, and all of the rest is empty."""

@@ -5,13 +5,15 @@ Nothing of ours is remembered here (see ``content.py``), and nothing of anybody 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.errors import StorageError, TakenError
 from swarmshare.storage.faults import IN_THE_WAY, NO_RIGHT, BlockedError, LostError, named, naming
 from swarmshare.storage.files import Identity
-from swarmshare.storage.opening import Place, at, create_file, look, parent_of, strange
+from swarmshare.storage.opening import Place, at, create_file, look, move, parent_of, strange
 from swarmshare.storage.paths import existing_paths, resolve_inside
 
 if TYPE_CHECKING:
@@ -44,12 +46,12 @@ class Whereabouts:
         """Its name until it is whole."""
         return self.folder.joinpath(*self._part)
 
-    def find(self) -> Place | None:
-        """Where it is: by its name if it has its length, else what is there of it; links are followed that stay inside.
+    def find(self) -> list[Place]:
+        """Where it may be: by its name if it has its length, then what is there of it; links inside are followed.
 
-        Raises :class:`StorageError` for links that do not, and for what cannot be looked at.
+        Raises :class:`StorageError` for links that lead out, and for what cannot be looked at.
         """
-        final = self._final
+        final, found = self._final, []
         if not self._manifest.in_folder:
             final = existing_paths(self._manifest, self.folder)[0].relative_to(self.folder).parts
         for path, finished in ((final, True), (self._part, False)):
@@ -61,13 +63,13 @@ class Whereabouts:
                 status = os.stat(real, follow_symlinks=False)
             if stat.S_ISREG(status.st_mode) and (not finished or status.st_size == self.length):
                 below = real.relative_to(self.folder.resolve()).parts
-                return Place(path, below, finished, (status.st_dev, status.st_ino))
-        return None
+                found.append(Place(path, below, finished, (status.st_dev, status.st_ino)))
+        return found
 
     def is_taken(self) -> bool:
         """Whether anything is where it could be: much cheaper than :meth:`find`, which tells what it is."""
         taken = os.path.exists(self.final) or os.path.exists(self.part)
-        return taken or (not self._manifest.in_folder and self.find() is not None)
+        return taken or (not self._manifest.in_folder and bool(self.find()))
 
     def path(self, place: Place) -> Path:
         """``place`` for the system, links followed."""
@@ -86,15 +88,27 @@ class Whereabouts:
             raise LostError(self.path(place), "replaced by another file")
         return status
 
-    def claim(self, *, ours: bool) -> None:
+    def taken(self, place: Place) -> TakenError:
+        """What to say of a file that was looked into, and is not ours."""
+        return TakenError(self.folder.joinpath(*place.path), f"is there already with other content, {_LEFT_ALONE}")
+
+    def is_named(self) -> bool:
+        """Whether anything bears the final name."""
+        try:
+            with parent_of(self.folder, self._final, make=False) as (parent, name):
+                return look(name, parent) is not None
+        except LostError:  # a folder on the way is not there, or is something else
+            return False
+
+    def claim(self) -> None:
         """Make its folders, and itself if it is empty, unless one of its names is somebody else's.
 
-        A file of the right name and length may be ``ours``. Raises :class:`StorageError`.
+        Raises :class:`StorageError`.
         """
         with parent_of(self.folder, self._final, make=True) as (parent, name):
             there, begun = look(name, parent), look(at(self.part, parent), parent)
-            if there is not None and (what := self._conflict(there, ours=ours)):
-                raise BlockedError(self.final, what, hint=IN_THE_WAY)
+            if there is not None and (what := self._conflict(there)):
+                raise TakenError(self.final, what)
             if begun is not None and (what := strange(begun)):
                 raise BlockedError(self.part, what, hint=IN_THE_WAY)
             target = self.part if begun is not None else self.part.parent
@@ -113,17 +127,40 @@ class Whereabouts:
     def rename(self, flushed: Identity) -> Place:
         """Give what was begun its name, if it is whole and still as it was when it was ``flushed``.
 
-        Raises :class:`LostError` when it is not, and :class:`StorageError` when the name is taken.
+        Raises :class:`LostError` when it is not, and :class:`TakenError` when the name is taken.
         """
         with parent_of(self.folder, self._final, make=False) as (parent, name):
-            if look(name, parent) is not None:
-                raise BlockedError(self.final, _TAKEN, hint=IN_THE_WAY)
             part = at(self.part, parent)
             status = look(part, parent)
             if status is None or Identity.of(status) != flushed or flushed.size != self.length:
                 raise LostError(self.part, CHANGED)
-            os.rename(part, name, src_dir_fd=parent, dst_dir_fd=parent)
+            if not move(part, name, parent):
+                raise TakenError(self.final, _TAKEN)
         return Place(self._final, self._final, True, (flushed.device, flushed.inode))
+
+    def take_over(self, place: Place, found: Identity) -> Place:
+        """Make a part of what another program began at ``place``, if it is still as it was ``found``.
+
+        A new name, because one without ``.part`` promises the content, and because only one torrent can give it one.
+        Raises :class:`LostError` when it has changed, and :class:`TakenError` where writing might change another file.
+        """
+        if not place.path == place.real == self._final:
+            raise self.taken(place)
+        with parent_of(self.folder, place.path, make=False) as (parent, name):
+            status = look(name, parent)
+            if status is None or Identity.of(status) != found:
+                raise LostError(self.final, CHANGED)
+            if status.st_nlink > 1:
+                raise self.taken(place)
+            if not move(name, at(self.part, parent), parent):
+                raise LostError(self.part, CHANGED)
+        return Place(self._part, self._part, False, place.inode)
+
+    def drop_part(self) -> None:
+        """Remove what was begun, which is not needed any more; if that is refused, nothing but room is lost."""
+        with contextlib.suppress(StorageError), parent_of(self.folder, self._part, make=False) as (parent, name):
+            if (begun := look(name, parent)) is not None and not strange(begun):
+                os.unlink(name, dir_fd=parent)
 
     def sync_folder(self) -> None:
         """Make a rename survive a power cut, where the system lets one ask for it."""
@@ -131,11 +168,11 @@ class Whereabouts:
             if parent is not None:
                 os.fsync(parent)
 
-    def _conflict(self, status: os.stat_result, *, ours: bool) -> str:
+    def _conflict(self, status: os.stat_result) -> str:
         """Why what bears the final name is in the way; empty when it is not."""
         if what := strange(status):
             return what
         if status.st_size != self.length:
             sizes = f"of {status.st_size:,} bytes instead of {self.length:,}"
             return f"there is such a file already, {sizes}, {_LEFT_ALONE}"
-        return "" if ours else _TAKEN
+        return _TAKEN if self.length else ""

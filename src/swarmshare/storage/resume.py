@@ -25,8 +25,10 @@ FORMAT: Final = 1
 """The version of what is written; any other is not read, which costs no more than hashing."""
 
 _DIGEST_LENGTH: Final = 32
-_FILE_LENGTH: Final = 64
-"""More bytes than one file's length and time take."""
+_NOT_BELIEVED: Final = [-1, 0]
+"""A size and time that no file has."""
+_FILE_LENGTH: Final = 112
+"""More bytes than one file's length, time and inode take."""
 
 
 class Resume(NamedTuple):
@@ -45,9 +47,13 @@ def save_resume(path: Path, manifest: Manifest, bits: bytes, states: Sequence[Fi
     ``bits`` must have been taken before ``states`` (:meth:`TorrentStorage.file_states`): then each of its pieces is on
     the disk by now. Whole or not at all. Raises :class:`StorageError`.
     """
-    files: list[Value] = [[state.size, state.mtime_ns] if state is not None else [] for state in states]
-    body = encode({b"files": files, b"format": FORMAT, b"info hash": manifest.info_hash.full, b"pieces": bits})
-    write_atomic(path, sha256(body).digest() + body)
+    files: list[Value] = []
+    for number, state in enumerate(states):
+        entry: list[Value] = [state.size, state.mtime_ns] if state is not None else []
+        if state is not None and state.inode and (state.own or all(_bits(bits, manifest.layout.file_pieces(number)))):
+            entry.append(state.inode)
+        files.append(entry)
+    _write(path, manifest, bits, files)
 
 
 def load_resume(path: Path, manifest: Manifest, storage: TorrentStorage) -> Resume:
@@ -68,17 +74,41 @@ def load_resume(path: Path, manifest: Manifest, storage: TorrentStorage) -> Resu
             recheck.add(number)
             continue
         bits, files = saved
-        claimed = [piece for piece in pieces if bits[piece >> 3] & 0x80 >> (piece & 7)]
-        if files[number] != ([state.size, state.mtime_ns] if state is not None else []):
+        entry = files[number]
+        claimed = [piece for piece, claim in zip(pieces, _bits(bits, pieces), strict=True) if claim]
+        if len(entry) > 2:
+            storage.own(number, entry[2])
+        if entry[:2] != ([state.size, state.mtime_ns] if state is not None else []):
             recheck.add(number)
         elif state is not None:
             held.update(claimed)
+            if state.inode and len(claimed) == len(pieces):
+                storage.own(number, state.inode)
         elif claimed:
             recheck.add(number)
     return Resume(held, recheck)
 
 
-def _read(path: Path, manifest: Manifest) -> tuple[bytes, list[Value]] | None:
+def forget_pieces(path: Path, manifest: Manifest) -> None:
+    """Believe nothing of what was saved at ``path`` any more, but for which files are the torrent's own.
+
+    Raises :class:`StorageError`.
+    """
+    if (saved := _read(path, manifest)) is not None:
+        files: list[Value] = [[*_NOT_BELIEVED, entry[2]] if len(entry) > 2 else [] for entry in saved[1]]
+        _write(path, manifest, bytes((manifest.layout.piece_count + 7) // 8), files)
+
+
+def _write(path: Path, manifest: Manifest, bits: bytes, files: list[Value]) -> None:
+    body = encode({b"files": files, b"format": FORMAT, b"info hash": manifest.info_hash.full, b"pieces": bits})
+    write_atomic(path, sha256(body).digest() + body)
+
+
+def _bits(bits: bytes, pieces: range) -> list[bool]:
+    return [bool(bits[piece >> 3] & 0x80 >> (piece & 7)) for piece in pieces]
+
+
+def _read(path: Path, manifest: Manifest) -> tuple[bytes, list[list[int]]] | None:
     """The bits and the files that were saved, if they have the shape that ``manifest`` gives them."""
     count = manifest.layout.piece_count
     try:
@@ -96,4 +126,9 @@ def _read(path: Path, manifest: Manifest) -> tuple[bytes, list[Value]] | None:
         return None
     if not isinstance(files, list) or len(files) != len(manifest.files):
         return None
-    return bits, files
+    entries: list[list[int]] = []
+    for entry in files:
+        numbers = [each for each in entry if isinstance(each, int)] if isinstance(entry, list) else _NOT_BELIEVED
+        good = isinstance(entry, list) and len(numbers) == len(entry) and len(entry) in (0, 2, 3)
+        entries.append(numbers if good else _NOT_BELIEVED)
+    return bits, entries

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.desk import Desk
 from swarmshare.gui.dialogs.choosing import FolderField, PathField, choose_file, torrent_kinds
 from swarmshare.gui.dialogs.dialog import Dialog, Form
-from swarmshare.gui.files import open_file
+from swarmshare.gui.dialogs.other_name import offer_other_name
+from swarmshare.gui.files import open_file, open_magnet
 from swarmshare.gui.words import _
 
 if TYPE_CHECKING:
+    from swarmshare.app.naming import NameTakenError
     from swarmshare.gui.shell import Shell
 
 MAGNET: Final = "magnet:"
@@ -49,7 +50,7 @@ class OpenDialog(Dialog):
         else:
             self._busy(True)
             if text.startswith(MAGNET):
-                self._shell.wish_or(self._failed, self._opened, Desk.open_magnet, text, folder)
+                self._shell.wish_or(self._failed, self._opened, open_magnet, text, folder)
             else:
                 self._shell.wish_or(self._failed, self._opened, open_file, self.what.path or Path(), folder)
 
@@ -64,6 +65,7 @@ class OpenDialog(Dialog):
         else:
             self._shell.say(sentence, "danger")
 
-    def _opened(self, _info_hash: str) -> None:
+    def _opened(self, begun: str | NameTakenError) -> None:
         if self.winfo_exists():
             self.destroy()
+        offer_other_name(self._shell, begun)

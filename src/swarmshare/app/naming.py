@@ -1,0 +1,129 @@
+"""Where a download would land, what is there already, and another name for it: no two transfers share a place.
+
+The engine refuses to write into what belongs to something else, whoever put it there; this is to say so before a
+transfer is begun, and to offer a name that is free.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.errors import TakenError
+from swarmshare.manifest.names import MAX_COMPONENT_BYTES, folded
+from swarmshare.storage.begun import Begun
+from swarmshare.storage.paths import WINDOWS
+from swarmshare.storage.pieces import TorrentStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from swarmshare.manifest.manifest import Manifest
+
+MOST_HASHED: Final = 64 * 2**20
+"""Bytes of existing files that are looked into before a download is begun; the engine looks into the rest."""
+_MOST_NAMES: Final = 1000
+"""Names that are tried; after so many, the reader of the last one has to think of a better one."""
+
+
+class NameTakenError(TakenError):
+    """A download that is not begun, because something else has its place: it can be, by another name."""
+
+    def __init__(self, manifest: Manifest, folder: Path, path: Path, free_name: str) -> None:
+        """``path`` is the first file that belongs to something else; ``free_name`` is a name that is free there."""
+        super().__init__(path, "is there already with other content, and it is left alone")
+        self.manifest, self.folder, self.free_name = manifest, folder, free_name
+
+
+def refuse_taken(manifest: Manifest, folder: Path, others: Collection[Begun]) -> None:
+    """Raise :class:`NameTakenError` if ``manifest`` cannot go to ``folder``, because of ``others`` or of what is there.
+
+    Blocks.
+    """
+    path = _first_of_others(manifest, folder, others) or _first_on_disk(manifest, folder)
+    if path is not None:
+        raise NameTakenError(manifest, folder, path, _free_name(manifest, folder, others))
+
+
+def in_common(one: Begun, other: Begun) -> Iterator[tuple[int, int]]:
+    """The numbers of the files that ``one`` and ``other`` have at the same place, on any file system."""
+    places = _places(other, near=_root(one.manifest, one.folder))
+    if places:
+        for place, number in _places(one, near=_root(other.manifest, other.folder)).items():
+            if place in places:
+                yield number, places[place]
+
+
+def _first_of_others(manifest: Manifest, folder: Path, others: Collection[Begun]) -> Path | None:
+    new = Begun(manifest=manifest, folder=folder, added_at=0)
+    for other in others:
+        for number, theirs in in_common(new, other):
+            one, two = manifest.files[number], other.manifest.files[theirs]
+            if (one.length, one.pieces_root) != (two.length, two.pieces_root):
+                return folder.joinpath(*manifest.local_paths(windows=WINDOWS)[number])
+    return None
+
+
+def _first_on_disk(manifest: Manifest, folder: Path) -> Path | None:
+    if not os.path.lexists(folder / _top(manifest)):
+        return None
+    to_hash: list[int] = []
+    budget = MOST_HASHED
+    paths = [folder.joinpath(*parts) for parts in manifest.local_paths(windows=WINDOWS)]
+    for number, (path, file) in enumerate(zip(paths, manifest.files, strict=True)):
+        try:
+            status = os.lstat(path)
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode) and file.symlink is None:
+            if status.st_size != file.length:
+                return path
+            if file.length and file.length <= budget:
+                budget -= file.length
+                to_hash.append(number)
+    storage = TorrentStorage(manifest, folder)
+    storage.scan(only_files=to_hash)
+    taken = storage.taken(to_hash) - storage.unfinished(to_hash)
+    storage.close()
+    return paths[min(taken)] if taken else None
+
+
+def _free_name(manifest: Manifest, folder: Path, others: Collection[Begun]) -> str:
+    """``Holiday (2)``, or ``film (2).mkv``."""
+    taken = {_root(other.manifest, other.folder) for other in others}
+    stem, ending = (manifest.name, "") if manifest.in_folder else os.path.splitext(manifest.name)
+    name = manifest.name
+    for number in range(2, _MOST_NAMES):
+        tail = f" ({number}){ending}"
+        room = MAX_COMPONENT_BYTES - len(tail.encode())
+        name = stem.encode()[: max(room, 0)].decode(errors="ignore") + tail
+        renamed = manifest.renamed(name) if len(name.encode()) <= MAX_COMPONENT_BYTES else manifest
+        if _root(renamed, folder) not in taken and not os.path.lexists(folder / _top(renamed)):
+            break
+    return name
+
+
+def _top(manifest: Manifest) -> str:
+    """What is in the download folder of it."""
+    return manifest.local_paths(windows=WINDOWS)[0][0]
+
+
+def _root(manifest: Manifest, folder: Path) -> tuple[str, ...]:
+    return _key(os.path.realpath(folder), (_top(manifest),))
+
+
+def _places(begun: Begun, near: tuple[str, ...]) -> dict[tuple[str, ...], int]:
+    """The number of each file by its place; none when all of it is somewhere else than ``near``."""
+    root = _root(begun.manifest, begun.folder)
+    shorter = min(len(root), len(near))
+    if root[:shorter] != near[:shorter]:
+        return {}
+    folder = os.path.realpath(begun.folder)
+    paths = begun.manifest.local_paths(windows=WINDOWS)
+    return {_key(folder, parts): number for number, parts in enumerate(paths)}
+
+
+def _key(folder: str, parts: tuple[str, ...]) -> tuple[str, ...]:
+    return *map(folded, folder.split(os.sep)), *map(folded, parts)
