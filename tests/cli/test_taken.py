@@ -102,3 +102,17 @@ def test_the_same_torrent_twice_at_once(tmp_path: Path) -> None:
             _, complaint = process.communicate(timeout=TIMEOUT)
             assert process.returncode == 0, complaint
     assert read(there / "top") == OLD
+
+
+@pytest.mark.parametrize("rechecked", [False, True])
+def test_ones_own_file_is_mended(tmp_path: Path, rechecked: bool) -> None:
+    """A player writes into a file that was downloaded: it is known to be this torrent's, also after a recheck."""
+    folder, there = publish(tmp_path, "first", OLD), tmp_path / "there"
+    with seeding(folder, folder) as address:
+        call(folder, "download", "top.torrent", "--to", there, "--peer", address)
+        with open(there / "top" / "photo", "r+b") as file:
+            file.write(b"new")
+        if rechecked:
+            call(folder, "recheck", "top.torrent", "--data", there)
+        call(folder, "download", "top.torrent", "--to", there, "--peer", address)
+    assert read(there / "top") == OLD

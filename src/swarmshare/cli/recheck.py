@@ -35,15 +35,16 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     """Verify and remember; a part that is missing is no failure, it is fetched by the next download."""
     from swarmshare.app.compose import resume_folder
     from swarmshare.storage.pieces import TorrentStorage
-    from swarmshare.storage.resume import save_resume
+    from swarmshare.storage.resume import forget_pieces, load_resume, save_resume
     from swarmshare.swarm.bitfield import Bitfield
 
     manifest = load_manifest(arguments.file)
     if not os.path.isdir(arguments.data):
         raise StorageError(arguments.data, "no such folder", hint="DIR is the folder that contains what is shared.")
     path = resume_folder() / f"{manifest.info_hash}.resume"
-    path.unlink(missing_ok=True)  # also when this is interrupted
+    forget_pieces(path, manifest)  # also when this is interrupted
     storage = TorrentStorage(manifest, arguments.data)
+    load_resume(path, manifest, storage)  # which files are its own is not forgotten: only these are ever mended
     held = Bitfield(manifest.layout.piece_count)
     with output.progress("Checking") as progress:
         for piece in storage.scan(progress):
