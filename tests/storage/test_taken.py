@@ -274,7 +274,8 @@ def test_ones_own_file_is_known_by_resume_data(make: Callable[..., Manifest], fo
     resume = load_resume(path, manifest, second)
     assert resume.recheck == {0}
     assert second.scan(only_files=resume.recheck) == {0, 2}
-    # And so it stays when it is noted before it is mended.
+    # And so it stays when it is noted before it is mended, or when nobody can tell what is in it.
+    save_resume(path, manifest, bytes([0b10111000]), [None, *second.file_states()[1:]])
     save_resume(path, manifest, bytes([0b10111000]), second.file_states())
     third = TorrentStorage(manifest, folder)
     assert load_resume(path, manifest, third).held == {0, 2, 3, 4}

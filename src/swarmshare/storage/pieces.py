@@ -286,8 +286,8 @@ class TorrentStorage:
             with contextlib.suppress(ValueError):
                 self.hashes.set_layer(root, b"".join(hashed.nodes for hashed in runs))
         expected = self.hashes.layer(number) or b""
-        seen = other = 0
-        has_data = False
+        seen = 0
+        has_data = has_other = False
         for hashed in runs:
             first = hashed.run.offset // self.manifest.piece_length
             for i in range(len(hashed.nodes) // HASH_LENGTH):
@@ -296,11 +296,11 @@ class TorrentStorage:
                 if node == expected[(first + i) * HASH_LENGTH : (first + i + 1) * HASH_LENGTH]:
                     candidate.right.add(piece)
                     has_data = has_data or node != self.hashes.empty(piece)
-                elif not other:
-                    other += node != self.hashes.empty(piece)
+                else:
+                    has_other = has_other or node != self.hashes.empty(piece)
         # What could not be read may be anything.
         whole = len(candidate.right) == len(pieces)
-        candidate.unfinished = has_data and not other and not whole and seen == len(pieces)
+        candidate.unfinished = has_data and not has_other and not whole and seen == len(pieces)
 
 
 class _Candidate:

@@ -47,12 +47,16 @@ def save_resume(path: Path, manifest: Manifest, bits: bytes, states: Sequence[Fi
     ``bits`` must have been taken before ``states`` (:meth:`TorrentStorage.file_states`): then each of its pieces is on
     the disk by now. Whole or not at all. Raises :class:`StorageError`.
     """
+    before = _read(path, manifest) if None in states else None
     files: list[Value] = []
     for number, state in enumerate(states):
-        entry: list[Value] = [state.size, state.mtime_ns] if state is not None else []
-        if state is not None and state.inode and (state.own or all(_bits(bits, manifest.layout.file_pieces(number)))):
-            entry.append(state.inode)
-        files.append(entry)
+        if state is None:
+            inode = before[1][number][2:] if before is not None else []
+            # What nobody can tell about just now is its own all the same.
+            files.append([*_NOT_BELIEVED, *inode] if inode else [])
+        else:
+            own = state.own or all(_bits(bits, manifest.layout.file_pieces(number)))
+            files.append([state.size, state.mtime_ns, *([state.inode] if own and state.inode else [])])
     _write(path, manifest, bits, files)
 
 
