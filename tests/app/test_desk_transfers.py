@@ -19,10 +19,12 @@ from integration.group import same
 from swarmshare.app import transfers
 from swarmshare.app.desk import Trouble
 from swarmshare.app.picture import Transfer, TransferState
+from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import Engine, open_engine
 from swarmshare.errors import StorageError, SwarmShareError
 from swarmshare.manifest.build import Description, build_manifest
+from swarmshare.manifest.magnet import Magnet
 from swarmshare.manifest.manifest import FileEntry
 from swarmshare.schema.alerts import PieceVerified
 from swarmshare.schema.snapshot import TorrentState
@@ -97,6 +99,30 @@ async def test_pause_and_resume(manifest: Manifest, tmp_path: Path) -> None:
         assert not any(isinstance(fact, PieceVerified) for fact in ann.facts), "too many to be told one by one"
         await ann.desk.look_at(None)
         assert ann.desk.picture().looked_at is None
+
+
+async def test_the_peers_of_a_magnet_are_remembered(manifest: Manifest, tmp_path: Path) -> None:
+    """They have more to give than the manifest, and there is no tracker that knows them."""
+    async with open_engine(EngineConfig(limit_up=2.0**21)) as engine:
+        await engine.add(manifest, TorrentConfig(folder=tmp_path / "source")).ready.wait()
+        async with seat() as ann:
+            await ann.desk.open_magnet(str(Magnet(info_hash=manifest.info_hash, peers=(engine.addresses[0],))))
+            await ann.until(lambda: line(ann).bytes_done)
+            await ann.desk.pause([str(manifest.info_hash)])
+        engine.limit(None, None)
+        async with seat() as ann:
+            await ann.desk.resume([str(manifest.info_hash)])
+            await is_seeding(ann)
+    assert same(tmp_path / "source" / "top", tmp_path / "downloads" / "top")
+
+
+async def test_a_transfer_that_nobody_comes_for_says_why(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(no_peers, "PATIENCE", 0.0)
+    async with seat() as ann:
+        await ann.desk.open_manifest(manifest.encode())
+        await ann.until(lambda: line(ann).no_peers.startswith("there is nobody to ask. "))
+        await ann.desk.pause([str(manifest.info_hash)])
+        assert line(ann).no_peers == ""
 
 
 async def test_the_next_start_goes_on(manifest: Manifest, tmp_path: Path) -> None:

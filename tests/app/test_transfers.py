@@ -15,6 +15,7 @@ from swarmshare.app.ledger import Ledger
 from swarmshare.app.picture import TransferState
 from swarmshare.app.transfer import Work
 from swarmshare.app.transfers import SAVE_EVERY
+from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.errors import StorageError
@@ -48,7 +49,10 @@ async def test_a_line_is_made_anew_only_when_something_changed(begun: Begun, tmp
         with trio.fail_after(30):
             await torrent.finished.wait()
         now = trio.current_time()
+        assert not work.line(now).no_peers
+        now += no_peers.PATIENCE + 1
         line = work.line(now)
+        assert line.no_peers
         assert (line.state, line.only_here, line.copies) == (TransferState.SEEDING, 11, 0)
         later = now + 10 * transfer.COUNT_EVERY
         assert work.line(later) is line

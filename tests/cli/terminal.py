@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 TIMEOUT = 60
@@ -137,9 +137,17 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    folder: Path, *arguments: object, columns: int = 80, rows: int = 24, environment: Mapping[str, str] | None = None
+    folder: Path,
+    *arguments: object,
+    columns: int = 80,
+    rows: int = 24,
+    environment: Mapping[str, str] | None = None,
+    command: Sequence[str] = (sys.executable, "-c", _MAIN),
 ) -> Iterator[Terminal]:
-    """Run ``swarmshare`` with these arguments, in colour unless ``environment`` says otherwise; killed at the end."""
+    """Run ``swarmshare`` with these arguments, in colour unless ``environment`` says otherwise; killed at the end.
+
+    Another ``command`` gets them instead.
+    """
     controller, end = pty.openpty()
     termios.tcsetwinsize(end, (rows, columns))
     settings = termios.tcgetattr(end)
@@ -147,7 +155,7 @@ def terminal(
     termios.tcsetattr(end, termios.TCSANOW, settings)
     kept = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS", "LINES"}}
     process = subprocess.Popen(
-        [sys.executable, "-c", _MAIN, *map(str, arguments)],
+        [*command, *map(str, arguments)],
         cwd=folder, stdin=end, stdout=end, stderr=end, start_new_session=True,
         env={**kept, "TERM": "xterm", "SWARMSHARE_HOME": str(folder / "home"), **(environment or {})},
     )  # fmt: skip

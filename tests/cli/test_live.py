@@ -17,6 +17,7 @@ from rich.console import Console
 from swarmshare.cli.live import render_end, render_engine
 from swarmshare.cli.piecemap import Look, lost_count, piece_kinds, runs
 from swarmshare.schema.snapshot import TorrentState
+from swarmshare.swarm.diagnosis import Cause, NoPeers
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -260,3 +261,10 @@ def test_a_great_torrent_is_drawn_from_counts() -> None:
     assert lines[5].startswith("999,999 of 1,000,000 pieces")
     assert lines[5].endswith("x nobody has 1")
     assert "50,000 files, 49,999 done" in lines
+
+
+def test_why_nobody_is_connected() -> None:
+    message = "192.168.1.6:4000 hangs up at once. It does not share this (any more), or takes something else only."
+    lines = screen(torrent(SMALL, no_peers=NoPeers(Cause.HUNG_UP, message)))
+    assert " ".join(lines).count(message) == 1
+    assert len([line for line in lines if line and line in message]) == 2

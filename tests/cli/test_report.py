@@ -18,6 +18,7 @@ from swarmshare.cli.render import Output, OutputError
 from swarmshare.cli.report import Report
 from swarmshare.schema.alerts import (
     Alert,
+    ConnectionFailed,
     OpenFilesLimit,
     PeerDropped,
     PieceFailed,
@@ -29,6 +30,7 @@ from swarmshare.schema.alerts import (
     TorrentResumed,
 )
 from swarmshare.schema.snapshot import TorrentState
+from swarmshare.swarm.diagnosis import Cause, NoPeers, Reach
 
 if TYPE_CHECKING:
     from swarmshare.schema.snapshot import EngineSnapshot
@@ -67,6 +69,8 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
             PieceFailed(HASH, 1, None),
             PeerDropped(HASH, "1.2.3.4:5", "it sent wrong data", banned=True),
             PeerDropped(HASH, "1.2.3.4:6", "it broke a rule"),
+            ConnectionFailed(HASH, "1.2.3.4:7", Cause.HUNG_UP, "it hangs up"),
+            ConnectionFailed(None, "1.2.3.4", Cause.ENCRYPTED, "it whispers"),
             TorrentPaused(HASH, "disk-full", "/x: the disk is full"),
             TorrentResumed(HASH),
             PiecesLost(HASH, 2, ("top/a", "top/b")),
@@ -76,7 +80,7 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
         ]
     )
     report.alerts(alerts)
-    report.listening(["[::1]:5"])
+    report.listening(["[::1]:5", "1.2.3.4:6"], Reach.NETWORK)
     assert not alerts
     info_hash = HASH.hex()
     assert events(capsys) == [
@@ -85,13 +89,18 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
          "banned": True},
         {"event": "peer_dropped", "info_hash": info_hash, "address": "1.2.3.4:6", "reason": "it broke a rule",
          "banned": False},
+        {"event": "connection_failed", "info_hash": info_hash, "address": "1.2.3.4:7", "cause": "hung-up",
+         "message": "it hangs up"},
+        {"event": "connection_failed", "info_hash": None, "address": "1.2.3.4", "cause": "encrypted",
+         "message": "it whispers"},
         {"event": "paused", "info_hash": info_hash, "code": "disk-full", "message": "/x: the disk is full"},
         {"event": "resumed", "info_hash": info_hash},
         {"event": "pieces_lost", "info_hash": info_hash, "count": 2, "files": ["top/a", "top/b"]},
         {"event": "pieces_found", "info_hash": info_hash, "count": 1},
         {"event": "open_files_limit", "limit": 1024},
         {"event": "complete", "info_hash": info_hash},
-        {"event": "listening", "address": "[::1]:5"},
+        {"event": "listening", "address": "[::1]:5", "reach": "network"},
+        {"event": "listening", "address": "1.2.3.4:6", "reach": "network"},
     ]  # fmt: skip
     name = "s\ufffd[2J/"
     assert heard.said == [
@@ -104,9 +113,28 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
         "The system allows only 1,024 open files and connections: some peers have to wait. "
         "Allow more (ulimit -n), or share less at once.",
         f"{name}: complete",
-        "Listening on [::1]:5",
+        "Listening on [::1]:5 and 1.2.3.4:6, for this network only",
     ]
-    assert heard.noted == [f"{name}: dropped 1.2.3.4:6: it broke a rule"]
+    assert heard.noted == [
+        f"{name}: dropped 1.2.3.4:6: it broke a rule",
+        f"{name}: no connection with 1.2.3.4:7: it hangs up",
+        "no connection with 1.2.3.4: it whispers",
+    ]
+
+
+def test_why_nobody_is_connected_is_told_once_for_each_cause(capsys: pytest.CaptureFixture[str]) -> None:
+    heard = Heard()
+    report = Report(Output(as_json=True), heard, [SMALL])
+    refused = NoPeers(Cause.REFUSED, "1.2.3.4:5 refuses")
+    for alone in (
+        None, refused, refused._replace(message="1.2.3.4:5 (and 1 more) refuses"), NoPeers(Cause.NO_ANSWER, "x"),
+        refused, None, refused,
+    ):  # fmt: skip
+        report.progress(engine(torrent(SMALL, no_peers=alone)))
+    told = [event for event in events(capsys) if event["event"] == "no_peers"]
+    assert [event["cause"] for event in told] == ["refused", "no-answer", "refused", "refused"]
+    assert heard.said[0] == "s\ufffd[2J/: nobody connected: 1.2.3.4:5 refuses"
+    assert len(heard.said) == 4
 
 
 def test_progress_of_a_check(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,8 @@ import pytest
 from cli.processes import TIMEOUT, call, event, seeding, start
 
 from swarmshare.cli.command import run_command
+from swarmshare.manifest.magnet import Magnet
+from swarmshare.manifest.parse import parse_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,3 +202,11 @@ def test_recheck_finds_what_the_resume_data_does_not_know_of(top: Path, tmp_path
         call(tmp_path, "download", "top.torrent", "--to", "there", "--peer", address)
     (error,) = call(tmp_path, "recheck", "top.torrent", "--data", "nowhere", expect=1)
     assert error["event"] == "error"
+
+
+def test_the_peers_of_a_magnet_have_more_than_the_manifest(top: Path, tmp_path: Path) -> None:
+    manifest = parse_manifest((tmp_path / "top.torrent").read_bytes())
+    with seeding(tmp_path, tmp_path) as address:
+        link = str(Magnet(info_hash=manifest.info_hash, peers=(address, "nonsense", address)))
+        call(tmp_path, "download", link, "--to", "there")
+    assert same(top, tmp_path / "there" / "top")

@@ -58,7 +58,18 @@ def test_ctrl_c_leaves_the_last_state_and_a_clean_terminal(top: Path, tmp_path: 
 def test_what_matters_stays_above(top: Path, tmp_path: Path) -> None:
     with (
         seeding(tmp_path, tmp_path, "--limit-up", "8MiB") as address,
-        terminal(tmp_path, "download", "top.torrent", "--to", "there", "--peer", address, columns=60) as shown,
+        terminal(
+            tmp_path,
+            "download",
+            "top.torrent",
+            "--to",
+            "there",
+            "--peer",
+            address,
+            "--listen",
+            "127.0.0.1:0",
+            columns=60,
+        ) as shown,
     ):
         assert shown.wait() == 0
     lines = [line for line in shown.picture.scrolled + shown.picture.lines if line and "Listening" not in line]
@@ -73,7 +84,7 @@ def test_a_seed_on_a_terminal(top: Path, tmp_path: Path) -> None:
     with terminal(tmp_path, "seed", "top.torrent", "--data", ".", "--listen", "127.0.0.1:0") as shown:
         shown.until(lambda picture: part_way(picture) and any(line.endswith("seeding") for line in picture.lines))
         listening = next(line for line in shown.picture.lines if line.startswith("Listening on "))
-        call(tmp_path, "download", "top.torrent", "--to", "there", "--peer", listening.split()[-1])
+        call(tmp_path, "download", "top.torrent", "--to", "there", "--peer", listening.split()[2].rstrip(","))
         shown.until(lambda picture: part_way(picture) and any("5.8 MiB so far" in line for line in picture.lines))
         shown.type(b"\x03")
         assert shown.wait() == 130

@@ -42,7 +42,12 @@ async def test_from_our_own_kind_and_on(tmp_path: Path) -> None:
         assert len(swarm.manifest.info) > 2**14
         with trio.fail_after(TIMEOUT):
             host, port = address(seed)
-            link = str(Magnet(info_hash=swarm.manifest.info_hash, peers=("nonsense", "127.0.0.1:1", f"{host}:{port}")))
+            link = str(
+                Magnet(
+                    info_hash=swarm.manifest.info_hash,
+                    peers=("nonsense", "127.0.0.1:1", "no..body:1", f"{host}:{port}"),
+                )
+            )
             bare = await manifest_of(parse_magnet(link))
             assert bare.info == swarm.manifest.info
             torrent = engine.add(bare, TorrentConfig(folder=tmp_path / "leech", peers=(address(seed),)))
@@ -148,7 +153,7 @@ async def test_liars_only_cost_time(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 async def test_it_is_given_a_few_times_and_no_more(tmp_path: Path) -> None:
     async with Swarm(tmp_path, {}) as swarm:
         seed, torrent = await swarm.seed("seed")
-        stream, *_ = await dial(address(seed), swarm.manifest.info_hash.truncated, bytes(20))
+        stream, *_ = await dial(address(seed), [Handshake(swarm.manifest.info_hash.truncated, bytes(20))])
         async with stream:
             messages = metadata._Messages(stream)
             await messages.send(ExtendedHandshake().encode())

@@ -15,6 +15,7 @@ from gui.windows import Looking, window_over
 
 from swarmshare.schema.alerts import TorrentComplete
 from swarmshare.schema.runs import bits_of_runs
+from swarmshare.swarm.diagnosis import Cause, NoPeers
 from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ def test_the_swarm_is_listed(looking: Looking) -> None:
     assert first.address in texts(details.swarm.table.body)
     looking.see(picture(ONE, looked_at=replace(HOLIDAY, peers=HOLIDAY.peers[:3])))
     assert len(details.swarm.table.items) == 3
+    alone = NoPeers(Cause.NOBODY_KNOWN, "there is nobody to ask")
+    looking.see(picture(ONE, looked_at=replace(HOLIDAY, peers=(), no_peers=alone)))
+    assert str(details.swarm.table._empty.cget("text")) == "There is nobody to ask."
 
 
 def test_files_are_ticked_and_wanted_more(looking: Looking) -> None:

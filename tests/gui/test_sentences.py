@@ -9,6 +9,7 @@ import pytest
 from swarmshare.errors import DiskFullError, SwarmShareError, TrackerError
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.words import use_language
+from swarmshare.swarm import diagnosis
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,20 @@ def test_errors_as_they_are_raised() -> None:
         == "'x y' não é o endereço de um tracker. Escreva-o como http://HOST:PORTA ou https://HOST."
     )
     assert spoken(SwarmShareError("{braces}").advice) == "{braces}."
+
+
+@pytest.mark.parametrize("cause", list(diagnosis.Cause))
+@pytest.mark.parametrize("who", ["192.168.1.6:4000", "[fe80::1%eth0]:4000 (and 2 more)"])
+def test_why_nobody_is_connected(cause: diagnosis.Cause, who: str) -> None:
+    said = diagnosis._SAYS[cause].format(who=who, reason="no route to host")
+    english = spoken(said)
+    assert "--" not in english, "a window has no options"
+    use_language("pt_BR")
+    words = {word for word in spoken(said).split() if word.isalpha()}
+    assert not words & {"the", "is", "and", "it", "more", "who", "to"}, spoken(said)
+
+
+def test_why_nobody_is_connected_in_other_words() -> None:
+    use_language("pt_BR")
+    for said in (diagnosis._HUNG_UP_HYBRID.format(who="x:1"), diagnosis._NOBODY_ASKS):
+        assert not {"the", "is", "it", "who"} & set(spoken(said).split())

@@ -23,9 +23,10 @@ from swarmshare.gui.viewmodel.members import member_columns, members_of, rarest
 from swarmshare.gui.viewmodel.safety import Light, Verdict, about, overall
 from swarmshare.gui.viewmodel.speeds import WINDOW, Speeds, scale_of
 from swarmshare.gui.words import use_language
-from swarmshare.schema.alerts import PeerDropped, PieceFailed, TorrentComplete
+from swarmshare.schema.alerts import ConnectionFailed, PeerDropped, PieceFailed, TorrentComplete
 from swarmshare.schema.runs import all_bits, bits_of_runs
 from swarmshare.schema.snapshot import MemberSnapshot
+from swarmshare.swarm.diagnosis import Cause
 from swarmshare.swarm.gains import PATIENCE, Gains
 from swarmshare.swarm.pieces import Priority
 
@@ -119,6 +120,7 @@ def test_the_headline_is_what_matters_most() -> None:
     assert headline(transfer(state=PAUSED)) == (Light.NONE, "Paused")
     assert headline(transfer(state=WAITING, trouble="the disk is full")) == (Light.RED, "the disk is full")
     assert headline(transfer(shared=True, copies=0, only_here=2)).light is Light.RED
+    assert headline(transfer(no_peers="there is nobody to ask")) == (Light.AMBER, "There is nobody to ask.")
 
 
 # ------------------------------------------------------------------ the catalogue
@@ -358,6 +360,12 @@ def test_facts_in_words(tmp_path: Path) -> None:
         "Piece 6 came wrong, and is asked for again",
     ]
     assert [line.text for line in log.lines(info_hash(2))][-2:] == ["rui shared b", "a file is broken"]
+    log.note([ConnectionFailed(swarm, "10.0.0.7:7", Cause.HUNG_UP, "it\nhangs up")], 5.0)
+    log.note([ConnectionFailed(None, "10.0.0.8", Cause.STRANGER, "it is in none of this machine's networks")], 6.0)
+    assert [line.text for line in log.lines(info_hash(1))][:2] == [
+        "No connection with 10.0.0.8: It is in none of this machine's networks.",
+        "No connection with 10.0.0.7:7: It\ufffdhangs up.",
+    ]
 
 
 def test_the_log_is_bounded() -> None:

@@ -11,7 +11,7 @@ from gui.typing_hands import click, press, settle, texts, type_into, until
 
 from swarmshare.app.config import Settings
 from swarmshare.app.picture import LocalTracker
-from swarmshare.gui.welcome import EVERYBODY, Answers, WelcomePage
+from swarmshare.gui.welcome import ONLY_HERE, Answers, WelcomePage
 
 if TYPE_CHECKING:
     import ttkbootstrap
@@ -66,7 +66,7 @@ def test_registering(page: WelcomePage, shell: WrittenShell) -> None:
     click(page.enter)
     wish = shell.last()
     assert wish.method == "enter"
-    settings = {"folder": Path("/srv/here"), "listen": EVERYBODY}
+    settings: dict[str, object] = {"folder": Path("/srv/here")}
     assert wish.args == (Answers("http://10.0.0.1:6969", "ben", "correct horse", True, "invite_1", None, settings),)
     assert page.enter.instate(["disabled"])
     wish.refuse("This name is taken.")
@@ -93,7 +93,8 @@ def test_signing_in(page: WelcomePage, shell: WrittenShell) -> None:
     assert page.complaint == "Say into which folder downloads go."
     type_into(page.folder.entry, "/d")
     press(page.password, "Return")
-    answers = Answers("10.0.0.1", "ana", "secret word", False, None, None, {"folder": Path("/d")})
+    settings = {"folder": Path("/d"), "listen": ONLY_HERE}
+    answers = Answers("10.0.0.1", "ana", "secret word", False, None, None, settings)
     assert shell.last()[:2] == ("enter", (answers,))
     shell.last().grant(None)
 

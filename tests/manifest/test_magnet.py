@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b32decode
+
 import libtorrent
 import pytest
 from hypothesis import given
@@ -23,7 +25,12 @@ words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Cs
 @given(st.binary(min_size=32, max_size=32), words, st.lists(words, max_size=3), st.lists(words, max_size=3))
 def test_what_is_written_is_read(full: bytes, name: str, trackers: list[str], peers: list[str]) -> None:
     written = Magnet(
-        info_hash=InfoHash(full), name=name, trackers=tuple(trackers), web_seeds=("http://seed/",), peers=tuple(peers)
+        info_hash=InfoHash(full),
+        info_hash_v1=full[5:25],
+        name=name,
+        trackers=tuple(trackers),
+        web_seeds=("http://seed/",),
+        peers=tuple(peers),
     )
     assert parse_magnet(str(written)) == written
 
@@ -43,7 +50,8 @@ def test_libtorrent_reads_what_we_write(make: object) -> None:
     assert params.trackers == ["http://tracker.example/announce?x=1&y=a%20b"]
     if manifest.info_hash_v1:
         assert params.info_hashes.v1.to_bytes() == manifest.info_hash_v1
-    assert parse_magnet(magnet_of(manifest)).info_hash == manifest.info_hash
+    link = parse_magnet(magnet_of(manifest))
+    assert (link.info_hash, link.info_hash_v1) == (manifest.info_hash, manifest.info_hash_v1)
 
 
 def test_we_read_what_libtorrent_writes() -> None:
@@ -56,8 +64,15 @@ def test_we_read_what_libtorrent_writes() -> None:
 def test_what_is_not_known_is_passed_over() -> None:
     link = parse_magnet(f"{LINK}&xt=urn:btih:{'a' * 40}&so=0-2&dn=a%20b&tr=http://x/%0d%0aHost:&xl=5&x.pe=[::1]:80")
     assert link.info_hash == InfoHash(bytes.fromhex(HASH))
+    assert link.info_hash_v1 == b"\xaa" * 20
     assert link.info_hash.truncated.hex() == HASH[:40]
     assert (link.name, link.trackers, link.peers) == ("a b", (), ("[::1]:80",))
+
+
+def test_a_v1_hash_in_base_32() -> None:
+    assert parse_magnet(f"{LINK}&xt=urn:btih:{'aB' * 16}").info_hash_v1 == b32decode("AB" * 16)
+    assert parse_magnet(f"{LINK}&xt.1=urn:btih:{'a' * 40}&xt.2=urn:btih:{'b' * 40}").info_hash_v1 is None
+    assert parse_magnet(f"{LINK}&xt=urn:btih:{'1' * 32}").info_hash_v1 is None
 
 
 @pytest.mark.parametrize(

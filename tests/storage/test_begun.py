@@ -32,6 +32,7 @@ BEGUN = Begun(
     paused=True,
     sequential=True,
     priorities={0: Priority.SKIP, 2: Priority.HIGH},
+    peers=(("192.168.1.5", 6881), ("fe80::1%eth0", 1)),
     limit_up=1.5e6,
     limit_down=None,
     downloaded=5,
@@ -66,6 +67,7 @@ def test_nothing_at_first(store: BegunStore) -> None:
         paused=st.booleans(),
         sequential=st.booleans(),
         priorities=st.dictionaries(st.integers(0, 2), st.sampled_from([Priority.SKIP, Priority.HIGH])),
+        peers=st.lists(st.tuples(st.text(min_size=1, max_size=20), st.integers(0, 65535)), max_size=3).map(tuple),
         limit_up=RATES,
         limit_down=RATES,
         downloaded=COUNTS,
@@ -133,6 +135,8 @@ WRONG: list[dict[str, Any]] = [
     {"skip": [3]}, {"skip": [-1]}, {"skip": [True]}, {"skip": {}}, {"high": ["1"]}, {"high": None},
     {"limit_up": 0}, {"limit_up": -1}, {"limit_up": float("nan")}, {"limit_up": float("inf")}, {"limit_down": True},
     {"limit_down": "5"}, {"limit_down": 10**400},
+    {"peers": None}, {"peers": [5]}, {"peers": [["", 1]]}, {"peers": [["x", 65536]]}, {"peers": [["x", True]]},
+    {"peers": [["x" * 256, 1]]}, {"peers": [["x", 1]] * 1001},
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.wire import messages as m
 from swarmshare.wire.codec import MAX_EXTENDED, MAX_HASHES, MessageReader
-from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decode_handshake
+from swarmshare.wire.handshake import (
+    HANDSHAKE_LENGTH,
+    PREFIX,
+    Handshake,
+    decode_handshake,
+    dial_handshakes,
+    looks_encrypted,
+)
 
 if TYPE_CHECKING:
     from swarmshare.manifest.layout import Block
@@ -247,3 +255,28 @@ def test_handshakes_of_others() -> None:
     for data in (b"", b"GET / HTTP/1.1\r\n" + bytes(52), libtorrents[:-1], libtorrents + b"x", bytes(68)):
         with pytest.raises(RemoteProtocolError):
             decode_handshake(data)
+
+
+def test_a_hybrid_is_dialled_by_both_its_hashes() -> None:
+    v2, v1, peer_id = b"2" * 20, b"1" * 20, b"p" * 20
+    assert dial_handshakes(v2, None, peer_id) == (Handshake(v2, peer_id),)
+    first, second = dial_handshakes(v2, v1, peer_id)
+    assert (first.info_hash, first.v2, second.info_hash) == (v1, True, v2)
+
+
+def test_an_encrypted_handshake_is_random() -> None:
+    assert all(looks_encrypted(random.Random(seed).randbytes(HANDSHAKE_LENGTH)) for seed in range(1000))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        bytes(range(100, 167)),
+        b"GET /announce?info_hash=%01 HTTP/1.1\r\nHost: 192.168.1.5:6881\r\nUser-",
+        b"\x00\x00\x00\x85\xffSMBr\x00\x00\x00\x00\x18\x53\xc8".ljust(68, b"\0"),
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(100, 157)),
+    ],
+)
+def test_other_protocols_are_not_taken_for_encryption(data: bytes) -> None:
+    assert not looks_encrypted(data)

@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from swarmshare.app.config import DEFAULT
 from swarmshare.engine.config import EngineConfig
 from swarmshare.errors import StorageError
 from swarmshare.storage.files import os_reason
 from swarmshare.storage.home import swarmshare_home
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from swarmshare.app.config import Settings
+    from swarmshare.app.config import Configuration
     from swarmshare.engine.ports import Announcer
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn
 
 
-def engine_config(settings: Settings, resume: Path) -> EngineConfig:
-    """An engine as the settings want it, with its resume data in the folder ``resume``."""
+EVERYWHERE: Final = (("*", 0),)
+"""Listening on all addresses of this machine, at any free port."""
+
+
+def engine_config(configuration: Configuration, resume: Path, *, for_network: bool) -> EngineConfig:
+    """An engine as the settings want it, with its resume data in the folder ``resume``.
+
+    Where nobody has set where to listen, ``for_network`` says whether it is on all addresses, for the machines of the
+    networks that this one is in, or on this machine only.
+    """
+    settings = configuration.settings
+    by_default = configuration.sources["listen"] == DEFAULT
     return EngineConfig(
-        listen=settings.listen,
+        listen=EVERYWHERE if by_default and for_network else settings.listen,
+        neighbours_only=by_default,
         resume_folder=resume,
         max_peers=settings.max_peers,
         limit_up=settings.limit_up,
@@ -42,6 +56,22 @@ def resume_folder() -> Path:
     return folder
 
 
+def trackers_of(manifest: Manifest, sign_in: SignIn | None) -> Iterator[str]:
+    """The addresses of all trackers that :func:`announcers_for` announces to."""
+    if sign_in is not None and _may_use(sign_in, manifest):
+        yield sign_in.tracker
+    yield from (url for tier in manifest.trackers for url in tier)
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether ``url`` leads to this machine, by what it says: names are not looked up."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
 def announcers_for(manifest: Manifest, sign_in: SignIn | None) -> tuple[Announcer, ...]:
     """The tracker that one is signed in at, live, and the manifest's own announce URLs.
 
@@ -49,7 +79,7 @@ def announcers_for(manifest: Manifest, sign_in: SignIn | None) -> tuple[Announce
     """
     announcers: list[Announcer] = []  # their modules take longer to load than most verbs to run: only when needed
     tiers = [list(tier) for tier in manifest.trackers]
-    if sign_in is not None and (not manifest.private or any(_same(url, sign_in.tracker) for t in tiers for url in t)):
+    if sign_in is not None and _may_use(sign_in, manifest):
         from swarmshare.tracker_client.client import TrackerAnnouncer
 
         announcers.append(TrackerAnnouncer(sign_in.tracker, sign_in.token))
@@ -60,6 +90,10 @@ def announcers_for(manifest: Manifest, sign_in: SignIn | None) -> tuple[Announce
 
         announcers.append(HttpAnnouncer(tiers, random.Random()))
     return tuple(announcers)
+
+
+def _may_use(sign_in: SignIn, manifest: Manifest) -> bool:
+    return not manifest.private or any(_same(url, sign_in.tracker) for tier in manifest.trackers for url in tier)
 
 
 def _same(url: str, tracker: str) -> bool:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 import platformdirs
 import trio
 
-from swarmshare.app.compose import announcers_for, engine_config, resume_folder
+from swarmshare.app.compose import EVERYWHERE, announcers_for, engine_config, resume_folder
 from swarmshare.app.config import DEFAULT, load_settings
 from swarmshare.app.facts import Fact, JobFailed, Published, Shared, ShareWish, Trouble
 from swarmshare.app.group import Group
 from swarmshare.app.jobs import Jobs
 from swarmshare.app.ledger import Ledger
-from swarmshare.app.magnets import manifest_of
+from swarmshare.app.magnets import manifest_of, peers_of
 from swarmshare.app.naming import refuse_taken
 from swarmshare.app.picture import DeskPicture
 from swarmshare.app.quiet_hours import limits_at
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.app.config import Configuration, Settings
-    from swarmshare.engine.config import EngineConfig
+    from swarmshare.engine.config import Address, EngineConfig
     from swarmshare.engine.ports import Announcer
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.begun import BegunStore
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk", "Fact", "JobFailed", "Published", "ShareWish", "Shared", "Trouble", "open_desk"]
 
-LISTEN: Final = (("*", 0),)
-"""Where a window listens when nobody set it: who shares wants to be reached."""
 LOOK: Final = 0.1
 """Seconds between looks at what the engine tells."""
 LOOK_AT_CLOCK: Final = 5.0
@@ -65,7 +63,7 @@ class Desk:
         clock: Callable[[], time.struct_time],
     ) -> None:
         self._tell, self._clock = tell, clock
-        self._settings = _for_windows(load_settings())
+        self._configuration = load_settings()
         self._nursery = nursery
         self._looked_at: str | None = None
         self._group = Group(tell)
@@ -85,7 +83,8 @@ class Desk:
 
     def _engine_config(self) -> EngineConfig:
         up, down = self._limits = self._limits_now()
-        return replace(engine_config(self._settings, self._resume), limit_up=up, limit_down=down)
+        config = engine_config(self._configuration, self._resume, for_network=True)
+        return replace(config, limit_up=up, limit_down=down)
 
     def _announcers(self, manifest: Manifest) -> tuple[Announcer, ...]:
         return announcers_for(manifest, self._group.sign_in)
@@ -110,6 +109,12 @@ class Desk:
         if (limits := self._limits_now()) != self._limits:
             self._limits = limits
             self._transfers.limit(*limits)
+
+    @property
+    def _settings(self) -> Settings:
+        """The settings. Where nobody set where to listen, a window listens for the network: others look for us."""
+        settings = self._configuration.settings
+        return replace(settings, listen=EVERYWHERE) if self._configuration.sources["listen"] == DEFAULT else settings
 
     def picture(self) -> DeskPicture:
         """How things stand."""
@@ -198,15 +203,18 @@ class Desk:
         self._transfers.refuse_known(info_hash)
         catalogue = self._group.catalogue
         if catalogue is not None and info_hash in catalogue:
-            return await self.download(info_hash, folder)
-        return await self._begin(await manifest_of(magnet), folder)
+            manifest = await self._group.manifest(info_hash)
+        else:
+            manifest = await manifest_of(magnet)
+        return await self._begin(manifest, folder, peers_of(magnet))
 
-    async def _begin(self, manifest: Manifest, folder: Path | None) -> str:
+    async def _begin(self, manifest: Manifest, folder: Path | None, peers: tuple[Address, ...] = ()) -> str:
         info_hash = str(manifest.info_hash)
         self._transfers.refuse_known(info_hash)
         folder = (folder or self._settings.folder or platformdirs.user_downloads_path()).absolute()
         await trio.to_thread.run_sync(refuse_taken, manifest, folder, self._transfers.all())
-        await self._transfers.add(Begun(manifest=manifest, folder=folder, added_at=int(time.time())))
+        begun = Begun(manifest=manifest, folder=folder, added_at=int(time.time()), peers=peers)
+        await self._transfers.add(begun)
         return info_hash
 
     async def withdraw(self, info_hash: str) -> None:
@@ -259,22 +267,17 @@ class Desk:
 
         Limits count at once; another port is listened on at once.
         """
-        before = self._settings
-        self._settings = _for_windows(await trio.to_thread.run_sync(change_settings, changes))
+        before = _of_engine(self._configuration)
+        self._configuration = await trio.to_thread.run_sync(change_settings, changes)
         self._apply_limits()
-        if self._needs_another_engine(before):
+        if _of_engine(self._configuration) != before or self._transfers.listen_trouble:
             await self._transfers.reopen()
 
-    def _needs_another_engine(self, before: Settings) -> bool:
-        now = self._settings
-        other = now.listen != before.listen or now.max_peers != before.max_peers
-        return other or bool(self._transfers.listen_trouble)
 
-
-def _for_windows(configuration: Configuration) -> Settings:
-    """The settings, but for what is another in a window when nobody set it."""
+def _of_engine(configuration: Configuration) -> tuple[object, ...]:
+    """What an engine is opened with, and cannot be told later."""
     settings = configuration.settings
-    return replace(settings, listen=LISTEN) if configuration.sources["listen"] == DEFAULT else settings
+    return settings.listen, configuration.sources["listen"] == DEFAULT, settings.max_peers
 
 
 @asynccontextmanager

@@ -12,9 +12,10 @@ from swarmshare.engine.metadata import find_info
 from swarmshare.errors import SwarmShareError
 from swarmshare.manifest.bencoding import encode_with_raw
 from swarmshare.manifest.parse import parse_manifest
+from swarmshare.storage.begun import MAX_HOST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from swarmshare.engine.config import Address
     from swarmshare.manifest.bencoding import Value
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 PATIENCE: Final = 60.0
 """Seconds for finding somebody who gives it."""
 
+MAX_PEERS: Final = 50
+"""Peers of one link that are dialled, and remembered; a link may come from anybody, so further ones are not."""
+
 
 async def manifest_of(magnet: Magnet, peers: Iterable[Address] = ()) -> Manifest:
     """What the link names, from ``peers``, from those that the link names, and from those its trackers know.
@@ -32,13 +36,13 @@ async def manifest_of(magnet: Magnet, peers: Iterable[Address] = ()) -> Manifest
     """
     from swarmshare.tracker_client.http_announce import HttpAnnouncer  # it takes long to load
 
-    known = [*peers, *_addresses(magnet)]
+    known = [*peers, *peers_of(magnet)]
     if not known and not magnet.trackers:
         message = "the magnet link names no tracker and no peer to ask"
         raise SwarmShareError(message, hint="Ask for the .torrent file, or for somebody's address.")
     finders = [HttpAnnouncer([[url] for url in magnet.trackers], random.Random())] if magnet.trackers else []
     with trio.move_on_after(PATIENCE):
-        info = await find_info(magnet.info_hash, known, finders)
+        info = await find_info(magnet.info_hash, known, finders, info_hash_v1=magnet.info_hash_v1)
         return parse_manifest(_with_trackers(info, magnet.trackers))
     raise SwarmShareError(
         f"nobody who has it could be reached within {PATIENCE:.0f} seconds",
@@ -46,12 +50,17 @@ async def manifest_of(magnet: Magnet, peers: Iterable[Address] = ()) -> Manifest
     )
 
 
-def _addresses(magnet: Magnet) -> Iterator[Address]:
+def peers_of(magnet: Magnet) -> tuple[Address, ...]:
+    """The peers that the link names, as far as they can be: they have what it leads to, not only its manifest."""
+    found: dict[Address, None] = {}
     for peer in magnet.peers:
         try:
-            yield read_address(peer)
+            host, port = read_address(peer)
         except ValueError:
             continue  # a hint that is none
+        if len(host) <= MAX_HOST:
+            found[host, port] = None
+    return tuple(found)[:MAX_PEERS]
 
 
 def _with_trackers(info: bytes, trackers: tuple[str, ...]) -> bytes:

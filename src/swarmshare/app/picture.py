@@ -39,6 +39,8 @@ class Transfer:
     state: TransferState
     trouble: str
     """What is in its way, as a sentence; else empty."""
+    no_peers: str
+    """Why nobody is connected, as a sentence; empty while somebody is, or there is nothing wrong with it."""
     bytes_total: int
     """Of the files that are wanted."""
     bytes_done: int

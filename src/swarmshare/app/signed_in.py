@@ -54,6 +54,11 @@ def only_sign_in() -> SignIn | None:
     return every[0] if len(every) == 1 else None
 
 
+def sign_in_for(tracker: str | None) -> SignIn | None:
+    """The sign-in at ``tracker``; without one, at the only tracker there is, if there is just one."""
+    return signed_in_at(tracker) if tracker is not None else only_sign_in()
+
+
 @contextmanager
 def open_tracker(tracker: str, token: str | None = None) -> Iterator[tuple[str, TrackerApi]]:
     """The address of a tracker in its one form, and its API, for as long as the context lasts."""

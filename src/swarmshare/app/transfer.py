@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.picture import Transfer, TransferState
 from swarmshare.app.resting import resting
+from swarmshare.engine.no_peers import no_peers
 from swarmshare.engine.pictures import torrent_snapshot
 from swarmshare.schema.snapshot import TorrentState, count_only_here
 
@@ -131,6 +132,7 @@ class Work:
         if now >= self._count_at or torrent.picker.seeds != self._counted_seeds:
             self._count_at = now + COUNT_EVERY
             self._count(torrent)
+        alone = no_peers(torrent, now)
         seen = (
             rates,
             torrent.state,
@@ -141,12 +143,13 @@ class Work:
             torrent.downloads.received,
             torrent.uploads.sent,
             len(torrent.sessions),
+            alone,
             torrent.picker.seeds,
             self._copies,
         )
         if self._line is None or seen != self._seen:
             self._seen = seen
-            self._line = self._working_line(torrent, *rates)
+            self._line = replace(self._working_line(torrent, *rates), no_peers=alone.message if alone else "")
         busy = torrent.sessions or any(rates) or self._line.state is TransferState.CHECKING
         self._look_at = now if busy else now + LOOK_EVERY
         return self._line
@@ -201,6 +204,7 @@ class Work:
             folder=begun.folder,
             state=TransferState.PAUSED if begun.paused else TransferState.CHECKING,  # soon, by the next engine
             trouble="",
+            no_peers="",
             bytes_total=begun.manifest.total_length,
             bytes_done=0,
             checked=0.0,

@@ -161,6 +161,7 @@ class Transfers:
         begun = work.begun
         config = TorrentConfig(
             folder=begun.folder,
+            peers=begun.peers,
             announcers=self._announcers(begun.manifest),
             priorities=begun.priorities,
             sequential=begun.sequential,

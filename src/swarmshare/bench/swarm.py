@@ -77,7 +77,7 @@ def _swarmshare(torrent: str, folder: str, rate: str) -> None:
 
     async def main() -> None:
         async with open_engine(EngineConfig(limit_up=float(rate))) as engine:
-            print(f'{{"port": {engine.port}}}', flush=True)
+            print(f'{{"port": {engine.listening.port}}}', flush=True)
             torrent = engine.add(manifest, TorrentConfig(folder=Path(folder), announcers=(Others(),)))
             await torrent.finished.wait()
             print("{}", flush=True)

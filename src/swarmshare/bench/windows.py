@@ -119,10 +119,11 @@ def _click(table: Table[Transfer]) -> None:
 def _transfer(number: int, rng: random.Random) -> Transfer:
     total = rng.randrange(1, 10**10)
     return Transfer(
-        info_hash=f"{number:064x}", name=f"transfer {rng.random()}", folder=Path("/"), trouble="", bytes_total=total,
-        state=TransferState.DOWNLOADING, bytes_done=rng.randrange(total), checked=1.0, rate_down=rng.random() * 1e7,
-        rate_up=rng.random() * 1e7, downloaded=total, uploaded=total, peers=3, seeds=1, copies=1, only_here=0,
-        eta=rng.random() * 1e4, added_at=0, shared=False, sequential=False, limit_up=None, limit_down=None,
+        info_hash=f"{number:064x}", name=f"transfer {rng.random()}", folder=Path("/"), trouble="", no_peers="",
+        bytes_total=total, state=TransferState.DOWNLOADING, bytes_done=rng.randrange(total), checked=1.0,
+        rate_down=rng.random() * 1e7, rate_up=rng.random() * 1e7, downloaded=total, uploaded=total, peers=3, seeds=1,
+        copies=1, only_here=0, eta=rng.random() * 1e4, added_at=0, shared=False, sequential=False, limit_up=None,
+        limit_down=None,
     )  # fmt: skip
 
 

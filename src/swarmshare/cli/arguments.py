@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from swarmshare.engine.config import Address
+
+
+LISTEN_HELP: Final = (
+    "where peers can dial us, repeat at will; port 0: any; * for all addresses; default: for the machines of this "
+    "network where a tracker is reached by others, too, else for this machine only"
+)
 
 
 def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +22,7 @@ def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
         type=address,
         action="append",
         metavar="HOST:PORT",
-        help="where peers can dial us, repeat at will; port 0: any; * for all addresses; default: this machine only",
+        help=LISTEN_HELP,
     )
     parser.add_argument(
         "--peer", type=address, action="append", default=[], metavar="HOST:PORT", help="dial it; repeat at will"

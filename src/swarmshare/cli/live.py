@@ -37,7 +37,7 @@ FOOTER: Final = "Ctrl-C stops; the same command goes on from there."
 HEAD: Final = 3
 """Lines of a torrent that has more than one: title, bar, figures."""
 REASON_LINES: Final = 3
-"""Lines for why a torrent is paused."""
+"""Lines for why a torrent is paused, or nobody is connected."""
 TABLE_WIDTH: Final = 110
 """Cells beyond which an eye loses the row between its columns."""
 LEAST_BAR: Final = 8
@@ -112,6 +112,8 @@ def _torrent(torrent: TorrentSnapshot, width: int, height: int) -> list[Text]:
             lines.append(line(news, width, "bold yellow"))
         if torrent.tracker_trouble:
             lines.append(line(clean(torrent.tracker_trouble), width, "yellow"))
+        if torrent.no_peers is not None:
+            lines += _wrapped(torrent.no_peers.message, width, "yellow")
         lines += _map(torrent, width, height - len(lines))
     del lines[height:]
     return lines + _tables(torrent, width, height - len(lines))
@@ -170,10 +172,15 @@ def _longest_fit(texts: Sequence[str], width: int) -> str:
 
 def _reason(torrent: TorrentSnapshot, width: int) -> list[Text]:
     """Why it is paused, and what to do."""
-    error = clean(torrent.error).removesuffix(".") + "."
-    room = width if cell_len(error) == len(error) else width // 2
-    lines = textwrap.wrap(error, max(room, len("...")), max_lines=REASON_LINES, placeholder="...")
-    return [line(text, width, "red") for text in lines] + [line(WAY_OUT, width)]
+    return [*_wrapped(torrent.error.removesuffix(".") + ".", width, "red"), line(WAY_OUT, width)]
+
+
+def _wrapped(text: str, width: int, style: str) -> list[Text]:
+    """A sentence, in a few lines."""
+    text = clean(text)
+    room = width if cell_len(text) == len(text) else width // 2
+    lines = textwrap.wrap(text, max(room, len("...")), max_lines=REASON_LINES, placeholder="...")
+    return [line(each, width, style) for each in lines]
 
 
 def _map(torrent: TorrentSnapshot, width: int, height: int) -> list[Text]:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.config import load_settings, read_size
 from swarmshare.app.signed_in import open_tracker, signed_in_at
-from swarmshare.cli.arguments import add_tracker_argument, address, count, rate
+from swarmshare.cli.arguments import LISTEN_HELP, add_tracker_argument, address, count, rate
 from swarmshare.cli.render import clean, plural, size
 
 if TYPE_CHECKING:
-    from swarmshare.app.config import Settings
+    from swarmshare.app.config import Configuration
     from swarmshare.app.mirror import News, Status
     from swarmshare.app.mirror_store import MirrorStore
     from swarmshare.cli import Verbs
@@ -50,9 +50,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--match", action="append", default=[], metavar="GLOB", help="only entries of such a name; repeat at will"
     )
-    parser.add_argument(
-        "--listen", type=address, action="append", metavar="HOST:PORT", help="where peers can dial us, repeat at will"
-    )
+    parser.add_argument("--listen", type=address, action="append", metavar="HOST:PORT", help=LISTEN_HELP)
     parser.add_argument("--max-peers", type=count, metavar="N", help="of each entry")
     for way in ("up", "down"):
         parser.add_argument(
@@ -70,17 +68,17 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     flags = {name: getattr(arguments, name) for name in names}
     if flags["listen"]:
         flags["listen"] = tuple(flags["listen"])
-    settings = load_settings(flags).settings
-    sign_in = signed_in_at(settings.tracker)
+    configuration = load_settings(flags)
+    sign_in = signed_in_at(configuration.settings.tracker)
     with open_store(arguments.data) as store, open_tracker(sign_in.tracker, sign_in.token) as (_, api):
-        run_until_signal(partial(_mirror, arguments, output, settings, sign_in, store, api))
+        run_until_signal(partial(_mirror, arguments, output, configuration, sign_in, store, api))
     return 0
 
 
 async def _mirror(
     arguments: argparse.Namespace,
     output: Output,
-    settings: Settings,
+    configuration: Configuration,
     sign_in: SignIn,
     store: MirrorStore,
     api: TrackerApi,
@@ -89,9 +87,11 @@ async def _mirror(
 
     from swarmshare.app.compose import announcers_for, engine_config
     from swarmshare.app.mirror import Mirror
+    from swarmshare.cli.network import serves_other_machines
     from swarmshare.engine.engine import open_engine
 
-    config = engine_config(settings, store.resume_folder)
+    for_network = serves_other_machines(sign_in.tracker)
+    config = engine_config(configuration, store.resume_folder, for_network=for_network)
     async with open_engine(config) as engine, trio.open_nursery() as nursery:
         journal = _Journal(output, engine, arguments.quota)
         mirror = Mirror(
@@ -126,7 +126,7 @@ class _Journal:
 
     def listening(self) -> None:
         """It accepts connections."""
-        self._report().listening(self._engine.addresses)
+        self._report().listening(self._engine.addresses, self._engine.listening.reach)
 
     def tell(self, news: News) -> None:
         """Something happened."""

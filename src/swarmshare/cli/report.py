@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from swarmshare.cli.render import clean, plural
 from swarmshare.cli.words import LIMIT, PUT_BACK, WAY_OUT, files_named, named, safety
 from swarmshare.schema.alerts import (
+    ConnectionFailed,
     OpenFilesLimit,
     PeerDropped,
     PieceFailed,
@@ -16,16 +17,25 @@ from swarmshare.schema.alerts import (
     TorrentPaused,
     TorrentResumed,
 )
+from swarmshare.swarm.diagnosis import Reach
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from swarmshare.cli.people import People
     from swarmshare.cli.render import Output
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.alerts import Alert
     from swarmshare.schema.snapshot import EngineSnapshot, TorrentSnapshot
+
+_FOR: Final = {
+    Reach.NOWHERE: "for nobody",
+    Reach.MACHINE: "for this machine only",
+    Reach.NETWORK: "for this network only",
+    Reach.ANYWHERE: "for everybody who reaches it",
+}
+"""Who may connect."""
 
 
 class Report:
@@ -36,11 +46,11 @@ class Report:
         self._told: dict[str, set[str]] = {}
         self._names = {manifest.info_hash.full: named(manifest) for manifest in manifests}
 
-    def listening(self, addresses: Iterable[str]) -> None:
-        """It accepts connections now."""
+    def listening(self, addresses: Sequence[str], reach: Reach) -> None:
+        """It accepts connections now, from as far as ``reach``."""
         for address in addresses:
-            self._output.event("listening", address=address)
-            self._people.say(f"Listening on {address}")
+            self._output.event("listening", address=address, reach=reach.value)
+        self._people.say(f"Listening on {' and '.join(addresses)}, {_FOR[reach]}" if addresses else "Not listening")
 
     def alerts(self, alerts: deque[Alert]) -> None:
         """Take all of them, and tell them."""
@@ -52,8 +62,11 @@ class Report:
             self._output.event("open_files_limit", limit=alert.limit)
             self._people.say(LIMIT.format(limit=alert.limit))
             return
-        name, info_hash = self._names[alert.info_hash], alert.info_hash.hex()
         event, say = self._output.event, self._people.say
+        if isinstance(alert, ConnectionFailed):
+            self._connection_failed(alert)
+            return
+        name, info_hash = self._names[alert.info_hash], alert.info_hash.hex()
         match alert:
             case TorrentComplete():
                 event("complete", info_hash=info_hash)
@@ -82,6 +95,19 @@ class Report:
             case _:
                 pass
 
+    def _connection_failed(self, alert: ConnectionFailed) -> None:
+        """It may have been about any torrent, or none of ours."""
+        about = alert.info_hash
+        self._output.event(
+            "connection_failed",
+            info_hash=about.hex() if about is not None else None,
+            address=alert.address,
+            cause=alert.cause.value,
+            message=alert.message,
+        )
+        name = f"{self._names[about]}: " if about is not None else ""
+        self._people.note(f"{name}no connection with {alert.address}: {alert.message}")
+
     def progress(self, snapshot: EngineSnapshot) -> None:
         """How far each torrent has come, for programs."""
         for torrent in snapshot.torrents:
@@ -90,11 +116,18 @@ class Report:
 
     def _tell_news(self, torrent: TorrentSnapshot) -> None:
         """Say what has changed for those who share, once each time."""
-        name = named(torrent.manifest)
+        name, alone = named(torrent.manifest), torrent.no_peers
+        # Of one cause there may be ever new words: the addresses in them change.
+        cause = alone.cause.value if alone is not None else ""
+        told = self._told.get(name, ())
         for news in (safety(torrent), torrent.tracker_trouble):
-            if news and news not in self._told.get(name, ()):
+            if news and news not in told:
                 self._people.say(f"{name}: {news}")
-        self._told[name] = {safety(torrent), torrent.tracker_trouble}
+        if alone is not None and cause not in told:
+            info_hash, message = str(torrent.manifest.info_hash), clean(alone.message)
+            self._output.event("no_peers", info_hash=info_hash, cause=cause, message=message)
+            self._people.say(f"{name}: nobody connected: {message}")
+        self._told[name] = {safety(torrent), torrent.tracker_trouble, cause}
 
 
 def _fields(torrent: TorrentSnapshot) -> dict[str, object]:

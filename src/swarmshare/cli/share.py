@@ -17,13 +17,13 @@ from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
+    from swarmshare.engine.config import Address
     from swarmshare.manifest.magnet import Magnet
     from swarmshare.manifest.manifest import Manifest
-    from swarmshare.storage.sign_ins import SignIn
 
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -76,13 +76,16 @@ def run_seed(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_download(arguments: argparse.Namespace, output: Output) -> int:
     """Fetch; ends when it is complete, unless it is to go on seeding."""
+    from swarmshare.app.magnets import peers_of
     from swarmshare.cli.sharing import Sharing
 
-    manifest = _find(arguments)
+    magnet = parse_magnet(arguments.what) if arguments.what.startswith("magnet:") else None
+    manifest = _from_magnet(magnet, arguments) if magnet is not None else _find(arguments)
     config = config_for(
         manifest,
         arguments.to,
         arguments,
+        peers=peers_of(magnet) if magnet is not None else (),
         priorities=_priorities(manifest, arguments.only),
         sequential=arguments.sequential,
     )
@@ -99,43 +102,38 @@ def config_for(
     folder: Path,
     arguments: argparse.Namespace,
     *,
+    peers: Iterable[Address] = (),
     priorities: Mapping[int, Priority] | None = None,
     sequential: bool = False,
 ) -> TorrentConfig:
-    """How to share ``manifest``: with the peers that were named, and the trackers that know of it."""
+    """How to share ``manifest``: with the peers that were named, ``peers``, and whom its trackers know."""
     from swarmshare.app.compose import announcers_for
+    from swarmshare.app.signed_in import sign_in_for
 
     return TorrentConfig(
         folder=folder,
-        peers=tuple(arguments.peer),
-        announcers=announcers_for(manifest, _sign_in(arguments.tracker)),
+        peers=(*arguments.peer, *peers),
+        announcers=announcers_for(manifest, sign_in_for(arguments.tracker)),
         priorities=priorities or {},
         sequential=sequential,
     )
 
 
-def _sign_in(tracker: str | None) -> SignIn | None:
-    """The sign-in at ``tracker``; without one, at the only tracker there is, if there is just one."""
-    from swarmshare.app.signed_in import only_sign_in, signed_in_at
-
-    return signed_in_at(tracker) if tracker is not None else only_sign_in()
-
-
 def _find(arguments: argparse.Namespace) -> Manifest:
-    """The manifest in a file, in the catalogue of a tracker, or with the peers that a magnet link leads to."""
+    """The manifest in a file, or in the catalogue of a tracker."""
     what = arguments.what
-    if what.startswith("magnet:"):
-        return _from_magnet(parse_magnet(what), arguments)
     if _HASH.fullmatch(what) and not os.path.exists(what):
         return _from_catalogue(what.lower(), arguments.tracker)
     return load_manifest(Path(what))
 
 
 def _from_magnet(magnet: Magnet, arguments: argparse.Namespace) -> Manifest:
+    """The manifest in the catalogue of a tracker, or with the peers that a magnet link leads to."""
     from swarmshare.app.magnets import manifest_of
+    from swarmshare.app.signed_in import only_sign_in
     from swarmshare.cli.signals import run_until_signal
 
-    if arguments.tracker is not None or _sign_in(None) is not None:
+    if arguments.tracker is not None or only_sign_in() is not None:
         try:
             return _from_catalogue(str(magnet.info_hash), arguments.tracker)
         except TrackerError:

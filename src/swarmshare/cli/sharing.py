@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.app.compose import engine_config, resume_folder
+from swarmshare.app.compose import engine_config, resume_folder, trackers_of
 from swarmshare.app.config import load_settings
+from swarmshare.app.signed_in import sign_in_for
 from swarmshare.cli.arguments import sharing_flags
+from swarmshare.cli.network import serves_other_machines
 from swarmshare.cli.people import people_for
 from swarmshare.cli.report import Report
 from swarmshare.cli.signals import run_until_signal
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
 
     from swarmshare.cli.render import Output
-    from swarmshare.engine.config import TorrentConfig
+    from swarmshare.engine.config import EngineConfig, TorrentConfig
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
 
@@ -35,8 +37,9 @@ class Sharing:
     def __init__(self, arguments: argparse.Namespace, output: Output) -> None:
         self._output = output
         self._people = people_for(output, as_json=arguments.json)
-        settings = load_settings(sharing_flags(arguments)).settings
-        self._config = engine_config(settings, resume_folder())
+        self._settings = load_settings(sharing_flags(arguments))
+        self._resume = resume_folder()
+        self._sign_in = sign_in_for(arguments.tracker)
 
     def run(
         self, torrents: list[tuple[Manifest, TorrentConfig]], *, until_complete: bool = False, serve_parts: bool = False
@@ -46,12 +49,18 @@ class Sharing:
         Raises :class:`~swarmshare.errors.StorageError` for what only a person can put right, such as a folder that may
         not be written to; with ``serve_parts`` not as long as there is anything to serve.
         """
-        run_until_signal(partial(self._share, torrents, until_complete, serve_parts))
+        trackers = {url for manifest, _ in torrents for url in trackers_of(manifest, self._sign_in)}
+        config = engine_config(self._settings, self._resume, for_network=any(map(serves_other_machines, trackers)))
+        run_until_signal(partial(self._share, config, torrents, until_complete, serve_parts))
 
     async def _share(
-        self, torrents: list[tuple[Manifest, TorrentConfig]], until_complete: bool, serve_parts: bool
+        self,
+        config: EngineConfig,
+        torrents: list[tuple[Manifest, TorrentConfig]],
+        until_complete: bool,
+        serve_parts: bool,
     ) -> None:
-        async with open_engine(self._config) as engine:
+        async with open_engine(config) as engine:
             added = [engine.add(manifest, config) for manifest, config in torrents]
             try:
                 await self._follow(engine, added, until_complete, serve_parts)
@@ -60,15 +69,15 @@ class Sharing:
 
     async def _follow(self, engine: Engine, added: list[Torrent], until_complete: bool, serve_parts: bool) -> None:
         report = Report(self._output, self._people, (torrent.manifest for torrent in added))
-        to_announce = engine.addresses
+        to_announce = True
         next_event = trio.current_time()
         next_look = next_event + self._people.every  # what is over before that needs no display
         while True:
             _refuse_what_needs_a_person(added, serve_parts=serve_parts)
             done = until_complete and all(torrent.finished.is_set() for torrent in added)
             if to_announce and all(torrent.ready.is_set() for torrent in added):
-                report.listening(to_announce)
-                to_announce = []
+                report.listening(engine.addresses, engine.listening.reach)
+                to_announce = False
             report.alerts(engine.alerts)
             now = trio.current_time()
             if done or now >= next_event:

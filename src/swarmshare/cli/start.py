@@ -200,9 +200,9 @@ def _say_what_next(output: Output) -> None:
     program = _program()
     output.line()
     output.line("Type next, in another terminal:")
-    output.line(f"  {program} publish FOLDER --seed --listen '*:0'")
+    output.line(f"  {program} publish FOLDER --seed")
     output.line(f"  {program} list")
-    output.line(f"  {program} download INFOHASH --to Downloads --listen '*:0'")
+    output.line(f"  {program} download INFOHASH --to Downloads")
     output.line("Ctrl-C stops the tracker; the same command goes on from there.")
     sys.stdout.flush()
 

@@ -39,6 +39,8 @@ class EngineConfig:
 
     listen: tuple[Address, ...] = (("localhost", 0),)
     """Where to accept connections, by all addresses of the host (IPv4 and IPv6); port 0 picks a free one for them."""
+    neighbours_only: bool = False
+    """Whether only machines of our own networks may connect; those that we dial may be anywhere."""
     resume_folder: Path | None = None
     """Where resume data is kept; None: nowhere."""
     max_peers: int = 50

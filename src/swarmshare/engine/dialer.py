@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.swarm.diagnosis import DialResult, Outcome
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable, Sequence
@@ -23,6 +25,36 @@ _MAX_FOUND: Final = 500
 """Addresses of trackers that are kept; beyond it the newest are not."""
 _LOOK: Final = 1.0
 """Seconds between looks at who may be dialled, when nothing happens."""
+MAX_RESULTS: Final = 64
+"""Addresses whose last dial is remembered; the oldest is forgotten for a new one."""
+RECENT: Final = 180.0
+"""Seconds for which what became of a dial says something: longer than the longest pause between two."""
+MAX_TOLD: Final = 100
+"""Addresses of which it is told that they hang up, each once; of others it is not."""
+
+
+class DialLog:
+    """What became of the dials of one torrent."""
+
+    def __init__(self) -> None:
+        self._results: dict[Address, tuple[DialResult, float]] = {}
+        """With the time; the oldest first."""
+        self._told: set[Address] = set()
+
+    def note(self, address: Address, result: DialResult, now: float) -> bool:
+        """Remember it; whether it is the first time that a peer there hangs up, which is to be told."""
+        self._results.pop(address, None)
+        self._results[address] = result, now
+        if len(self._results) > MAX_RESULTS:
+            del self._results[next(iter(self._results))]
+        if result.outcome is not Outcome.HUNG_UP or address in self._told or len(self._told) >= MAX_TOLD:
+            return False
+        self._told.add(address)
+        return True
+
+    def recent(self, now: float) -> dict[Address, DialResult]:
+        """The last result of each address; the latest first."""
+        return {address: result for address, (result, at) in reversed(self._results.items()) if now - at <= RECENT}
 
 
 class _Luck:
@@ -43,11 +75,11 @@ class Dialer:
     def __init__(
         self,
         given: Sequence[Address],
-        dial: Callable[[Address], Awaitable[bool]],
+        dial: Callable[[Address], Awaitable[DialResult]],
         may_dial: Callable[[Address], bool],
         rng: random.Random,
     ) -> None:
-        """``dial`` connects, shares until the connection ends, and returns whether there was one; it never raises.
+        """``dial`` connects, shares until the connection ends, and returns what became of it; it never raises.
 
         ``may_dial`` says whether a connection to an address would be welcome at all.
         """
@@ -90,7 +122,7 @@ class Dialer:
     async def _try(self, address: Address) -> None:
         luck = self._known[address]
         start = trio.current_time()
-        connected = await self._dial(address)
+        connected = (await self._dial(address)).outcome is Outcome.ENDED
         self._busy.discard(address)
         now = trio.current_time()
         luck.failures = 0 if connected and now - start > _SHORT else luck.failures + 1

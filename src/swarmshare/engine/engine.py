@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from contextlib import AsyncExitStack, asynccontextmanager
-from errno import EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -15,18 +14,26 @@ from swarmshare.engine.announcing import TorrentPort
 from swarmshare.engine.config import show_address
 from swarmshare.engine.descriptors import divide_descriptors
 from swarmshare.engine.dialer import Dialer
-from swarmshare.engine.greeting import HANDSHAKE_TIMEOUT, dial, receive_handshake
+from swarmshare.engine.greeting import (
+    DIAL_ERRORS,
+    ENCRYPTED,
+    HANDSHAKE_TIMEOUT,
+    dial,
+    receive_handshake,
+    result_of,
+)
 from swarmshare.engine.limits import new_bucket
+from swarmshare.engine.listening import Listening, open_listeners
 from swarmshare.engine.peer_session import PeerSession
 from swarmshare.engine.pictures import torrent_snapshot
 from swarmshare.engine.torrent import Torrent
 from swarmshare.engine.unwrap import lone_exception
-from swarmshare.errors import RemoteProtocolError, StorageError
-from swarmshare.schema.alerts import OpenFilesLimit
+from swarmshare.errors import RemoteProtocolError
+from swarmshare.schema.alerts import ConnectionFailed, OpenFilesLimit
 from swarmshare.schema.snapshot import EngineSnapshot
-from swarmshare.storage.files import os_reason
 from swarmshare.storage.opening import OpenFiles, is_limit
-from swarmshare.wire.handshake import Handshake
+from swarmshare.swarm.diagnosis import NO_LISTENING, Cause, DialResult, Outcome
+from swarmshare.wire.handshake import Handshake, dial_handshakes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,19 +47,10 @@ MAX_HALF_OPEN: Final = 20
 """Dials under way at the same time."""
 MAX_GREETING: Final = 100
 """Accepted connections that have not said yet what they want. More are closed at once."""
-HOSTS: Final = {"localhost": ("127.0.0.1", "::1"), "*": ("0.0.0.0", "::")}
-"""Names for one machine's own addresses, of IPv4 and, where there is such a thing, of IPv6."""
 ACCEPT_AGAIN: Final = 0.1
 """Seconds until another connection is accepted, after one that the system had no room for."""
-BIND_ATTEMPTS: Final = 10
-"""Free ports of one address that are tried until one is free at the other, too."""
 MAX_ALERTS: Final = 10_000
 """Alerts that nobody has taken yet; the oldest go first."""
-
-UNREACHABLE_PORT: Final = 1
-"""Where we are said to listen when we do not: trackers refuse a 0."""
-
-_NO_SUCH_FAMILY: Final = {EADDRNOTAVAIL, EAFNOSUPPORT}
 
 
 @asynccontextmanager
@@ -62,7 +60,7 @@ async def open_engine(config: EngineConfig) -> AsyncIterator[Engine]:
     Leaving stops everything in order, saves what is known, and takes two seconds at most.
     Raises :class:`StorageError` when an address cannot be listened on.
     """
-    listeners = await _bind(config)
+    listeners = await open_listeners(config)
     with lone_exception():
         async with trio.open_nursery() as nursery:
             engine = Engine(config, nursery, listeners)
@@ -72,50 +70,12 @@ async def open_engine(config: EngineConfig) -> AsyncIterator[Engine]:
                 nursery.cancel_scope.cancel()
 
 
-async def _bind(config: EngineConfig) -> list[trio.SocketListener]:
-    async with AsyncExitStack() as stack:
-        listeners: list[trio.SocketListener] = []
-        for host, port in config.listen:
-            for listener in await _bind_host(host, port):
-                listeners.append(listener)
-                stack.push_async_callback(listener.aclose)
-        stack.pop_all()
-        return listeners
-
-
-async def _bind_host(host: str, port: int) -> list[trio.SocketListener]:
-    """Listen on ``host``, and on all of its addresses at one port."""
-    addresses = HOSTS.get(host, (host,))
-    for attempt in range(BIND_ATTEMPTS):
-        listeners: list[trio.SocketListener] = []
-        try:
-            for address in addresses:
-                number = listeners[0].socket.getsockname()[1] if listeners else port
-                try:
-                    listeners += await trio.open_tcp_listeners(number, host=address)
-                except OSError as error:
-                    if not listeners or error.errno not in _NO_SUCH_FAMILY:
-                        raise
-        except OSError as error:
-            for listener in listeners:
-                await listener.aclose()
-            if port or error.errno != EADDRINUSE or attempt == BIND_ATTEMPTS - 1:
-                hint = "Choose another address or port with --listen."
-                raise StorageError(show_address(host, port), os_reason(error), hint=hint) from error
-        else:
-            break
-    return listeners
-
-
 class Engine:
     """All torrents of this process."""
 
     def __init__(self, config: EngineConfig, nursery: trio.Nursery, listeners: list[trio.SocketListener]) -> None:
         self.config = config
-        self.addresses = [show_address(*listener.socket.getsockname()[:2]) for listener in listeners]
-        """Where it listens."""
-        self.port = listeners[0].socket.getsockname()[1] if listeners else 0
-        """And at which port, as others are told; 0: nowhere."""
+        self.listening = Listening(listeners, neighbours_only=config.neighbours_only)
         self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         """Facts, oldest first; a face takes them from the left."""
         self._nursery = nursery
@@ -134,6 +94,11 @@ class Engine:
         for listener in listeners:
             nursery.start_soon(self._listen, listener)
 
+    @property
+    def addresses(self) -> list[str]:
+        """Where it listens."""
+        return self.listening.addresses
+
     def add(self, manifest: Manifest, config: TorrentConfig) -> Torrent:
         """Share a manifest: check what is there, download what is wanted, serve what is held."""
         torrent = Torrent(
@@ -143,7 +108,7 @@ class Engine:
             opened=self._opened,
             alert=self.alerts.append,
             on_limit=self._tell_of_limit,
-            port=self.port,
+            listening=self.listening,
             limit_up=self._up,
             limit_down=self._down,
         )
@@ -191,7 +156,7 @@ class Engine:
             torrent.gone.set()
 
     async def _announce(self, torrent: Torrent, announcer: Announcer, dialer: Dialer) -> None:
-        port = TorrentPort(torrent, dialer, self.config.peer_id, self.port or UNREACHABLE_PORT)
+        port = TorrentPort(torrent, dialer, self.config.peer_id, self.listening.port or NO_LISTENING)
         torrent.ports.append(port)
         try:
             await announcer.run(port)
@@ -239,17 +204,32 @@ class Engine:
         self._greeting += 1
         try:
             session = await self._greet(stream)
-        except (RemoteProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError):
+        except DIAL_ERRORS:
             session = None
         finally:
             self._greeting -= 1
         if session is not None:
             await self._share(session)
 
+    def _turn_away(self, host: str, cause: Cause, message: str) -> None:
+        if self.listening.turned_away(host, cause, trio.current_time()):
+            self.alerts.append(ConnectionFailed(None, host, cause, message))
+
     async def _greet(self, stream: trio.SocketStream) -> PeerSession | None:
-        """Answer a handshake; None when it is for nothing that we have."""
+        """Answer a handshake; None when it is for nothing that we have, or from somebody who may not connect."""
+        host, own = stream.socket.getpeername()[0], stream.socket.getsockname()[0]
+        if not self.listening.admits(host, own):
+            self._turn_away(host, Cause.STRANGER, "it is in none of this machine's networks")
+            return None
         with trio.fail_after(HANDSHAKE_TIMEOUT):
-            theirs = await receive_handshake(stream)
+            try:
+                theirs = await receive_handshake(stream)
+            except RemoteProtocolError as error:
+                if error.rule == ENCRYPTED:
+                    reason = "it wants an encrypted connection (MSE), which this program does not speak yet"
+                    self._turn_away(host, Cause.ENCRYPTED, reason)
+                raise
+            self.listening.welcome(host)
             torrent = self._torrents.get(theirs.info_hash)
             if torrent is None:
                 return None
@@ -262,22 +242,41 @@ class Engine:
             await stream.send_all(ours.encode())
         return PeerSession(torrent, stream, theirs, ours, dialled=False)
 
-    async def _dial_and_share(self, torrent: Torrent, address: Address) -> bool:
+    async def _dial_and_share(self, torrent: Torrent, address: Address) -> DialResult:
         self._connections += 1
         try:
-            async with self._half_open:
-                info_hash = torrent.manifest.info_hash.truncated
-                stream, theirs, ours = await dial(address, info_hash, self.config.peer_id)
-            return await self._share(PeerSession(torrent, stream, theirs, ours, dialled=True))
-        except (RemoteProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError):
-            return False
+            result = await self._share_by_dialling(torrent, address)
         finally:
             self._connections -= 1
+        if torrent.dial_log.note(address, result, trio.current_time()):
+            reason = (
+                "it hangs up without a word: it does not share this, or takes encrypted connections (MSE) only, which "
+                "this program does not speak yet"
+            )
+            info_hash = torrent.manifest.info_hash.full
+            self.alerts.append(ConnectionFailed(info_hash, show_address(*address), Cause.HUNG_UP, reason))
+        return result
+
+    async def _share_by_dialling(self, torrent: Torrent, address: Address) -> DialResult:
+        manifest = torrent.manifest
+        openings = dial_handshakes(manifest.info_hash.truncated, manifest.info_hash_v1, self.config.peer_id)
+        try:
+            async with self._half_open:
+                stream, theirs, ours = await dial(address, openings)
+            session = PeerSession(torrent, stream, theirs, ours, dialled=True)
+        except DIAL_ERRORS as error:
+            return result_of(error)
+        return DialResult(Outcome.ENDED if await self._share(session) else Outcome.NOT_WANTED)
 
     @staticmethod
     async def _share(session: PeerSession) -> bool:
         """Share until the connection ends; False when there was no use for it."""
-        if not session.torrent.add_session(session):
+        torrent = session.torrent
+        before = torrent.session_of(session.peer_id)
+        if before is not None and not await before.is_alive():
+            before.close()
+            await before.ended.wait()
+        if not torrent.add_session(session):
             await trio.aclose_forcefully(session.stream)
             return False
         await session.run()

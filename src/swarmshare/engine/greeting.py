@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING, Final
 
 import trio
 
 from swarmshare.errors import RemoteProtocolError
-from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decode_handshake
+from swarmshare.swarm.diagnosis import DialResult, Outcome
+from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decode_handshake, looks_encrypted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from swarmshare.engine.config import Address
 
 CONNECT_TIMEOUT: Final = 10.0
@@ -17,20 +22,47 @@ CONNECT_TIMEOUT: Final = 10.0
 HANDSHAKE_TIMEOUT: Final = 10.0
 """Seconds that the other side has for its 68 bytes."""
 
+HUNG_UP: Final = "hung-up"
+"""The rule that is broken by who closes a connection before its first byte."""
+ENCRYPTED: Final = "encrypted"
+"""And by who begins with what must be an encrypted handshake (MSE)."""
 
-async def dial(address: Address, info_hash: bytes, peer_id: bytes) -> tuple[trio.SocketStream, Handshake, Handshake]:
-    """A connection to a peer, about the torrent with this hash of 20 bytes; its handshake, and ours.
+DIAL_ERRORS: Final = (RemoteProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError)
+"""What dialling and accepting may raise: whatever a peer or a network does."""
 
-    Raises :class:`RemoteProtocolError`, :class:`OSError`, ``trio.BrokenResourceError`` or ``trio.TooSlowError``.
+
+async def dial(address: Address, openings: Sequence[Handshake]) -> tuple[trio.SocketStream, Handshake, Handshake]:
+    """A connection to a peer; its handshake, and ours.
+
+    ``openings`` are as :func:`~swarmshare.wire.handshake.dial_handshakes` has them: a peer that hangs up at one is
+    dialled again with the next. Raises one of :data:`DIAL_ERRORS`.
     """
+    *first, last = openings
+    for ours in first:
+        try:
+            return await _dial_with(address, ours, {ours.info_hash, last.info_hash})
+        except RemoteProtocolError as error:
+            if error.rule != HUNG_UP:
+                raise
+    return await _dial_with(address, last, {last.info_hash})
+
+
+async def _dial_with(
+    address: Address, ours: Handshake, answers: set[bytes]
+) -> tuple[trio.SocketStream, Handshake, Handshake]:
     with trio.fail_after(CONNECT_TIMEOUT):
-        stream = await trio.open_tcp_stream(*address)
+        try:
+            stream = await trio.open_tcp_stream(*address)
+        except UnicodeError as error:  # a host that no name can be
+            raise OSError(errno.EADDRNOTAVAIL, "there can be no such name") from error
     try:
-        ours = Handshake(info_hash, peer_id)
         with trio.fail_after(HANDSHAKE_TIMEOUT):
-            await stream.send_all(ours.encode())
+            try:
+                await stream.send_all(ours.encode())
+            except trio.BrokenResourceError:
+                raise _hung_up() from None
             theirs = await receive_handshake(stream)
-        if theirs.info_hash != info_hash:
+        if theirs.info_hash not in answers:
             raise RemoteProtocolError("handshake", "the peer answered for another torrent")
     except BaseException:
         await trio.aclose_forcefully(stream)
@@ -42,9 +74,46 @@ async def receive_handshake(stream: trio.SocketStream) -> Handshake:
     """What the other side says first. Raises :class:`RemoteProtocolError` when that is something else."""
     data = b""
     while len(data) < HANDSHAKE_LENGTH:
-        part = await stream.receive_some(HANDSHAKE_LENGTH - len(data))
+        try:
+            part = await stream.receive_some(HANDSHAKE_LENGTH - len(data))
+        except trio.BrokenResourceError:  # it closed before it had read our handshake
+            part = b""
+        if not part and not data:
+            raise _hung_up()
         data += part
         # Whoever speaks something else (an encrypted handshake) is told so at once, and comes back in plain text.
         if not part or not data.startswith(PREFIX[: len(data)]):
-            raise RemoteProtocolError("handshake", "the connection does not begin with a BitTorrent handshake")
+            rule = ENCRYPTED if looks_encrypted(data) else "handshake"
+            raise RemoteProtocolError(rule, "the connection does not begin with a BitTorrent handshake")
     return decode_handshake(data)
+
+
+def _hung_up() -> RemoteProtocolError:
+    return RemoteProtocolError(HUNG_UP, "the peer hangs up without a word")
+
+
+def result_of(error: Exception) -> DialResult:
+    """What became of a dial that raised one of :data:`DIAL_ERRORS`."""
+    match error:
+        case RemoteProtocolError():
+            return DialResult(Outcome.HUNG_UP if error.rule == HUNG_UP else Outcome.OTHER)
+        case OSError():
+            return _result_of_system(error)
+        case _:
+            return DialResult(Outcome.NO_ANSWER)
+
+
+def _result_of_system(error: OSError) -> DialResult:
+    cause = error.__cause__  # trio tells why of each address that a name has
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    first = cause if isinstance(cause, OSError) else error
+    match first.errno:
+        case errno.ECONNREFUSED:
+            return DialResult(Outcome.REFUSED)
+        case errno.ETIMEDOUT:
+            return DialResult(Outcome.NO_ANSWER)
+        case None:
+            return DialResult(Outcome.UNREACHABLE, "the system does not say why")
+        case _:
+            return DialResult(Outcome.UNREACHABLE, (first.strerror or os.strerror(first.errno)).lower())

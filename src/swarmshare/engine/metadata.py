@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 import trio
 
 from swarmshare.engine.config import new_peer_id
-from swarmshare.engine.greeting import dial
+from swarmshare.engine.greeting import DIAL_ERRORS, dial
 from swarmshare.engine.ports import Changes, Standing
 from swarmshare.errors import RemoteProtocolError
+from swarmshare.swarm.diagnosis import NO_LISTENING
 from swarmshare.wire.extensions import HANDSHAKE_ID, OUR_IDS, ExtendedHandshake, decode_extended_handshake
+from swarmshare.wire.handshake import dial_handshakes
 from swarmshare.wire.messages import Extended
 from swarmshare.wire.metadata import (
     DATA,
@@ -46,8 +48,6 @@ FETCH_WITHIN: Final = 120.0
 """Seconds that one peer has for all of it."""
 MAX_MESSAGE: Final = 2**20
 """Bytes of a message that is passed over, such as a bitfield."""
-UNREACHABLE_PORT: Final = 1
-"""Where we say to trackers that we listen: nowhere yet."""
 
 
 class Finder(Protocol):
@@ -57,8 +57,12 @@ class Finder(Protocol):
         """See :class:`~swarmshare.engine.ports.Announcer`."""
 
 
-async def find_info(info_hash: InfoHash, peers: Iterable[Address], finders: Sequence[Finder]) -> bytes:
+async def find_info(
+    info_hash: InfoHash, peers: Iterable[Address], finders: Sequence[Finder], *, info_hash_v1: bytes | None = None
+) -> bytes:
     """The encoded ``info`` dictionary with this hash, from ``peers`` or from whom ``finders`` find.
+
+    With a hybrid's v1 hash (20 bytes) those are asked, too, who know it by that alone.
 
     It goes on until somebody gives it: the caller sets an end.
     """
@@ -70,13 +74,14 @@ async def find_info(info_hash: InfoHash, peers: Iterable[Address], finders: Sequ
         async def ask(address: Address) -> None:
             while True:
                 async with limiter:
-                    with suppress(RemoteProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError):
-                        found.append(await fetch_info(info_hash, address, peer_id))
+                    with suppress(*DIAL_ERRORS):
+                        found.append(await fetch_info(info_hash, address, peer_id, info_hash_v1))
                         nursery.cancel_scope.cancel()
                         return
                 await trio.sleep(AGAIN)
 
-        search = _Search(info_hash.truncated, peer_id, lambda address: nursery.start_soon(ask, address))
+        hashes = (info_hash.truncated, *((info_hash_v1,) if info_hash_v1 else ()))
+        search = _Search(hashes, peer_id, lambda address: nursery.start_soon(ask, address))
         search.found(list(peers))
         for finder in finders:
             nursery.start_soon(finder.run, search)
@@ -84,12 +89,12 @@ async def find_info(info_hash: InfoHash, peers: Iterable[Address], finders: Sequ
     return found[0]
 
 
-async def fetch_info(info_hash: InfoHash, address: Address, peer_id: bytes) -> bytes:
+async def fetch_info(info_hash: InfoHash, address: Address, peer_id: bytes, info_hash_v1: bytes | None = None) -> bytes:
     """The encoded ``info`` dictionary, from one peer.
 
     Raises :class:`RemoteProtocolError` when it has none or a wrong one, and what :func:`~.greeting.dial` raises.
     """
-    stream, theirs, _ = await dial(address, info_hash.truncated, peer_id)
+    stream, theirs, _ = await dial(address, dial_handshakes(info_hash.truncated, info_hash_v1, peer_id))
     with trio.fail_after(FETCH_WITHIN):
         async with stream:
             if not theirs.extended:
@@ -160,11 +165,11 @@ class _Messages:
 class _Search:
     """A torrent of which nothing is known yet, as trackers see it."""
 
-    port = UNREACHABLE_PORT
+    port = NO_LISTENING
     complete = False
 
-    def __init__(self, wire_hash: bytes, peer_id: bytes, ask: Callable[[Address], None]) -> None:
-        self.wire_hashes = (wire_hash,)
+    def __init__(self, wire_hashes: tuple[bytes, ...], peer_id: bytes, ask: Callable[[Address], None]) -> None:
+        self.wire_hashes = wire_hashes
         self.peer_id = peer_id
         self._ask = ask
         self._known: set[Address] = set()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import struct
+import sys
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -29,10 +31,18 @@ BATCH_BLOCKS: Final = 16
 """Blocks that are put into one send: enough to keep a fast link busy, few enough to cancel."""
 BATCH_READS: Final = 4
 """Reads, of up to nine blocks each, before anybody else gets a turn and a rate limit is asked."""
+SILENT: Final = 5.0
+"""Seconds without a byte after which a peer whose id somebody else comes with is asked whether it is still there."""
+PROBE: Final = 4.0
+"""Seconds that its machine has for an answer."""
 MAX_PARTS: Final = 512
 """Parts that one system call sends at most; systems allow 1,024."""
 MAX_OUTPUT: Final = 10_000
 """Parts of output that wait to be sent. Beyond it we stop reading: the peer does not read either."""
+
+_TCP_INFO: Final = struct.Struct("8x13I")
+"""The beginning of Linux's ``struct tcp_info``; the last number is how many milliseconds ago the other machine has
+confirmed anything."""
 
 
 class PeerSession:
@@ -76,6 +86,9 @@ class PeerSession:
         self.since = self.last_received = self.last_sent = trio.current_time()
         self.slot_changed = self.since
         self.scope = trio.CancelScope()
+        self.ended = trio.Event()
+        """Set when it is none of its torrent's any more."""
+        self._probing = False
         self._wake = trio.Event()
         self._drained = trio.Event()
 
@@ -98,6 +111,35 @@ class PeerSession:
         """End the session soon."""
         self.scope.cancel()
 
+    async def is_alive(self) -> bool:
+        """Whether the peer's machine still answers, when somebody else comes with the peer's id.
+
+        A peer whose address changed comes anew, and its old connection hangs for minutes; but a stranger may have
+        copied its id. Nothing that the newcomer says tells them apart, so the old connection is asked: the system
+        probes it (TCP keep-alive), and any live machine confirms that, whatever its program is busy with. Where the
+        system does not tell of confirmations, the peer counts as alive. So it does for all who come during a probe.
+        """
+        if self._probing or sys.platform != "linux" or trio.current_time() - self.last_received < SILENT:
+            return True
+        self._probing = True
+        try:
+            tcp = socket.IPPROTO_TCP
+            self._socket.setsockopt(tcp, socket.TCP_KEEPIDLE, 1)
+            self._socket.setsockopt(tcp, socket.TCP_KEEPINTVL, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            with trio.move_on_after(PROBE):
+                await self.ended.wait()
+            if self.ended.is_set():
+                return False
+            info = self._socket.getsockopt(tcp, socket.TCP_INFO, _TCP_INFO.size)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0)
+            last_confirmed: int = _TCP_INFO.unpack(info)[-1]
+            return last_confirmed < PROBE * 1000
+        except (OSError, struct.error):  # what calls itself Linux may not have all of it
+            return True
+        finally:
+            self._probing = False
+
     async def run(self) -> None:
         """Talk until either side has had enough. Never raises for what a peer or a network does."""
         reason = ""
@@ -115,6 +157,7 @@ class PeerSession:
                 pass
             finally:
                 self.torrent.session_ended(self, reason)
+                self.ended.set()
 
     def _place(self, block: Block) -> memoryview:
         return self.torrent.downloads.buffers.place(self, block)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from swarmshare.engine.config import show_address
+from swarmshare.engine.no_peers import no_peers
 from swarmshare.schema.snapshot import MemberSnapshot, PeerSnapshot, TorrentSnapshot
 from swarmshare.swarm.picker import Priority
 
@@ -44,6 +45,7 @@ def torrent_snapshot(torrent: Torrent) -> TorrentSnapshot:
         members=tuple(_member_snapshot(torrent, key, member) for key, member in torrent.others.members.items()),
         tracker_trouble=next((port.trouble for port in torrent.ports if port.trouble), ""),
         changed_files=torrent.keeping.changed_files,
+        no_peers=no_peers(torrent, now),
         preferred=frozenset(file for file, priority in enumerate(torrent.priorities) if priority is Priority.HIGH),
     )
 

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Final, cast
 import trio
 
 from swarmshare.engine.choking import Choking
+from swarmshare.engine.dialer import DialLog
 from swarmshare.engine.disk import TorrentDisk
 from swarmshare.engine.downloads import Downloads
 from swarmshare.engine.keeping import Keeping
 from swarmshare.engine.limits import limits
+from swarmshare.engine.listening import Listening
 from swarmshare.engine.others import Others
 from swarmshare.engine.uploads import Uploads
 from swarmshare.errors import RemoteProtocolError
@@ -77,13 +79,13 @@ class Torrent:
         opened: OpenFiles,
         alert: Callable[[Alert], None],
         on_limit: Callable[[], None],
-        port: int = 0,
+        listening: Listening | None = None,
         limit_up: TokenBucket | None = None,
         limit_down: TokenBucket | None = None,
     ) -> None:
         """The open files of all torrents are kept in ``opened``; ``on_limit`` is called when there may be no more.
 
-        ``port`` is where we listen; ``limit_up`` and ``limit_down`` are the engine's, None for none.
+        ``listening`` is where others reach us, None for nowhere; the limits are the engine's, None for none.
         """
         self.manifest = manifest
         self.layout = manifest.layout
@@ -118,7 +120,10 @@ class Torrent:
         self._company = trio.Event()
         """Set when there is a connection."""
         self._engine = engine
-        self._port = port
+        self.listening = listening or Listening()
+        self.dial_log = DialLog()
+        self.alone_since = trio.current_time()
+        """When the last connection ended, or when it was ready to have one."""
 
     # ------------------------------------------------------------------ life
 
@@ -137,6 +142,7 @@ class Torrent:
             await self.keeping.start()
             for file in range(len(self.priorities)):
                 self.apply_priority(file)
+            self.alone_since = trio.current_time()
             self.ready.set()
             self.look_for_the_end()
             async with trio.open_nursery() as nursery:
@@ -224,10 +230,14 @@ class Torrent:
 
     # ------------------------------------------------------------------ sessions
 
+    def session_of(self, peer_id: bytes) -> PeerSession | None:
+        """The connection to who has this id, if there is one."""
+        return next((session for session in self.sessions if session.peer_id == peer_id), None)
+
     def add_session(self, session: PeerSession) -> bool:
         """Take a new connection, unless there is no room or one to the same peer already; says whether it was."""
         known = {other.peer_id for other in self.sessions} | {self._engine.peer_id}
-        if len(self.sessions) >= self._engine.max_peers or session.peer_id in known:
+        if len(self.sessions) >= self._engine.max_peers or session.peer_id in known or self.scope.cancel_called:
             return False
         if not self.downloads.blame.banned.isdisjoint(session.marks):
             return False
@@ -242,7 +252,7 @@ class Torrent:
             handshake = extensions.ExtendedHandshake(
                 client=self._engine.client,
                 upload_only=self.is_complete,
-                port=self._port or None,
+                port=self.listening.port or None,
                 metadata_size=None if self.manifest.private else len(self.manifest.info),
             )
             connection.send_extended(handshake.encode())
@@ -254,6 +264,7 @@ class Torrent:
     def session_ended(self, session: PeerSession, reason: str) -> None:
         """Forget a connection; what it owed us is free for others."""
         self.sessions.remove(session)
+        self.alone_since = trio.current_time()
         if session.listens is not None:
             self.others.disconnected(session.listens)
         self.downloads.session_ended(session)

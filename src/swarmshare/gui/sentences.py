@@ -71,6 +71,30 @@ _MESSAGES: Final = (
     mark("is gone"),
     mark("this is not bencoding"),
     mark("another window of SwarmShare is at work here"),
+    # Why nobody is connected.
+    mark("{who} wants an encrypted connection (MSE), which this program does not speak yet"),
+    mark("it wants an encrypted connection (MSE), which this program does not speak yet"),
+    mark("{who} was turned away: it is in none of this machine's networks"),
+    mark("it is in none of this machine's networks"),
+    mark("only programs on this machine can connect to it"),
+    mark("{who} hangs up at once"),
+    mark(
+        "the peer hangs up without a word: it does not share this, or takes encrypted connections (MSE) only, which "
+        "this program does not speak yet"
+    ),
+    mark("{who} answers, but shares something else there"),
+    mark("{who} gave wrong data, and is banned"),
+    mark("{who} refuses connections"),
+    mark("{who} does not answer"),
+    mark("there is no way to {who}: {reason}"),
+    mark("{who} was connected, and ended that"),
+    mark("those who are online accept no connections from other machines"),
+    mark("the tracker is of no use at present, and nobody else is known"),
+    mark("there is nobody to ask"),
+    mark("nobody who is online has it"),
+    mark("nobody who is online needs it"),
+    mark("{who} (and {count} more)"),
+    mark("the system does not say why"),
     # What systems say.
     mark("no such file or directory"),
     mark("permission denied"),
@@ -104,6 +128,21 @@ _HINTS: Final = (
     mark("Make the disk writable, or choose another folder."),
     mark("Check the disk and how it is connected."),
     mark("The manifest is damaged, hostile or not BitTorrent v2: ask whoever made it for a new one."),
+    mark("Allow connections without encryption there."),
+    mark(
+        "It does not share this (any more), speaks BitTorrent v1 only, or takes encrypted connections (MSE) only, "
+        "which this program does not speak yet."
+    ),
+    mark(
+        "It does not share this (any more), or takes encrypted connections (MSE) only, which this program does not "
+        "speak yet."
+    ),
+    mark("Others who have it are needed."),
+    mark("Does it run there, and may other machines connect to it?"),
+    mark("Is it switched on? A firewall may be in the way."),
+    mark("It is tried again."),
+    mark("It goes on when somebody comes who does."),
+    mark("It is served as soon as somebody does."),
     mark("A BitTorrent v2 magnet link has xt=urn:btmh:1220 and 64 hexadecimal digits."),
 )
 _OTHERWISE: Final = {
@@ -113,6 +152,12 @@ _OTHERWISE: Final = {
     ),
     "Rename it, or leave it out with --exclude.": mark("Rename it."),
     "Leave it out with --exclude.": mark("Take it out of the folder."),
+    "To let in everybody, add --listen '*:0'.": mark("Choose a port in the settings to let in everybody."),
+    "To let in the network, add --listen '*:0'.": mark("The settings let in other computers of the network."),
+    "One side has to: is --listen set there, or a firewall in the way?": mark(
+        "One side has to: look at the settings there, and whether a firewall is in the way."
+    ),
+    "Name a peer with --peer, or sign in at a tracker.": mark("Sign in at a tracker."),
 }
 """Hints that mean the command line, and what they mean in a window."""
 _ALL_HINTS: Final = {hint: hint for hint in _HINTS} | _OTHERWISE

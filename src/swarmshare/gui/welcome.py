@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from swarmshare.app.picture import DeskPicture
     from swarmshare.gui.shell import Shell
 
-EVERYBODY: Final = (("*", 0),)
-"""Listening on all addresses, at any free port."""
+ONLY_HERE: Final = (("localhost", 0),)
+"""Listening on this machine only; a window listens for the network where nobody says otherwise."""
 SETUP: Final = "setup_"
 """How a tracker's setup token begins."""
 WIDTH: Final = 560
@@ -227,8 +227,8 @@ class WelcomePage(ttk.Frame):
             return
         self.enter.configure(state="disabled")
         settings: dict[str, object] = {"folder": self.folder.path}
-        if self.everybody.on:
-            settings["listen"] = EVERYBODY
+        if not self.everybody.on:
+            settings["listen"] = ONLY_HERE
         tracker, code = self.tracker.get().strip(), self.invitation.get().strip()
         local = self._shell.picture.local_tracker if self._shell.picture else None
         token = self._setup_token if local is not None and tracker == local.own_url else ""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from swarmshare.swarm.diagnosis import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,21 @@ class PeerDropped:
     address: str
     reason: str
     banned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFailed:
+    """A peer and we did not come together, for a reason that somebody can do something about.
+
+    It is told once for each address and reason, and not for ever new ones.
+    """
+
+    info_hash: bytes | None
+    """None: it is not known what the peer wanted."""
+    address: str
+    """``host:port`` where we dialled it, or the host that it came from."""
+    cause: Cause
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +104,7 @@ Alert: TypeAlias = (
     PieceVerified
     | PieceFailed
     | PeerDropped
+    | ConnectionFailed
     | TorrentPaused
     | TorrentResumed
     | PiecesLost

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
+    from swarmshare.swarm.diagnosis import NoPeers
 
 
 # Tables for ``bytes.translate``.
@@ -118,6 +119,8 @@ class TorrentSnapshot:
     """The numbers of the files that are wanted before the others."""
     changed_files: tuple[str, ...] = ()
     """The paths of files that another program changed or removed, and that are not whole again; no more than some."""
+    no_peers: NoPeers | None = None
+    """Why nobody is connected; None while somebody is, it is too early to tell, or there is nothing wrong with it."""
 
     @property
     def copies_elsewhere(self) -> int:

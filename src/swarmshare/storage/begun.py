@@ -29,6 +29,10 @@ MAX_STATE: Final = 16 * 2**20
 """Bytes of a ``.json``: a million files that are not wanted."""
 MAX_COUNT: Final = 2**53
 """Of bytes and seconds: what JSON's numbers carry without loss."""
+MAX_PEERS: Final = 1000
+"""That can be remembered."""
+MAX_HOST: Final = 255
+"""Letters of a peer's host."""
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
 _HINT: Final = "Remove the file, then begin it again."
 
@@ -48,6 +52,8 @@ class Begun:
     sequential: bool = False
     priorities: Mapping[int, Priority] = field(default_factory=dict)
     """How much files are wanted, by their number; the others are so normally."""
+    peers: tuple[tuple[str, int], ...] = ()
+    """Hosts and ports of peers that were named when it was begun; trackers may know none of them."""
     limit_up: float | None = None
     """Bytes a second."""
     limit_down: float | None = None
@@ -135,6 +141,7 @@ def _dump(begun: Begun) -> dict[str, object]:
         "sequential": begun.sequential,
         "skip": wanted[Priority.SKIP],
         "high": wanted[Priority.HIGH],
+        "peers": [list(peer) for peer in begun.peers],
         "limit_up": begun.limit_up,
         "limit_down": begun.limit_down,
         "downloaded": begun.downloaded,
@@ -179,6 +186,7 @@ def _parse(fields: object, manifest: Manifest) -> Begun:
         paused=_flag(fields.get("paused")),
         sequential=_flag(fields.get("sequential")),
         priorities=priorities,
+        peers=_peers(fields.get("peers")),
         limit_up=_rate(fields.get("limit_up")),
         limit_down=_rate(fields.get("limit_down")),
         downloaded=_count(fields.get("downloaded")),
@@ -191,6 +199,19 @@ def _files(value: object, manifest: Manifest) -> list[int]:
     if not isinstance(value, list) or not all(type(number) is int and 0 <= number < count for number in value):
         raise ValueError("files")
     return value
+
+
+def _peers(value: object) -> tuple[tuple[str, int], ...]:
+    if not isinstance(value, list) or len(value) > MAX_PEERS:
+        raise ValueError("peers")
+    peers = []
+    for item in value:
+        match item:
+            case [str(host), port] if 0 < len(host) <= MAX_HOST and type(port) is int and 0 <= port <= 65535:
+                peers.append((host, port))
+            case _:
+                raise ValueError("peers")
+    return tuple(peers)
 
 
 def _flag(value: object) -> bool:

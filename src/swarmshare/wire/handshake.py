@@ -16,6 +16,11 @@ PREFIX: Final = b"\x13BitTorrent protocol"
 """What a plain-text handshake begins with. Anything else (an encrypted one, most likely) is to be closed at once: the
 other side then tries again in plain text."""
 
+_KEY: Final = 40
+"""Different bytes, among the first 68, that only a Diffie-Hellman key has: what any other protocol begins with repeats
+itself. Of 68 random bytes fewer are different once in some 10**9 times."""
+_TLS: Final = b"\x16\x03"
+
 _EXTENDED: Final = (5, 0x10)
 _FAST: Final = (7, 0x04)
 _V2: Final = (7, 0x10)
@@ -54,3 +59,22 @@ def decode_handshake(data: bytes) -> Handshake:
     reserved = data[20:28]
     fast, extended, v2 = (bool(reserved[byte] & bit) for byte, bit in (_FAST, _EXTENDED, _V2))
     return Handshake(data[28:48], data[48:68], fast, extended, v2)
+
+
+def dial_handshakes(info_hash: bytes, info_hash_v1: bytes | None, peer_id: bytes) -> tuple[Handshake, ...]:
+    """What to open a connection with, to be tried in turn on peers that hang up without a word.
+
+    Of a hybrid that is its v1 hash first, with the bit that asks for v2: who can speak v2 answers with the v2 hash
+    (BEP 52), who cannot knows this hash only. Who joined by the v2 hash alone knows only that. The last one is always
+    by the v2 hash, ``info_hash`` (20 bytes).
+    """
+    hashes = (info_hash,) if info_hash_v1 is None else (info_hash_v1, info_hash)
+    return tuple(Handshake(wire_hash, peer_id) for wire_hash in hashes)
+
+
+def looks_encrypted(data: bytes) -> bool:
+    """Whether the first 68 bytes of a connection that is no handshake are those of an encrypted one (MSE).
+
+    That begins with a key of 96 bytes, which are random to all but its owner. It cannot be told for sure.
+    """
+    return len(data) == HANDSHAKE_LENGTH and len(set(data)) >= _KEY and not data.startswith(_TLS)

@@ -11,6 +11,7 @@ from swarmshare.gui.table.hands import Hands
 from swarmshare.gui.table.header import Header, Layout
 from swarmshare.gui.table.rows import Rows
 from swarmshare.gui.table.selection import Selection
+from swarmshare.gui.theme import pixels
 from swarmshare.gui.viewmodel.cells import arranged
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Table(ttkbootstrap.Frame, Generic[T]):
 
     def show(self, items: Sequence[T], nothing: str = "") -> None:
         """There are these items now; ``nothing`` is what to say when there are none."""
-        self._empty.configure(text=nothing)
+        self._empty.configure(text=nothing, wraplength=max(self.body.winfo_width() - pixels(self, 40), 0))
         if items or not nothing:
             self._empty.place_forget()
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.picture import TransferState
+from swarmshare.gui.sentences import spoken
 from swarmshare.gui.viewmodel.cells import Bar, Column, Label, clean, searched
 from swarmshare.gui.viewmodel.safety import Light, Verdict, about
 from swarmshare.gui.words import _, duration, ngettext, number, percent, rate, size, when
@@ -66,6 +67,8 @@ def headline(transfer: Transfer) -> Verdict:
     verdict = about(transfer)
     if verdict.light is not Light.NONE:
         return verdict
+    if transfer.no_peers:
+        return Verdict(Light.AMBER, spoken(clean(transfer.no_peers)))
     if eta := _eta(transfer):
         return Verdict(Light.NONE, _("{state}, {time} left").format(state=state_name(transfer.state), time=eta))
     return Verdict(Light.NONE, state_name(transfer.state))

@@ -7,9 +7,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.app.facts import JobFailed, Published, Shared, Trouble
+from swarmshare.gui.sentences import spoken
 from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.alerts import (
+    ConnectionFailed,
     OpenFilesLimit,
     PeerDropped,
     PieceFailed,
@@ -72,6 +74,8 @@ def _about(fact: Fact) -> str:
             return fact.info_hash
         case JobFailed() | Trouble() | OpenFilesLimit():
             return ""
+        case ConnectionFailed(info_hash=about):
+            return about.hex() if about is not None else ""
         case _:
             return fact.info_hash.hex()
 
@@ -90,6 +94,9 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
         case PeerDropped(address=address, reason=reason, banned=banned):
             text = _("{peer} is banned: {reason}") if banned else _("{peer} was dropped: {reason}")
             return text.format(peer=clean(address), reason=clean(reason)), "person-x", "warning"
+        case ConnectionFailed(address=address, message=message):
+            text = _("No connection with {peer}: {reason}")
+            return text.format(peer=clean(address), reason=spoken(clean(message))), "plug", "warning"
         case TorrentPaused(message=message):
             return _("It waits: {reason}").format(reason=clean(message)), "exclamation-triangle", "danger"
         case TorrentResumed():

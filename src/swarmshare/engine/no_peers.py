@@ -1,0 +1,48 @@
+"""Why nobody is connected to a torrent: what is known of that, put together for :mod:`swarmshare.swarm.diagnosis`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.schema.snapshot import TorrentState
+from swarmshare.swarm.diagnosis import Cause, DialResult, Outcome, Situation, explain
+
+if TYPE_CHECKING:
+    from swarmshare.engine.torrent import Torrent
+    from swarmshare.swarm.diagnosis import NoPeers
+
+PATIENCE: Final = 15.0
+"""Seconds without a connection before it is asked why: a dial takes ten at the most."""
+MAX_MEMBERS: Final = 100
+"""Members that are looked at."""
+
+
+def no_peers(torrent: Torrent, now: float) -> NoPeers | None:
+    """Why nobody is connected; None while somebody is, it is too early to tell, or there is nothing wrong with it."""
+    if torrent.sessions or now - torrent.alone_since < PATIENCE:
+        return None
+    if torrent.state not in {TorrentState.DOWNLOADING, TorrentState.SEEDING}:
+        return None
+    listening, banned, others = torrent.listening, torrent.downloads.blame.banned, torrent.others
+    dials = torrent.dial_log.recent(now)
+    members = dict(list(others.members.items())[:MAX_MEMBERS])
+    if torrent.is_complete:  # two that have everything need no connection
+        for key in [key for key in members if (bits := others.bits_of(key)) is not None and bits.is_full]:
+            for address in members.pop(key).addresses:
+                dials.pop(address, None)
+    return explain(
+        Situation(
+            complete=torrent.is_complete,
+            hybrid=torrent.manifest.hybrid,
+            reach=listening.reach,
+            has_tracker=bool(torrent.ports),
+            tracker_away=any(port.trouble for port in torrent.ports),
+            dials={
+                address: DialResult(Outcome.BANNED) if address in banned else result
+                for address, result in dials.items()
+            },
+            members=[member.addresses for member in members.values()],
+            encrypted=listening.hosts(Cause.ENCRYPTED, now),
+            strangers=listening.hosts(Cause.STRANGER, now),
+        )
+    )
