@@ -250,8 +250,8 @@ class Engine:
             self._connections -= 1
         if torrent.dial_log.note(address, result, trio.current_time()):
             reason = (
-                "it hangs up without a word: it does not share this, or takes encrypted connections (MSE) only, which "
-                "this program does not speak yet"
+                "the peer hangs up without a word: it does not share this, or takes encrypted connections (MSE) only, "
+                "which this program does not speak yet"
             )
             info_hash = torrent.manifest.info_hash.full
             self.alerts.append(ConnectionFailed(info_hash, show_address(*address), Cause.HUNG_UP, reason))
