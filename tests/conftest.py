@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from interop.peers import VERSIONS, Libtorrent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,13 @@ def samples() -> ModuleType:
     sys.modules["regenerate"] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
+def judge(request: pytest.FixtureRequest) -> Iterator[Libtorrent]:
+    """libtorrent of each version, to ask about manifests and links."""
+    with Libtorrent(request.param) as judge:
+        yield judge
 
 
 @pytest.fixture

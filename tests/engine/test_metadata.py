@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import libtorrent
 import pytest
 import trio
 from engine.swarm import Swarm, address
-from interop.peers import add, libtorrent_session, port_of, until
+from interop.peers import VERSIONS, Libtorrent, seeds, until
 
 from swarmshare.app.magnets import manifest_of
 from swarmshare.engine import metadata
@@ -55,24 +54,23 @@ async def test_from_our_own_kind_and_on(tmp_path: Path) -> None:
         assert swarm.is_whole("leech")
 
 
-async def test_from_libtorrent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_from_libtorrent(tmp_path: Path, version: str) -> None:
     async with Swarm(tmp_path, MANY) as swarm:
-        with libtorrent_session() as session, trio.fail_after(TIMEOUT):
-            add(session, swarm.manifest, swarm.source.parent, seed=True)
-            info_hash = swarm.manifest.info_hash
-            assert await find_info(info_hash, [("127.0.0.1", session.listen_port())], ()) == swarm.manifest.info
+        with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
+            peer.add(swarm.manifest, swarm.source.parent, seed=True)
+            await seeds(peer)
+            assert await find_info(swarm.manifest.info_hash, [peer.address], ()) == swarm.manifest.info
 
 
-async def test_libtorrent_has_a_link_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_libtorrent_has_a_link_only(tmp_path: Path, version: str) -> None:
     async with Swarm(tmp_path, {**MANY, "large": 500_000}) as swarm:
         seed, _ = await swarm.seed("seed")
-        with libtorrent_session() as session, trio.fail_after(TIMEOUT):
-            params = libtorrent.parse_magnet_uri(magnet_of(swarm.manifest))
-            params.save_path = str(tmp_path / "there")
-            params.flags &= ~(libtorrent.torrent_flags.paused | libtorrent.torrent_flags.auto_managed)
-            handle = session.add_torrent(params)
-            handle.connect_peer(("127.0.0.1", port_of(seed.addresses[0])), 0, 0)
-            await until(lambda: handle.status().is_seeding)
+        with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
+            peer.add(magnet_of(swarm.manifest), tmp_path / "there")
+            peer.connect(seed.addresses[0])
+            await until(lambda: peer.is_seeding)
 
 
 async def test_what_is_private_is_told_to_nobody(tmp_path: Path) -> None:

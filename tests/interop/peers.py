@@ -1,67 +1,125 @@
-"""libtorrent as an independent peer, and digests to compare."""
+"""libtorrent as an independent judge and peer, in the versions that matter; and digests to compare."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from typing import TYPE_CHECKING, Any
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-import libtorrent
+import pytest
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from swarmshare.manifest.manifest import Manifest
 
+OLD: Final = "2.0.11"
+"""As Debian 12's qBittorrent and Deluge have it (2.0.8): the last one that requests the padding of a v2 torrent."""
+NEW: Final = "2.1"
+"""The one of ``requirements.lock``."""
+VERSIONS: Final = (OLD, NEW)
+CHILD: Final = Path(__file__).parent / "child.py"
+
+
+def _environment(version: str) -> dict[str, str]:
+    """The environment in which Python imports this version. Skips the test if this Python has none."""
+    folder = Path(sys.prefix) / f"libtorrent-{OLD}"
+    is_here = (folder / "libtorrent").is_dir() if version == OLD else importlib.util.find_spec("libtorrent") is not None
+    if not is_here:
+        python = "Python {}.{}".format(*sys.version_info[:2])
+        pytest.skip(f"no libtorrent {version}: it has no wheel for {python}, or `make setup` was not run")
+    return {**os.environ, "PYTHONPATH": str(folder)} if version == OLD else dict(os.environ)
+
+
+class LibtorrentError(Exception):
+    """libtorrent refuses something, in its own words."""
+
+
+class Libtorrent:
+    """A process with one libtorrent in it. ``ask`` takes the commands of :class:`interop.child.Client`."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        self.port = 0
+        """Where its session listens, once there is one."""
+        self._process = subprocess.Popen(
+            [sys.executable, str(CHILD)],
+            env=_environment(version),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.ask("version").startswith(version + ".")
+
+    def __enter__(self) -> Libtorrent:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # Nothing is lost: its session has nothing to say to anybody after a test.
+        self._process.kill()
+        self._process.communicate()
+
+    def ask(self, command: str, *arguments: object) -> Any:
+        """The answer to a command. Raises :class:`LibtorrentError`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([command, *arguments]) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        if "error" in answer:
+            raise LibtorrentError(answer["error"])
+        return answer["result"]
+
+    def open(self, listen: str = "127.0.0.1:0", **settings: object) -> Libtorrent:
+        """Open its session."""
+        self.port = self.ask("open", listen, settings)
+        return self
+
+    def add(self, source: Manifest | str, folder: Path, *, seed: bool = False) -> None:
+        """Start a torrent, from a manifest or a magnet link, in the session, which is opened if it is not."""
+        if not self.port:
+            self.open()
+        self.ask("add", source if isinstance(source, str) else source.encode().hex(), str(folder), seed)
+
+    def connect(self, address: str) -> None:
+        """Dial ``host:port``."""
+        host, _, port = address.rpartition(":")
+        self.ask("connect", host, int(port))
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return self.ask("status")  # type: ignore[no-any-return]
+
+    @property
+    def is_seeding(self) -> bool:
+        return bool(self.status["is_seeding"])
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", self.port
+
 
 def digests(folder: Path) -> dict[str, str]:
-    """Every file below a folder, by what is in it."""
+    """Every file below a folder, by what is in it; or the one file that it is."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
+        for path in sorted([*folder.rglob("*"), folder])
         if path.is_file()
     }
 
 
-@contextlib.contextmanager
-def libtorrent_session(listen: str = "127.0.0.1:0") -> Iterator[Any]:
-    """A session that talks to nobody but those it is told of."""
-    session = libtorrent.session(
-        {
-            "listen_interfaces": listen,
-            "enable_dht": False,
-            "enable_lsd": False,
-            "enable_upnp": False,
-            "enable_natpmp": False,
-            "enable_incoming_utp": False,
-            "enable_outgoing_utp": False,
-            "allow_multiple_connections_per_ip": True,
-            "alert_mask": 0,
-        }
-    )
-    try:
-        yield session
-    finally:
-        session.pause()
-
-
-def add(session: Any, manifest: Manifest, folder: Path, *, seed: bool) -> Any:
-    """The handle of a torrent in a session, started."""
-    params = libtorrent.load_torrent_buffer(manifest.encode())
-    params.save_path = str(folder)
-    params.flags &= ~(libtorrent.torrent_flags.paused | libtorrent.torrent_flags.auto_managed)
-    if seed:
-        params.flags |= libtorrent.torrent_flags.seed_mode
-    return session.add_torrent(params)
+async def seeds(peer: Libtorrent) -> None:
+    """Wait until a seed has looked at its torrent: whoever dials before is hung up on."""
+    await until(lambda: peer.status["state"] == "seeding")
 
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for something that libtorrent does in a thread of its own, and tells nobody of."""
     while not condition():  # noqa: ASYNC110
         await trio.sleep(0.05)
-
-
-def port_of(address: str) -> int:
-    return int(address.rpartition(":")[2])

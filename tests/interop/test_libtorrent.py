@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import libtorrent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from swarmshare.manifest.bencoding import decode_document, encode
 from swarmshare.manifest.build import Description
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.create import create_manifest
@@ -19,6 +19,8 @@ from swarmshare.storage.plan import DEFAULT_EXCLUDES, make_plan
 from swarmshare.storage.verify import verify_data
 
 if TYPE_CHECKING:
+    from interop.peers import Libtorrent
+
     from swarmshare.manifest.manifest import Manifest
 
 KIB = 1024
@@ -70,13 +72,6 @@ def write(folder: Path, tree: dict[tuple[str, ...], tuple[int, bool]]) -> None:
         file.chmod(0o755 if executable else 0o644)
 
 
-def by_libtorrent(root: Path, piece_length: int, hybrid: bool) -> dict[bytes, Any]:
-    flags = libtorrent.create_torrent.canonical_files if hybrid else libtorrent.create_torrent.v2_only
-    torrent = libtorrent.create_torrent(libtorrent.list_files(str(root)), piece_length, flags)
-    libtorrent.set_piece_hashes(torrent, str(root.parent))
-    return torrent.generate()
-
-
 def in_order_for_libtorrent(manifest: Manifest) -> bool:
     """Whether libtorrent lists the v1 half of a hybrid in the order of the tree.
 
@@ -87,63 +82,67 @@ def in_order_for_libtorrent(manifest: Manifest) -> bool:
     return paths == sorted(paths)
 
 
-def compare(root: Path, piece_length: int, hybrid: bool) -> None:
+def compare(judge: Libtorrent, root: Path, piece_length: int, hybrid: bool) -> None:
     ours = create_manifest(make_plan(root), Description(), piece_length=piece_length, hybrid=hybrid)
-    theirs = by_libtorrent(root, piece_length, hybrid)
+    torrent = bytes.fromhex(judge.ask("create", str(root), piece_length, hybrid))
+    theirs: Any = decode_document(torrent).root
     assert dict(ours.piece_layers) == theirs[b"piece layers"]
     if not hybrid or in_order_for_libtorrent(ours):
-        assert ours.info == libtorrent.bencode(theirs[b"info"])
-        read = parse_manifest(libtorrent.bencode(theirs))
+        assert ours.info == encode(theirs[b"info"])
+        read = parse_manifest(torrent)
         assert (read.info_hash, read.info_hash_v1) == (ours.info_hash, ours.info_hash_v1)
         assert (read.files, read.layout.piece_count) == (ours.files, ours.layout.piece_count)
 
-    loaded = libtorrent.load_torrent_buffer(ours.encode())
-    assert loaded.info_hashes.v2.to_bytes() == ours.info_hash.full
-    assert loaded.info_hashes.v1.to_bytes() == (ours.info_hash_v1 or bytes(20))
-    assert loaded.ti is not None
-    assert loaded.ti.name() == ours.name
-    assert loaded.ti.num_pieces() == ours.layout.piece_count
+    loaded = judge.ask("load", ours.encode().hex())
+    assert loaded["v2"] == str(ours.info_hash)
+    assert loaded["v1"] == (ours.info_hash_v1 or bytes(20)).hex()
+    assert loaded["name"] == ours.name
+    assert loaded["pieces"] == ours.layout.piece_count
     assert not verify_data(ours, root.parent).bad
 
 
 @settings(max_examples=300)
 @given(trees(), piece_lengths, st.booleans())
-def test_folders(tree: dict[tuple[str, ...], tuple[int, bool]], piece_length: int, hybrid: bool) -> None:
+def test_folders(
+    judge: Libtorrent, tree: dict[tuple[str, ...], tuple[int, bool]], piece_length: int, hybrid: bool
+) -> None:
     folder = Path(tempfile.mkdtemp(prefix="swarmshare-test-"))
     try:
         write(folder / "top", tree)
-        compare(folder / "top", piece_length, hybrid)
+        compare(judge, folder / "top", piece_length, hybrid)
     finally:
         shutil.rmtree(folder)
 
 
 @settings(max_examples=60)
 @given(names, lengths.filter(bool), st.booleans(), piece_lengths, st.booleans())
-def test_single_files(name: str, length: int, executable: bool, piece_length: int, hybrid: bool) -> None:
+def test_single_files(
+    judge: Libtorrent, name: str, length: int, executable: bool, piece_length: int, hybrid: bool
+) -> None:
     folder = Path(tempfile.mkdtemp(prefix="swarmshare-test-"))
     try:
         write(folder, {(name,): (length, executable)})
-        compare(folder / name, piece_length, hybrid)
+        compare(judge, folder / name, piece_length, hybrid)
     finally:
         shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("hybrid", [False, True])
-def test_names_that_windows_could_not_hold(tmp_path: Path, hybrid: bool) -> None:
+def test_names_that_windows_could_not_hold(judge: Libtorrent, tmp_path: Path, hybrid: bool) -> None:
     write(tmp_path / "top", {(name,): (5, False) for name in ("end.", "co:lon", "...", "con", "quest?ion")})
-    compare(tmp_path / "top", BLOCK, hybrid)
+    compare(judge, tmp_path / "top", BLOCK, hybrid)
 
 
 @pytest.mark.parametrize("hybrid", [False, True])
-def test_a_deep_folder_with_long_names(tmp_path: Path, hybrid: bool) -> None:
+def test_a_deep_folder_with_long_names(judge: Libtorrent, tmp_path: Path, hybrid: bool) -> None:
     path = (*(["folder"] * 40), "\u00e9" * 100, "x" * 250)
     write(tmp_path / "top", {path: (5, False), (*path[:-1], "y"): (BLOCK, True)})
-    compare(tmp_path / "top", BLOCK, hybrid)
+    compare(judge, tmp_path / "top", BLOCK, hybrid)
 
 
 @pytest.mark.parametrize("hybrid", [False, True])
-def test_a_large_file_in_many_jobs(tmp_path: Path, hybrid: bool) -> None:
+def test_a_large_file_in_many_jobs(judge: Libtorrent, tmp_path: Path, hybrid: bool) -> None:
     """Longer than a job and a read, with a tail; and pieces longer than a read."""
     write(tmp_path / "top", {("a",): (20 * 2**20 + 12_345, False), ("b",): (3 * 2**20, False)})
     for piece_length in (BLOCK, 2**20, 16 * 2**20):
-        compare(tmp_path / "top", piece_length, hybrid)
+        compare(judge, tmp_path / "top", piece_length, hybrid)

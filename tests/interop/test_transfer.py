@@ -1,18 +1,20 @@
-"""The judge: libtorrent downloads from us, and we from it, byte for byte."""
+"""The judge: libtorrent downloads from us, and we from it, byte for byte; the oldest that is about, and the newest."""
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 import trio
-from interop.peers import add, digests, libtorrent_session, port_of, until
+from interop.peers import VERSIONS, Libtorrent, digests, seeds, until
 
+from swarmshare.app.magnets import manifest_of as manifest_of_magnet
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.manifest.bencoding import encode_with_raw
 from swarmshare.manifest.build import Description
+from swarmshare.manifest.magnet import Magnet, magnet_of
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.plan import make_plan
@@ -23,12 +25,17 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
 
 TIMEOUT = 60
+Know = Literal["manifest", "magnet"]
+
+every_version = pytest.mark.parametrize("version", VERSIONS)
+each_kind = pytest.mark.parametrize("hybrid", [False, True], ids=["v2", "hybrid"])
+by_each = pytest.mark.parametrize("know", ["manifest", "magnet"])
 
 
-@pytest.fixture
-def shared(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an empty file, one of just one piece, a large one, and names that are not ASCII."""
-    folder = tmp_path / "source" / "m\u00fasica"
+    folder = tmp_path_factory.mktemp("folder") / "m\u00fasica"
     (folder / "sub").mkdir(parents=True)
     rng = random.Random(1)
     for name, length in (
@@ -41,52 +48,94 @@ def shared(tmp_path: Path) -> Path:
     return folder
 
 
-def manifest_of(folder: Path, *, hybrid: bool = False) -> Manifest:
-    return create_manifest(make_plan(folder), Description(), piece_length=2**18, hybrid=hybrid)
+@pytest.fixture(scope="session")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lone file whose last block has 7 bytes."""
+    file = tmp_path_factory.mktemp("file") / "lone.bin"
+    file.write_bytes(random.Random(2).randbytes(5_242_887))
+    return file
 
 
-@pytest.mark.parametrize("hybrid", [False, True])
-async def test_libtorrent_downloads_from_us(shared: Path, tmp_path: Path, hybrid: bool) -> None:
+@pytest.fixture(params=["folder", "file"])
+def shared(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.getfixturevalue(request.param)
+    return path
+
+
+def manifest_of(path: Path, *, hybrid: bool = False) -> Manifest:
+    return create_manifest(make_plan(path), Description(), piece_length=2**18, hybrid=hybrid)
+
+
+async def is_whole(there: Path, shared: Path) -> None:
+    """Wait until ``there`` has what is ``shared``: libtorrent writes behind its own back."""
+    await until(lambda: digests(there / shared.name) == digests(shared))
+
+
+@every_version
+@each_kind
+@by_each
+async def test_libtorrent_downloads_from_us(
+    shared: Path, tmp_path: Path, version: str, hybrid: bool, know: Know
+) -> None:
     manifest = manifest_of(shared, hybrid=hybrid)
-    with libtorrent_session() as session, trio.fail_after(TIMEOUT):
+    with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
         async with open_engine(EngineConfig()) as engine:
             torrent = engine.add(manifest, TorrentConfig(folder=shared.parent))
             await torrent.finished.wait()
-            handle = add(session, manifest, tmp_path / "there", seed=False)
-            handle.connect_peer(("127.0.0.1", port_of(engine.addresses[0])), 0, 0)
-            await until(lambda: handle.status().is_seeding)
+            peer.add(manifest if know == "manifest" else magnet_of(manifest), tmp_path / "there")
+            peer.connect(engine.addresses[0])
+            await until(lambda: peer.is_seeding)
             assert engine.snapshot().torrents[0].uploaded >= manifest.total_length
-        # It writes behind its own back.
-        await until(lambda: digests(tmp_path / "there" / shared.name) == digests(shared))
+        await is_whole(tmp_path / "there", shared)
 
 
-@pytest.mark.parametrize("hybrid", [False, True])
-@pytest.mark.parametrize("they_dial", [False, True])
-async def test_we_download_from_libtorrent(shared: Path, tmp_path: Path, hybrid: bool, they_dial: bool) -> None:
+@every_version
+@each_kind
+@pytest.mark.parametrize("they_dial", [False, True], ids=["we-dial", "they-dial"])
+async def test_we_download_from_libtorrent(
+    shared: Path, tmp_path: Path, version: str, hybrid: bool, they_dial: bool
+) -> None:
     manifest = manifest_of(shared, hybrid=hybrid)
-    with libtorrent_session() as session, trio.fail_after(TIMEOUT):
-        handle = add(session, manifest, shared.parent, seed=True)
-        peers = () if they_dial else (("127.0.0.1", session.listen_port()),)
+    with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
+        peer.add(manifest, shared.parent, seed=True)
+        await seeds(peer)
         async with open_engine(EngineConfig()) as engine:
+            peers = () if they_dial else (peer.address,)
             torrent = engine.add(manifest, TorrentConfig(folder=tmp_path / "here", peers=peers))
             await torrent.ready.wait()
             if they_dial:
-                handle.connect_peer(("127.0.0.1", port_of(engine.addresses[0])), 0, 0)
+                peer.connect(engine.addresses[0])
             await torrent.finished.wait()
             snapshot = engine.snapshot().torrents[0]
     assert snapshot.bytes_done == manifest.total_length
     assert digests(tmp_path / "here" / shared.name) == digests(shared)
 
 
-async def test_libtorrent_gets_missing_piece_layers_from_us(shared: Path, tmp_path: Path) -> None:
-    manifest = manifest_of(shared)
+@every_version
+@each_kind
+async def test_we_have_a_magnet_link_only(shared: Path, tmp_path: Path, version: str, hybrid: bool) -> None:
+    manifest = manifest_of(shared, hybrid=hybrid)
+    with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
+        peer.add(manifest, shared.parent, seed=True)
+        await seeds(peer)
+        bare = await manifest_of_magnet(Magnet(info_hash=manifest.info_hash, peers=(f"127.0.0.1:{peer.port}",)))
+        assert bare.missing_layers
+        async with open_engine(EngineConfig()) as engine:
+            torrent = engine.add(bare, TorrentConfig(folder=tmp_path / "here", peers=(peer.address,)))
+            await torrent.finished.wait()
+    assert digests(tmp_path / "here" / shared.name) == digests(shared)
+
+
+@every_version
+async def test_libtorrent_gets_missing_piece_layers_from_us(folder: Path, tmp_path: Path, version: str) -> None:
+    manifest = manifest_of(folder)
     bare = parse_manifest(encode_with_raw({}, b"info", manifest.info))
     assert bare.missing_layers
-    with libtorrent_session() as session, trio.fail_after(TIMEOUT):
+    with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
         async with open_engine(EngineConfig()) as engine:
-            torrent = engine.add(manifest, TorrentConfig(folder=shared.parent))
+            torrent = engine.add(manifest, TorrentConfig(folder=folder.parent))
             await torrent.finished.wait()
-            handle = add(session, bare, tmp_path / "there", seed=False)
-            handle.connect_peer(("127.0.0.1", port_of(engine.addresses[0])), 0, 0)
-            await until(lambda: handle.status().is_seeding)
-        await until(lambda: digests(tmp_path / "there" / shared.name) == digests(shared))
+            peer.add(bare, tmp_path / "there")
+            peer.connect(engine.addresses[0])
+            await until(lambda: peer.is_seeding)
+        await is_whole(tmp_path / "there", folder)

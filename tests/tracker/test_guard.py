@@ -55,6 +55,23 @@ def test_ordinary_clients_are_told_in_their_language(tracker: Tracker) -> None:
     response = tracker.http.get("/announce?info_hash=x", headers={"Host": "evil.example"})
     assert response.status_code == 200
     assert response.data.startswith(b"d14:failure reason")
+    assert b"does not go by" in response.data
+
+
+@pytest.mark.parametrize("host", ["::1:44727", "2001:db8::1:80", "::1"])
+def test_an_ipv6_address_without_brackets_may_announce(tracker: Tracker, host: str) -> None:
+    """libtorrent up to 2.0.11 sends that in ``Host``: ``::1:44727`` for ``[::1]:44727``."""
+    for path in ("/announce", "/scrape"):
+        response = tracker.http.get(f"{path}?info_hash=x", environ_overrides={"HTTP_HOST": host})
+        assert response.status_code == 200
+        assert b"does not go by" not in response.data
+    assert tracker.http.get("/healthz", environ_overrides={"HTTP_HOST": host}).status_code == 421
+
+
+@pytest.mark.parametrize("host", ["::1:x", "evil.example:80:80", "::evil:80", "localhost:80:80", "1:2:3"])
+def test_what_is_no_ipv6_address_may_not(tracker: Tracker, host: str) -> None:
+    response = tracker.http.get("/announce?info_hash=x", environ_overrides={"HTTP_HOST": host})
+    assert b"does not go by" in response.data
 
 
 def test_forwarded_headers_count_only_behind_a_proxy(tracker: Tracker, tmp_path: Path) -> None:

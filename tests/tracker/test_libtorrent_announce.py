@@ -5,15 +5,13 @@ from __future__ import annotations
 import random
 import signal
 import socket
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote_from_bytes, urlsplit
 
-import libtorrent
 import pytest
 import requests
 import trio
-from interop.peers import add, digests, libtorrent_session, until
+from interop.peers import NEW, VERSIONS, Libtorrent, digests, until
 from tracker.trackers import PASSWORD, TIMEOUT, Server
 
 from swarmshare.manifest.bencoding import decode_document
@@ -27,6 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.manifest.manifest import Manifest
+
+PLAIN = 2
+"""libtorrent's ``enc_policy.pe_disabled``."""
 
 
 class Member(NamedTuple):
@@ -105,15 +106,13 @@ def manifest_of(folder: Path, *, hybrid: bool = False, private: bool = False) ->
     return create_manifest(make_plan(folder), Description(private=private), piece_length=2**16, hybrid=hybrid)
 
 
-@contextmanager
-def session(group: Group) -> Iterator[Any]:
-    with libtorrent_session(group.listen) as opened:
-        kinds = libtorrent.alert.category_t
-        # Without ssrf_mitigation False, libtorrent does not scrape a tracker on loopback.
-        opened.apply_settings(
-            {"alert_mask": kinds.tracker_notification | kinds.error_notification, "ssrf_mitigation": False}
-        )
-        yield opened
+def session(group: Group, version: str = NEW, **settings: object) -> Libtorrent:
+    return Libtorrent(version).open(group.listen, **settings)
+
+
+def announces_to(client: Libtorrent, url: str) -> None:
+    client.ask("call", "replace_trackers", [{"url": url, "tier": 0}])
+    client.ask("call", "force_reannounce")
 
 
 def scraped(announce_url: str, wire_hash: bytes) -> tuple[int, int, int] | None:
@@ -129,11 +128,11 @@ def wire_hashes(manifest: Manifest) -> list[bytes]:
     return [manifest.info_hash.truncated] + ([manifest.info_hash_v1] if manifest.info_hash_v1 else [])
 
 
-async def alert(opened: Any, kind: type[Any]) -> Any:
-    found: list[Any] = []
+async def alert(client: Libtorrent, kind: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = []
 
     def look() -> bool:
-        found.extend(item for item in opened.pop_alerts() if isinstance(item, kind))
+        found.extend(alert for alert in client.ask("alerts") if alert["kind"] == kind)
         return bool(found)
 
     await until(look)
@@ -142,24 +141,26 @@ async def alert(opened: Any, kind: type[Any]) -> Any:
 
 @pytest.mark.parametrize("private", [False, True], ids=["public", "passkey"])
 @pytest.mark.parametrize("hybrid", [False, True], ids=["v2", "hybrid"])
-async def test_two_find_each_other(group: Group, shared: Path, tmp_path: Path, hybrid: bool, private: bool) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_two_find_each_other(
+    group: Group, shared: Path, tmp_path: Path, version: str, hybrid: bool, private: bool
+) -> None:
     group.ann.publish(manifest_of(shared, hybrid=hybrid, private=private))
     manifests = [member.fetch(manifest_of(shared, hybrid=hybrid, private=private)) for member in (group.ann, group.bob)]
     urls = [manifest.trackers[0][0] for manifest in manifests]
     assert [urlsplit(url).path.count("/") for url in urls] == ([2, 2] if private else [1, 1])
     hashes = wire_hashes(manifests[0])
-    with session(group) as first, session(group) as second, trio.fail_after(TIMEOUT):
-        seed = add(first, manifests[0], shared.parent, seed=True)
+    with session(group, version) as seed, session(group, version) as leech, trio.fail_after(TIMEOUT):
+        seed.add(manifests[0], shared.parent, seed=True)
         await until(lambda: all(scraped(urls[0], wire_hash) == (1, 0, 0) for wire_hash in hashes))
-        leech = add(second, manifests[1], tmp_path / "there", seed=False)
-        await until(lambda: leech.status().is_seeding)
+        leech.add(manifests[1], tmp_path / "there")
+        await until(lambda: leech.is_seeding)
         await until(lambda: all(scraped(urls[1], wire_hash) == (2, 0, 1) for wire_hash in hashes))
 
-        leech.scrape_tracker()
-        reply = await alert(second, libtorrent.scrape_reply_alert)
-        assert (reply.complete, reply.incomplete) == (2, 0)
+        leech.ask("call", "scrape_tracker")
+        assert await alert(leech, "scrape") == {"kind": "scrape", "complete": 2, "incomplete": 0}
 
-        seed.pause()
+        seed.ask("call", "pause")
         await until(lambda: all(scraped(urls[1], wire_hash) == (1, 0, 1) for wire_hash in hashes))
         await until(lambda: digests(tmp_path / "there" / "shared") == digests(shared))
 
@@ -170,8 +171,8 @@ async def test_a_private_swarm_refuses_strangers(group: Group, shared: Path, tmp
     group.ann.publish(manifest)
     mine, theirs = group.ann.fetch(manifest), group.bob.fetch(manifest)
     group.bob.ask("POST", "/account/passkey")  # a new one, so the one in that manifest is void
-    with session(group) as seeding, trio.fail_after(TIMEOUT):
-        add(seeding, mine, shared.parent, seed=True)
+    with session(group) as seed, trio.fail_after(TIMEOUT):
+        seed.add(mine, shared.parent, seed=True)
         await until(lambda: scraped(mine.trackers[0][0], manifest.info_hash.truncated) == (1, 0, 0))
         for number, (url, says) in enumerate(
             (
@@ -181,12 +182,10 @@ async def test_a_private_swarm_refuses_strangers(group: Group, shared: Path, tmp
             )
         ):
             with session(group) as stranger:
-                leech = add(stranger, manifest, tmp_path / str(number), seed=False)
-                leech.replace_trackers([{"url": url, "tier": 0}])
-                leech.force_reannounce()
-                refused = await alert(stranger, libtorrent.tracker_error_alert)
-                assert says in refused.failure_reason()
-                assert leech.status().list_peers == 0
+                stranger.add(manifest, tmp_path / str(number))
+                announces_to(stranger, url)
+                assert says in (await alert(stranger, "tracker error"))["reason"]
+                assert stranger.status["list_peers"] == 0
 
 
 async def test_who_has_no_passkey_any_more(group: Group, shared: Path) -> None:
@@ -196,14 +195,12 @@ async def test_who_has_no_passkey_any_more(group: Group, shared: Path) -> None:
     mine = group.bob.fetch(manifest)
     wire_hash = manifest.info_hash.truncated
     group.bob.ask("DELETE", "/account/passkey")
-    with session(group) as opened, trio.fail_after(TIMEOUT):
-        handle = add(opened, mine, shared.parent, seed=True)
-        refused = await alert(opened, libtorrent.tracker_error_alert)
-        assert "passkey" in refused.failure_reason()
+    with session(group) as client, trio.fail_after(TIMEOUT):
+        client.add(mine, shared.parent, seed=True)
+        assert "passkey" in (await alert(client, "tracker error"))["reason"]
         group.bob.ask("POST", "/account/passkey")
         url = group.bob.fetch(manifest).trackers[0][0]
-        handle.replace_trackers([{"url": url, "tier": 0}])
-        handle.force_reannounce()
+        announces_to(client, url)
         await until(lambda: scraped(url, wire_hash) == (1, 0, 0))
 
 
@@ -215,11 +212,10 @@ async def test_who_knows_a_hybrid_by_v1_only_is_dialled_with_that(group: Group, 
     v1 = manifest.info_hash_v1
     assert v1 is not None
     (old,) = await trio.open_tcp_listeners(0, host=group.host.strip("[]"))
-    with session(group) as opened, trio.fail_after(TIMEOUT):
-        opened.apply_settings({"min_reconnect_time": 1, "out_enc_policy": libtorrent.enc_policy.pe_disabled})
+    with session(group, min_reconnect_time=1, out_enc_policy=PLAIN) as client, trio.fail_after(TIMEOUT):
         async with old:
             announce(url, v1, old.socket.getsockname()[1])
-            add(opened, group.bob.fetch(manifest), tmp_path / "there", seed=False)
+            client.add(group.bob.fetch(manifest), tmp_path / "there")
             # It may dial before it has both answers, and dials again when it is hung up on.
             assert [await dialled(old), await dialled(old)] == [v1, v1]
 

@@ -37,8 +37,8 @@ def feed(connection: PeerConnection, data: bytes, step: int = 0) -> list[Message
 class Side(PeerConnection):
     """A connection that keeps the blocks it gets."""
 
-    def __init__(self, settled: Settled, layout: PieceLayout = LAYOUT, *, padded: bool = False) -> None:
-        super().__init__(layout, settled, self.keep, padded=padded)
+    def __init__(self, settled: Settled, layout: PieceLayout = LAYOUT) -> None:
+        super().__init__(layout, settled, self.keep)
         self.blocks: dict[tuple[int, int], bytearray] = {}
         self.wanted = True
 

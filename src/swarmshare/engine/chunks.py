@@ -45,7 +45,7 @@ class ChunkCache:
             del self._chunks[key]
 
     async def read(self, piece: int, begin: int, length: int) -> memoryview:
-        """``length`` bytes at ``begin`` of ``piece``; past its end there are zeros, the padding of a hybrid (BEP 47).
+        """``length`` bytes at ``begin`` of ``piece``; past its end there are zeros, its padding.
 
         Raises :class:`~swarmshare.errors.StorageError`.
         """

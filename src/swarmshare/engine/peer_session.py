@@ -72,7 +72,7 @@ class PeerSession:
             extended=theirs.extended and ours.extended,
             v2=theirs.info_hash == torrent.manifest.info_hash.truncated,
         )
-        self.connection = PeerConnection(torrent.layout, settled, self._place, padded=torrent.manifest.hybrid)
+        self.connection = PeerConnection(torrent.layout, settled, self._place)
         self.has = Bitfield(torrent.layout.piece_count)
         self.requester = Requester(torrent.picker, self)
         self.looks_elsewhere = theirs.peer_id.startswith(PEER_ID_PREFIX)

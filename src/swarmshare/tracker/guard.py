@@ -44,7 +44,7 @@ class Guard:
 
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             host, origin = environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN")
-            if host is not None and not self._is_ours(host):
+            if host is not None and not (self._is_ours(host) or (_is_announce(environ) and _is_bare_ipv6(host))):
                 return _refuse(environ, start_response, "421 Misdirected Request", "host", _not_ours(host))
             if not self.is_own_origin(origin, environ):
                 return _refuse(environ, start_response, "403 Forbidden", "origin", "a page of another site sent this")
@@ -65,6 +65,20 @@ class Guard:
             return False
         name = match["v6"] or match["name"]
         return name.lower().removesuffix(".") in self._names or _is_address(name)
+
+
+def _is_announce(environ: WSGIEnvironment) -> bool:
+    path: str = environ.get("PATH_INFO", "")
+    return path.startswith(_ANNOUNCES)
+
+
+def _is_bare_ipv6(host: str) -> bool:
+    """Whether ``host`` is an IPv6 address without its brackets, as libtorrent up to 2.0.11 sends it: ``::1:6969``.
+
+    No browser does, and nothing is linked to from the answer to an announce.
+    """
+    address, _, port = host.rpartition(":")
+    return (_is_address(address) and ":" in address and port.isdecimal()) or (":" in host and _is_address(host))
 
 
 def _not_ours(host: str) -> str:
@@ -88,7 +102,7 @@ def _is_address(name: str) -> bool:
 def _refuse(
     environ: WSGIEnvironment, start_response: StartResponse, status: str, code: str, message: str
 ) -> Iterable[bytes]:
-    if environ.get("PATH_INFO", "").startswith(_ANNOUNCES):  # of any other status, clients only show the number
+    if _is_announce(environ):  # of any other status, clients only show the number
         body, media_type, status = encode({b"failure reason": message.encode()}), "text/plain", "200 OK"
     else:
         body = json.dumps({"code": code, "message": message, "field": None}).encode()

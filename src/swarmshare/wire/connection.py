@@ -95,18 +95,13 @@ class PeerConnection:
         layout: PieceLayout,
         settled: Settled,
         place: Callable[[Block], memoryview | None],
-        *,
-        padded: bool = False,
     ) -> None:
         """``place`` says where a block that we asked for belongs (a view of just its length), or None to drop its data.
 
         Until the block has come, it is the same place however often it is asked for.
-
-        ``padded``: the torrent is a hybrid, whose short pieces may be requested with their padding (BEP 52).
         """
         self._layout = layout
         self.settled = settled
-        self._padded = padded
         self._place = place
         self._reader = MessageReader(layout.piece_count, self._place_block, self._upcoming)
         self._waste = memoryview(bytearray(BLOCK_LENGTH))
@@ -120,8 +115,6 @@ class PeerConnection:
         """Blocks that the peer owes us; whether each is still wanted (a cancelled one may come all the same)."""
         self.owed: dict[Block, None] = {}
         """Blocks that we owe the peer, oldest first."""
-        self._requested = -1, 0
-        """The piece that was requested last, and the bytes that may be requested of it: requests come in runs."""
         self.asked_hashes: set[HashRequest] = set()
         self.owed_hashes: dict[HashRequest, None] = {}
         self.allowed_fast: set[int] = set()
@@ -253,11 +246,10 @@ class PeerConnection:
 
     def _note_request(self, request: Request) -> bool:
         piece, begin, length = request
-        if piece != self._requested[0]:
-            self._check_piece(piece)
-            present = self._layout.span(self._layout.index(piece)).length
-            self._requested = piece, self._layout.piece_length if self._padded else present
-        if not length or begin + length > self._requested[1]:
+        self._check_piece(piece)
+        # A short piece may be requested with the zeros behind it, in every kind of torrent: v1 clients request the
+        # padding of a hybrid (BEP 47), libtorrent up to 2.0.11 whole blocks at the end of each file of a v2-only one.
+        if not length or begin + length > self._layout.piece_length:
             raise RemoteProtocolError("request-range", f"a request for bytes that piece {piece:,} does not have")
         choked = self.am_choking and piece not in self.granted_fast
         if choked or length > BLOCK_LENGTH or request in self.owed or len(self.owed) >= MAX_QUEUE:
