@@ -32,5 +32,7 @@ screenshots: setup ; $(BIN)/python scripts/screenshots.py
 lock:
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
+	echo "libtorrent==2.0.11; python_version < '3.14'" | uv pip compile - --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --quiet --output-file requirements-interop.lock
 
 clean: ; rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache dist

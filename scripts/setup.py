@@ -4,12 +4,14 @@ It needs nothing but a Python to start with, so it uses the standard library alo
 can read: finding a newer one is its first job. What it makes:
 
 * .venv, with every package of requirements.lock (hashes checked) and SwarmShare itself, installed so that edits count;
+  and below it, for tests only, a second libtorrent that is as old as the one in Debian 12's clients;
 * the system packages that pip cannot bring (Tk, Xvfb), through apt when we are root or may use sudo without a password.
   Otherwise it prints the exact command, and goes on where it can do without.
 """
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +22,12 @@ VENV = HOME / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "set-up"
 LOCK = HOME / "requirements.lock"
-OLDEST, NEWEST = (3, 11), (3, 13)
+INTEROP_LOCK = HOME / "requirements-interop.lock"
+OLD_LIBTORRENT = VENV / "libtorrent-2.0.11"
+OLDEST = (3, 11)
+NO_LIBTORRENT = (3, 14)
+"""From here on there are no wheels of libtorrent; only tests and benches want it."""
+SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 def say(text: str) -> None:
@@ -45,15 +52,28 @@ def run(*command: str) -> None:
         raise SystemExit("setup: this failed: " + " ".join(command))
 
 
+def pythons() -> "list[str]":
+    """Every Python 3 of this machine, as far as it can be found by name: the one that runs this first."""
+    folders = [Path(folder) for folder in os.get_exec_path() if os.path.isdir(folder)]
+    versions = [path for folder in folders for path in folder.iterdir() if re.match(r"python3\.\d+$", path.name)]
+    versions.sort(key=lambda path: -int(path.suffix[1:]))
+    return [sys.executable, *filter(None, [shutil.which("python3")]), SYSTEM_PYTHON, *map(str, versions)]
+
+
 def find_python() -> str:
-    """The first Python of a version that SwarmShare supports: the one that runs this, else by name."""
-    names = ["python3", *("python3.%d" % minor for minor in range(NEWEST[1], OLDEST[1] - 1, -1)), "/usr/bin/python3"]
-    for name in [sys.executable, *filter(None, map(shutil.which, names))]:
-        check = "import sys; sys.exit(not %r <= sys.version_info[:2] <= %r)" % (OLDEST, NEWEST)
-        if quiet(name, "-c", check):
-            return name
+    """The Python to use: one with which everything works, the window and all tests; else any that is new enough."""
+    enough = "import sys; sys.exit(sys.version_info < %r)" % (OLDEST,)
+    everything = "import sys, tkinter; sys.exit(not %r <= sys.version_info[:2] < %r)" % (OLDEST, NO_LIBTORRENT)
+    # `make setup PYTHON=...` hands the variable on; that is somebody's choice.
+    if os.environ.get("PYTHON") and quiet(sys.executable, "-c", enough):
+        return sys.executable
+    candidates = pythons()
+    for check in (everything, enough):
+        for name in candidates:
+            if quiet(name, "-c", check):
+                return name
     raise SystemExit(
-        "setup: SwarmShare needs Python 3.11 to 3.13; there is none here. Try: sudo apt-get install python3"
+        "setup: SwarmShare needs Python 3.11 or newer; there is none here. Try: sudo apt-get install python3"
     )
 
 
@@ -106,7 +126,7 @@ def make_venv(python: str) -> "list[str]":
 def fingerprint(python: str) -> str:
     """Everything that, when it changes, makes .venv out of date."""
     digest = hashlib.sha256(python.encode())
-    for path in (LOCK, HOME / "pyproject.toml", Path(__file__).resolve()):
+    for path in (LOCK, INTEROP_LOCK, HOME / "pyproject.toml", Path(__file__).resolve()):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -121,6 +141,7 @@ def main() -> None:
     install = make_venv(python)
     run(*install, "--require-hashes", "-r", str(LOCK))
     run(*install, "--no-deps", "--no-build-isolation", "-e", str(HOME))
+    run(*install, "--require-hashes", "--target", str(OLD_LIBTORRENT), "-r", str(INTEROP_LOCK))
     STAMP.write_text(current)
     say("ready.")
 
