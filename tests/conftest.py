@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from interop.peers import VERSIONS, Libtorrent
+from interop.peers import VERSIONS, Libtorrent, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,8 +49,17 @@ def samples() -> ModuleType:
 @pytest.fixture(scope="session", params=VERSIONS)
 def judge(request: pytest.FixtureRequest) -> Iterator[Libtorrent]:
     """libtorrent of each version, to ask about manifests and links."""
+    need(request.param)
     with Libtorrent(request.param) as judge:
         yield judge
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> str:
+    """Each version of libtorrent that we must get on with."""
+    version: str = request.param
+    need(version)
+    return version
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 from engine.swarm import Swarm, address
-from interop.peers import VERSIONS, Libtorrent, seeds, until
+from interop.peers import Libtorrent, seeds, until
 
 from swarmshare.app.magnets import manifest_of
 from swarmshare.engine import metadata
@@ -54,7 +54,6 @@ async def test_from_our_own_kind_and_on(tmp_path: Path) -> None:
         assert swarm.is_whole("leech")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
 async def test_from_libtorrent(tmp_path: Path, version: str) -> None:
     async with Swarm(tmp_path, MANY) as swarm:
         with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
@@ -63,7 +62,6 @@ async def test_from_libtorrent(tmp_path: Path, version: str) -> None:
             assert await find_info(swarm.manifest.info_hash, [peer.address], ()) == swarm.manifest.info
 
 
-@pytest.mark.parametrize("version", VERSIONS)
 async def test_libtorrent_has_a_link_only(tmp_path: Path, version: str) -> None:
     async with Swarm(tmp_path, {**MANY, "large": 500_000}) as swarm:
         seed, _ = await swarm.seed("seed")

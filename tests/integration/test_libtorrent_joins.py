@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import pytest
 from integration.group import TIMEOUT, Group, same
-from interop.peers import VERSIONS, Libtorrent
+from interop.peers import Libtorrent
 
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.sign_ins import SignIns
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("version", VERSIONS)
 def test_an_ordinary_client_takes_part(group: Group, content: Path, tmp_path: Path, version: str) -> None:
     ana, bia, caio = (group.machine(name) for name in ("ana", "bia", "caio"))
     publisher = ana.start("publish", content, "--seed", "--limit-up", "4MiB")

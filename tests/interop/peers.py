@@ -27,14 +27,16 @@ VERSIONS: Final = (OLD, NEW)
 CHILD: Final = Path(__file__).parent / "child.py"
 
 
-def _environment(version: str) -> dict[str, str]:
-    """The environment in which Python imports this version. Skips the test if this Python has none."""
-    folder = Path(sys.prefix) / f"libtorrent-{OLD}"
-    is_here = (folder / "libtorrent").is_dir() if version == OLD else importlib.util.find_spec("libtorrent") is not None
+OLD_FOLDER: Final = Path(sys.prefix) / f"libtorrent-{OLD}"
+"""Where ``make setup`` puts it."""
+
+
+def need(version: str) -> None:
+    """Skip the test if there is no such libtorrent. For fixtures: inside of trio a skip loses its reason."""
+    is_here = (OLD_FOLDER / "libtorrent").is_dir() if version == OLD else importlib.util.find_spec("libtorrent")
     if not is_here:
         python = "Python {}.{}".format(*sys.version_info[:2])
         pytest.skip(f"no libtorrent {version}: it has no wheel for {python}, or `make setup` was not run")
-    return {**os.environ, "PYTHONPATH": str(folder)} if version == OLD else dict(os.environ)
 
 
 class LibtorrentError(Exception):
@@ -50,7 +52,7 @@ class Libtorrent:
         """Where its session listens, once there is one."""
         self._process = subprocess.Popen(
             [sys.executable, str(CHILD)],
-            env=_environment(version),
+            env={**os.environ, "PYTHONPATH": str(OLD_FOLDER)} if version == OLD else None,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 import trio
-from interop.peers import VERSIONS, Libtorrent, digests, seeds, until
+from interop.peers import Libtorrent, digests, seeds, until
 
 from swarmshare.app.magnets import manifest_of as manifest_of_magnet
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 TIMEOUT = 60
 Know = Literal["manifest", "magnet"]
 
-every_version = pytest.mark.parametrize("version", VERSIONS)
 each_kind = pytest.mark.parametrize("hybrid", [False, True], ids=["v2", "hybrid"])
 by_each = pytest.mark.parametrize("know", ["manifest", "magnet"])
 
@@ -71,7 +70,6 @@ async def is_whole(there: Path, shared: Path) -> None:
     await until(lambda: digests(there / shared.name) == digests(shared))
 
 
-@every_version
 @each_kind
 @by_each
 async def test_libtorrent_downloads_from_us(
@@ -89,7 +87,6 @@ async def test_libtorrent_downloads_from_us(
         await is_whole(tmp_path / "there", shared)
 
 
-@every_version
 @each_kind
 @pytest.mark.parametrize("they_dial", [False, True], ids=["we-dial", "they-dial"])
 async def test_we_download_from_libtorrent(
@@ -111,7 +108,6 @@ async def test_we_download_from_libtorrent(
     assert digests(tmp_path / "here" / shared.name) == digests(shared)
 
 
-@every_version
 @each_kind
 async def test_we_have_a_magnet_link_only(shared: Path, tmp_path: Path, version: str, hybrid: bool) -> None:
     manifest = manifest_of(shared, hybrid=hybrid)
@@ -126,7 +122,6 @@ async def test_we_have_a_magnet_link_only(shared: Path, tmp_path: Path, version:
     assert digests(tmp_path / "here" / shared.name) == digests(shared)
 
 
-@every_version
 async def test_libtorrent_gets_missing_piece_layers_from_us(folder: Path, tmp_path: Path, version: str) -> None:
     manifest = manifest_of(folder)
     bare = parse_manifest(encode_with_raw({}, b"info", manifest.info))

@@ -11,7 +11,7 @@ from urllib.parse import quote_from_bytes, urlsplit
 import pytest
 import requests
 import trio
-from interop.peers import NEW, VERSIONS, Libtorrent, digests, until
+from interop.peers import NEW, Libtorrent, digests, need, until
 from tracker.trackers import PASSWORD, TIMEOUT, Server
 
 from swarmshare.manifest.bencoding import decode_document
@@ -71,6 +71,7 @@ class Group(NamedTuple):
 
 @pytest.fixture(scope="module", params=["127.0.0.1", "[::1]"])
 def group(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    need(NEW)
     host: str = request.param
     if host == "[::1]" and not _has_ipv6():
         pytest.skip("this machine has no IPv6")
@@ -141,7 +142,6 @@ async def alert(client: Libtorrent, kind: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("private", [False, True], ids=["public", "passkey"])
 @pytest.mark.parametrize("hybrid", [False, True], ids=["v2", "hybrid"])
-@pytest.mark.parametrize("version", VERSIONS)
 async def test_two_find_each_other(
     group: Group, shared: Path, tmp_path: Path, version: str, hybrid: bool, private: bool
 ) -> None:
