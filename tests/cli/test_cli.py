@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from interop.peers import NEW, need
 from manifest.makers import encoded, folder_doc, good_doc, put
 
 from swarmshare.manifest.parse import parse_manifest
@@ -394,6 +395,8 @@ def test_a_locale_whose_names_of_files_are_not_utf8(run: Any, top: Path) -> None
     ],
 )
 def test_benches_run(run: Any, arguments: list[str], ratios: int) -> None:
+    if ratios:
+        need(NEW)  # a ratio is one to libtorrent
     events = run("bench", *arguments, "--json").events
     assert len([e for e in events if e.get("unit", "").startswith("times")]) == ratios
     assert all(e["low"] <= e["mid"] <= e["high"] for e in events if e["event"] == "figure")
