@@ -63,6 +63,13 @@ def version(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def all_versions() -> None:
+    """For a test that takes all of them together."""
+    for version in VERSIONS:
+        need(version)
+
+
+@pytest.fixture
 def as_nobody() -> Any:
     """Runs a function in a child process without root's right to read everything; returns what it returns."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import shutil
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 import trio
-from interop.peers import Libtorrent, digests, seeds, until
+from interop.peers import VERSIONS, Libtorrent, digests, seeds, until
 
 from swarmshare.app.magnets import manifest_of as manifest_of_magnet
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -134,3 +136,39 @@ async def test_libtorrent_gets_missing_piece_layers_from_us(folder: Path, tmp_pa
             peer.connect(engine.addresses[0])
             await until(lambda: peer.is_seeding)
         await is_whole(tmp_path / "there", folder)
+
+
+@pytest.mark.usefixtures("all_versions")
+@each_kind
+async def test_five_of_three_kinds_each_begin_with_a_third(tmp_path: Path, hybrid: bool) -> None:
+    """Three of ours and both libtorrents: nobody has it all, and everybody completes."""
+    shared = tmp_path / "source" / "top"
+    shared.mkdir(parents=True)
+    rng = random.Random(3)
+    for number in range(30):
+        (shared / f"{number:02}").write_bytes(rng.randbytes(2**18 + 1_000 * number + 1))
+    manifest = manifest_of(shared, hybrid=hybrid)
+    homes = [tmp_path / str(number) for number in range(5)]
+    for number, home in enumerate(homes):
+        (home / "top").mkdir(parents=True)
+        for file in range(number % 3, 30, 3):
+            shutil.copy(shared / f"{file:02}", home / "top")
+    async with AsyncExitStack() as stack:
+        stack.enter_context(trio.fail_after(TIMEOUT))
+        foreign = [stack.enter_context(Libtorrent(version)) for version in VERSIONS]
+        for peer, home in zip(foreign, homes, strict=False):
+            peer.add(manifest, home)
+        await until(lambda: all(peer.status["num_pieces"] == manifest.layout.piece_count // 3 for peer in foreign))
+        addresses = [peer.address for peer in foreign]
+        ours = []
+        for home in homes[2:]:
+            engine = await stack.enter_async_context(open_engine(EngineConfig()))
+            ours.append(engine.add(manifest, TorrentConfig(folder=home, peers=tuple(addresses))))
+            host, _, port = engine.addresses[0].rpartition(":")
+            addresses.append((host, int(port)))
+        foreign[0].connect("{}:{}".format(*foreign[1].address))
+        for torrent in ours:
+            await torrent.finished.wait()
+        await until(lambda: all(peer.is_seeding for peer in foreign))
+        for home in homes:
+            await is_whole(home, shared)
