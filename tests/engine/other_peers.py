@@ -59,7 +59,7 @@ class OneHashSeed:
         layout = self.manifest.layout
         is_v2 = self.info_hash == self.manifest.info_hash.truncated
         settled = Settled(fast=True, extended=False, v2=is_v2)
-        connection = PeerConnection(layout, settled, lambda _: None, padded=True)
+        connection = PeerConnection(layout, settled, lambda _: None)
         connection.send_opening(b"", held=layout.piece_count)
         connection.set_choking(False)
         while True:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 import socket
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import libtorrent
 import pytest
 import trio
 from engine.other_peers import OneHashSeed, listening
 from engine.swarm import Swarm, address, until
-from interop.peers import add, libtorrent_session, port_of
+from interop.peers import Libtorrent, seeds
 
 from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -77,22 +76,20 @@ async def test_two_of_us_speak_v2_about_a_hybrid(hybrid: Manifest, tmp_path: Pat
 
 
 async def test_libtorrent_gives_the_info_of_a_hybrid_that_it_knows_by_its_v1_hash(
-    hybrid: Manifest, tmp_path: Path
+    hybrid: Manifest, tmp_path: Path, version: str
 ) -> None:
-    peers = []
     for info_hash_v1 in (None, hybrid.info_hash_v1):
-        with libtorrent_session() as session, trio.fail_after(TIMEOUT):
-            add(session, hybrid, tmp_path / "source", seed=True)
-            peers = [("127.0.0.1", session.listen_port())]
-            assert await find_info(hybrid.info_hash, peers, (), info_hash_v1=info_hash_v1) == hybrid.info
+        with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
+            peer.add(hybrid, tmp_path / "source", seed=True)
+            await seeds(peer)
+            assert await find_info(hybrid.info_hash, [peer.address], (), info_hash_v1=info_hash_v1) == hybrid.info
 
 
 # ------------------------------------------------------------------ encryption
 
 
-def only_encrypted(session: Any) -> None:
-    forced = int(libtorrent.enc_policy.forced)
-    session.apply_settings({"in_enc_policy": forced, "out_enc_policy": forced})
+FORCED = 0
+"""libtorrent's policy of encrypted connections only."""
 
 
 def failures(engine: Engine) -> list[ConnectionFailed]:
@@ -100,24 +97,24 @@ def failures(engine: Engine) -> list[ConnectionFailed]:
 
 
 async def test_libtorrent_that_takes_encrypted_connections_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
     """It dials us, again and again, and we dial it."""
     monkeypatch.setattr(no_peers, "PATIENCE", 0.0)
     async with Swarm(tmp_path, {"a": 100_000}) as swarm:
         seed, torrent = await swarm.seed("seed")
         leech = await swarm.engine()
-        with libtorrent_session() as session, trio.fail_after(TIMEOUT):
-            only_encrypted(session)
-            handle = add(session, swarm.manifest, tmp_path / "there", seed=False)
-            handle.connect_peer(("127.0.0.1", port_of(seed.addresses[0])), 0, 0)
+        with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
+            peer.open(in_enc_policy=FORCED, out_enc_policy=FORCED)
+            peer.add(swarm.manifest, tmp_path / "there")
+            peer.connect(seed.addresses[0])
             await until(lambda: failures(seed))
             (failure,) = failures(seed)
             assert (failure.info_hash, failure.address, failure.cause) == (None, "127.0.0.1", Cause.ENCRYPTED)
             assert seed.snapshot().torrents[0].no_peers is not None
             assert no_peers.no_peers(torrent, trio.current_time())[0] is Cause.ENCRYPTED  # type: ignore[index]
 
-            config = TorrentConfig(folder=tmp_path / "leech", peers=(("127.0.0.1", session.listen_port()),))
+            config = TorrentConfig(folder=tmp_path / "leech", peers=(peer.address,))
             other = leech.add(swarm.manifest, config)
             await until(lambda: failures(leech))
             await until(lambda: other.dial_log.recent(trio.current_time()))
