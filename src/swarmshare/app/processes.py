@@ -59,10 +59,12 @@ class Process:
         home: Path | None,
         leash: bool,
         variables: Mapping[str, str],
+        module: str,
     ) -> None:
         """``home`` gives it a home, and no other setting, of its own; None: it has ours.
 
-        With ``leash`` its standard input ends when we do, however that happens. ``variables`` are set for it alone.
+        With ``leash`` its standard input ends when we do, however that happens. ``variables`` are set for it alone. The
+        command is what ``module`` runs.
         """
         self.name = name
         self.said: deque[str] = deque(maxlen=MAX_SAID)
@@ -76,7 +78,7 @@ class Process:
         environment |= variables
         # -P: what is in the current folder is data, even when it is called swarmshare.
         self._popen = subprocess.Popen(
-            [sys.executable, "-P", "-m", "swarmshare", *arguments, "--json"],
+            [sys.executable, "-P", "-m", module, *arguments, "--json"],
             cwd=cwd, env=environment, stdin=subprocess.PIPE if leash else subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
         )  # fmt: skip
@@ -160,9 +162,12 @@ class Processes:
         home: Path | None = None,
         leash: bool = False,
         variables: Mapping[str, str] | None = None,
+        module: str = "swarmshare",
     ) -> Process:
         """Run a command; ``home`` gives it a home of its own, and ``leash`` tells it when we end."""
-        process = Process(name, arguments, self._inbox, cwd=cwd, home=home, leash=leash, variables=variables or {})
+        process = Process(
+            name, arguments, self._inbox, cwd=cwd, home=home, leash=leash, variables=variables or {}, module=module
+        )
         self._all.append(process)
         return process
 

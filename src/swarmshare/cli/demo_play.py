@@ -71,11 +71,12 @@ class Play:
         """Who was found to lie, and by whom."""
         self._to_end: set[Process] = set()
         """Processes that may end now."""
-        self._url = self._info_hash = ""
+        self._url = self._info_hash = self._liar = ""
 
     def perform(self, *, sabotage: bool) -> None:
         """All scenes. Raises :class:`DemoError` for what was not so, :class:`ProcessError` for who failed."""
         begin = monotonic()
+        self._liar = LIAR if sabotage else ""
         self._begin()
         self._publish()
         self._download()
@@ -201,7 +202,8 @@ class Play:
     def _start(self, name: str, *arguments: str) -> Process:
         self._view.command(name, arguments)
         folder = self._folder / name
-        process = self._processes.start(name, *arguments, cwd=folder, home=folder / "home")
+        module = "swarmshare.cli.demo_liar" if name == self._liar else "swarmshare"
+        process = self._processes.start(name, *arguments, cwd=folder, home=folder / "home", module=module)
         self._told[process] = {}
         return process
 
