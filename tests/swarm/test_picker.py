@@ -405,3 +405,16 @@ def test_what_nobody_else_has() -> None:
     picker.peer_joined(Bitfield.full(3))
     assert not picker.is_only_holder
     assert [picker.holders(piece) for piece in range(3)] == [1, 2, 1]
+
+
+def test_the_pieces_that_a_peer_has_a_part_in() -> None:
+    picker = make(4)
+    picker.peer_joined(field(4, 0, 1, 2))
+    assert picker.parts_of("a") == set()
+    (first,) = picker.pick("a", field(4, 0), 1)
+    picker.received("a", first)
+    picker.pick("b", field(4, 0), 1)
+    picker.pick("a", field(4, 1), 1)
+    picker.pick("b", field(4, 2), 1)
+    assert picker.parts_of("a") == {0, 1}
+    assert picker.parts_of("b") == {0, 2}
