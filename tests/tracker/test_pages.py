@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from tracker.trackers import PASSWORD, Tracker, tracker_in
 
 from swarmshare import __version__
+from swarmshare.tracker.database import FILE_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def without_organiser(tracker: Tracker) -> str:
@@ -61,21 +60,16 @@ def test_setup_from_another_site(tracker: Tracker) -> None:
     assert tracker.http.post(path, data=data, headers={"Origin": "http://localhost"}).status_code == 201
 
 
-def test_health(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health(tracker: Tracker, tmp_path: Path) -> None:
     response = tracker.http.get("/healthz")
     assert (response.status_code, response.json) == (200, {"status": "ok", "version": __version__})
-    monkeypatch.setattr(tracker.services.database, "_engine", unreachable())
+    (tmp_path / FILE_NAME).rename(tmp_path / "elsewhere")
     response = tracker.http.get("/healthz")
     assert (response.status_code, response.json["status"]) == (503, "database")
     page = tracker.http.get("/")
     assert page.status_code == 200
-    assert "Its database does not answer" in page.text
-
-
-def unreachable() -> object:
-    from sqlalchemy import create_engine
-
-    return create_engine("sqlite:////nonexistent/folder/x.db")
+    assert "database does not answer" in page.text
+    assert not (tmp_path / FILE_NAME).exists()
 
 
 def test_metrics(tracker: Tracker) -> None:

@@ -18,7 +18,7 @@ from swarmshare.tracker.app import EXTENSION, create_app
 from swarmshare.tracker.config import TrackerConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from flask import Flask
@@ -153,12 +153,12 @@ def tracker_in(folder: Path, **settings: Any) -> Iterator[Tracker]:
 
 
 class Server:
-    """A tracker as a process, on a port of its own choice."""
+    """A tracker as a process, on a port of its own choice; ``before`` is a program that becomes it."""
 
-    def __init__(self, folder: Path, *options: str, listen: str = "127.0.0.1:0") -> None:
+    def __init__(self, folder: Path, *options: str, listen: str = "127.0.0.1:0", before: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
             [
-                sys.executable, "-X", "dev", "-W", "error", "-m", "swarmshare",
+                *before, sys.executable, "-X", "dev", "-W", "error", "-m", "swarmshare",
                 "tracker", "--json", "--listen", listen, "--data", str(folder), *options,
             ],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

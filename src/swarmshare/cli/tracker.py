@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from swarmshare.cli.arguments import address
 from swarmshare.storage.home import swarmshare_home
+from swarmshare.storage.lock import locked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
+    from swarmshare.tracker.config import TrackerConfig
     from swarmshare.tracker.server import Ready
 
 DEFAULT: Final = ("127.0.0.1", 6969)
@@ -83,8 +88,26 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     if host == NEAR:
         host = host_for_neighbours()
     leash = sys.stdin.fileno() if arguments.until_eof else None
-    serve(config, host, port, lambda ready: _tell(ready, output), leash)
+    with _alone(config):
+        serve(config, host, port, lambda ready: _tell(ready, output), leash)
     raise KeyboardInterrupt
+
+
+@contextmanager
+def _alone(config: TrackerConfig) -> Iterator[None]:
+    """Hold the database for us alone: each tracker remembers what it read, and would not see what another changes."""
+    from swarmshare.tracker.database import sqlite_file
+
+    file = sqlite_file(config.database, config.data)
+    if config.database is None:
+        with suppress(OSError):
+            config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if file is None or not file.parent.is_dir():  # on another machine, or nowhere, which is told when it is opened
+        yield
+        return
+    message, hint = "another tracker runs with this database", "Stop it first, or give this one a folder: --data DIR."
+    with locked(file.with_name(f"{file.name}.lock"), file, message, hint):
+        yield
 
 
 def _tell(ready: Ready, output: Output) -> None:

@@ -9,11 +9,13 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Response, request
+from sqlalchemy.exc import SQLAlchemyError
 
 from swarmshare.errors import AnnounceError
 from swarmshare.manifest.bencoding import encode
 from swarmshare.tracker.addresses import believable, parse_address, visible
 from swarmshare.tracker.announce_query import Event, parse_announce, parse_scrape
+from swarmshare.tracker.database_trouble import trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +127,10 @@ def _bencoded(answer: Callable[[], Value]) -> Response:
         value = answer()
     except AnnounceError as error:
         value = {b"failure reason": str(error).encode()}
+    except SQLAlchemyError as error:
+        if (trouble := trouble_of(error)) is None:
+            raise
+        value = {b"failure reason": f"{trouble.sentence}: try again later".encode()}
     return Response(encode(value), content_type="text/plain", headers={"Cache-Control": "no-store"})
 
 

@@ -34,6 +34,7 @@ from swarmshare.tracker.services import Services
 from swarmshare.tracker.sessions import Sessions
 from swarmshare.tracker.store.memory import MemorySwarmStore
 from swarmshare.tracker.swarms import SwarmRegistry
+from swarmshare.tracker.unsaved_tokens import UnsavedTokens
 from swarmshare.tracker.web import Web
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def create_app(
     """The tracker as a WSGI application; whoever makes it calls :meth:`Services.close` in the end.
 
     ``offload`` runs long computations; ``later`` calls a function after so many seconds; ``clock`` tells the time of
-    day, and ``monotonic`` measures time. Raises :class:`~swarmshare.tracker.database.DatabaseError`.
+    day, and ``monotonic`` measures time. Raises :class:`~swarmshare.tracker.database_trouble.DatabaseError`.
     """
     database = Database(config.database, config.data)
     guard = Guard(config)
@@ -74,7 +75,8 @@ def create_app(
         manage_session=False,
     )
     changes = Changes()
-    directory = Directory(database, clock, open_swarms=config.open_swarms)
+    unsaved = UnsavedTokens()
+    directory = Directory(database, clock, unsaved, open_swarms=config.open_swarms)
     rng = random.Random()
     registry = SwarmRegistry(
         MemorySwarmStore(rng),
@@ -85,7 +87,7 @@ def create_app(
     )
     live = Live(directory, registry.summary, later)
     registry.watch(live.swarm_changed)
-    for listener in (directory, _Swarms(registry), live):
+    for listener in (unsaved, directory, _Swarms(registry), live):
         changes.listen(listener)
 
     def limit(rate: Rate, what: str) -> RateLimit:
@@ -97,6 +99,7 @@ def create_app(
         passwords,
         changes,
         clock,
+        unsaved,
         lifetime=config.token_lifetime,
         by_address=limit(config.sign_in_per_address, "attempts to sign in from this address"),
         by_account=limit(config.sign_in_per_account, "attempts to sign in to this account"),
@@ -168,9 +171,9 @@ def _monitoring(app: Flask, services: Services) -> Blueprint:
 
     @blueprint.get("/healthz")
     def healthz() -> tuple[Response, int]:
-        healthy = pages.is_healthy(services)
-        health = Health(status="ok" if healthy else "database", version=__version__)
-        return jsonify(health), HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
+        trouble = services.database.look()
+        health = Health(status=trouble.code if trouble else "ok", version=__version__)
+        return jsonify(health), HTTPStatus.SERVICE_UNAVAILABLE if trouble else HTTPStatus.OK
 
     @blueprint.get("/metrics")
     def expose() -> Response:

@@ -1,48 +1,38 @@
 """One database by its URL: sessions that read, sessions that write, and migrations that run by themselves.
 
-With SQLite, readers never wait (WAL), and the writers of this process wait for each other here: inside SQLite they
-would block the whole process, and with it the one whose turn it is.
+With SQLite, readers never wait for a writer (WAL), and the writers of this process wait for each other here.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+import logging
+import sqlite3
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import CursorResult, create_engine, event
+from alembic.util import CommandError
+from sqlalchemy import CursorResult, create_engine, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError, TimeoutError
 from sqlalchemy.orm import Session
 
-from swarmshare.errors import SwarmShareError
+from swarmshare.tracker import sqlite
+from swarmshare.tracker.database_trouble import DatabaseError, Trouble, trouble_of
+from swarmshare.tracker.sqlite import RESTORE, WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection, Engine, UpdateBase
+    from sqlalchemy import UpdateBase
 
 FILE_NAME: Final = "tracker.db"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-_WRITES: Final = "swarmshare_writes"
-"""The option of a connection that is going to write."""
 
-_PRAGMAS: Final = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",  # what was acknowledged is there even after a power cut; writes are rare
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 5000",
-    "PRAGMA trusted_schema = OFF",
-)
-
-
-class DatabaseError(SwarmShareError):
-    """The database cannot be reached or used."""
-
-    code = "database"
+_log = logging.getLogger(__name__)
 
 
 class Database:
@@ -65,45 +55,103 @@ class Database:
             raise DatabaseError(
                 f"the driver for this database is not installed: {error}", hint=f"Try: pip install {error.name}"
             ) from None
-        self._turn: Lock | nullcontext[None] = nullcontext()
+        self._trouble: Trouble | None = None
+        """What was wrong when it was last used."""
+        self._turn = Lock()
+        """Whose turn to write it is: in SQLite there is one writer at a time, and elsewhere it costs little."""
+        self.file = sqlite_file(url, data)
         if self.url.get_backend_name() == "sqlite":
-            self._turn = Lock()
-            _tune_sqlite(self._engine)
+            sqlite.tune(self._engine)
         try:
             if url is None:
-                data.mkdir(parents=True, exist_ok=True)
-                (data / FILE_NAME).touch(mode=0o600)  # it holds passkeys and the hashes of passwords
+                data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.file is not None:
+                sqlite.make_file(self.file)
             self._migrate()
-        except (DBAPIError, OSError) as error:
+        except (DBAPIError, sqlite3.Error, CommandError, OSError) as error:
             self.close()
-            reason = error.orig if isinstance(error, DBAPIError) else error
-            raise DatabaseError(f"{self.url}: the database cannot be opened: {reason}") from error
+            raise self.failure(error) from error
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one state of the database, and changes nothing."""
-        with Session(self._engine, autoflush=False) as session:
+        with self._watched(), Session(self._engine, autoflush=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction: all of it happens, or nothing when the block raises. Never wait for anything inside."""
-        with (
-            self._turn,
-            self._engine.connect().execution_options(**{_WRITES: True}) as connection,
-            Session(connection) as session,
-            session.begin(),
-        ):
-            yield session
+        with self._watched():
+            if not self._turn.acquire(timeout=sqlite.PATIENCE):
+                raise TimeoutError("others wait to write")
+            try:
+                with (
+                    self._engine.connect().execution_options(**{WRITES: True}) as connection,
+                    Session(connection) as session,
+                    session.begin(),
+                ):
+                    yield session
+            finally:
+                self._turn.release()
+        self._note(None)
+
+    def look(self) -> Trouble | None:
+        """What is wrong at this moment. With SQLite, that is told at once, whoever waits for what."""
+        if self._trouble is Trouble.DAMAGED:
+            return self._trouble
+        if self.file is not None:
+            self._note(sqlite.look_at(str(self.file), writing=self._trouble in (Trouble.FULL, Trouble.DISK)))
+            return self._trouble
+        try:
+            with self.read() as session:
+                session.scalar(select(1))
+        except SQLAlchemyError as error:
+            return trouble_of(error) or Trouble.AWAY
+        return None
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Notice what goes wrong."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            if trouble := trouble_of(error):
+                self._note(trouble, error)
+            raise
+
+    def _note(self, trouble: Trouble | None, error: SQLAlchemyError | None = None) -> None:
+        """Tell the log, once, that something goes wrong or goes well again. What is damaged stays so."""
+        if trouble is self._trouble or self._trouble is Trouble.DAMAGED:
+            return
+        self._trouble = trouble
+        if trouble is None:
+            _log.warning("the tracker's database works again")
+        else:
+            # What SQLAlchemy itself says may have the values of a statement in it.
+            reason = error.orig if isinstance(error, DBAPIError) else None
+            _log.error("%s%s", trouble.sentence, f" ({reason})" if reason else "")
+
+    def failure(self, error: SQLAlchemyError | sqlite3.Error | CommandError | OSError) -> DatabaseError:
+        """What to say of a database that cannot be used from the start."""
+        reason: object = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(error, OSError):
+            reason = (error.strerror or str(error)).lower()
+        trouble = None if isinstance(error, (CommandError, OSError)) else trouble_of(error)
+        what = f"{self.file or self.url}: the database cannot be opened: "
+        if trouble is Trouble.DAMAGED:
+            return DatabaseError(f"{what}it is damaged ({reason})", hint=RESTORE)
+        if isinstance(error, CommandError):
+            return DatabaseError(f"{what}{reason}", hint="Was it made by a newer version?")
+        return DatabaseError(f"{what}{trouble.sentence if trouble and trouble is not Trouble.AWAY else reason}")
+
     def _migrate(self) -> None:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        with self._turn, self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        with self._turn, self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -115,14 +163,13 @@ def rows_changed(session: Session, statement: UpdateBase) -> int:
     return result.rowcount
 
 
-def _tune_sqlite(engine: Engine) -> None:
-    """Its settings, and transactions that begin when we say so: a writer takes the lock at once, not half-way."""
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        for pragma in _PRAGMAS:
-            connection.execute(pragma).close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")
+def sqlite_file(url: str | None, data: Path) -> Path | None:
+    """The file of the database at ``url``, or of the one in the folder ``data``; None when it is in no file."""
+    if url is None:
+        return data / FILE_NAME
+    try:
+        made = make_url(url)
+    except ArgumentError:
+        return None
+    in_file = made.get_backend_name() == "sqlite" and made.database and made.database != ":memory:"
+    return Path(made.database) if in_file and made.database else None

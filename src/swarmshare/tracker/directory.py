@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from swarmshare.tracker import values
     from swarmshare.tracker.database import Database
+    from swarmshare.tracker.unsaved_tokens import UnsavedTokens
 
 CACHED: Final = 20_000
 """Most answers of each kind that are remembered; then all are forgotten. Answers of "there is none" count, too."""
@@ -38,8 +39,11 @@ class Holder(NamedTuple):
 class Directory:
     """The :class:`~swarmshare.tracker.ports.Directory` of one tracker; it listens to its changes."""
 
-    def __init__(self, database: Database, clock: Callable[[], float], *, open_swarms: bool) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], float], unsaved: UnsavedTokens, *, open_swarms: bool
+    ) -> None:
         self._database = database
+        self._unsaved = unsaved
         self._clock = clock
         self._open_swarms = open_swarms
         self._holders: _Cache[bytes, Holder | None] = _Cache()
@@ -108,10 +112,12 @@ class Directory:
             .where(TokenRow.digest == token_digest)
         )
         with self._database.read() as session:
-            found = session.execute(wanted).one_or_none()
-            if found is None:
+            if (unsaved := self._unsaved.find(token_digest)) is not None:
+                account, token, expires_at = session.get_one(AccountRow, unsaved.account), *unsaved[1:]
+            elif (found := session.execute(wanted).one_or_none()) is not None:
+                account, token, expires_at = found
+            else:
                 return None
-            account, token, expires_at = found
             return Holder(_identity(account), token, expires_at, account.suspended_at is not None)
 
     def _find_passkey(self, passkey: str) -> Identity | None:

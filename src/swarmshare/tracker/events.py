@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from flask_socketio import ConnectionRefusedError, Namespace
+from sqlalchemy.exc import SQLAlchemyError
 
 from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import (
@@ -33,6 +34,7 @@ from swarmshare.schema.tracker_wire import (
     parse_token,
 )
 from swarmshare.tracker.addresses import parse_address
+from swarmshare.tracker.database_trouble import trouble_of
 from swarmshare.tracker.live_members import LiveMembers
 
 if TYPE_CHECKING:
@@ -97,6 +99,10 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
             identity = self._directory.identify(parse_token(auth))
         except EventError as error:
             raise _refused(error) from None
+        except SQLAlchemyError as error:
+            if (trouble := trouble_of(error)) is None:
+                raise
+            raise _refused(EventError(Refusal.INTERNAL, trouble.sentence)) from None
         if identity is None:
             raise _refused(EventError(Refusal.SIGNED_OUT, "this token is not valid (any more): sign in again"))
         address = parse_address(environ.get("REMOTE_ADDR", ""))
@@ -111,7 +117,9 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
             return self._do(session, request)
         except EventError as error:
             return dump_error(error)
-        except Exception:
+        except Exception as error:
+            if isinstance(error, SQLAlchemyError) and (trouble := trouble_of(error)):
+                return dump_error(EventError(Refusal.INTERNAL, trouble.sentence))
             _log.exception("the tracker made a mistake with %s", event)
             return dump_error(EventError(Refusal.INTERNAL, "the tracker made a mistake; its log says more"))
 

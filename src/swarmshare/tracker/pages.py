@@ -6,8 +6,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, render_template, request
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from swarmshare import __version__
 from swarmshare.tracker.config import Registration
@@ -23,10 +21,11 @@ def blueprint(services: Services) -> Blueprint:
 
     @pages.get("/")
     def home() -> str:
-        healthy = is_healthy(services)
-        registration = services.accounts.settings().registration if healthy else Registration.CLOSED
+        trouble = services.database.look()
+        sentence = trouble.sentence if trouble else ""
+        registration = Registration.CLOSED if trouble else services.accounts.settings().registration
         url = services.base_url()
-        return render_template("home.html", version=__version__, healthy=healthy, url=url, registration=registration)
+        return render_template("home.html", version=__version__, trouble=sentence, url=url, registration=registration)
 
     @pages.get("/setup/<token>")
     def setup_form(token: str) -> str:
@@ -46,12 +45,3 @@ def blueprint(services: Services) -> Blueprint:
         return page, HTTPStatus.CREATED
 
     return pages
-
-
-def is_healthy(services: Services) -> bool:
-    """Whether the database answers."""
-    try:
-        with services.database.read() as session:
-            return session.scalar(select(1)) == 1
-    except SQLAlchemyError:
-        return False

@@ -19,6 +19,7 @@ from gevent.os import tp_read
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 from gevent.threadpool import ThreadPool
+from sqlalchemy.exc import SQLAlchemyError
 
 from swarmshare.errors import SwarmShareError
 from swarmshare.tracker.app import EXTENSION, create_app
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from swarmshare.tracker.config import TrackerConfig
+    from swarmshare.tracker.services import Services
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,7 +76,7 @@ def serve(
     """Serve until a signal (SIGINT or SIGTERM) comes. ``host`` may be ``*``: every address, of both protocols.
 
     With a file descriptor as ``leash``, its end ends the server, too. Raises :class:`ListenError`, or
-    :class:`~swarmshare.tracker.database.DatabaseError`.
+    :class:`~swarmshare.tracker.database_trouble.DatabaseError`.
     """
     workers = ThreadPool(WORKERS)
     with closing(_listen(host, port)) as listener:
@@ -95,8 +97,9 @@ def serve(
         handlers = [gevent.signal_handler(number, stop.set) for number in (signal.SIGINT, signal.SIGTERM)]
         watch = gevent.spawn(_wait_for_the_end, leash, stop) if leash is not None else None
         try:
+            setup_token = _setup_token(services)
             server.start()
-            on_ready(_ready(listener, own, config.public_url, services.accounts.new_setup_token()))
+            on_ready(_ready(listener, own, config.public_url, setup_token))
             stop.wait()
         finally:
             for handler in handlers:
@@ -106,6 +109,13 @@ def serve(
             server.stop(STOPPING)
             workers.kill()
             services.close()
+
+
+def _setup_token(services: Services) -> str | None:
+    try:
+        return services.accounts.new_setup_token()
+    except SQLAlchemyError as error:
+        raise services.database.failure(error) from error
 
 
 def _wait_for_the_end(leash: int, stop: Event) -> None:

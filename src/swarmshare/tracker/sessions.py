@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from swarmshare.tracker import values
 from swarmshare.tracker.account_names import folded
 from swarmshare.tracker.database import rows_changed
+from swarmshare.tracker.database_trouble import trouble_of
 from swarmshare.tracker.models import AccountRow, TokenRow
 from swarmshare.tracker.ports import Role
 from swarmshare.tracker.ratelimit import network_of
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from swarmshare.tracker.database import Database
     from swarmshare.tracker.passwords import Passwords
     from swarmshare.tracker.ratelimit import RateLimit
+    from swarmshare.tracker.unsaved_tokens import UnsavedTokens
 
 MAX_TOKENS: Final = 100
 """Most tokens of one account; the oldest makes room for a new one."""
@@ -45,6 +48,7 @@ class Sessions:
         passwords: Passwords,
         changes: Changes,
         clock: Callable[[], float],
+        unsaved: UnsavedTokens,
         *,
         lifetime: int,
         by_address: RateLimit,
@@ -55,6 +59,7 @@ class Sessions:
         self._passwords = passwords
         self._changes = changes
         self._clock = clock
+        self._unsaved = unsaved
         self._lifetime = lifetime
         self._by_address = by_address
         self._by_account = by_account
@@ -62,14 +67,26 @@ class Sessions:
     def sign_in(self, name: str, password: str, *, label: str, address: str) -> values.SignedIn:
         """A new token for the account ``name``; raises :class:`RefusalError`.
 
-        Each attempt counts before its password is looked at, so that many at once gain nothing.
+        Each attempt counts before its password is looked at, so that many at once gain nothing. A token that the
+        database cannot take at the moment is kept in memory.
         """
         proven = self.authenticate(name, password, address=address)
-        with self._database.write() as session:
-            row = session.get_one(AccountRow, proven.account)
-            if row.password != proven.hashed or row.suspended_at is not None:  # changed while we looked
-                raise _wrong()
-            return values.SignedIn(account=as_account(row), token=self.issue(session, row.id, label))
+        try:
+            with self._database.write() as session:
+                row = self._still(session, proven)
+                return values.SignedIn(account=as_account(row), token=self.issue(session, row.id, label))
+        except SQLAlchemyError as error:
+            if trouble_of(error) is None:
+                raise
+        with self._database.read() as session:
+            account = as_account(self._still(session, proven))
+            return values.SignedIn(account=account, token=self._unsaved.issue(account.id, self._clock()))
+
+    def _still(self, session: Session, proven: Proven) -> AccountRow:
+        row = session.get_one(AccountRow, proven.account)
+        if row.password != proven.hashed or row.suspended_at is not None:  # changed while we looked
+            raise _wrong()
+        return row
 
     def authenticate(self, name: str, password: str, *, address: str) -> Proven:
         """The account that has this name and this password, unless it is suspended; raises :class:`RefusalError`."""
@@ -129,6 +146,9 @@ class Sessions:
 
         Those that were made with its other tokens come back by themselves.
         """
+        if self._unsaved.revoke(account, token):
+            self._changes.account_cut(account)
+            return
         with self._database.write() as session:
             if not rows_changed(session, delete(TokenRow).where(TokenRow.account == account, TokenRow.id == token)):
                 raise RefusalError(Reason.NOT_FOUND, "there is no such token of yours")

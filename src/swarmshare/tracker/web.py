@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from flask import Flask, Response, request
 from flask.json.provider import JSONProvider
-from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
 
 from swarmshare.tracker.api.answers import Problem
 from swarmshare.tracker.api.door import PREFIX
+from swarmshare.tracker.database_trouble import trouble_of
 from swarmshare.tracker.refusals import Reason, RefusalError
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ _CODES: Final = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Reason.TOO_LARGE.code,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Reason.WRONG_TYPE.code,
     HTTPStatus.INTERNAL_SERVER_ERROR: "internal",
-    HTTPStatus.SERVICE_UNAVAILABLE: "database",
 }
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -62,13 +62,8 @@ class Web(Flask):
         self.config["MAX_CONTENT_LENGTH"] = max_body
         self.register_error_handler(RefusalError, _refused)
         self.register_error_handler(HTTPException, _failed)
-        self.register_error_handler(OperationalError, self._database_failed)
+        self.register_error_handler(SQLAlchemyError, _database_failed)
         self.after_request(_add_headers)
-
-    def _database_failed(self, error: OperationalError) -> Response:
-        """A full disk, a server that is away: for whoever runs the tracker to deal with."""
-        self.logger.error("%s %s failed", request.method, request.url_rule, exc_info=error)
-        return _failed(ServiceUnavailable())
 
     def log_exception(self, exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
         """See Flask. The path itself stays out of the log: it may have a passkey or a setup token in it."""
@@ -84,6 +79,16 @@ def _refused(error: RefusalError) -> Response:
     return response
 
 
+def _database_failed(error: SQLAlchemyError) -> Response:
+    """A full disk, a server that is away: for whoever runs the tracker to deal with. The log has been told."""
+    if (trouble := trouble_of(error)) is None:
+        raise error
+    if not request.path.startswith(PREFIX):
+        return Response(f"{trouble.sentence}\n", HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain")
+    message = f"{trouble.sentence}; nothing was changed"
+    return _problem(Problem(code=trouble.code, message=message), HTTPStatus.SERVICE_UNAVAILABLE)
+
+
 def _failed(error: HTTPException) -> Response:
     response = error.get_response()
     status = HTTPStatus(response.status_code)
@@ -94,7 +99,6 @@ def _failed(error: HTTPException) -> Response:
         HTTPStatus.NOT_FOUND: "there is nothing at this address",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the request is too large",
         HTTPStatus.INTERNAL_SERVER_ERROR: "the tracker made a mistake; its log says more",
-        HTTPStatus.SERVICE_UNAVAILABLE: "the tracker's database does not work at the moment; nothing was changed",
     }.get(status, status.phrase.lower())
     problem = _problem(Problem(code=_CODES.get(status, "http"), message=message), status)
     if "Allow" in response.headers:

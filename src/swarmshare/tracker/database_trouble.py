@@ -1,0 +1,55 @@
+"""Why a database does not do what it should, in one word for programs and one sentence for people."""
+
+from __future__ import annotations
+
+import sqlite3
+from enum import Enum
+from typing import Final
+
+from sqlalchemy import exc
+
+from swarmshare.errors import SwarmShareError
+
+
+class DatabaseError(SwarmShareError):
+    """The database cannot be reached or used from the start."""
+
+    code = "database"
+
+
+class Trouble(Enum):
+    """What is wrong: a stable code, and a sentence."""
+
+    LOCKED = "locked", "another program has locked the tracker's database"
+    FULL = "disk-full", "the disk under the tracker's database is full"
+    DISK = "disk", "the disk under the tracker's database fails, or may not be written to"
+    DAMAGED = "damaged", "the tracker's database is damaged: stop the tracker, and restore a backup"
+    AWAY = "database", "the tracker's database does not answer"
+
+    def __init__(self, code: str, sentence: str) -> None:
+        self.code = code
+        self.sentence = sentence
+
+
+_BY_SQLITE_CODE: Final = {
+    sqlite3.SQLITE_BUSY: Trouble.LOCKED,
+    sqlite3.SQLITE_LOCKED: Trouble.LOCKED,
+    sqlite3.SQLITE_FULL: Trouble.FULL,
+    sqlite3.SQLITE_IOERR: Trouble.DISK,
+    sqlite3.SQLITE_READONLY: Trouble.DISK,
+    sqlite3.SQLITE_CORRUPT: Trouble.DAMAGED,
+    sqlite3.SQLITE_NOTADB: Trouble.DAMAGED,
+}
+"""The primary codes; the others are either mistakes of ours or nothing that more can be said of."""
+
+
+def trouble_of(error: exc.SQLAlchemyError | sqlite3.Error) -> Trouble | None:
+    """What is wrong with the database; None when ``error`` is a mistake of whoever asked it."""
+    if isinstance(error, exc.TimeoutError):  # of a turn to write, or of a connection: those who have them wait
+        return Trouble.LOCKED
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    # The primary result code is the low byte of the extended one.
+    found = _BY_SQLITE_CODE.get((getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF)
+    if found is None and (isinstance(error, exc.OperationalError) or type(error) is exc.DatabaseError):
+        return Trouble.AWAY
+    return found
