@@ -59,6 +59,7 @@ class World:
         self.pushes: list[Push] = []
         self.released: list[tuple[str, bytes]] = []
         self.cuts: list[int] = []
+        self._ports: dict[bytes, int] = {}
         self.registry.attach(self)
 
     def push(self, told: Push) -> None:
@@ -85,7 +86,7 @@ class World:
     def announce(self, peer_id: bytes, **fields: Any) -> AnnounceReply:
         values: dict[str, Any] = {
             "addresses": [LAN],
-            "port": 7000,
+            "port": self._ports.setdefault(peer_id, 7000 + len(self._ports)),
             "left": 500,
             "uploaded": 0,
             "downloaded": 0,
@@ -389,6 +390,85 @@ def test_a_connected_peer_that_announces_too_stays_connected(world: World) -> No
     reply = world.announce(b"a", identity=ANN, left=0)
     assert (reply.seeds, reply.leeches, reply.peers) == (0, 1, ())
     world.members.have("a", Have(INFO_HASH, runs(2), ()))
+
+
+# One machine is one member
+
+
+def seeds(world: World) -> tuple[int, int]:
+    """Seeds and leeches."""
+    counts = world.registry.scrape(INFO_HASH)
+    return counts.complete, counts.incomplete
+
+
+@pytest.mark.parametrize("identity", [None, ANN])
+def test_a_client_that_was_killed_and_comes_back_is_one(world: World, identity: Identity | None) -> None:
+    for number in range(4):
+        world.announce(b"run %d" % number, port=6881, left=0, key=b"%d" % number, identity=identity)
+        assert seeds(world) == (1, 0)
+    world.announce(b"other", left=0, key=b"", port=6881, addresses=[ip_address("10.0.0.8")])
+    world.announce(b"other port", left=0, key=b"", port=6882)
+    assert seeds(world) == (3, 0)
+    assert {peer.peer_id for peer in world.announce(b"asks").peers} >= {b"run 3".ljust(20), b"other".ljust(20)}
+
+
+def test_who_came_back_by_the_other_protocol_is_found_out_with_its_next_announce(world: World) -> None:
+    v6 = ip_address("fd00::7")
+    world.announce(b"first", port=6881)
+    world.announce(b"first", port=6881, addresses=[v6])
+    world.announce(b"again", port=6881, addresses=[v6])
+    assert seeds(world) == (0, 1)
+
+
+def test_a_connected_machine_is_no_second_one_when_something_on_it_announces(world: World) -> None:
+    world.announce(b"before", port=6881, addresses=[ip_address("10.0.0.1")], left=0)
+    world.come("a", bits(1))
+    assert seeds(world) == (0, 1)
+    for identity in (None, ANN):
+        world.announce(b"after", port=6881, addresses=[ip_address("10.0.0.1")], left=0, identity=identity)
+        assert seeds(world) == (0, 1)
+
+
+def test_two_machines_behind_one_address_that_prove_to_be_two(world: World) -> None:
+    world.come("a", bits(1))
+    world.come("b", bits(1))  # of the same account, and both are connected
+    world.come("c", bits(1), BOB)
+    world.announce(b"d", port=7001, identity=ANN)
+    world.announce(b"e", port=7001, identity=BOB)
+    assert seeds(world) == (0, 5)
+
+
+def test_nobody_is_thrown_out_from_behind_the_same_router(world: World) -> None:
+    """Not by saying its port, and that one stops; nor by saying its address, which nobody is asked for."""
+    world.announce(b"victim", port=6881, left=0, identity=ANN)
+    world.announce(b"victim 2", port=6882, left=0, key=b"mine")
+    for port in (6881, 6882):
+        for identity in (None, BOB):
+            for number in range(3):
+                world.announce(b"%d" % number, port=port, key=b"%d" % number, identity=identity)
+            for number in range(3):
+                world.announce(b"%d" % number, port=port, key=b"%d" % number, identity=identity, event=Event.STOPPED)
+    world.announce(b"far", port=6881, addresses=[ip_address("fd00::9"), LAN], key=b"far")
+    world.announce(b"far", port=6881, addresses=[ip_address("fd00::9"), LAN], key=b"far", event=Event.STOPPED)
+    names = {peer.peer_id for peer in world.announce(b"asks").peers}
+    assert b"victim".ljust(20) in names
+
+
+def test_two_strangers_behind_one_address_give_the_place_back(world: World) -> None:
+    for name in (b"a", b"b", b"a", b"b", b"c"):
+        world.announce(name, port=6881, key=name)
+    assert seeds(world) == (0, 1)
+    world.announce(b"c", port=6881, key=b"c", event=Event.STOPPED)
+    assert seeds(world) == (0, 1), "one of the others may be there all the time"
+    world.announce(b"c", port=6881, key=b"c")
+    for name, left in ((b"a", 1), (b"c", 0)):
+        world.announce(name, port=6881, key=name, event=Event.STOPPED)
+        assert seeds(world) == (0, left)
+    world.announce(b"d", port=6881, key=b"d")
+    world.announce(b"e", port=6881, key=b"e")
+    world.times.pass_(300 + 60 + 10)
+    assert seeds(world) == (0, 0)
+    assert world.registry._replaced == {}
 
 
 def test_a_seed_is_told_of_leeches_only(world: World) -> None:

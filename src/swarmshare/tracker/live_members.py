@@ -84,6 +84,7 @@ class LiveMembers:
             rate_down=0,
             seen=self._registry.clock(),
         )
+        self._registry.take_place(join.info_hash, member)
         placed = self._registry.store.put(join.info_hash, entry.piece_count, member)
         if placed is None:
             raise EventError(Refusal.SWARM_FULL, "this swarm has as many members as it may have")

@@ -35,7 +35,9 @@ PUSH_INTERVAL: Final = 0.25
 EXPIRY_INTERVAL: Final = 5.0
 """Seconds between two looks for members that went silent."""
 MISSED: Final = 2
-"""How many intervals a member may be silent."""
+"""How many intervals a live member may be silent."""
+GRACE: Final = 60.0
+"""Seconds that an announce may be late; whoever is later counts for nobody's safety until it announces again."""
 
 
 class SwarmSettings(NamedTuple):
@@ -90,6 +92,8 @@ class SwarmRegistry:
         self._doors: list[LiveDoor] = []
         self._watchers: list[Callable[[bytes], object]] = []
         self._pacer = Pacer(PUSH_INTERVAL, later, self._tell)
+        self._replaced: dict[tuple[bytes, bytes], Member] = {}
+        """By swarm and who of an announced member without an account, another such one whose place it took."""
         later(EXPIRY_INTERVAL, self._expire)
 
     def attach(self, door: LiveDoor) -> None:
@@ -114,6 +118,27 @@ class SwarmRegistry:
         packed = [address.packed for address in addresses]
         elsewhere = [address for address in packed if reach(address) is not Reach.MACHINE]
         return tuple(elsewhere or self._own_addresses or packed)
+
+    def take_place(self, info_hash: bytes, member: Member) -> bool:
+        """Make ``member`` the only one at the address that it speaks from and its port, which are one machine's.
+
+        A client that was killed comes back with another peer id: it replaces what is known by announces only, and is of
+        the same account or of none. So nobody replaces another's client from behind the same router: two accounts, or
+        two that are connected, are two machines. False: whoever is there may not be replaced, and ``member`` is nobody
+        new.
+        """
+        others = [
+            other for other in self.store.at(info_hash, member.addresses[0], member.port) if other.who != member.who
+        ]
+        if member.account is None:
+            taken = any(other.account is not None for other in others)
+        else:
+            others = [other for other in others if other.account in (None, member.account)]
+            taken = not member.session and any(other.session for other in others)
+        for other in others if not taken else ():
+            if not other.session:
+                self._replace(info_hash, other, member)
+        return not taken
 
     # Ordinary clients
 
@@ -144,12 +169,9 @@ class SwarmRegistry:
         who = account_member(identity, peer_id) if identity is not None else _anonymous(peer_id, key, addresses[0])
         known = self.store.member(info_hash, who)
         if event is Event.STOPPED:
-            self.store.remove(info_hash, who, "")
-            self.changed(info_hash)
+            self._stop(info_hash, count, who, self.reachable(addresses)[0], port)
         elif known is None or not known.session:  # who is connected has told us more than an announce does
             pieces = None if left else all_bits(count)
-            if event is Event.COMPLETED and (known is None or known.pieces is None):
-                self.store.completed(info_hash)
             member = Member(
                 who=who,
                 session="",
@@ -168,8 +190,12 @@ class SwarmRegistry:
                 seen=self.clock(),
                 v1_only=by_v1 and (known is None or known.v1_only),
             )
-            if self.store.put(info_hash, count, member) is None:
+            if not self.take_place(info_hash, member):
+                self.store.remove(info_hash, who, "")  # it was somewhere else before
+            elif self.store.put(info_hash, count, member) is None:
                 raise AnnounceError("this swarm has as many members as it may have: try again later")
+            elif event is Event.COMPLETED and (known is None or known.pieces is None):
+                self.store.completed(info_hash)
             self.changed(info_hash)
         counts = self.store.counts(info_hash)
         return AnnounceReply(
@@ -224,6 +250,23 @@ class SwarmRegistry:
 
     # Within
 
+    def _replace(self, info_hash: bytes, other: Member, member: Member) -> None:
+        """Whoever replaced others without proof gives the place back when it stops: they may be there all the time."""
+        self.store.remove(info_hash, other.who, "")
+        older = self._replaced.pop((info_hash, other.who), other)
+        if member.account is None:
+            self._replaced[info_hash, member.who] = other if older.who == member.who else older
+
+    def _stop(self, info_hash: bytes, count: int, who: bytes, address: bytes, port: int) -> None:
+        for member in self.store.at(info_hash, address, port):
+            older = self._replaced.get((info_hash, member.who))
+            if older is not None and older.who == who:
+                del self._replaced[info_hash, member.who]
+        older = self._replaced.pop((info_hash, who), None)
+        if self.store.remove(info_hash, who, "") and older is not None:
+            self.store.put(info_hash, count, older)
+        self.changed(info_hash)
+
     def _tell(self, info_hash: bytes) -> None:
         if changes := self.store.take_changes(info_hash):
             told = push(info_hash, changes)
@@ -235,9 +278,9 @@ class SwarmRegistry:
     def _expire(self) -> None:
         self._later(EXPIRY_INTERVAL, self._expire)
         now, settings = self.clock(), self.settings
-        self._forget(
-            self.store.expire(now - MISSED * settings.live_interval, now - MISSED * settings.announce_interval)
-        )
+        announced = now - settings.announce_interval - GRACE
+        self._replaced = {key: member for key, member in self._replaced.items() if member.seen >= announced}
+        self._forget(self.store.expire(now - MISSED * settings.live_interval, announced))
 
     def _forget(self, gone: Iterable[Gone]) -> None:
         for info_hash, _, session in gone:

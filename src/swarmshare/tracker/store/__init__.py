@@ -165,6 +165,9 @@ class SwarmStore(Protocol):
     def member(self, info_hash: bytes, who: bytes) -> Member | None:
         """One member."""
 
+    def at(self, info_hash: bytes, address: bytes, port: int) -> list[Member]:
+        """Those that are reached at ``address``, 4 or 16 bytes, and ``port``, in the order of their numbers."""
+
     def members(self, info_hash: bytes) -> list[Member]:
         """All of them, in the order of their numbers."""
 

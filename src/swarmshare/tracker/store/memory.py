@@ -94,6 +94,11 @@ class MemorySwarmStore:
         swarm = self._swarms.get(info_hash)
         return swarm.members.get(who) if swarm is not None else None
 
+    def at(self, info_hash: bytes, address: bytes, port: int) -> list[Member]:
+        """See :class:`~swarmshare.tracker.store.SwarmStore`."""
+        swarm = self._swarms.get(info_hash)
+        return swarm.at(address, port) if swarm is not None else []
+
     def members(self, info_hash: bytes) -> list[Member]:
         """See :class:`~swarmshare.tracker.store.SwarmStore`."""
         swarm = self._swarms.get(info_hash)

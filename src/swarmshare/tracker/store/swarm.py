@@ -35,6 +35,7 @@ class Swarm:
         self.counts = PieceCounts(piece_count)
         self.seeds = 0
         self._who: dict[int, bytes] = {}
+        self._at: dict[tuple[bytes, int], set[int]] = {}  # by address and port, numbers
         self._reports: dict[int, set[int]] = {}
         self._last = 0
         self._begin(detailed=True)
@@ -69,6 +70,8 @@ class Swarm:
                 self._count(before, -1)
                 self._count(member, 1)
                 self._told_anew(member)
+            self._unlist(before)
+            self._list(member)
             self.members[member.who] = member
             return member, ""
         if before is not None:
@@ -79,6 +82,7 @@ class Swarm:
         member = member._replace(number=self._last, blamed=0)
         self.members[member.who] = member
         self._who[member.number] = member.who
+        self._list(member)
         self._count(member, 1)
         self._told_anew(member)
         self._fit()
@@ -115,6 +119,7 @@ class Swarm:
         """A member is gone."""
         del self.members[member.who], self._who[member.number]
         self._reports.pop(member.number, None)
+        self._unlist(member)
         self._count(member, -1)
         self._changed = True
         if self.detailed:
@@ -132,6 +137,10 @@ class Swarm:
         accounts.add(account)
         self.members[who] = self.members[who]._replace(blamed=len(accounts))
         return True
+
+    def at(self, address: bytes, port: int) -> list[Member]:
+        """See :class:`~swarmshare.tracker.store.SwarmStore`."""
+        return [self.members[self._who[number]] for number in sorted(self._at.get((address, port), ()))]
 
     def snapshot(self) -> Snapshot:
         """See :class:`~swarmshare.tracker.store.SwarmStore`."""
@@ -189,6 +198,17 @@ class Swarm:
         if self.detailed:
             self._joined.add(member.number)
             self._touched.pop(member.number, None)
+
+    def _list(self, member: Member) -> None:
+        for address in member.addresses:
+            self._at.setdefault((address, member.port), set()).add(member.number)
+
+    def _unlist(self, member: Member) -> None:
+        for address in member.addresses:
+            numbers = self._at[address, member.port]
+            numbers.discard(member.number)
+            if not numbers:
+                del self._at[address, member.port]
 
     def _make_room_for(self, member: Member) -> bool:
         if member.account is None:
