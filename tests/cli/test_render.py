@@ -10,9 +10,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from cli.snapshots import torrent
 
 from swarmshare.cli import render
 from swarmshare.cli.render import Output, clean, date, duration, plural, size
+from swarmshare.cli.words import safety
+from swarmshare.schema.snapshot import MemberSnapshot, TorrentState
 from swarmshare.storage.progress import Progress
 
 if TYPE_CHECKING:
@@ -25,6 +28,23 @@ if TYPE_CHECKING:
 )
 def test_sizes(count: int, text: str) -> None:
     assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("known", "sentence"),
+    [
+        ("lc", "every piece is on 2 other machines: safe to close"),
+        ("la", "every piece is on 2 other machines, 1 of them by its own word: safe to close"),
+        ("laa", "every piece is on 3 other machines, 2 of them by their own word: safe to close"),
+        ("a", "every piece is on 1 other machine, by its own word: safe to close"),
+        ("aa", "every piece is on 2 other machines, by their own word: safe to close"),
+    ],
+)
+def test_how_sure_it_is_that_this_machine_may_go(known: str, sentence: str) -> None:
+    """``l`` is live at the tracker, ``c`` connected to us, ``a`` only announces; all of them hold everything."""
+    members = tuple(MemberSnapshot("", (), letter == "l", letter == "c", b"\xff", complete=True) for letter in known)
+    standing = torrent(state=TorrentState.SEEDING, members=members, seeds=len(members))
+    assert safety(standing) == sentence
 
 
 def test_other_words() -> None:

@@ -103,6 +103,13 @@ async def test_members_count_once_whether_connected_or_not(tmp_path: Path) -> No
             port.see(1, None)
             port.see(2, Member("rui", (("192.0.2.9", 9),), True, bits(count, *range(count))))
             assert engine.snapshot().torrents[0].copies_elsewhere == 1
+            for number, where in ((5, ("192.0.2.5", 5)), (6, ("192.0.2.6", 6))):
+                port.see(number, Member("", (where,), False, bits(count, *range(count))))
+            snapshot = engine.snapshot().torrents[0]
+            assert (snapshot.copies_elsewhere, snapshot.announced_only, torrent.others.announced_only) == (3, 2, 2)
+            torrent.others.connected(("192.0.2.5", 5))
+            assert (engine.snapshot().torrents[0].announced_only, torrent.others.announced_only) == (1, 1)
+            torrent.others.disconnected(("192.0.2.5", 5))
             port.tell_trouble("the tracker is away")
             assert engine.snapshot().torrents[0].tracker_trouble == "the tracker is away"
             await engine.remove(torrent)

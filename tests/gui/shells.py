@@ -23,8 +23,8 @@ def transfer(name: str = "Holiday.zip", **changes: Any) -> Transfer:
         "state": TransferState.SEEDING, "no_peers": "", "trouble": "", "bytes_total": 1 << 20, "bytes_done": 1 << 20,
         "checked": 1.0,
         "rate_down": 0.0, "rate_up": 0.0, "downloaded": 0, "uploaded": 0, "peers": 2, "seeds": 1, "copies": 2,
-        "only_here": 0, "eta": None, "added_at": 1_700_000_000, "shared": True, "sequential": False,
-        "limit_up": None, "limit_down": None,
+        "only_here": 0, "announced_only": 0, "eta": None, "added_at": 1_700_000_000, "shared": True,
+        "sequential": False, "limit_up": None, "limit_down": None,
     }  # fmt: skip
     return Transfer(**{**fields, **changes})
 

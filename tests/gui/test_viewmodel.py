@@ -190,6 +190,13 @@ def test_the_light_of_one_transfer() -> None:
         Light.GREEN,
         "Every piece of Holiday.zip is on 2 other machines: safe to close",
     )
+    assert about(replace(shared, copies=2, announced_only=1)).sentence == (
+        "Every piece of Holiday.zip is on 2 other machines: safe to close (1 of them by its own word)"
+    )
+    assert about(replace(shared, copies=2, announced_only=2)).sentence.endswith("(by their own word)")
+    assert about(replace(shared, copies=1, announced_only=1)).sentence == (
+        "Some of Holiday.zip is on only one other machine (by its own word)"
+    )
     assert about(transfer(only_here=3, peers=0)).light is Light.NONE, "nobody waits for a download of ours"
     assert about(transfer(only_here=3, peers=1)).light is Light.RED, "somebody does"
     assert about(replace(shared, state=CHECKING, only_here=5)).light is Light.NONE
@@ -203,6 +210,9 @@ def test_the_worst_light_counts() -> None:
     assert overall([green, replace(green, copies=2)]) == (
         Light.GREEN,
         "Every piece is on 2 other machines: safe to close",
+    )
+    assert overall([green, replace(green, copies=2), replace(green, copies=2, announced_only=1)]).sentence == (
+        "Every piece is on 2 other machines: safe to close (1 of them by its own word)"
     )
     assert overall([green, replace(green, copies=1)]).light is Light.AMBER
     assert overall([green, red]) == about(red)

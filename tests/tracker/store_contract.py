@@ -127,6 +127,19 @@ class StoreContract:
         assert [m.number for m in changes.joined] == [1]
         assert not changes.left
 
+    def test_who_is_at_an_address_and_port(self, store: SwarmStore) -> None:
+        v4, v6 = b"\x0a\0\0\1", bytes(15) + b"\1"
+        assert store.at(INFO_HASH, v4, 6881) == []
+        store.put(INFO_HASH, COUNT, member(b"a"))
+        store.put(INFO_HASH, COUNT, member(b"b", "", addresses=(v4, v6)))
+        assert [m.who for m in store.at(INFO_HASH, v4, 6881)] == [b"a", b"b"]
+        assert [m.who for m in store.at(INFO_HASH, v6, 6881)] == [b"b"]
+        assert store.at(INFO_HASH, v4, 6882) == store.at(OTHER, v4, 6881) == []
+        store.put(INFO_HASH, COUNT, member(b"a", port=6882))
+        store.remove(INFO_HASH, b"b", "")
+        assert store.at(INFO_HASH, v4, 6881) == store.at(INFO_HASH, v6, 6881) == []
+        assert [m.who for m in store.at(INFO_HASH, v4, 6882)] == [b"a"]
+
     def test_the_same_with_nothing_new_is_no_change(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, COUNT, member(b"h", "", pieces=None, held=4))
         store.take_changes(INFO_HASH)

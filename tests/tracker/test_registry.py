@@ -401,6 +401,15 @@ def seeds(world: World) -> tuple[int, int]:
     return counts.complete, counts.incomplete
 
 
+def test_an_announce_counts_until_the_next_one_is_due(world: World) -> None:
+    """And a minute, lest whoever is a little late is missed."""
+    world.announce(b"client", left=0)
+    world.times.pass_(300 + 50)
+    assert seeds(world) == (1, 0)
+    world.times.pass_(20)
+    assert seeds(world) == (0, 0)
+
+
 @pytest.mark.parametrize("identity", [None, ANN])
 def test_a_client_that_was_killed_and_comes_back_is_one(world: World, identity: Identity | None) -> None:
     for number in range(4):

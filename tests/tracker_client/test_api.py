@@ -33,6 +33,17 @@ def test_an_entry_is_listed_once_and_a_short_page_is_the_last() -> None:
     assert ([entry.info_hash[0] for entry in entries], asked) == (["0", "1"], 1)
 
 
+def test_seeds_are_members_whatever_a_tracker_counts() -> None:
+    (entry,), _ = listed({"total": 1, "entries": [{**ENTRY, "seeds": 1200, "peers": 20}]})
+    assert (entry.seeds, entry.peers - entry.seeds) == (1200, 0)
+
+
+@pytest.mark.parametrize("count", [-1, 2**64, 10**300, 1.5, True])
+def test_a_count_that_is_none(count: object) -> None:
+    with pytest.raises(TrackerError, match="'peers' is wrong"):
+        listed({"total": 1, "entries": [{**ENTRY, "peers": count}]})
+
+
 def test_a_list_without_end_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "MAX_LISTED", 600)
     entries, asked = listed({"total": 10**9, "entries": [ENTRY] * 200})

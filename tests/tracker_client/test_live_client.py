@@ -103,6 +103,17 @@ async def test_the_tracker_is_killed_and_comes_back_with_nothing(group: Group) -
         await two.until(lambda: list(two.pieces.values()) == [{1, 10, 11, 12}])
 
 
+async def test_what_a_tracker_said_of_others_counts_for_a_while(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "HEARSAY", -1.0)
+    one, two = Port(32, {1}), Port(33, {2})
+    async with announced(group, one, two):
+        await one.until(lambda: one.members)
+        await trio.to_thread.run_sync(group.server.end, signal.SIGKILL)
+        await one.until(lambda: not one.members)
+        await trio.to_thread.run_sync(group.restart)
+        await one.until(lambda: list(one.pieces.values()) == [{2}])
+
+
 async def test_a_token_that_is_not_valid(group: Group) -> None:
     port = Port(40)
     async with trio.open_nursery() as nursery:

@@ -58,6 +58,8 @@ class Transfer:
     """Other machines that hold everything."""
     copies: int
     """On how many other machines the rarest piece is."""
+    announced_only: int
+    """How many of those are known by an announce of their own alone."""
     only_here: int
     """How many of our pieces nobody else is known to have."""
     eta: float | None

@@ -47,7 +47,7 @@ class Work:
         """What the line was made of."""
         self._look_at = self._count_at = 0.0
         """When to look again, and to count."""
-        self._copies = (0, 0)
+        self._copies = (0, 0, 0)
         self._counted_seeds = 0
         self._held = -1
         self._bytes = (0, 0)
@@ -158,7 +158,8 @@ class Work:
         picker = torrent.picker
         availability, seeds = picker.availability, picker.seeds
         only_here = 0 if seeds else count_only_here(picker.states, availability)
-        self._copies, self._counted_seeds = (min(availability, default=0) + seeds, only_here), seeds
+        copies = min(availability, default=0) + seeds
+        self._copies, self._counted_seeds = (copies, only_here, torrent.others.announced_only), seeds
 
     def _sum(self, torrent: Torrent) -> tuple[int, int]:
         """Bytes of the files that are wanted, and how many of them are here."""
@@ -197,7 +198,7 @@ class Work:
     def _plain_line(self) -> Transfer:
         """All that does not depend on whether it is at work."""
         begun = self.totals
-        copies, only_here = self._copies
+        copies, only_here, announced_only = self._copies
         return Transfer(
             info_hash=begun.info_hash,
             name=begun.manifest.name,
@@ -215,6 +216,7 @@ class Work:
             peers=0,
             seeds=0,
             copies=copies,
+            announced_only=announced_only,
             only_here=only_here,
             eta=None,
             added_at=begun.added_at,

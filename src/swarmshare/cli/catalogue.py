@@ -15,6 +15,7 @@ from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli.people import live_console
 from swarmshare.cli.render import plural, size
 from swarmshare.cli.swarm_view import render_swarm
+from swarmshare.cli.words import how_sure
 from swarmshare.swarm.gains import Gains
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def _safety(swarm: Swarm) -> str:
         missing = swarm.availability.count(0)
         return f"{plural(missing, 'piece')} held by nobody that the tracker knows of"
     rarest = Counter(swarm.availability)[swarm.copies]
-    return f"{_copies(swarm.copies)} ({plural(rarest, 'piece')} on no more than that)"
+    sure = how_sure(swarm.copies, sum(not (member.left or member.live) for member in swarm.members))
+    return f"{_copies(swarm.copies)}{sure} ({plural(rarest, 'piece')} on no more than that)"
 
 
 def _describe(member: Member) -> str:

@@ -147,6 +147,7 @@ def _fields(torrent: TorrentSnapshot) -> dict[str, object]:
         "seeds": torrent.seeds,
         "members": len(torrent.members),
         "copies_elsewhere": torrent.copies_elsewhere,
+        "announced_only": torrent.announced_only,
         "only_here": torrent.only_here,
         "tracker_trouble": clean(torrent.tracker_trouble),
     }

@@ -67,7 +67,8 @@ def safety(torrent: TorrentSnapshot) -> str:
     if torrent.state is not TorrentState.SEEDING or not (torrent.members or torrent.peers):
         return ""
     if copies := torrent.copies_elsewhere:
-        return f"every piece is on {plural(copies, 'other machine')}: safe to close"
+        sure = how_sure(copies, torrent.announced_only)
+        return f"every piece is on {plural(copies, 'other machine')}{sure}: safe to close"
     return f"{plural(torrent.only_here, 'piece')} on this machine only: stay"
 
 
@@ -82,6 +83,14 @@ def changed(torrent: TorrentSnapshot) -> str:
     if not torrent.changed_files:
         return ""
     return f"{files_named(torrent.changed_files)}: changed or removed by another program. {PUT_BACK}"
+
+
+def how_sure(machines: int, announced_only: int) -> str:
+    """How many of some machines are known by their own announce alone; empty when none is."""
+    own = "its own word" if announced_only == 1 else "their own word"
+    if announced_only >= machines:
+        return f", by {own}" if announced_only else ""
+    return f", {announced_only:,} of them by {own}" if announced_only else ""
 
 
 def plain_line(torrent: TorrentSnapshot) -> str:

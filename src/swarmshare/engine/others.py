@@ -86,6 +86,14 @@ class Others:
         """Whether there is a connection to a member."""
         return any(address in self._connected for address in self.members[key].addresses)
 
+    @property
+    def announced_only(self) -> int:
+        """How many hold everything by an announce of their own alone."""
+        return sum(
+            bits.is_full and not self.members[key].live and not self.is_connected(key)
+            for key, bits in self._bits.items()
+        )
+
     def _is_counted(self, key: Hashable) -> bool:
         return key in self._bits and not self.is_connected(key)
 

@@ -128,6 +128,11 @@ class TorrentSnapshot:
         return min(self.availability, default=0) + self.seeds
 
     @property
+    def announced_only(self) -> int:
+        """How many of those are known by an announce of their own alone: nobody of us is connected to them."""
+        return sum(member.complete and not (member.live or member.connected) for member in self.members)
+
+    @property
     def only_here(self) -> int:
         """How many of our pieces nobody else has."""
         if self.seeds:

@@ -177,6 +177,7 @@ def _signed_in(answer: Answer) -> SignedIn:
 
 def read_entry(answer: Answer) -> Entry:
     """An entry as a tracker writes it, checked. Raises :class:`~swarmshare.errors.TrackerError`."""
+    seeds, peers, copies = read_counts(answer)
     return Entry(
         info_hash=answer.text("info_hash"),
         name=answer.text("name"),
@@ -187,10 +188,16 @@ def read_entry(answer: Answer) -> Entry:
         piece_count=answer.number("piece_count"),
         private=answer.flag("private"),
         hybrid=answer.flag("hybrid"),
-        seeds=answer.number("seeds"),
-        peers=answer.number("peers"),
-        copies=answer.number("copies"),
+        seeds=seeds,
+        peers=peers,
+        copies=copies,
     )
+
+
+def read_counts(answer: Answer) -> tuple[int, int, int]:
+    """Seeds, all members, and copies of the rarest piece of a swarm. Seeds are members, whatever a tracker counts."""
+    seeds = answer.number("seeds")
+    return seeds, max(seeds, answer.number("peers")), answer.number("copies")
 
 
 def _swarm(answer: Answer, members: Iterator[Answer]) -> Swarm:

@@ -51,6 +51,8 @@ MAX_WAITING: Final = 64
 """Pushes that wait for us; when there are more, they are dropped, and the whole state is asked for."""
 MAX_LIARS: Final = 256
 """Addresses that wait to be reported; more are not."""
+HEARSAY = 60.0
+"""Seconds for which what a tracker said of others counts after it is gone."""
 GOODBYE: Final = 0.8
 """Seconds that it may take to leave."""
 _QUIET: Final = {Refusal.NOT_JOINED, Refusal.TOO_FAST}
@@ -85,6 +87,8 @@ class _Membership:
         self._link: Link | None = None
         self._joined = False
         """Over this connection."""
+        self._lost_at = 0.0
+        """When the last connection ended."""
 
     async def run(self) -> None:
         """Take part until cancelled."""
@@ -95,6 +99,7 @@ class _Membership:
                     self._link = await self._connection.link()
                     since = trio.current_time()
                     end = await self._take_part(self._link)
+                    self._lost_at = trio.current_time()
                     if isinstance(end, EventError):
                         if end.reason not in _QUIET:
                             self._port.tell_trouble(f"{self._connection.tracker}: {one_line(str(end))}")
@@ -117,6 +122,8 @@ class _Membership:
 
     def away(self, error: TrackerError) -> None:
         """See :class:`~swarmshare.tracker_client.connection.Listener`."""
+        if trio.current_time() - self._lost_at > HEARSAY:
+            self._view.forget_all()
         self._port.tell_trouble(error.advice)
 
     # What we do

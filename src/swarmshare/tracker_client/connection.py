@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SHORTEST: Final = 0.5
 LONGEST: Final = 30.0
 """Seconds between two attempts."""
+PART: Final = 8
+"""An attempt waits for at most this part of the time since things went well: after a restart of 20 s, all of a group
+are back within 3 s, and not all at one moment."""
 MAX_EVENT: Final = 2 * 2**20
 """Bytes of all but the bitfields and the availability of the longest answer or push."""
 
@@ -42,18 +45,19 @@ class Listener(Protocol):
 
 
 class Backoff:
-    """How long to wait after a failure: longer after each, and never as long as everybody else."""
+    """How long to wait after a failure: longer the longer nothing works, and never as long as everybody else."""
 
     def __init__(self) -> None:
         self._rng = random.Random()
-        self._ceiling = 2 * SHORTEST
+        self._failing = 0.0
+        """For how many seconds nothing has worked."""
 
     def pause(self, worked: float) -> float:
         """Seconds to wait now, when things went well for ``worked`` seconds before they failed."""
-        if worked > LONGEST:
-            self._ceiling = 2 * SHORTEST
-        pause = self._rng.uniform(SHORTEST, self._ceiling)
-        self._ceiling = min(LONGEST, 2 * self._ceiling)
+        self._failing = 0.0 if worked > LONGEST else self._failing + worked
+        ceiling = min(max(2 * SHORTEST, self._failing / PART), LONGEST)
+        pause = self._rng.uniform(ceiling / 2, ceiling)
+        self._failing += pause
         return pause
 
 

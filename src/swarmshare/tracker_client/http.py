@@ -76,9 +76,9 @@ class Answer:
         return None if self._fields.get(name) is None else self.text(name)
 
     def number(self, name: str) -> int:
-        """A whole number that is not negative."""
+        """A whole number of at most 64 bits that is not negative."""
         value = self._fields.get(name)
-        if type(value) is not int or value < 0:
+        if type(value) is not int or not 0 <= value < 2**64:
             raise _no_tracker(name)
         return value
 

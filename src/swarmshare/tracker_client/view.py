@@ -41,6 +41,11 @@ class SwarmView:
         """Take any state next: the tracker may be another than it was."""
         self._at = None
 
+    def forget_all(self) -> None:
+        """Nobody tells any more who is there."""
+        for number in list(self._seen):
+            self._forget(number)
+
     def start(self, state: State) -> None:
         """Go on from here, unless we are further already."""
         epoch, seq = state.epoch, state.seq

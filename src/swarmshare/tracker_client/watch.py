@@ -10,7 +10,7 @@ import trio
 
 from swarmshare.errors import TrackerError
 from swarmshare.schema.tracker_events import LIVE, Refusal
-from swarmshare.tracker_client.api import Account, Entry, TrackerApi, read_entry
+from swarmshare.tracker_client.api import Account, Entry, TrackerApi, read_counts, read_entry
 from swarmshare.tracker_client.bridge import open_link
 from swarmshare.tracker_client.connection import Backoff
 from swarmshare.tracker_client.http import Answer, Connection
@@ -127,7 +127,4 @@ def _info_hash(answer: Answer) -> str:
 
 
 def _counts(data: object) -> list[Counts]:
-    return [
-        Counts(_info_hash(swarm), swarm.number("seeds"), swarm.number("peers"), swarm.number("copies"))
-        for swarm in Answer({"swarms": data}).each("swarms")
-    ]
+    return [Counts(_info_hash(swarm), *read_counts(swarm)) for swarm in Answer({"swarms": data}).each("swarms")]

@@ -65,13 +65,14 @@ def about(transfer: Transfer) -> Verdict:
     if not transfer.copies:
         return Verdict(Light.RED, _("Nobody else has all of {name}").format(name=name))
     if transfer.copies == 1:
-        return Verdict(Light.AMBER, _("Some of {name} is on only one other machine").format(name=name))
+        sentence = _("Some of {name} is on only one other machine")
+        return Verdict(Light.AMBER, sentence.format(name=name) + _how_sure(transfer))
     sentence = ngettext(
         "Every piece of {name} is on {n} other machine: safe to close",
         "Every piece of {name} is on {n} other machines: safe to close",
         transfer.copies,
     )
-    return Verdict(Light.GREEN, sentence.format(n=number(transfer.copies), name=name))
+    return Verdict(Light.GREEN, sentence.format(n=number(transfer.copies), name=name) + _how_sure(transfer))
 
 
 def overall(transfers: Iterable[Transfer]) -> Verdict:
@@ -84,13 +85,14 @@ def overall(transfers: Iterable[Transfer]) -> Verdict:
     if len(worst) == 1 and light is not Light.GREEN:
         return worst[0][0]
     if light is Light.GREEN:
-        copies = min(transfer.copies for _verdict, transfer in worst)
+        least = min((transfer for _verdict, transfer in worst), key=lambda each: (each.copies, -each.announced_only))
+        copies = least.copies
         sentence = ngettext(
             "Every piece is on {n} other machine: safe to close",
             "Every piece is on {n} other machines: safe to close",
             copies,
         )
-        return Verdict(light, sentence.format(n=number(copies)))
+        return Verdict(light, sentence.format(n=number(copies)) + _how_sure(least))
     if light is Light.AMBER:
         sentence = ngettext(
             "{n} transfer is on only one other machine", "{n} transfers are on only one other machine", len(worst)
@@ -101,3 +103,14 @@ def overall(transfers: Iterable[Transfer]) -> Verdict:
         return worst[0][0]
     sentence = ngettext("{n} piece is only on this computer", "{n} pieces are only on this computer", only_here)
     return Verdict(light, sentence.format(n=number(only_here)))
+
+
+def _how_sure(transfer: Transfer) -> str:
+    """How many of the other machines are known by their own announce alone."""
+    announced = min(transfer.announced_only, transfer.copies)
+    if not announced:
+        return ""
+    if announced == transfer.copies:
+        return " " + ngettext("(by its own word)", "(by their own word)", announced)
+    text = ngettext("({n} of them by its own word)", "({n} of them by their own word)", announced)
+    return " " + text.format(n=number(announced))
