@@ -46,6 +46,12 @@ _MESSAGES: Final = (
     mark("the answer is not a tracker's ({what})"),
     mark("the answer is not a tracker's"),
     mark("the tracker ended: {reason}"),
+    mark("no WebSocket gets through, perhaps a proxy stops it: long polling is in use"),
+    mark("no live connection gets through, perhaps a proxy stops it: ordinary announces are in use"),
+    mark("no live connection gets through, perhaps a proxy stops it: the list is asked for every {seconds} s"),
+    mark("another program has locked the tracker's database; nothing was changed"),
+    mark("the disk under the tracker's database is full; nothing was changed"),
+    mark("the tracker's database does not answer; nothing was changed"),
     # The catalogue.
     mark("{name} has been published by somebody else already"),
     mark("the catalogue has no such entry"),

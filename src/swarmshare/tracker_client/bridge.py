@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = 30.0
 """Seconds for an answer, and for a connection from the first packet to the tracker's welcome."""
+NOT_LIVE: Final = "not-a-tracker"
+"""The rule of a :class:`TrackerError`: something answers, but neither by a WebSocket nor by long polling."""
+HANDSHAKE: Final = 10.0
+"""Seconds for a WebSocket to open; a proxy may take one and pass nothing on."""
 CLOSING: Final = 0.2
 """Seconds that threads have to find out that a connection was closed."""
 
@@ -49,6 +53,8 @@ class Link:
         """Bytes of the longest message that may come; may be raised at any time."""
         self.over = trio.Event()
         """Set when the connection has ended, and its threads with it."""
+        self.polls = False
+        """Whether no WebSocket gets through, and the tracker is asked for news by HTTP instead."""
         self._tracker, self._token, self._namespace, self._pushes = tracker, token, namespace, pushes
         self._trio = trio.lowlevel.current_trio_token()
         self._client: Any = None
@@ -56,7 +62,7 @@ class Link:
         self._refusal: object = None
         self._questions: set[_Question] = set()
         self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
+        self._sockets: list[socket.socket] = []
         self._closed = False
 
     async def ask(self, event: str, data: Wire) -> object:
@@ -80,6 +86,13 @@ class Link:
         return question.answer[0] if len(question.answer) == 1 else None
 
     @property
+    def way(self) -> str:
+        """How news travel, as a sentence, where that is not by a WebSocket; else empty."""
+        if not self.polls:
+            return ""
+        return f"{self._tracker}: no WebSocket gets through, perhaps a proxy stops it: long polling is in use"
+
+    @property
     def closed(self) -> bool:
         """Whether the connection has ended, or will at once."""
         return self._closed
@@ -88,9 +101,9 @@ class Link:
         """End the connection; its threads find that out. For any thread."""
         with self._lock:
             self._closed = True
-            if self._socket is not None:
+            for connection in self._sockets:
                 with suppress(OSError):
-                    self._socket.shutdown(socket.SHUT_RDWR)
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def _send(self, event: str, data: Wire, question: _Question) -> None:
         if self._closed:
@@ -141,6 +154,8 @@ class Link:
 
     def refused(self, *data: object) -> None:
         """The tracker did not."""
+        if self._client.eio.state != "connected":
+            return  # there is no connection yet: another way may get through
         if self._greeted.is_set():
             self.close()
         self._refusal = data
@@ -148,11 +163,24 @@ class Link:
 
     def ended(self) -> None:
         """Both threads are done with the connection."""
+        self._drop()
+        self._tell(self._end)
+
+    def _drop(self) -> None:
         self.close()
         with self._lock:
-            if self._socket is not None:
-                self._socket.close()
-        self._tell(self._end)
+            for connection in self._sockets:
+                connection.close()
+
+    def dialled(self) -> socket.socket:
+        """See :class:`~swarmshare.tracker_client.engine_io.Owner`."""
+        connection = dial(self._tracker, TIMEOUT)
+        with self._lock:
+            self._sockets = [known for known in self._sockets if known.fileno() >= 0] + [connection]
+            if self._closed:
+                connection.close()
+                raise OSError(0, "The connection broke")
+        return connection
 
     def _tell(self, call: Callable[..., object], *data: object) -> None:
         # An error in this thread, which waits, is ours to catch; in run_sync_soon it would end the whole run.
@@ -163,37 +191,42 @@ class Link:
 
     def _connect(self) -> None:
         try:
-            connection = dial(self._tracker, TIMEOUT)
+            connection = self.dialled()
         except (OSError, UnicodeError) as error:  # UnicodeError: of names of hosts
             raise self._error(reason(error, TIMEOUT)) from error
-        with self._lock:
-            self._socket = connection
-            if self._closed:
-                connection.close()
-                raise self._error("the connection broke")
+        try:
+            self._connect_by("websocket", connection)
+        except Exception as error:  # whatever a stranger's bytes make of the libraries that read them
+            connection.close()
+            self.polls = True
+            try:
+                self._connect_by("polling", None)
+            except Exception:
+                self._drop()
+                raise TrackerError(
+                    NOT_LIVE,
+                    f"{self._tracker}: {through(self._tracker)}the answer is not a tracker's{status(error)}",
+                    hint="Is the address right?",
+                ) from error
+
+    def _connect_by(self, transport: str, connection: socket.socket | None) -> None:
         self._client = client = _Client(self, connection)
         client.on("connect", self.greeted, self._namespace)
         client.on("connect_error", self.refused, self._namespace)
         for event in self._pushes:
             client.on(event, partial(self.push, event), self._namespace)
-        parts = urlsplit(self._tracker)
         try:
             client.connect(
                 self._tracker,
                 auth={"token": self._token},
-                transports=["websocket"],
+                transports=[transport],
                 namespaces=[self._namespace],
-                socketio_path=f"{parts.path}/socket.io",
+                socketio_path=f"{urlsplit(self._tracker).path}/socket.io",
                 wait=False,
             )
-        except Exception as error:  # whatever a stranger's bytes make of the libraries that read them
+        except BaseException:
             client.eio.forget()
-            connection.close()
-            raise TrackerError(
-                "not-a-tracker",
-                f"{self._tracker}: {through(self._tracker)}the answer is not a tracker's{status(error)}",
-                hint="Is the address right?",
-            ) from error
+            raise
 
     # What follows runs in trio's thread
 
@@ -263,8 +296,9 @@ class _Packet(socketio.packet.Packet):  # type: ignore[misc]
 class _Client(socketio.Client):  # type: ignore[misc]
     """Socket.IO over a socket that is ours to close, which wakes all threads that wait for it."""
 
-    def __init__(self, link: Link, connection: socket.socket) -> None:
+    def __init__(self, link: Link, connection: socket.socket | None) -> None:
         self._link = link
+        websocket = {"socket": connection, "class_": partial(WebSocket, link), "suppress_origin": True}
         super().__init__(
             reconnection=False,
             handle_sigint=False,
@@ -272,7 +306,7 @@ class _Client(socketio.Client):  # type: ignore[misc]
             engineio_logger=_SILENT,
             serializer=_Packet,
             request_timeout=TIMEOUT,
-            websocket_extra_options={"socket": connection, "class_": partial(WebSocket, link), "suppress_origin": True},
+            websocket_extra_options={**websocket, "timeout": HANDSHAKE},
         )
 
     def _engineio_client_class(self) -> Callable[..., EngineClient]:

@@ -26,7 +26,9 @@ from swarmshare.schema.tracker_events import (
     Stats,
 )
 from swarmshare.schema.tracker_wire import dump_request, parse_answer, parse_peers, parse_state
+from swarmshare.tracker_client.bridge import NOT_LIVE
 from swarmshare.tracker_client.connection import Backoff, connection_to
+from swarmshare.tracker_client.fallback import FallbackAnnouncer
 from swarmshare.tracker_client.text import one_line
 from swarmshare.tracker_client.view import SwarmView
 
@@ -85,6 +87,9 @@ class _Membership:
         self._missed = False
         self._news = trio.Event()
         self._link: Link | None = None
+        self._nursery: trio.Nursery | None = None
+        """Of what is done while there is no live connection."""
+        self._fallback = FallbackAnnouncer(connection.tracker, connection.token, port)
         self._joined = False
         """Over this connection."""
         self._lost_at = 0.0
@@ -96,7 +101,7 @@ class _Membership:
         async with self._connection.listening(self._info_hash, self):
             try:
                 while True:
-                    self._link = await self._connection.link()
+                    self._link = await self._live()
                     since = trio.current_time()
                     end = await self._take_part(self._link)
                     self._lost_at = trio.current_time()
@@ -109,6 +114,16 @@ class _Membership:
             finally:
                 with trio.move_on_after(GOODBYE, shield=True):
                     await self._leave()
+
+    async def _live(self) -> Link:
+        """A live connection, as soon as there is one; ordinary announces meanwhile, where these get through."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
+                return await self._connection.link()
+            finally:
+                self._nursery = None
+                nursery.cancel_scope.cancel()
 
     # What the connection tells
 
@@ -124,7 +139,10 @@ class _Membership:
         """See :class:`~swarmshare.tracker_client.connection.Listener`."""
         if trio.current_time() - self._lost_at > HEARSAY:
             self._view.forget_all()
-        self._port.tell_trouble(error.advice)
+        if self._nursery is not None and error.rule == NOT_LIVE and not self._fallback.runs:
+            self._nursery.start_soon(self._fallback.run)
+        if not self._fallback.runs:
+            self._port.tell_trouble(error.advice)
 
     # What we do
 
@@ -161,7 +179,7 @@ class _Membership:
         )
         self._view.start(parse_state(await self._ask(join), self.piece_count))
         self._joined = True
-        self._port.tell_trouble("")
+        self._port.tell_trouble(self._link.way if self._link is not None else "")
 
     async def _tell_pieces(self) -> None:
         while True:

@@ -66,7 +66,7 @@ class TrackerConnection:
 
     def __init__(self, tracker: str, token: str) -> None:
         self.tracker = tracker
-        self._token = token
+        self.token = token
         self._listeners: dict[bytes, Listener] = {}
         self._link: Link | None = None
         self._since: float | None = None
@@ -99,7 +99,7 @@ class TrackerConnection:
                 self._since = trio.current_time()
                 try:
                     self._link = await open_link(
-                        self.tracker, self._token, NAMESPACE, {PUSH: self._push}, self._max_message()
+                        self.tracker, self.token, NAMESPACE, {PUSH: self._push}, self._max_message()
                     )
                 except TrackerError as error:
                     for listener in list(self._listeners.values()):

@@ -1,4 +1,4 @@
-"""Engine.IO over a WebSocket, for a server that may be hostile: what the libraries leave to trust is bounded here."""
+"""Engine.IO by WebSocket or long polling, from a server that may be hostile: what libraries leave to trust, bounded."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import engineio
 import websocket
+from engineio.payload import Payload
+
+from swarmshare.tracker_client.polling import Reply, Requests
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable, Mapping
 
 MAX_HEAD: Final = 2**16
 """Bytes of the HTTP answer that comes before any message."""
@@ -20,6 +24,15 @@ SHARE: Final = 0.25
 """Of one processor, for reading what a server sends; more of it waits."""
 BURST: Final = 1.0
 """Seconds of work after which that counts."""
+AT_ONCE: Final = 16
+"""Most packets in one request of ours: as many as Engine.IO's servers take."""
+AT_ONCE_BYTES: Final = 2**19
+"""Bytes of packets after which a request of ours takes no more; a tracker takes twice as many."""
+MAX_POLLED: Final = 4
+"""Messages of the longest kind that one answer may have."""
+LONGEST_POLL: Final = 120.0
+"""Seconds for which an answer is waited for, whatever the server says of its pings."""
+Payload.max_decode_packets = 2_000  # in one answer; a tracker keeps 1,000 for one who polls
 
 
 class Owner(Protocol):
@@ -33,6 +46,9 @@ class Owner(Protocol):
 
     def ended(self) -> None:
         """It has ended; the threads are done with it."""
+
+    def dialled(self) -> socket.socket:
+        """A new socket to the server, which is the owner's to close. Raises :class:`OSError`."""
 
 
 class Counted:
@@ -81,6 +97,8 @@ class EngineClient(engineio.Client):  # type: ignore[misc]
     def __init__(self, owner: Owner, **options: Any) -> None:
         super().__init__(**options)
         self._owner = owner
+        # Two, since a question for news is not answered before there are any.
+        self._requests = {"GET": Requests(owner.dialled), "POST": Requests(owner.dialled)}
         self._spent = 0.0
         """Seconds of work that no rest has made up for."""
         self._looked_at = time.monotonic()
@@ -98,6 +116,9 @@ class EngineClient(engineio.Client):  # type: ignore[misc]
 
     def _receive_packet(self, pkt: Any) -> None:
         super()._receive_packet(pkt)
+        self._rest()
+
+    def _rest(self) -> None:
         now, worked = time.monotonic(), time.thread_time()
         self._spent = max(0.0, self._spent - SHARE * (now - self._looked_at)) + worked - self._worked
         self._looked_at, self._worked = now, worked
@@ -116,14 +137,60 @@ class EngineClient(engineio.Client):  # type: ignore[misc]
 
     def _write_loop(self) -> None:
         try:
-            super()._write_loop()
+            if self.current_transport == "polling":
+                self._post_packets()
+            else:
+                super()._write_loop()
         except Exception:  # a time-out in a write is none of the errors that it expects
             self._owner.close()
 
+    def _post_packets(self) -> None:
+        """Engine.IO would put all that waits into one request, which its servers refuse when it is much."""
+        packet: Any = None
+        while self.state == "connected":
+            waiting = packet or self.queue.get(timeout=LONGEST_POLL)
+            packet, size = None, 0
+            packets: list[Any] = []
+            while waiting is not None:
+                size += len(waiting.encode(b64=True))
+                if packets and (len(packets) == AT_ONCE or size > AT_ONCE_BYTES):
+                    packet = waiting
+                    break
+                packets.append(waiting)
+                waiting = None if self.queue.empty() else self.queue.get()
+            if not packets:
+                break
+            reply = self._send_request("POST", self.base_url, {"Content-Type": "text/plain"}, Payload(packets).encode())
+            if isinstance(reply, str) or reply.status_code != 200:
+                break
+        self._owner.close()
+        self.write_loop_task = None
+
+    def _send_request(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, body: str | None = None,
+        timeout: float | None = None,
+    ) -> Reply | str:  # fmt: skip
+        """See Engine.IO: the answer, or why there is none."""
+        wait = min(timeout or self.request_timeout, LONGEST_POLL)
+        try:
+            most = MAX_HEAD if method == "POST" else MAX_POLLED * self._owner.max_message
+            return self._requests[method].ask(method, url, headers or {}, body, wait, most)
+        except OSError as error:
+            return str(error) or "the connection broke"
+        finally:
+            if self.state == "connected" and method == "GET":
+                self._rest()  # an answer may have no packet in it, and come without end
+
     def _read_loop_websocket(self) -> None:
+        self._read(super()._read_loop_websocket)
+
+    def _read_loop_polling(self) -> None:
+        self._read(super()._read_loop_polling)
+
+    def _read(self, loop: Callable[[], None]) -> None:
         try:
             with suppress(Exception):
-                super()._read_loop_websocket()
+                loop()
         finally:
             self.forget()
             self._owner.ended()

@@ -11,8 +11,9 @@ import trio
 from swarmshare.errors import TrackerError
 from swarmshare.schema.tracker_events import LIVE, Refusal
 from swarmshare.tracker_client.api import Account, Entry, TrackerApi, read_counts, read_entry
-from swarmshare.tracker_client.bridge import open_link
+from swarmshare.tracker_client.bridge import NOT_LIVE, open_link
 from swarmshare.tracker_client.connection import Backoff
+from swarmshare.tracker_client.fallback import nothing_live
 from swarmshare.tracker_client.http import Answer, Connection
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_EVENT: Final = 2 * 2**20
 """Bytes of the longest event: counts of a thousand swarms, or an entry."""
+ASK_EVERY = 30.0
+"""Seconds between two times that the list is fetched, where nothing live gets through."""
 MAX_WAITING: Final = 10_000
 """Events that come while the list is fetched; with more, it is fetched anew."""
 
@@ -51,7 +54,7 @@ class Watcher(Protocol):
         """Swarms are not as they were."""
 
     def away(self, error: TrackerError) -> None:
-        """The tracker cannot be reached, or does not let us in; it is tried again."""
+        """The tracker cannot be reached, or does not let us in, or not live; it is tried again."""
 
 
 async def watch(tracker: str, token: str, watcher: Watcher) -> None:
@@ -64,8 +67,22 @@ async def watch(tracker: str, token: str, watcher: Watcher) -> None:
         except TrackerError as error:
             if error.rule in {Refusal.SIGNED_OUT, "token-unknown", "token-expired"}:
                 raise
+            if error.rule == NOT_LIVE and await _ask(tracker, token, watcher):
+                await trio.sleep(ASK_EVERY)
+                continue
             watcher.away(error)
         await trio.sleep(backoff.pause(trio.current_time() - since))
+
+
+async def _ask(tracker: str, token: str, watcher: Watcher) -> bool:
+    """Fetch the list, for want of something live; whether that worked."""
+    try:
+        listed = await _listed(tracker, token)
+    except TrackerError:
+        return False
+    watcher.listed(*listed)
+    watcher.away(TrackerError(NOT_LIVE, nothing_live(tracker, f"the list is asked for every {ASK_EVERY:.0f} s")))
+    return True
 
 
 async def _follow(tracker: str, token: str, watcher: Watcher) -> None:
@@ -79,13 +96,18 @@ async def _follow(tracker: str, token: str, watcher: Watcher) -> None:
     link = await open_link(tracker, token, LIVE, pushes, MAX_EVENT)
     try:
         # Only now, so that nothing that happens meanwhile is missed.
-        limiter = trio.CapacityLimiter(1)
-        listed = await trio.to_thread.run_sync(_list, tracker, token, abandon_on_cancel=True, limiter=limiter)
-        watcher.listed(*listed)
+        watcher.listed(*await _listed(tracker, token))
         inbox.open()
+        if link.way:
+            watcher.away(TrackerError(NOT_LIVE, link.way))
         await link.last()
     finally:
         await link.aclose()
+
+
+async def _listed(tracker: str, token: str) -> tuple[Account, list[Entry]]:
+    limiter = trio.CapacityLimiter(1)
+    return await trio.to_thread.run_sync(_list, tracker, token, abandon_on_cancel=True, limiter=limiter)
 
 
 def _list(tracker: str, token: str) -> tuple[Account, list[Entry]]:
