@@ -123,6 +123,8 @@ def test_an_account_from_beginning_to_end(run: Any, group: Group, tmp_path: Path
     assert event["announce_url"].startswith(f"{group.url}/announce/")
 
     token = json.loads(file.read_text())["token"]
+    (event,) = run("token")
+    assert event == {"event": "token", "tracker": group.url, "user": "Zoe", "token": token}
     (event,) = run("logout")
     assert event == {"event": "signed_out", "tracker": group.url, "user": "Zoe"}
     assert not list((home / "tokens").iterdir())
@@ -235,7 +237,7 @@ def test_a_new_password_is_typed_twice(group: Group) -> None:
 
 
 def test_nobody_is_signed_in(run: Any, group: Group) -> None:
-    for verb in (["whoami"], ["logout"], ["list"], ["swarm", "0" * 64]):
+    for verb in (["whoami"], ["token"], ["logout"], ["list"], ["swarm", "0" * 64]):
         fails(run(*verb, expect=1), "you are not signed in anywhere")
         fails(run(*verb, "--tracker", group.url, expect=1), f"you are not signed in at {group.url}")
         fails(run(*verb, "--tracker", "ftp://x", expect=1), "is no address of a tracker")
@@ -250,6 +252,7 @@ def test_signed_in_at_two_trackers(run: Any, group: Group, member: str) -> None:
 
 def test_a_token_that_the_tracker_does_not_know(run: Any, group: Group, capsys: pytest.CaptureFixture[str]) -> None:
     SignIns(swarmshare_home()).save(SignIn(group.url, "me", "token_nonsense"))
+    assert run_command(["token"]) == 1
     assert run_command(["whoami"]) == 1
     assert f"Sign in again: swarmshare login --tracker {group.url} --user NAME" in capsys.readouterr().err
     (event,) = run("logout")  # it ended long ago

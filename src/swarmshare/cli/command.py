@@ -24,6 +24,7 @@ MODULES: Final = {
     "share": ("seed", "download"),
     "tracker": ("tracker",),
     "account": ("register", "login", "logout", "whoami"),
+    "token": ("token",),
     "catalogue": ("list", "swarm"),
     "publish": ("publish",),
     "mirror": ("mirror",),
@@ -50,7 +51,7 @@ This version makes manifests (.torrent files) that any BitTorrent v2 client acce
                                    fetch it from one or more peers at once
   swarmshare tracker               the group's server: accounts, catalogue, and who has which piece
   swarmshare register|login --tracker URL --user NAME
-                                   an account at a group's tracker; then also logout, whoami
+                                   an account at a group's tracker; then also logout, whoami, token
   swarmshare list                  what the group shares
   swarmshare swarm INFOHASH        who shares one of these, and how much of it each has
   swarmshare gui                   the window: catalogue, transfers, and who has which piece
