@@ -171,6 +171,17 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         Database(None, tmp_path / "file" / "folder")
 
 
+def test_a_disk_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.link", refuse)
+    database = Database(None, tmp_path)
+    assert count(database) == 0
+    database.close()
+    assert not list(tmp_path.glob("*.*.*")), "nothing is left over"
+
+
 def test_a_named_sqlite_file(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'mine.db'}", tmp_path / "unused")
     assert count(database) == 0

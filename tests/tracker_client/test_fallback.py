@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 from tracker_client.live import HASH, PIECES, Group, Port
-from tracker_client.reverse_proxy import no_websockets, nothing_live, proxied
+from tracker_client.reverse_proxy import TIMEOUT, no_websockets, nothing_live, proxied
 from tracker_client.test_watch import Notes
 
+from swarmshare.errors import TrackerError
 from swarmshare.schema.runs import all_bits
 from swarmshare.tracker_client import connection, watch
 from swarmshare.tracker_client.client import TrackerAnnouncer
@@ -139,6 +140,13 @@ async def test_the_catalogue_is_asked_for_where_nothing_live_gets_through(
             lists, troubles = notes.told[0:4:2], notes.told[1:4:2]
             assert [len(listed) for listed in lists] == [2, 2]
             assert all("the list is asked for" in str(trouble) for trouble in troubles)
+
+
+async def test_a_sign_in_that_is_not_valid_is_told_where_nothing_live_gets_through(group: Group) -> None:
+    with proxied(group.server.address, nothing_live) as proxy, trio.fail_after(TIMEOUT):
+        with pytest.raises(TrackerError) as caught:
+            await watch.watch(proxy.url, "nonsense", Notes())
+    assert caught.value.rule == "token-unknown"
 
 
 @asynccontextmanager

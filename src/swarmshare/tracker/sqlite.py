@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 WRITES: Final = "swarmshare_writes"
 """The option of a connection that is going to write."""
-PATIENCE = 5.0
+PATIENCE: Final = 5.0
 """Seconds to wait for a lock of another program."""
 LOOK: Final = 0.02
 """Seconds between two tries."""
@@ -91,8 +91,12 @@ def make_file(path: Path) -> None:
         new.touch(mode=0o600)  # it holds passkeys and the hashes of passwords
         with closing(sqlite3.connect(new)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")  # writes the first page
-        with suppress(FileExistsError):  # somebody was faster
+        try:
             os.link(new, path)
+        except FileExistsError:
+            pass  # somebody was faster
+        except OSError:
+            new.rename(path)  # a file system without links
 
 
 def look_at(path: str, *, writing: bool) -> Trouble | None:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from swarmshare.tracker import values
 from swarmshare.tracker.tokens import mint
 
-MAX_TOKENS = 1_000
+MAX_TOKENS: Final = 1_000
 """Most of them; the oldest makes room for a new one."""
 LIFETIME: Final = 86_400
 """Seconds; it ends with the tracker, too."""

@@ -53,7 +53,7 @@ MAX_WAITING: Final = 64
 """Pushes that wait for us; when there are more, they are dropped, and the whole state is asked for."""
 MAX_LIARS: Final = 256
 """Addresses that wait to be reported; more are not."""
-HEARSAY = 60.0
+HEARSAY: Final = 60.0
 """Seconds for which what a tracker said of others counts after it is gone."""
 GOODBYE: Final = 0.8
 """Seconds that it may take to leave."""

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 MAX_EVENT: Final = 2 * 2**20
 """Bytes of the longest event: counts of a thousand swarms, or an entry."""
-ASK_EVERY = 30.0
+ASK_EVERY: Final = 30.0
 """Seconds between two times that the list is fetched, where nothing live gets through."""
 MAX_WAITING: Final = 10_000
 """Events that come while the list is fetched; with more, it is fetched anew."""
+_SIGNED_OUT: Final = {Refusal.SIGNED_OUT, "token-unknown", "token-expired"}
 
 _Read = TypeVar("_Read")
 
@@ -65,7 +66,7 @@ async def watch(tracker: str, token: str, watcher: Watcher) -> None:
         try:
             await _follow(tracker, token, watcher)
         except TrackerError as error:
-            if error.rule in {Refusal.SIGNED_OUT, "token-unknown", "token-expired"}:
+            if error.rule in _SIGNED_OUT:
                 raise
             if error.rule == NOT_LIVE and await _ask(tracker, token, watcher):
                 await trio.sleep(ASK_EVERY)
@@ -78,7 +79,9 @@ async def _ask(tracker: str, token: str, watcher: Watcher) -> bool:
     """Fetch the list, for want of something live; whether that worked."""
     try:
         listed = await _listed(tracker, token)
-    except TrackerError:
+    except TrackerError as error:
+        if error.rule in _SIGNED_OUT:
+            raise
         return False
     watcher.listed(*listed)
     watcher.away(TrackerError(NOT_LIVE, nothing_live(tracker, f"the list is asked for every {ASK_EVERY:.0f} s")))
