@@ -143,9 +143,12 @@ async def test_the_catalogue_is_asked_for_where_nothing_live_gets_through(
 
 
 async def test_a_sign_in_that_is_not_valid_is_told_where_nothing_live_gets_through(group: Group) -> None:
-    with proxied(group.server.address, nothing_live) as proxy, trio.fail_after(TIMEOUT):
-        with pytest.raises(TrackerError) as caught:
-            await watch.watch(proxy.url, "nonsense", Notes())
+    with (
+        proxied(group.server.address, nothing_live) as proxy,
+        trio.fail_after(TIMEOUT),
+        pytest.raises(TrackerError) as caught,
+    ):
+        await watch.watch(proxy.url, "nonsense", Notes())
     assert caught.value.rule == "token-unknown"
 
 
