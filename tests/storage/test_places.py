@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from manifest.makers import encoded, folder_doc, good_doc
+from manifest.makers import encoded, folder_doc
 from storage.makers import LENGTHS, PART, PIECE, content, fill, get, number_of, pieces_of, put, tree
 
 from swarmshare.errors import StorageError
@@ -131,16 +131,6 @@ def test_a_name_that_the_system_refuses(folder: Path) -> None:
     with pytest.raises(StorageError, match="x: file name too long") as caught:
         resolve_inside(folder / ("x" * 300), folder)
     assert "shorter" in caught.value.hint
-
-
-def test_links_of_the_manifest_are_not_made(folder: Path) -> None:
-    doc = good_doc()
-    doc[b"info"][b"file tree"][b"link"] = {b"": {b"attr": b"l", b"symlink path": [b"a.bin"]}}
-    storage = TorrentStorage(parse_manifest(encoded(doc)), folder)
-    storage.prepare()
-    assert os.listdir(folder / "top") == []
-    assert storage.scan() == set()
-    assert storage.file_states() == [None] * 3
 
 
 # A lone file

@@ -186,18 +186,6 @@ def test_a_folder_with_one_file_of_its_own_name(tmp_path: Path) -> None:
     assert not check(manifest_of(tmp_path / "foo"), tmp_path)
 
 
-def test_links_of_the_manifest_are_no_data(tmp_path: Path) -> None:
-    from manifest.makers import encoded, good_doc, payload
-
-    doc = good_doc()
-    doc[b"info"][b"file tree"][b"link"] = {b"": {b"attr": b"l", b"symlink path": [b"a.bin"]}}
-    (tmp_path / "top").mkdir()
-    (tmp_path / "top" / "a.bin").write_bytes(payload(40_000))
-    (tmp_path / "top" / "b.txt").write_bytes(payload(12))
-    report = verify_data(parse_manifest(encoded(doc)), tmp_path)
-    assert (len(report.files), report.bad) == (2, ())
-
-
 def test_cancelling(top: Path) -> None:
     cancel = Event()
     cancel.set()

@@ -8,6 +8,7 @@ from swarmshare.cli.render import clean, plural
 from swarmshare.cli.words import LIMIT, PUT_BACK, WAY_OUT, files_named, named, safety
 from swarmshare.schema.alerts import (
     ConnectionFailed,
+    FileNotice,
     OpenFilesLimit,
     PeerDropped,
     PieceFailed,
@@ -77,6 +78,9 @@ class Report:
             case TorrentResumed():
                 event("resumed", info_hash=info_hash)
                 say(f"{name}: goes on")
+            case FileNotice(_, message):
+                event("file_notice", info_hash=info_hash, message=clean(message))
+                say(f"{name}: {message}")
             case PeerDropped(_, address, reason, banned):
                 event("peer_dropped", info_hash=info_hash, address=address, reason=reason, banned=banned)
                 if banned:

@@ -77,6 +77,8 @@ def _describe(report: FileReport) -> str:
     if report.verdict is Verdict.UNREADABLE:
         return f"unreadable  {report.error}"
     text = f"{report.verdict.value:<10}  {report.path}: "
+    if report.error:
+        return text + report.error
     if report.verdict is not Verdict.BAD:
         text += f"{actual:,} bytes instead of {length:,}; "
     shown = ", ".join(f"{start:,}-{end - 1:,}" for start, end in report.wrong[:RANGES_SHOWN])

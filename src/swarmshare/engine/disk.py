@@ -49,8 +49,9 @@ class TorrentDisk:
         resume_folder: Path | None,
         opened: OpenFiles,
         on_trouble: Callable[[StorageError | None], None],
+        on_notice: Callable[[StorageError], None],
     ) -> None:
-        """``on_trouble`` is told what the disk refuses, and None when it does so no more."""
+        """``on_trouble`` is told what the disk refuses, and None when it does so no more; ``on_notice``, what else."""
         self.storage = TorrentStorage(manifest, config.folder, opened)
         self.checked = 0.0
         """How much of the check is done, from 0 to 1."""
@@ -70,6 +71,7 @@ class TorrentDisk:
         self._manifest = manifest
         self._resume_path = resume_folder / f"{manifest.info_hash}.resume" if resume_folder else None
         self._on_trouble = on_trouble
+        self._on_notice = on_notice
         self._waiting: deque[tuple[int, memoryview]] = deque()
         """Pieces whose blocks are all here, on their way to the disk."""
         self._idle_writer = trio.lowlevel.ParkingLot()
@@ -92,7 +94,8 @@ class TorrentDisk:
         """
         files = self._manifest.files
         missing = [number for number in sorted(self.unfinished) if self.lacks(number) or not files[number].length]
-        await self._attempt(lambda: self.storage.prepare(missing))
+        for notice in await self._attempt(lambda: self.storage.prepare(missing)):
+            self._on_notice(notice)
         self._prepared.set()
         await self._finish([number for number in sorted(self.unfinished) if not self.lacks(number)])
 

@@ -9,7 +9,7 @@ import trio
 
 from swarmshare.engine import disk
 from swarmshare.errors import StorageError
-from swarmshare.schema.alerts import PiecesFound, PiecesLost, TorrentPaused, TorrentResumed
+from swarmshare.schema.alerts import FileNotice, PiecesFound, PiecesLost, TorrentPaused, TorrentResumed
 from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.swarm.picker import PieceState
 
@@ -47,6 +47,10 @@ class Keeping:
         else:
             self._torrent.alert(TorrentPaused(info_hash, error.code, error.advice))
             self.look_soon()
+
+    def on_notice(self, error: StorageError) -> None:
+        """Something is not as the manifest has it, and stops nothing."""
+        self._torrent.alert(FileNotice(self._torrent.manifest.info_hash.full, error.advice))
 
     @property
     def changed_files(self) -> tuple[str, ...]:

@@ -113,7 +113,9 @@ class Torrent:
         self.picker.sequential = config.sequential
         self.others = Others(self.picker, self.layout.piece_count)
         self.keeping = Keeping(self)
-        self.disk = TorrentDisk(manifest, config, engine.resume_folder, opened, self.keeping.on_trouble)
+        self.disk = TorrentDisk(
+            manifest, config, engine.resume_folder, opened, self.keeping.on_trouble, self.keeping.on_notice
+        )
         self.uploads = Uploads(manifest, self.disk.storage, self.picker)
         self.downloads = Downloads(self)
         self._choking = Choking(self.sessions, engine.upload_slots, random.Random())

@@ -29,7 +29,7 @@ from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.lists import changed_in_words
 from swarmshare.gui.viewmodel.log_lines import limit_in_words
 from swarmshare.gui.words import _, use_language
-from swarmshare.schema.alerts import OpenFilesLimit, PiecesLost, TorrentPaused
+from swarmshare.schema.alerts import FileNotice, OpenFilesLimit, PiecesLost, TorrentPaused
 
 if TYPE_CHECKING:
     import tkinter
@@ -199,6 +199,8 @@ class MainWindow:
                     self.say(text.format(path=clean(str(path)), reason=spoken(clean(message))), "danger")
                 case TorrentPaused(info_hash=info_hash, message=message):
                     self.say(f"{self._name(info_hash)}: {spoken(clean(message))}", "danger")
+                case FileNotice(info_hash=info_hash, message=message):
+                    self.say(f"{self._name(info_hash)}: {spoken(clean(message))}", "warning")
                 case Trouble(message=message):
                     self.say(clean(message), "warning")
                 case OpenFilesLimit(limit=limit):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.errors import BencodingError, ManifestError
 from swarmshare.manifest import hybrid, names
 from swarmshare.manifest.bencoding import Value, brief, decode_document
+from swarmshare.manifest.links import resolve_links
 from swarmshare.manifest.manifest import FileEntry, InfoHash, Manifest, Trackers
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, merkle_root, piece_height
 
@@ -54,7 +55,7 @@ def parse_manifest(data: bytes) -> Manifest:
 
     piece_length = _piece_length(info)
     files = tuple(_files(info, piece_length))
-    _check_links(files)
+    resolve_links(files)
     declared_name = _name(info)
     in_folder = b"files" in info or not _is_lone_file(info[b"file tree"])
     is_hybrid = hybrid.is_hybrid(info)
@@ -199,19 +200,6 @@ def _link_target(path: names.Path, target: Value | None) -> names.Path:
             raise ManifestError("link-target", f"{_show(path)} has a 'symlink path' that is not a list of names")
         parts.append(names.check_component(part, f"link {_show(path)}"))
     return tuple(parts)
-
-
-def _check_links(files: tuple[FileEntry, ...]) -> None:
-    """Each link must lead to a real file of this manifest, or to a folder that holds it not."""
-    links = [file for file in files if file.symlink is not None]
-    if not links:
-        return
-    real = {file.path for file in files if file.symlink is None}
-    folders = names.folders_of(real)
-    for link in links:
-        target = link.symlink
-        if target not in real and (target not in folders or target == link.path[: len(target)]):
-            raise ManifestError("link-outside", f"{_show(link.path)} links to something that is not in this manifest")
 
 
 def _piece_layers(layers: Value, files: tuple[FileEntry, ...], piece_length: int) -> dict[bytes, bytes]:

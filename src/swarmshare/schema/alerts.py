@@ -68,6 +68,14 @@ class TorrentResumed:
 
 
 @dataclass(frozen=True, slots=True)
+class FileNotice:
+    """A file is not as the manifest has it, and nothing stops for that: a link that could not be made."""
+
+    info_hash: bytes
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class PiecesLost:
     """Pieces that were held are not on the disk any more: somebody changed or removed their files."""
 
@@ -107,6 +115,7 @@ Alert: TypeAlias = (
     | ConnectionFailed
     | TorrentPaused
     | TorrentResumed
+    | FileNotice
     | PiecesLost
     | PiecesFound
     | OpenFilesLimit

@@ -9,7 +9,7 @@ inside.
 What was held of a file is held until the file is *lost*: gone, replaced, shortened, or changed by another program.
 Methods that stumble over it say so, :meth:`TorrentStorage.lost_files` finds it out, and a scan tells what is left.
 
-All methods may be called from several threads at once. Links of the manifest (BEP 47) are not made.
+All methods may be called from several threads at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import shutil
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.errors import DiskFullError, TakenError
+from swarmshare.errors import DiskFullError, StorageError, TakenError
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, leaf_hashes
 from swarmshare.storage.checking import PieceHashes
@@ -28,13 +28,14 @@ from swarmshare.storage.content import ContentFile
 from swarmshare.storage.faults import BlockedError, naming
 from swarmshare.storage.files import Identity
 from swarmshare.storage.hashing import Hashed, Hashing, Source, hash_sources
+from swarmshare.storage.links import links_of, make_link
 from swarmshare.storage.opening import OpenFiles
 from swarmshare.storage.paths import WINDOWS, part_paths
 from swarmshare.storage.places import Whereabouts
 from swarmshare.storage.progress import Meter, OnProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from pathlib import Path
     from threading import Event
 
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 _PART: Final = 2**20
 """Bytes that are read at once of what is verified and not wanted."""
+
+MAX_NOTICES: Final = 5
+"""Most links that are told of at a time: where one cannot be made, none can."""
 
 
 class TorrentStorage:
@@ -60,13 +64,16 @@ class TorrentStorage:
         opened = OpenFiles() if opened is None else opened
         self._refused: dict[int, Identity] = {}  # what was hashed in vain, because it has the name of a file
         final = manifest.local_paths(windows=WINDOWS)
+        self._links = links_of(manifest, final)
         self._files = [
             ContentFile(Whereabouts(manifest, number, folder, *names), opened)
             for number, names in enumerate(zip(final, part_paths(manifest), strict=True))
         ]
 
-    def prepare(self, wanted: Collection[int] | None = None) -> None:
-        """Make the folders and the empty files of the files numbered ``wanted`` (None for all), and look for room.
+    def prepare(self, wanted: Collection[int] | None = None) -> list[StorageError]:
+        """Make the folders, empty files and links of the files numbered ``wanted`` (None for all), and look for room.
+
+        Returns what is wrong with links, at most :data:`MAX_NOTICES` of them: they hold no data, and stop nothing.
 
         The download folder itself is made here and nowhere else: when it goes away, nothing is written until this is
         called again. ``wanted`` should leave out what is whole: on a disk that compresses, a whole file seems to have
@@ -75,20 +82,30 @@ class TorrentStorage:
         Raises :class:`~swarmshare.errors.DiskFullError`, or :class:`~swarmshare.errors.StorageError` for a name that is
         taken, a link in the way, or what the system refuses.
         """
-        files = self.manifest.files
-        numbers = [n for n in (range(len(files)) if wanted is None else wanted) if files[n].symlink is None]
+        numbers = range(len(self._files)) if wanted is None else wanted
         if not numbers:
-            return
+            return []
         with naming(self._folder):
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
             except FileNotFoundError as error:  # in a place where nothing can be made
                 raise BlockedError(self._folder, "cannot be made", hint="Choose another folder.") from error
-        if missing := sum(self._files[number].make_way() for number in numbers):
+        if missing := sum(self._files[number].make_way() for number in numbers if number not in self._links):
             with naming(self._folder):
                 free = shutil.disk_usage(self._folder).free
             if missing > free:
                 raise DiskFullError(self._folder, missing, free)
+        return self._make_links(number for number in numbers if number in self._links)
+
+    def _make_links(self, numbers: Iterable[int]) -> list[StorageError]:
+        notices: list[StorageError] = []
+        for number in numbers:
+            try:
+                make_link(self._folder, self._links[number])
+            except StorageError as error:
+                if len(notices) < MAX_NOTICES:
+                    notices.append(error)
+        return notices
 
     def read(self, piece: PieceIndex, begin: int, length: int) -> bytes:
         """``length`` bytes from ``begin`` in ``piece``, which must be held.
@@ -144,6 +161,8 @@ class TorrentStorage:
         Raises :class:`~swarmshare.errors.TakenError` for a name that was taken meanwhile by something else, and
         :class:`~swarmshare.errors.StorageError`, also for a file that is lost.
         """
+        if number in self._links:
+            return
         try:
             self._files[number].finish()
         except TakenError:

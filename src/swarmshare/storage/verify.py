@@ -12,7 +12,8 @@ from swarmshare.errors import StorageError
 from swarmshare.manifest.merkle import HASH_LENGTH, merkle_root, piece_height
 from swarmshare.storage.files import Identity, os_reason
 from swarmshare.storage.hashing import Hashing, Source, hash_sources
-from swarmshare.storage.paths import existing_paths, resolve_inside
+from swarmshare.storage.links import links_of, wrong_link
+from swarmshare.storage.paths import WINDOWS, existing_paths, resolve_inside
 from swarmshare.storage.progress import Meter, OnProgress
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from swarmshare.manifest.manifest import FileEntry, Manifest
+    from swarmshare.storage.links import Link
 
 
 class Verdict(Enum):
@@ -28,7 +30,7 @@ class Verdict(Enum):
 
     OK = "ok"
     BAD = "bad"
-    """The right size, but some bytes are wrong."""
+    """The right size, but some bytes are wrong; or not the link that it should be."""
     SHORT = "short"
     LONG = "long"
     MISSING = "missing"
@@ -55,7 +57,7 @@ class FileReport:
     actual_length: int | None = None
     """In bytes, when there is a file."""
     error: str = ""
-    """Why it is ``UNREADABLE``."""
+    """Why it is ``UNREADABLE``, or what is wrong with a link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,10 @@ def verify_data(
 
     Raises :class:`~swarmshare.errors.CancelledError`; whatever is wrong with the files is in the report.
     """
-    files = [
-        _look_at(file, path, folder)
-        for file, path in zip(manifest.files, existing_paths(manifest, folder), strict=True)
-        if file.symlink is None
-    ]
+    paths = existing_paths(manifest, folder)
+    links = links_of(manifest, manifest.local_paths(windows=WINDOWS))
+    entries = zip(manifest.files, paths, strict=True)
+    files = [_look_at(file, path, folder) for file, path in entries if file.symlink is None]
     readable = [checked for checked in files if checked.source is not None]
     sources = [checked.source for checked in readable if checked.source is not None]
     meter = Meter(sum(source.length for source in sources), len(sources), progress)
@@ -107,7 +108,9 @@ def verify_data(
         if hashed.error is not None:
             checked.error = str(hashed.error)
         meter.advance(hashed.run.length, hashed.run.offset + hashed.run.length == sources[hashed.run.source].length)
-    return VerifyReport(tuple(_judge(manifest, checked) for checked in files))
+    reports = [_judge(manifest, checked) for checked in files]
+    reports += (_judge_link(manifest.files[number], paths[number], folder, link) for number, link in links.items())
+    return VerifyReport(tuple(reports))
 
 
 def _look_at(file: FileEntry, path: Path, folder: Path) -> _Checked:
@@ -144,6 +147,16 @@ def _judge(manifest: Manifest, checked: _Checked) -> FileReport:
     else:
         verdict = Verdict.BAD if wrong else Verdict.OK
     return FileReport(file, checked.path, verdict, _ranges(wrong), actual)
+
+
+def _judge_link(file: FileEntry, path: Path, folder: Path, link: Link) -> FileReport:
+    try:
+        if not os.path.lexists(path):
+            return FileReport(file, path, Verdict.MISSING)
+        why = wrong_link(folder, link)
+    except OSError as error:
+        return FileReport(file, path, Verdict.UNREADABLE, error=f"{path}: {os_reason(error)}")
+    return FileReport(file, path, Verdict.BAD if why else Verdict.OK, error=why)
 
 
 def _wrong_pieces(manifest: Manifest, checked: _Checked, hashed_length: int) -> Iterator[tuple[int, int]]:

@@ -12,6 +12,7 @@ from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.alerts import (
     ConnectionFailed,
+    FileNotice,
     OpenFilesLimit,
     PeerDropped,
     PieceFailed,
@@ -99,6 +100,8 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
             return text.format(peer=clean(address), reason=spoken(clean(message))), "plug", "warning"
         case TorrentPaused(message=message):
             return _("It waits: {reason}").format(reason=clean(message)), "exclamation-triangle", "danger"
+        case FileNotice(message=message):
+            return spoken(clean(message)), "exclamation-triangle", "warning"
         case TorrentResumed():
             return _("It goes on"), "play-circle", "success"
         case PiecesLost(count=lost, files=files):
