@@ -198,7 +198,7 @@ class Desk:
 
     async def open_magnet(self, link: str, folder: Path | None = None) -> str:
         """Download what a magnet link names; its info hash."""
-        magnet = parse_magnet(link.strip())
+        magnet = parse_magnet(link)
         info_hash = str(magnet.info_hash)
         self._transfers.refuse_known(info_hash)
         catalogue = self._group.catalogue

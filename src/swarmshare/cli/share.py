@@ -11,7 +11,7 @@ from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
 from swarmshare.cli.show import load_manifest
 from swarmshare.engine.config import TorrentConfig
 from swarmshare.errors import StorageError, TakenError, TrackerError
-from swarmshare.manifest.magnet import parse_magnet
+from swarmshare.manifest.magnet import is_magnet, parse_magnet
 from swarmshare.manifest.names import matches
 from swarmshare.swarm.picker import Priority
 
@@ -79,7 +79,7 @@ def run_download(arguments: argparse.Namespace, output: Output) -> int:
     from swarmshare.app.magnets import peers_of
     from swarmshare.cli.sharing import Sharing
 
-    magnet = parse_magnet(arguments.what) if arguments.what.startswith("magnet:") else None
+    magnet = parse_magnet(arguments.what) if is_magnet(arguments.what) else None
     manifest = _from_magnet(magnet, arguments) if magnet is not None else _find(arguments)
     config = config_for(
         manifest,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.cli.render import Output, clean, date, plural, size
 from swarmshare.errors import ManifestError
 from swarmshare.manifest.bencoding import MAX_BYTES
-from swarmshare.manifest.magnet import Magnet, magnet_of, parse_magnet
+from swarmshare.manifest.magnet import Magnet, is_magnet, magnet_of, parse_magnet
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.files import read_small
 
@@ -35,7 +35,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Show; a manifest is validated in full before a word of it is printed."""
-    if arguments.what.startswith("magnet:"):
+    if is_magnet(arguments.what):
         _show_magnet(parse_magnet(arguments.what), output)
         return 0
     manifest = load_manifest(Path(arguments.what))

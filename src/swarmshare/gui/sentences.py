@@ -62,6 +62,13 @@ _MESSAGES: Final = (
     mark("nobody who has it could be reached within {count} seconds"),
     mark("a magnet link begins with 'magnet:?'"),
     mark("the magnet link cannot be read: {reason}"),
+    mark("the magnet link names more than one content"),
+    mark(
+        "the magnet link has no BitTorrent v2 hash of 64 hexadecimal digits, but one of {count}: "
+        "it was not copied whole"
+    ),
+    mark("the magnet link has no BitTorrent v2 hash, only one of BitTorrent v1"),
+    mark("the magnet link has no BitTorrent v2 hash (xt=urn:btmh:1220...)"),
     # Files.
     mark("the disk is full: {needed} bytes are needed and {free} are free"),
     mark("the disk is full"),

@@ -6,7 +6,7 @@ import re
 from base64 import b32decode
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote, unquote, unquote_plus
 
 from swarmshare.errors import MagnetError
 from swarmshare.manifest.manifest import InfoHash, Manifest
@@ -15,9 +15,17 @@ MAX_LENGTH: Final = 65_536
 """Longest link that is looked at, in characters."""
 MAX_FIELDS: Final = 1_000
 
-_MULTIHASH = re.compile(r"urn:btmh:1220([0-9a-fA-F]{64})")  # 0x12: SHA-256; 0x20: 32 bytes
-_V1_HASH = re.compile(r"urn:btih:(?:([0-9a-fA-F]{40})|([A-Za-z2-7]{32}))")
+_SCHEME = re.compile(r"magnet:(?://)?\??", re.IGNORECASE)
+_MULTIHASH = re.compile(r"urn:btmh:1220([0-9a-f]{64})", re.IGNORECASE)  # 0x12: SHA-256; 0x20: 32 bytes
+_CUT = re.compile(r"urn:btmh:1220([0-9a-f]*)", re.IGNORECASE)
+_V1_HASH = re.compile(r"urn:btih:(?:([0-9a-f]{40})|([a-z2-7]{32}))", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f]")
+_SPACE = re.compile(r"\s+")
+_NUMBERED = re.compile(r"\.[0-9]+\Z")  # "xt.1" beside "xt"
+_AMPERSAND = re.compile(r"&(?:amp|#0*38|#x0*26);", re.IGNORECASE)
+_LINE_BREAK = re.compile(r"[\r\n][\r\n \t>]*")  # and the ">" of a quoted mail
+_AROUND: Final = " \t\r\n\v\f\xa0<>\"'`\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u200b\ufeff"
+"""What may surround a link that was copied out of a text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,30 +66,36 @@ def magnet_of(manifest: Manifest) -> str:
     )
 
 
+def is_magnet(text: str) -> bool:
+    """Whether ``text``, as somebody pasted it, is meant as a magnet link; a wrong one is one too."""
+    return _SCHEME.match(_as_typed(text[:MAX_LENGTH])) is not None
+
+
 def parse_magnet(text: str) -> Magnet:
     """The link in ``text``. Fields that are not known are ignored, as are v1 hashes when there are several.
+
+    Text is taken as people paste it: in quotes or ``<>``, broken into lines by mail, with the ``&amp;`` of a web page,
+    in upper case, and with spaces or ``#`` in the name, which are part of it. No digit of the hash may be missing.
 
     Raises :class:`MagnetError` when it is no magnet link, or names no BitTorrent v2 content.
     """
     if len(text) > MAX_LENGTH:
         raise MagnetError(f"the magnet link is over {MAX_LENGTH:,} characters long")
-    if _CONTROL.search(text):
-        raise MagnetError("the magnet link has white space or control characters in it")
-    try:
-        parts = urlsplit(text)
-        fields = parse_qsl(parts.query, max_num_fields=MAX_FIELDS, errors="replace")
-    except ValueError as error:
-        raise MagnetError(f"the magnet link cannot be read: {error}") from None
-    if parts.scheme != "magnet":
+    text = _as_typed(text)
+    scheme = _SCHEME.match(text)
+    if scheme is None:
         raise MagnetError("a magnet link begins with 'magnet:?'")
-    topics = [value for key, value in fields if key == "xt" or key.startswith("xt.")]
+    query = _AMPERSAND.sub("&", text[scheme.end() :])
+    if query.count("&") >= MAX_FIELDS:
+        raise MagnetError(f"the magnet link cannot be read: it has more than {MAX_FIELDS:,} parts")
+    fields = [_field(part) for part in query.split("&")]
+    topics = [value for key, value in fields if key == "xt"]
     hashes = {bytes.fromhex(match[1]) for topic in topics if (match := _MULTIHASH.fullmatch(topic))}
     if len(hashes) != 1:
-        what = "names more than one content" if hashes else "has no BitTorrent v2 hash (xt=urn:btmh:1220...)"
-        raise MagnetError(f"the magnet link {what}")
+        raise MagnetError(f"the magnet link {'names more than one content' if hashes else _what_is_wrong(topics)}")
 
     def every(wanted: str) -> tuple[str, ...]:
-        return tuple(value for key, value in fields if key == wanted and not _CONTROL.search(value))
+        return tuple(dict.fromkeys(value for key, value in fields if key == wanted and _is_plain(value)))
 
     v1_hashes = {
         bytes.fromhex(match[1]) if match[1] else b32decode(match[2].upper())
@@ -96,3 +110,31 @@ def parse_magnet(text: str) -> Magnet:
         web_seeds=every("ws"),
         peers=every("x.pe"),
     )
+
+
+def _as_typed(text: str) -> str:
+    """``text`` in one line, without what surrounds it."""
+    return _LINE_BREAK.sub("", text.strip(_AROUND))
+
+
+def _field(text: str) -> tuple[str, str]:
+    """The key and the value of one part: a space was typed only in the name, everywhere else it came in on the way."""
+    key, _, value = text.partition("=")
+    key = _NUMBERED.sub("", _SPACE.sub("", key).lower())
+    if key == "dn":
+        return key, unquote_plus(value.strip())
+    return key, unquote(_SPACE.sub("", value))
+
+
+def _is_plain(value: str) -> bool:
+    return bool(value) and _CONTROL.search(value) is None
+
+
+def _what_is_wrong(topics: list[str]) -> str:
+    """Why none of ``topics`` will do."""
+    lengths = [len(match[1]) for topic in topics if (match := _CUT.fullmatch(topic))]
+    if lengths:
+        return f"has no BitTorrent v2 hash of 64 hexadecimal digits, but one of {lengths[0]}: it was not copied whole"
+    if any(topic.lower().startswith("urn:btih:") for topic in topics):
+        return "has no BitTorrent v2 hash, only one of BitTorrent v1"
+    return "has no BitTorrent v2 hash (xt=urn:btmh:1220...)"

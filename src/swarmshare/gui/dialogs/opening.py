@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from swarmshare.gui.dialogs.choosing import FolderField, PathField, choose_file, torrent_kinds
 from swarmshare.gui.dialogs.dialog import Dialog, Form
 from swarmshare.gui.dialogs.other_name import offer_other_name
 from swarmshare.gui.files import open_file, open_magnet
 from swarmshare.gui.words import _
+from swarmshare.manifest.magnet import is_magnet
 
 if TYPE_CHECKING:
     from swarmshare.app.naming import NameTakenError
     from swarmshare.gui.shell import Shell
-
-MAGNET: Final = "magnet:"
 
 
 def open_torrent_dialog(shell: Shell, path: Path | None = None) -> OpenDialog:
@@ -49,7 +48,7 @@ class OpenDialog(Dialog):
             self.complain(_("Say into which folder the files go."))
         else:
             self._busy(True)
-            if text.startswith(MAGNET):
+            if is_magnet(text):
                 self._shell.wish_or(self._failed, self._opened, open_magnet, text, folder)
             else:
                 self._shell.wish_or(self._failed, self._opened, open_file, self.what.path or Path(), folder)
