@@ -5,4 +5,5 @@ import sys
 from swarmshare.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main(["gui", *sys.argv[1:]]))
+    sys.argv.insert(1, "gui")
+    sys.exit(main())

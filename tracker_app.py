@@ -9,4 +9,5 @@ import sys  # noqa: E402
 from swarmshare.cli.main import main  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(main(["tracker", *sys.argv[1:]]))
+    sys.argv.insert(1, "tracker")
+    sys.exit(main())

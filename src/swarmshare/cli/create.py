@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import locale
 import os
 import re
 import time
@@ -42,7 +43,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="the file or folder to share")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: NAME.torrent in this folder")
-    parser.add_argument("--name", help="what receivers will call it; default: its own name")
+    parser.add_argument("--name", type=plain_text, help="what receivers will call it; default: its own name")
     parser.add_argument(
         "--piece-size", type=piece_size, metavar="SIZE", help="such as 1MiB: a power of two; default: auto"
     )
@@ -134,10 +135,13 @@ def _check_replaceable(target: Path) -> None:
 
 
 def plain_text(text: str) -> str:
-    """Text that can be written down."""
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise argparse.ArgumentTypeError("is not valid UTF-8")
-    return text
+    """Text that can be written down: as UTF-8, or as the locale has it."""
+    for encoding in ("utf-8", locale.getencoding()):
+        try:
+            return os.fsencode(text).decode(encoding)
+        except (UnicodeError, LookupError):
+            pass
+    raise argparse.ArgumentTypeError("is not valid UTF-8")
 
 
 def piece_size(text: str) -> int | None:

@@ -23,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 failed, 130 interrupted (2, wrong usage, is a SystemExit)."""
     try:
         signal.signal(signal.SIGTERM, _interrupt)
+        if argv is None:
+            _read_names_as_utf8()
         _mend_streams()
         if (sys.argv[1:] if argv is None else list(argv))[:1] == ["tracker"]:
             from gevent import monkey
@@ -46,14 +48,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
 
 
+def _read_names_as_utf8() -> None:
+    """Begin again in Python's UTF-8 mode (PEP 540), unless names of files are UTF-8 already.
+
+    Names are bytes on Linux, and UTF-8 in a manifest. By a locale of Latin-1 or ASCII, Python would take the bytes for
+    other letters, here and in all that we start; it decides that once, when it starts.
+    """
+    # The variable is what stops a second try, and what those that we start inherit.
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1" and sys.executable:
+        variables = {**os.environ, "PYTHONUTF8": "1"}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], variables)
+
+
 def _mend_streams() -> None:
     """Streams that were closed (``>&-``) become the null device, and no letter is one that they cannot show."""
+    encoding = _terminal_encoding()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # for as long as we run
         elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    if encoding is not None and isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding=encoding, errors="surrogateescape")
+
+
+def _terminal_encoding() -> str | None:
+    """The locale's encoding, where UTF-8 mode hides it; None for what the streams have.
+
+    Not ASCII, which UTF-8 mode is meant to replace.
+    """
+    if not sys.flags.utf8_mode or "PYTHONIOENCODING" in os.environ:
+        return None
+    import codecs
+    import locale
+
+    try:
+        encoding = codecs.lookup(locale.getencoding()).name
+    except LookupError:
+        return None
+    return None if encoding in ("ascii", "utf-8") else encoding
 
 
 def _complain(text: str) -> None:
