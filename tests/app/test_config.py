@@ -22,6 +22,7 @@ from swarmshare.app.config import (
     load_settings,
     merge,
     read_address,
+    read_rate,
     read_size,
 )
 from swarmshare.errors import StorageError
@@ -40,7 +41,7 @@ def test_nothing_set() -> None:
 def test_all_of_a_file() -> None:
     settings, sources = file_settings(
         'tracker = "tracker.lan:6969/"\nfolder = "/srv/shared"\nlisten = ["0.0.0.0:6881", "[::]:6881"]\n'
-        'max_peers = 80\nlimit_up = "1.5MiB"\nlimit_down = 1000\n'
+        'max_peers = 80\nlimit_up = "1.5MiB"\nlimit_down = 10000\n'
         'quiet_hours = "8:00 - 18:00"\nquiet_limit_up = "100KiB"\nquiet_limit_down = "1MiB"\n'
     )
     assert settings == Settings(
@@ -49,7 +50,7 @@ def test_all_of_a_file() -> None:
         listen=(("0.0.0.0", 6881), ("::", 6881)),
         max_peers=80,
         limit_up=1.5 * 2**20,
-        limit_down=1000.0,
+        limit_down=10000.0,
         quiet_hours="08:00-18:00",
         quiet_limit_up=100 * 2**10,
         quiet_limit_down=2**20,
@@ -64,9 +65,9 @@ def test_the_environment_counts_for_more_and_options_for_most(monkeypatch: pytes
     monkeypatch.setenv("SWARMSHARE_LISTEN", "127.0.0.1:1, 127.0.0.1:2")
     monkeypatch.setenv("SWARMSHARE_MAX_PEERS", "7")
     monkeypatch.setenv("SWARMSHARE_LIMIT_UP", "")
-    (tmp_path / "config.toml").write_text('listen = "localhost:9"\nlimit_up = 5\nmax_peers = 6\n')
+    (tmp_path / "config.toml").write_text('listen = "localhost:9"\nlimit_up = 5000\nmax_peers = 6\n')
     settings, sources = load_settings({"max_peers": 8, "listen": (), "limit_down": None})
-    assert settings == Settings(listen=(("127.0.0.1", 1), ("127.0.0.1", 2)), max_peers=8, limit_up=5.0)
+    assert settings == Settings(listen=(("127.0.0.1", 1), ("127.0.0.1", 2)), max_peers=8, limit_up=5000.0)
     assert sources == dict.fromkeys(Settings.__dataclass_fields__, DEFAULT) | {
         "listen": "SWARMSHARE_LISTEN",
         "max_peers": "--max-peers",
@@ -87,6 +88,8 @@ def test_the_environment_counts_for_more_and_options_for_most(monkeypatch: pytes
         (f"max_peers = {'9' * 9000}", str(FILE)),
         ("limit_up = 0", "limit_up: 0 is not a size"),
         ("limit_up = -1", "limit_up: -1"),
+        ("limit_up = 2", "limit_up: 2 is less than 1,024 bytes a second"),
+        ("limit_up = '2'", "limit_up: '2' has no unit: write it as 2KiB or 2MiB"),
         ("limit_up = nan", "limit_up: nan"),
         ("limit_up = inf", "limit_up: inf"),
         ("limit_up = '5 apples'", "limit_up: '5 apples'"),
@@ -148,12 +151,28 @@ def test_the_last_that_says_something_counts(stack: list[dict[str, Setting]]) ->
         assert (getattr(settings, name), sources[name]) == expected
 
 
-@given(st.integers(1, 2**60), st.sampled_from(["", "KiB", "MiB", "GiB", "TiB", "PiB"]))
-def test_sizes(number: int, unit: str) -> None:
-    factor = 2 ** (10 * ["", "KiB", "MiB", "GiB", "TiB", "PiB"].index(unit))
-    if number < 2**53:
-        assert read_size(f"{number}{unit}") == number * factor
-    assert read_size("1.5" + (unit or "KiB")) == 1.5 * (factor if unit else 1024)
+@given(st.integers(1, 2**53), st.sampled_from(["B", "K", "MB", "GiB", "TiB", "PiB"]), st.sampled_from(["", " "]))
+def test_sizes(number: int, unit: str, space: str) -> None:
+    factor = 1024 ** ["B", "K", "MB", "GiB", "TiB", "PiB"].index(unit)
+    assert read_size(number) == number
+    for written in (unit, unit.lower()):
+        assert read_size(f"{number}{space}{written}") == number * factor
+        assert read_size(f"2.5{written}") == int(2.5 * factor)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "5 apples", "KiB", "-1KiB", "0MiB", "1e3KiB", "1_0KiB", "\u0665KiB", "5KiBs", "inf"]
+)
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a size|has no unit"):
+        read_size(text)
+
+
+def test_rates() -> None:
+    assert read_rate("1.5MiB/s") == read_rate("1.5MiB") == read_rate(1.5 * 2**20) == 1.5 * 2**20
+    for low in (1, "1023B", "1B/s"):
+        with pytest.raises(ValueError, match=r"less than 1,024 bytes a second"):
+            read_rate(low)
 
 
 @given(st.text(max_size=12))

@@ -12,7 +12,9 @@ from tracker.trackers import PASSWORD
 
 from swarmshare.app.desk import JobFailed, Published, Shared, ShareWish
 from swarmshare.app.picture import TransferState
-from swarmshare.errors import ManifestError, SwarmShareError, TrackerError
+from swarmshare.app.publishing import ask_before
+from swarmshare.app.signed_in import signed_in_at
+from swarmshare.errors import ManifestError, StorageError, SwarmShareError, TrackerError
 from swarmshare.manifest.magnet import magnet_of
 from swarmshare.manifest.parse import parse_manifest
 
@@ -88,8 +90,12 @@ async def test_a_folder_with_one_file(tmp_path: Path) -> None:
     folder = fill(tmp_path / "lone", {"film.bin": 100_000})
     async with seat() as ann:
         await ann.desk.share(ShareWish(folder, publish=False))
+        assert (await ann.fact(Shared)).lost_folder == "lone"
         await ann.until(lambda: [line.state for line in ann.transfers.values()] == [TransferState.SEEDING])
         assert ann.transfers["film.bin"].folder == folder
+        ann.facts.clear()
+        await ann.desk.share(ShareWish(folder, publish=False, hybrid=True))
+        assert not (await ann.fact(Shared)).lost_folder
 
 
 async def test_sharing_what_is_shared_already(tmp_path: Path) -> None:
@@ -113,6 +119,14 @@ async def test_what_cannot_be_shared(tracker: str, name: str, tmp_path: Path) ->
         failed = await ann.fact(JobFailed)
         assert (failed.job, failed.path) == (job, tmp_path / "nothing")
         assert "no such file" in failed.message
+        folder = fill(tmp_path / "top", FILES)
+        with pytest.raises(StorageError, match="nowhere: no such folder"):
+            await ann.desk.share(ShareWish(folder, publish=False, save_as=tmp_path / "nowhere" / "top.torrent"))
+        await ann.desk.register(tracker, name, PASSWORD)
+        check = await trio.to_thread.run_sync(ask_before, signed_in_at(tracker))
+        check(10 * 2**20)
+        with pytest.raises(TrackerError, match=r"10,485,761 bytes, and the tracker takes 10,485,760"):
+            check(10 * 2**20 + 1)
         assert not ann.desk.picture().jobs
 
 

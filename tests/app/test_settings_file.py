@@ -14,7 +14,7 @@ from swarmshare.app.config import Settings, SettingsError, load_settings, settin
 from swarmshare.app.settings_file import change_settings
 
 HOSTS = st.sampled_from(["127.0.0.1", "::", "*", "tracker.lan"])
-RATES = st.none() | st.integers(1, 2**40).map(float)
+RATES = st.none() | st.integers(1024, 2**40).map(float)
 NAMES = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zl", "Zp", "Cf", "Co", "Cn"]), min_size=1).filter(
     str.isprintable
 )
@@ -68,6 +68,6 @@ def test_a_file_that_is_wrong_is_not_written_over(own_home: Path) -> None:
 
 def test_what_the_environment_says_is_not_written_to_the_file(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWARMSHARE_MAX_PEERS", "7")
-    assert change_settings({"limit_up": 5.0}).settings.max_peers == 7
+    assert change_settings({"limit_up": 5000.0}).settings.max_peers == 7
     assert "max_peers" not in settings_path().read_text()
     assert set(string.printable) >= set(settings_path().read_text())

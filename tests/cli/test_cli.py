@@ -164,22 +164,27 @@ def test_trackers_that_are_none(run: Any, top: Path, url: str) -> None:
     run("create", "top", f"--tracker={url}", expect=2)
 
 
-def test_a_manifest_is_replaced_and_nothing_else(run: Any, top: Path, tmp_path: Path) -> None:
-    run("create", "top")
-    run("create", "top")
+def test_a_manifest_is_replaced_when_asked_for_and_nothing_else(run: Any, top: Path, tmp_path: Path) -> None:
+    run("create", "top", "--comment", "first")
+    before = (tmp_path / "top.torrent").read_bytes()
+    error = run("create", "top", expect=1).err
+    assert "top.torrent: exists already. Replace it with --force, or name another file with -o." in error
+    assert (tmp_path / "top.torrent").read_bytes() == before
+    run("create", "top", "--force")
+    assert parse_manifest((tmp_path / "top.torrent").read_bytes()).comment == ""
     precious = tmp_path / "thesis.doc"
     precious.write_text("years of work")
-    assert "exists already and is not a manifest" in run("create", "top", "-o", precious, expect=1).err
-    assert precious.read_text() == "years of work"
-    assert "is a folder" in run("create", "top", "-o", "top", expect=1).err
+    for options in ([], ["--force"]):
+        assert "exists already and is not a manifest" in run("create", "top", "-o", precious, *options, expect=1).err
+        assert precious.read_text() == "years of work"
+        assert "is a folder" in run("create", "top", "-o", "top", *options, expect=1).err
     assert "no such folder" in run("create", "top", "-o", "nowhere/x.torrent", expect=1).err
 
 
 def test_the_manifest_inside_the_folder_is_not_part_of_it(run: Any, top: Path) -> None:
-    for _ in range(2):
-        (created,) = [
-            e for e in run("create", "top", "-o", "top/top.torrent", "--json").events if e["event"] == "created"
-        ]
+    for options in ([], ["--force"]):
+        done = run("create", "top", "-o", "top/top.torrent", "--json", *options)
+        (created,) = [event for event in done.events if event["event"] == "created"]
         assert created["file_count"] == 2
 
 
@@ -187,7 +192,7 @@ def test_a_folder_with_one_file(run: Any, top: Path) -> None:
     (top / "a.bin").unlink()
     assert "holds one file only" in run("create", "top").out
     run("verify", "top.torrent", ".")
-    assert "holds one file only" not in run("create", "top", "--hybrid").out
+    assert "holds one file only" not in run("create", "top", "--hybrid", "--force").out
     run("verify", "top.torrent", ".")
 
 

@@ -151,6 +151,7 @@ def test_mistakes(top: Path, tmp_path: Path) -> None:
         ("--limit-up", "-1"),
         ("--limit-down", "0"),
         ("--limit-down", "1e999"),
+        ("--limit-down", "9" * 20 + "MiB"),
         ("--max-peers", "0"),
         ("--max-peers", "many"),
     ],
@@ -210,3 +211,20 @@ def test_the_peers_of_a_magnet_have_more_than_the_manifest(top: Path, tmp_path: 
         link = str(Magnet(info_hash=manifest.info_hash, peers=(address, "nonsense", address)))
         call(tmp_path, "download", link, "--to", "there")
     assert same(top, tmp_path / "there" / "top")
+
+
+@pytest.mark.parametrize("verb", ["download", "seed", "publish", "mirror"])
+def test_a_limit_says_its_unit(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bare 2 would be bytes to us, and KiB to who comes from another client: nothing moves, and nobody knows why."""
+    with pytest.raises(SystemExit, match="2"):
+        run_command([verb, "--limit-down", "2"])
+    assert "argument --limit-down: '2' has no unit: write it as 2KiB or 2MiB" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        run_command([verb, "--limit-up", "2B"])
+    assert "argument --limit-up: '2B' is less than 1,024 bytes a second" in capsys.readouterr().err
+
+
+def test_a_quota_says_its_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run_command(["mirror", "--quota", "500"])
+    assert "argument --quota: '500' has no unit" in capsys.readouterr().err

@@ -23,7 +23,7 @@ from swarmshare.gui.viewmodel.members import member_columns, members_of, rarest
 from swarmshare.gui.viewmodel.safety import Light, Verdict, about, overall
 from swarmshare.gui.viewmodel.speeds import WINDOW, Speeds, scale_of
 from swarmshare.gui.words import use_language
-from swarmshare.schema.alerts import ConnectionFailed, PeerDropped, PieceFailed, TorrentComplete
+from swarmshare.schema.alerts import ConnectionFailed, FileNotice, PeerDropped, PieceFailed, TorrentComplete
 from swarmshare.schema.runs import all_bits, bits_of_runs
 from swarmshare.schema.snapshot import MemberSnapshot
 from swarmshare.swarm.diagnosis import Cause
@@ -357,10 +357,13 @@ def test_facts_in_words(tmp_path: Path) -> None:
     log.note([PieceFailed(swarm, 6, None), PieceFailed(swarm, 7, "10.0.0.1:1"), TorrentComplete(swarm)], 1.0)
     log.note([PeerDropped(bytes(32), "10.0.0.9:9", "sent\nrubbish", banned=True), Trouble("a file is broken")], 2.0)
     log.note([Shared(1, info_hash(1), "Holiday"), Published(info_hash(2), "b", "rui")], 3.0)
+    log.note([Shared(1, info_hash(1), "film", "Holiday"), FileNotice(swarm, "a/b: is not a link to c")], 3.5)
     log.note([JobFailed(2, tmp_path, "it is empty"), JobFailed(3, tmp_path, "")], 4.0)
     assert [line.text for line in log.lines(None)] == [
         f"Sharing {tmp_path} was cancelled",
         f"{tmp_path} could not be shared: it is empty",
+        "a/b: is not a link to c.",
+        "film is shared, without the folder Holiday around it: BitTorrent v2 knows no folder with one file only",
         "rui shared b",
         "Holiday is shared",
         "a file is broken",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -31,7 +32,9 @@ DEFAULT: Final = "default"
 
 _SHOWN: Final = 80
 """Letters of a wrong value that an error quotes."""
-_UNITS: Final = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
+MIN_RATE: Final = 1024
+"""Bytes a second of the lowest limit: at any lower one a block takes longer than peers wait for it."""
+_SIZE: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([KMGTP](?:i?B)?|B|)", re.IGNORECASE)
 
 
 class SettingsError(SwarmShareError):
@@ -100,21 +103,28 @@ def read_address(text: str) -> Address:
 
 
 def read_size(value: object) -> int:
-    """A number of bytes above 0: ``500GiB``, ``1.5TiB``, or a bare number."""
-    text = str(value) if type(value) in (int, float) else value
-    if isinstance(text, str):
-        unit = text[-3:] if text[-3:] in _UNITS else ""
-        try:
-            size = int(float(text.removesuffix(unit)) * _UNITS.get(unit, 1))
-        except (ValueError, OverflowError):
-            size = 0
-        if size > 0:
-            return size
+    """A number of bytes above 0: text with its unit, such as ``500GiB`` or ``1.5 TB``, or a number of a file.
+
+    Text without a unit is refused: other programs take ``2`` for kibibytes or for megabytes. A unit counts by 1,024.
+    """
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value)
+        if match is not None and not match[2] and float(match[1]):
+            raise ValueError(f"{_shown(value)} has no unit: write it as {match[1]}KiB or {match[1]}MiB")
+        size = float(match[1]) * 1024 ** "BKMGTP".index((match[2] or "B")[0].upper()) if match else 0.0
+    else:
+        size = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
+    if 1 <= size < float("inf"):
+        return int(size)
     raise ValueError(f"{_shown(value)} is not a size such as 500KiB or 5MiB")
 
 
-def _rate(value: object) -> float:
-    return float(read_size(value))
+def read_rate(value: object) -> float:
+    """Bytes a second, as :func:`read_size` reads them, with ``/s`` or without."""
+    rate = read_size(value.removesuffix("/s") if isinstance(value, str) else value)
+    if rate < MIN_RATE:
+        raise ValueError(f"{_shown(value)} is less than {MIN_RATE:,} bytes a second: nothing would ever be done")
+    return float(rate)
 
 
 def _count(value: object) -> int:
@@ -168,11 +178,11 @@ _READERS: Final[dict[str, Callable[[object], object]]] = {
     "folder": _folder,
     "listen": _addresses,
     "max_peers": _count,
-    "limit_up": _rate,
-    "limit_down": _rate,
+    "limit_up": read_rate,
+    "limit_down": read_rate,
     "quiet_hours": _hours,
-    "quiet_limit_up": _rate,
-    "quiet_limit_down": _rate,
+    "quiet_limit_up": read_rate,
+    "quiet_limit_down": read_rate,
 }
 
 

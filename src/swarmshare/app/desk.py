@@ -173,7 +173,7 @@ class Desk:
 
     async def share(self, wish: ShareWish) -> int:
         """Begin to hash and then share; the number of the job."""
-        return self._jobs.begin(wish, self._nursery)
+        return await self._jobs.begin(wish, self._nursery)
 
     async def cancel_job(self, number: int) -> None:
         """Give a job up."""

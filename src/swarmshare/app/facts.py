@@ -18,6 +18,8 @@ class Shared:
     job: int
     info_hash: str
     name: str
+    lost_folder: str = ""
+    """The folder that was to be shared, when receivers get its only file without it; else empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ import trio
 
 from swarmshare.app.facts import JobFailed, Shared
 from swarmshare.app.picture import Job
-from swarmshare.app.publishing import describe, hash_path, publish, remember_whole
+from swarmshare.app.publishing import ask_before, describe, hash_path, publish, remember_whole
 from swarmshare.errors import SwarmShareError
 from swarmshare.storage.begun import Begun
 from swarmshare.storage.files import write_atomic
+from swarmshare.storage.target import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 @dataclass
 class _Running:
     wish: ShareWish
+    before: Callable[[int], None] | None
     progress: Progress | None = None
     stop: Event = field(default_factory=Event)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
@@ -57,12 +59,19 @@ class Jobs:
         """How each gets on."""
         return tuple(_picture(number, running) for number, running in self._running.items())
 
-    def begin(self, wish: ShareWish, nursery: trio.Nursery) -> int:
-        """Begin one; its number. Raises :class:`TrackerError` when there is nowhere to publish."""
+    async def begin(self, wish: ShareWish, nursery: trio.Nursery) -> int:
+        """Begin one; its number. What can be known before hours of hashing is looked at here.
+
+        Raises :class:`TrackerError` when there is nowhere to publish, and :class:`StorageError` when the manifest
+        cannot be saved where it should.
+        """
+        before = None
+        if wish.save_as is not None:
+            await trio.to_thread.run_sync(check_target, wish.save_as)
         if wish.publish:
-            self._sign_in()  # not after an hour of hashing
+            before = await trio.to_thread.run_sync(ask_before, self._sign_in())
         self._last += 1
-        self._running[self._last] = running = _Running(wish)
+        self._running[self._last] = running = _Running(wish, before)
         nursery.start_soon(self._run, self._last, running)
         return self._last
 
@@ -101,7 +110,8 @@ class Jobs:
                 await self._transfers.resume([begun.info_hash])
             else:
                 await self._transfers.add(begun)
-        return Shared(number, str(manifest.info_hash), manifest.name)
+        lost = hashed.plan.name if hashed.plan.in_folder and not manifest.in_folder else ""
+        return Shared(number, str(manifest.info_hash), manifest.name, lost)
 
     def _remember(self, hashed: Hashed) -> None:
         with suppress(SwarmShareError):  # it is hashed once more, then
@@ -116,7 +126,13 @@ def _hash(running: _Running) -> Hashed:
 
     about = describe(private=wish.private, comment=wish.comment, now=int(time.time()))
     return hash_path(
-        wish.path, about, piece_length=wish.piece_length, hybrid=wish.hybrid, progress=note, cancel=running.stop
+        wish.path,
+        about,
+        piece_length=wish.piece_length,
+        hybrid=wish.hybrid,
+        before=running.before,
+        progress=note,
+        cancel=running.stop,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from swarmshare import __version__
 from swarmshare.app.signed_in import open_tracker
+from swarmshare.errors import TrackerError
 from swarmshare.manifest.build import Description
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.create import create_manifest
@@ -20,7 +21,7 @@ from swarmshare.storage.resume import save_resume
 from swarmshare.swarm.bitfield import Bitfield
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from threading import Event
 
     from swarmshare.manifest.manifest import Manifest
@@ -50,15 +51,37 @@ def hash_path(
     piece_length: int | None = None,
     hybrid: bool = False,
     exclude: Sequence[str] = (),
+    before: Callable[[int], None] | None = None,
     progress: OnProgress | None = None,
     cancel: Event | None = None,
 ) -> Hashed:
     """Make a manifest of what is at ``path``; raises as :func:`~swarmshare.storage.create.create_manifest` does."""
     plan = make_plan(path, exclude=exclude)
-    manifest = create_manifest(plan, about, piece_length=piece_length, hybrid=hybrid, progress=progress, cancel=cancel)
+    manifest = create_manifest(
+        plan, about, piece_length=piece_length, hybrid=hybrid, before=before, progress=progress, cancel=cancel
+    )
     # A folder with one file only is that file, to BitTorrent v2.
     whole = Path(os.path.realpath(path))
     return Hashed(manifest, whole if plan.in_folder and not manifest.in_folder else whole.parent, plan)
+
+
+def ask_before(sign_in: SignIn) -> Callable[[int], None]:
+    """See whether one may publish at a tracker, before hashing for hours; raises :class:`TrackerError`.
+
+    What is returned takes the length of a manifest in bytes, and raises the same when the tracker would not take it.
+    """
+    with open_tracker(sign_in.tracker, sign_in.token) as (_, api):
+        largest = api.account().max_manifest
+
+    def check(length: int) -> None:
+        if length > largest:
+            raise TrackerError(
+                "manifest-size",
+                f"the manifest would have {length:,} bytes, and the tracker takes {largest:,}",
+                hint="Choose a larger --piece-size, or share fewer files at once.",
+            )
+
+    return check
 
 
 def publish(manifest: Manifest, sign_in: SignIn) -> Manifest:

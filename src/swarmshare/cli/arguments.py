@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.app.config import read_rate
+
 if TYPE_CHECKING:
     from swarmshare.engine.config import Address
 
@@ -66,12 +68,7 @@ def count(text: str) -> int:
 
 def rate(text: str) -> float:
     """Bytes a second, such as ``5MiB``."""
-    units = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-    number, factor = (text[:-3], units[text[-3:]]) if text[-3:] in units else (text, 1)
     try:
-        value = float(number) * factor
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a rate such as 500KiB or 5MiB")
-    return value
+        return read_rate(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -23,12 +23,16 @@ from swarmshare.manifest.parse import MAX_PIECE_LENGTH, parse_manifest
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.files import read_small, write_atomic
 from swarmshare.storage.plan import make_plan
+from swarmshare.storage.target import check_target
 
 if TYPE_CHECKING:
     from swarmshare.cli import Verbs
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.storage.plan import Plan
 
 TRACKER_SCHEMES: Final = ("http", "https", "udp", "ws", "wss")
 SKIPPED_SHOWN: Final = 10
+_ANOTHER: Final = "Name another file with -o."
 
 _SIZE = re.compile(r"([0-9]{1,12}) ?(?:([KMG])(?:i?B)?|B)?", re.IGNORECASE)
 
@@ -43,6 +47,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="the file or folder to share")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: NAME.torrent in this folder")
+    parser.add_argument("--force", action="store_true", help="replace a manifest that is there already")
     parser.add_argument("--name", type=plain_text, help="what receivers will call it; default: its own name")
     parser.add_argument(
         "--piece-size", type=piece_size, metavar="SIZE", help="such as 1MiB: a power of two; default: auto"
@@ -72,7 +77,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     name: str = Path(os.path.realpath(arguments.path)).name if arguments.name is None else arguments.name
     target: Path = arguments.output or Path(with_ending(name, ".torrent"))
     plan = make_plan(arguments.path, name=name, exclude=arguments.exclude, output=target)
-    _check_replaceable(target)
+    _check_replaceable(target, force=arguments.force)
     for path, reason in plan.skipped[:SKIPPED_SHOWN]:
         output.line(f"Skipped {path}: {reason}")
     if len(plan.skipped) > SKIPPED_SHOWN:
@@ -88,17 +93,18 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     )
     with output.progress("Hashing") as progress:
         manifest = create_manifest(
-            plan, about, piece_length=arguments.piece_size, hybrid=arguments.hybrid, progress=progress
+            plan,
+            about,
+            piece_length=arguments.piece_size,
+            hybrid=arguments.hybrid,
+            before=lambda length: check_target(target, length, hint=_ANOTHER),
+            progress=progress,
         )
     write_atomic(target, manifest.encode())
 
     output.line(f"Wrote {target}: {plural(len(plan.files), 'file')}, {size(plan.total_length)}")
     output.fields(summary_rows(manifest))
-    if plan.in_folder and not manifest.in_folder:
-        output.line(
-            f"Note: {plan.name!r} holds one file only; receivers get {manifest.name!r} without a folder around it "
-            "(BitTorrent v2 cannot tell the two apart; --hybrid keeps the folder)."
-        )
+    tell_lost_folder(plan, manifest, output)
     output.event(
         "created",
         file=str(target),
@@ -107,6 +113,16 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         excluded=plan.excluded,
     )
     return 0
+
+
+def tell_lost_folder(plan: Plan, manifest: Manifest, output: Output) -> None:
+    """Say so when receivers will not get the folder that is shared."""
+    if plan.in_folder and not manifest.in_folder:
+        output.line(
+            f"Note: {plan.name!r} holds one file only; receivers get {manifest.name!r} without a folder around it "
+            "(BitTorrent v2 cannot tell the two apart; --hybrid keeps the folder)."
+        )
+        output.event("folder_lost", folder=clean(plan.name), name=clean(manifest.name))
 
 
 def now() -> int:
@@ -119,19 +135,19 @@ def now() -> int:
     return int(epoch)
 
 
-def _check_replaceable(target: Path) -> None:
-    """Replace a manifest, but nothing else: a slip of ``-o`` must not cost anyone a file."""
-    if os.path.isdir(target):
-        raise StorageError(target, "is a folder", hint="Name a file with -o.")
-    if os.path.lexists(target):
-        try:
-            parse_manifest(read_small(target, MAX_BYTES))
-        except (ManifestError, StorageError) as error:
-            raise StorageError(
-                target, "exists already and is not a manifest", hint="Choose another name with -o, or remove it."
-            ) from error
-    elif not os.path.isdir(target.parent):
-        raise StorageError(target.parent, "no such folder", hint="Make it first, or choose another name with -o.")
+def _check_replaceable(target: Path, *, force: bool) -> None:
+    """Replace a manifest if that was asked for, and never anything else: no slip may cost anyone a file."""
+    check_target(target, hint=_ANOTHER)
+    if not os.path.lexists(target):
+        return
+    try:
+        parse_manifest(read_small(target, MAX_BYTES))
+    except (ManifestError, StorageError) as error:
+        raise StorageError(
+            target, "exists already and is not a manifest", hint="Choose another name with -o, or remove it."
+        ) from error
+    if not force:
+        raise StorageError(target, "exists already", hint="Replace it with --force, or name another file with -o.")
 
 
 def plain_text(text: str) -> str:

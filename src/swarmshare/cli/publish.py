@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
-from swarmshare.cli.create import now, piece_size, plain_text
+from swarmshare.cli.create import now, piece_size, plain_text, tell_lost_folder
 from swarmshare.cli.render import clean, plural, size
 
 if TYPE_CHECKING:
@@ -41,13 +41,17 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Publish, then perhaps share."""
     from swarmshare.app.compose import resume_folder
-    from swarmshare.app.publishing import describe, hash_path, publish, remember_whole
+    from swarmshare.app.publishing import ask_before, describe, hash_path, publish, remember_whole
     from swarmshare.app.signed_in import signed_in_at
     from swarmshare.cli.share import config_for
     from swarmshare.cli.sharing import Sharing
 
-    sign_in = signed_in_at(arguments.tracker)  # before hashing for an hour
+    # Whatever can be known is looked at before hashing for hours.
+    sign_in = signed_in_at(arguments.tracker)
     arguments.tracker = sign_in.tracker
+    before = ask_before(sign_in)
+    if arguments.seed:
+        _try_listening(arguments)
     about = describe(private=arguments.private, comment=arguments.comment, now=now())
     with output.progress("Hashing") as progress:
         made, folder, plan = hash_path(
@@ -56,14 +60,34 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             piece_length=arguments.piece_size,
             hybrid=arguments.hybrid,
             exclude=arguments.exclude,
+            before=before,
             progress=progress,
         )
     manifest = publish(made, sign_in)
     info_hash = str(manifest.info_hash)
     output.line(f"Published {clean(manifest.name)}: {plural(len(plan.files), 'file')}, {size(plan.total_length)}")
     output.line(f"  {info_hash}")
+    tell_lost_folder(plan, manifest, output)
     output.event("published", tracker=sign_in.tracker, info_hash=info_hash, name=clean(manifest.name))
     if arguments.seed:
         remember_whole(manifest, folder, resume_folder())
         Sharing(arguments, output).run([(manifest, config_for(manifest, folder, arguments))], serve_parts=True)
     return 0
+
+
+def _try_listening(arguments: argparse.Namespace) -> None:
+    """Raise :class:`~swarmshare.errors.StorageError` when another program has the port."""
+    import trio
+
+    from swarmshare.app.config import load_settings
+    from swarmshare.cli.arguments import sharing_flags
+    from swarmshare.engine.config import EngineConfig
+    from swarmshare.engine.engine import open_engine
+
+    listen = load_settings(sharing_flags(arguments)).settings.listen
+
+    async def listen_once() -> None:
+        async with open_engine(EngineConfig(listen=listen)):
+            pass
+
+    trio.run(listen_once)

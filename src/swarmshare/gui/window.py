@@ -27,7 +27,7 @@ from swarmshare.gui.toolbar import Toolbar
 from swarmshare.gui.transfers import TransfersPage
 from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.lists import changed_in_words
-from swarmshare.gui.viewmodel.log_lines import limit_in_words
+from swarmshare.gui.viewmodel.log_lines import limit_in_words, shared
 from swarmshare.gui.words import _, use_language
 from swarmshare.schema.alerts import FileNotice, OpenFilesLimit, PiecesLost, TorrentPaused
 
@@ -192,8 +192,8 @@ class MainWindow:
         self._notifier.hear(facts, self.picture)
         for fact in facts:
             match fact:
-                case Shared(name=name):
-                    self.say(_("{name} is shared").format(name=clean(name)), "success")
+                case Shared(lost_folder=lost):
+                    self.say(shared(fact), "warning" if lost else "success")
                 case JobFailed(path=path, message=message) if message:
                     text = _("{path} could not be shared: {reason}")
                     self.say(text.format(path=clean(str(path)), reason=spoken(clean(message))), "danger")

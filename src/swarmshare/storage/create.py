@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import ManifestError
+from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.build import Description, build_manifest, choose_piece_length
 from swarmshare.manifest.hybrid import SHA1_LENGTH
 from swarmshare.manifest.layout import PieceLayout
@@ -15,10 +16,13 @@ from swarmshare.storage.hashing import Hashing, Source, hash_sources
 from swarmshare.storage.progress import Meter, OnProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from threading import Event
 
     from swarmshare.storage.plan import Plan, PlannedFile
+
+_LAYER_OVERHEAD: Final = 64
+"""Bytes that a piece layer takes beside its hashes, and more: its root, and both their lengths."""
 
 
 def create_manifest(
@@ -27,19 +31,23 @@ def create_manifest(
     *,
     piece_length: int | None = None,
     hybrid: bool = False,
+    before: Callable[[int], None] | None = None,
     progress: OnProgress | None = None,
     cancel: Event | None = None,
 ) -> Manifest:
     """Hash what ``plan`` lists, and make its manifest; ``piece_length`` in bytes, None for the automatic choice.
 
-    Blocks; ``progress`` is called in this thread, ``cancel`` may be set from any.
+    ``before`` is called before anything is hashed, with the bytes that the manifest will have; what it raises ends the
+    work. Blocks; ``progress`` is called in this thread, ``cancel`` may be set from any.
 
     Raises :class:`~swarmshare.errors.StorageError` for a file that changed or cannot be read,
     :class:`~swarmshare.errors.CancelledError`, and :class:`~swarmshare.errors.ManifestError` for too many pieces.
     """
     lengths = [file.length for file in plan.files]
     piece_length = piece_length or choose_piece_length(lengths, is_hybrid=hybrid)
-    _rehearse(plan, piece_length, hybrid)
+    length = _rehearse(plan, about, piece_length, hybrid)
+    if before is not None:
+        before(length)
     how = Hashing(piece_length, v1=hybrid, v1_padded=len(plan.files) > 1)
     nodes, v1 = _hash(plan.files, how, Meter(plan.total_length, len(plan.files), progress), cancel)
     entries = []
@@ -60,8 +68,11 @@ def create_manifest(
     )
 
 
-def _rehearse(plan: Plan, piece_length: int, hybrid: bool) -> None:
-    """Build the manifest once with made-up hashes: what it may not have is told now, not after hours of hashing."""
+def _rehearse(plan: Plan, about: Description, piece_length: int, hybrid: bool) -> int:
+    """Build the manifest once with made-up hashes: what it may not have is told now, not after hours of hashing.
+
+    Returns how many bytes it will have at most.
+    """
     lengths = [file.length for file in plan.files]
     pieces = PieceLayout(piece_length, lengths).piece_count
     if pieces > MAX_PIECES:
@@ -72,18 +83,27 @@ def _rehearse(plan: Plan, piece_length: int, hybrid: bool) -> None:
         )
     root = b"\1" * HASH_LENGTH
     try:
-        build_manifest(
+        rehearsed = build_manifest(
             name=plan.name,
             in_folder=plan.in_folder,
             files=[FileEntry(file.path, file.length, root, file.executable) for file in plan.files],
             piece_length=piece_length,
             piece_layers={},
             v1_pieces=bytes(pieces * SHA1_LENGTH) if hybrid else None,
-            about=Description(),
+            about=about,
         )
     except ManifestError as error:
         hint = "Rename what it names, leave it out with --exclude, or share fewer files at once."
         raise ManifestError(error.rule, f"{plan.name}: {error}", hint=hint) from error
+    counts = (-(-length // piece_length) for length in lengths)
+    length = len(rehearsed.encode()) + sum(_LAYER_OVERHEAD + count * HASH_LENGTH for count in counts if count > 1)
+    if length > MAX_BYTES:
+        raise ManifestError(
+            "bencoding",
+            f"{plan.name}: the manifest would have {length:,} bytes, of {MAX_BYTES:,} that it may have",
+            hint="Choose a larger --piece-size, or share fewer files at once.",
+        )
+    return length
 
 
 def _hash(files: Sequence[PlannedFile], how: Hashing, meter: Meter, cancel: Event | None) -> tuple[list[bytes], bytes]:

@@ -33,6 +33,8 @@ class Account(NamedTuple):
     role: str
     announce_url: str
     """For ordinary clients: a secret, because it has the account's passkey in it."""
+    max_manifest: int
+    """Bytes of the largest manifest that it may publish."""
 
 
 class Entry(NamedTuple):
@@ -120,7 +122,9 @@ class TrackerApi:
         """Who the token of the connection speaks for."""
         answer = self._connection.ask("GET", f"{PREFIX}/account")
         account = answer.inner("account")
-        return Account(account.text("name"), account.text("role"), answer.text("announce_url"))
+        return Account(
+            account.text("name"), account.text("role"), answer.text("announce_url"), answer.number("max_manifest")
+        )
 
     def entries(self, search: str = "") -> Iterator[Entry]:
         """What is published and has all words of ``search``, the newest first."""

@@ -114,8 +114,8 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
             return limit_in_words(limit), "exclamation-triangle", "warning"
         case TorrentComplete():
             return _("Everything is here, and verified"), "check-circle-fill", "success"
-        case Shared(name=name):
-            return _("{name} is shared").format(name=clean(name)), "share", "success"
+        case Shared():
+            return shared(fact), "share", "success"
         case Published(name=name, publisher=publisher):
             text = _("{person} shared {name}").format(person=clean(publisher), name=clean(name))
             return text, "collection", "info"
@@ -128,3 +128,13 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
             return clean(message), "exclamation-triangle", "warning"
         case PieceVerified(piece=piece):
             return _("Piece {piece} is right").format(piece=number(piece)), "check", "muted"
+
+
+def shared(fact: Shared) -> str:
+    """That something is shared, and what receivers will not get of it."""
+    if not fact.lost_folder:
+        return _("{name} is shared").format(name=clean(fact.name))
+    text = _(
+        "{name} is shared, without the folder {folder} around it: BitTorrent v2 knows no folder with one file only"
+    )
+    return text.format(name=clean(fact.name), folder=clean(fact.lost_folder))

@@ -116,10 +116,12 @@ def _add_own_account(door: Door, services: Services) -> None:
 
     @door.route("GET", "/account", may=May.MEMBER, gives=answers.Me)
     def me(who: Holder) -> answers.Me:
-        """Who one is, and the announce URL for one's ordinary clients."""
+        """Who one is, the announce URL for one's ordinary clients, and how large a manifest may be."""
         account = who.identity.account
         return answers.Me(
-            account=services.accounts.account(account), announce_url=url(services.accounts.passkey(account))
+            account=services.accounts.account(account),
+            announce_url=url(services.accounts.passkey(account)),
+            max_manifest=services.config.max_manifest,
         )
 
     @door.route(

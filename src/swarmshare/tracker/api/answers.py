@@ -24,6 +24,8 @@ class Me(Struct, frozen=True, kw_only=True):
     account: values.Account
     announce_url: str
     """For ordinary clients. It has the account's passkey in it, if there is one: it is a secret."""
+    max_manifest: int
+    """Bytes of the largest manifest that can be published here."""
 
 
 class AnnounceUrl(Struct, frozen=True, kw_only=True):

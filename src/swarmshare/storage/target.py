@@ -1,0 +1,40 @@
+"""Whether a file can be written at all, before the hours of work that make what will be in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+from typing import TYPE_CHECKING
+
+from swarmshare.errors import DiskFullError, StorageError
+from swarmshare.storage.files import os_reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+def check_target(path: Path, length: int = 0, *, hint: str = "Choose another file to write to.") -> None:
+    """Raise :class:`StorageError` unless a file of ``length`` bytes can be written to ``path``.
+
+    A file is made beside it, as :func:`~swarmshare.storage.files.write_atomic` does, and removed.
+    """
+    folder = path.parent
+    try:
+        try:
+            os.stat(folder)
+        except FileNotFoundError:
+            raise StorageError(folder, "no such folder", hint=f"Make it first. {hint}") from None
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISDIR(os.stat(path).st_mode):  # a name that is too long is refused here, too
+                raise StorageError(path, "is a folder", hint=hint)
+        trial = folder / f".{secrets.token_hex(8)}.tmp"
+        with open(trial, "xb"):
+            pass
+        trial.unlink()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise StorageError(path, os_reason(error), hint=hint) from error
+    if length > free:
+        raise DiskFullError(path, length, free)
