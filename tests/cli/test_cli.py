@@ -378,18 +378,6 @@ def test_the_longest_name(run: Any, tmp_path: Path) -> None:
     run("verify", name[:61] + ".torrent", ".")
 
 
-def test_a_locale_whose_names_of_files_are_not_utf8(run: Any, top: Path) -> None:
-    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    run("create", "top", LC_ALL="C")
-    for arguments in (
-        ["create", "top", "-o", "x.torrent"], ["verify", "top.torrent", "."],
-        ["download", "top.torrent", "--to", "there", "--listen", "127.0.0.1:0"],
-    ):  # fmt: skip
-        refused = run(*arguments, expect=1, **ascii_only)
-        assert "swarmshare: names of files are in ascii here" in refused.err
-        assert "PYTHONUTF8=1" in refused.err
-
-
 @pytest.mark.parametrize(
     ("arguments", "ratios"),
     [

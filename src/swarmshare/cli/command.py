@@ -86,15 +86,6 @@ def run_command(argv: Sequence[str] | None) -> int:
         return FAILED
 
 
-def _lacks_letters(error: Exception) -> bool:
-    """Whether it comes of a locale in which names of files are not UTF-8, as they are in manifests.
-
-    Python itself takes UTF-8 where no locale is set, so somebody has asked for it.
-    """
-    found = error.subgroup(UnicodeEncodeError) if isinstance(error, ExceptionGroup) else error
-    return isinstance(found, (UnicodeEncodeError, ExceptionGroup)) and sys.getfilesystemencoding() != "utf-8"
-
-
 def _in_words(error: Exception) -> SwarmShareError:
     match error:
         case SwarmShareError():
@@ -103,9 +94,6 @@ def _in_words(error: Exception) -> SwarmShareError:
             return StorageError(path, (error.strerror or str(error)).lower())
         case OSError():
             return SwarmShareError((error.strerror or str(error)).lower(), hint="Does this folder still exist?")
-        case _ if _lacks_letters(error):
-            what = f"names of files are in {sys.getfilesystemencoding()} here, which lacks letters of one of these"
-            return SwarmShareError(what, hint="Set PYTHONUTF8=1 in the environment, or a locale such as C.UTF-8.")
         case _:
             what = f"{type(error).__name__}: {error}"
             return SwarmShareError(what, hint="This is a bug: please report it, with what --debug says.")

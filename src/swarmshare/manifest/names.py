@@ -133,7 +133,7 @@ def folded(name: str) -> str:
 def with_ending(name: str, ending: str) -> str:
     """``name`` with ``ending`` after it, cut on a whole character where a file could not be called that."""
     room = MAX_COMPONENT_BYTES - len(ending.encode())
-    return name.encode()[:room].decode(errors="ignore") + ending
+    return name.encode(errors="surrogateescape")[:room].decode(errors="ignore") + ending
 
 
 def matches(text: str, patterns: Iterable[str]) -> bool:

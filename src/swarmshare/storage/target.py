@@ -15,6 +15,7 @@ from swarmshare.storage.files import os_reason
 if TYPE_CHECKING:
     from pathlib import Path
 
+
 def check_target(path: Path, length: int = 0, *, hint: str = "Choose another file to write to.") -> None:
     """Raise :class:`StorageError` unless a file of ``length`` bytes can be written to ``path``.
 
