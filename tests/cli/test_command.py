@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
 
 import pytest
 
-from swarmshare.cli.command import MODULES, run_command
+from swarmshare.cli.command import MODULES, _parser, run_command
 
 HEAVY = {"trio", "gevent", "flask", "sqlalchemy", "socketio", "requests", "tkinter", "ttkbootstrap", "libtorrent"}
 
@@ -36,3 +37,26 @@ except SystemExit:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr == "set()\n"
+
+
+def test_no_value_of_an_option_is_lost_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    """An option that has one value is refused twice, in every verb; those that may be repeated keep all."""
+    seen = 0
+    for verb in [verb for known in MODULES.values() for verb in known]:
+        parser = _parser([verb])
+        (verbs,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        for action in verbs.choices[verb]._actions:
+            if not action.option_strings or action.nargs == 0 or isinstance(action, argparse._SubParsersAction):
+                continue
+            if isinstance(action, argparse._AppendAction):
+                continue
+            option = action.option_strings[-1]
+            action.type, action.choices = None, None
+            action(parser, argparse.Namespace(), "1", option)
+            with pytest.raises(argparse.ArgumentError, match="is given twice"):
+                action(parser, argparse.Namespace(), "2", option)
+            seen += 1
+    assert seen > 40
+    with pytest.raises(SystemExit, match="2"):
+        run_command(["start", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:1"])
+    assert "argument --listen: is given twice, and can have one value" in capsys.readouterr().err

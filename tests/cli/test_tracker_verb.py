@@ -115,3 +115,25 @@ def test_it_ends_with_whoever_started_it(tmp_path: Path) -> None:
     process.stdout.close()
     assert process.stderr is not None
     process.stderr.close()
+
+
+def test_it_listens_wherever_it_is_told_to(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe, socket.create_server(("127.0.0.2", 0)) as other:
+        wanted = [f"127.0.0.2:{other.getsockname()[1]}", f"127.0.0.1:{probe.getsockname()[1]}"]
+    process = start(tmp_path, "--json", "--listen", wanted[0], "--listen", wanted[1])
+    assert process.stdout is not None
+    told = [json.loads(process.stdout.readline()) for _ in range(3)]
+    assert [event["address"] for event in told if event["event"] == "listening"] == wanted
+    for address in wanted:
+        with urlopen(f"http://{address}/healthz", timeout=TIMEOUT) as page:
+            assert page.status == 200
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, error.splitlines()[-1]) == (130, "swarmshare: interrupted")
+
+
+def test_all_of_the_addresses_are_had_or_none(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        status, out, _ = call(tmp_path, "--json", "--listen", "127.0.0.1:0", "--listen", address)
+    assert (status, json.loads(out)["code"]) == (1, "listen")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from swarmshare import __version__
 from swarmshare.cli.render import Output, OutputError
@@ -99,12 +99,37 @@ def _in_words(error: Exception) -> SwarmShareError:
             return SwarmShareError(what, hint="This is a bug: please report it, with what --debug says.")
 
 
+class _Once(argparse.Action):
+    """Stores a value, as argparse does by default, and refuses a second one: the first would be lost without a word."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._given = False
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        """See argparse."""
+        if option is not None and self._given:
+            raise argparse.ArgumentError(self, "is given twice, and can have one value")
+        self._given = True
+        setattr(namespace, self.dest, values)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser, and those of its verbs."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.register("action", None, _Once)
+
+
 def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
     """What understands a command line that begins with ``first``: if that is a verb, it knows no other."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
     common.add_argument("--debug", action="store_true", help="show where in the program an error came from")
-    parser = argparse.ArgumentParser(prog="swarmshare", description="Share big files between the machines of a group.")
+    parser = _Parser(prog="swarmshare", description="Share big files between the machines of a group.")
     parser.add_argument("--version", action="version", version=f"swarmshare {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     chosen = [name for name, known in MODULES.items() if set(known) & set(first)]

@@ -40,10 +40,10 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--listen",
         type=address,
-        default=DEFAULT,
+        action="append",
         metavar="HOST:PORT",
         help="*:6969 for every machine of the network; near:6969 likewise, but for this machine only where the "
-        "Internet can see it; port 0: any; default: 127.0.0.1:6969",
+        "Internet can see it; port 0: any; repeat at will; default: 127.0.0.1:6969",
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="where it keeps its database; made if it is not there")
     parser.add_argument("--database", metavar="URL", help="another database, as SQLAlchemy writes it (PostgreSQL)")
@@ -84,12 +84,10 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         registration=Registration(arguments.registration),
         open_swarms=arguments.open_swarms,
     )
-    host, port = arguments.listen
-    if host == NEAR:
-        host = host_for_neighbours()
+    listen = [(host_for_neighbours() if host == NEAR else host, port) for host, port in arguments.listen or [DEFAULT]]
     leash = sys.stdin.fileno() if arguments.until_eof else None
     with _alone(config):
-        serve(config, host, port, lambda ready: _tell(ready, output), leash)
+        serve(config, listen, lambda ready: _tell(ready, output), leash)
     raise KeyboardInterrupt
 
 
@@ -119,8 +117,9 @@ def _tell(ready: Ready, output: Output) -> None:
         output.line("or from any machine:")
         output.line(f"  swarmshare register --tracker {ready.url} --user NAME --setup-token {ready.setup_token}")
         output.event("setup", url=link, setup_token=ready.setup_token)
-    output.line(f"Listening on {ready.address}")
-    output.event("listening", address=ready.address, url=ready.url)
+    for listening in ready.addresses:
+        output.line(f"Listening on {listening}")
+        output.event("listening", address=listening, url=ready.url)
 
 
 def _url(text: str) -> str:

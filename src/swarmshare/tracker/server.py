@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar
@@ -27,7 +27,7 @@ from swarmshare.tracker.own_addresses import own_addresses
 from swarmshare.tracker.transport import CONNECTION, use_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from swarmshare.tracker.config import TrackerConfig
     from swarmshare.tracker.services import Services
@@ -62,8 +62,8 @@ class ListenError(SwarmShareError):
 class Ready(NamedTuple):
     """A tracker that accepts connections."""
 
-    address: str
-    """``host:port``."""
+    addresses: tuple[str, ...]
+    """``host:port`` of each that it listens on."""
     url: str
     """Where people reach it."""
     setup_token: str | None
@@ -71,42 +71,47 @@ class Ready(NamedTuple):
 
 
 def serve(
-    config: TrackerConfig, host: str, port: int, on_ready: Callable[[Ready], None], leash: int | None = None
+    config: TrackerConfig,
+    listen: Sequence[tuple[str, int]],
+    on_ready: Callable[[Ready], None],
+    leash: int | None = None,
 ) -> None:
-    """Serve until a signal (SIGINT or SIGTERM) comes. ``host`` may be ``*``: every address, of both protocols.
+    """Serve until a signal (SIGINT or SIGTERM) comes, at each host and port of ``listen``.
+
+    A host may be ``*``: every address, of both protocols.
 
     With a file descriptor as ``leash``, its end ends the server, too. Raises :class:`ListenError`, or
     :class:`~swarmshare.tracker.database_trouble.DatabaseError`.
     """
     workers = ThreadPool(WORKERS)
-    with closing(_listen(host, port)) as listener:
-        own = own_addresses(listener.getsockname()[0])
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(closing(_listen(host, port))) for host, port in listen]
+        found = (own_addresses(listener.getsockname()[0]) for listener in listeners)
+        own = tuple(dict.fromkeys(address for addresses in found for address in addresses))
         app = create_app(replace(config, own_addresses=own), offload=_Workers(workers))
         services = app.extensions[EXTENSION]
         use_for(services.socketio)
         # No log of requests: there are passkeys in their paths. What goes wrong inside is logged by the application.
-        server = WSGIServer(
-            listener,
-            app,
-            log=None,
-            error_log=None,
-            handler_class=_Connection,
-            spawn=Pool(min(config.max_connections, _most_connections())),
-        )
+        pool = Pool(min(config.max_connections, _most_connections()))
+        servers = [
+            WSGIServer(listener, app, log=None, error_log=None, handler_class=_Connection, spawn=pool)
+            for listener in listeners
+        ]
         stop = Event()
         handlers = [gevent.signal_handler(number, stop.set) for number in (signal.SIGINT, signal.SIGTERM)]
         watch = gevent.spawn(_wait_for_the_end, leash, stop) if leash is not None else None
         try:
             setup_token = _setup_token(services)
-            server.start()
-            on_ready(_ready(listener, own, config.public_url, setup_token))
+            for server in servers:
+                server.start()
+            on_ready(_ready(listeners, own, config.public_url, setup_token))
             stop.wait()
         finally:
             for handler in handlers:
                 handler.cancel()
             if watch is not None:
                 watch.kill(block=False)
-            server.stop(STOPPING)
+            gevent.joinall([gevent.spawn(server.stop, STOPPING) for server in servers])
             workers.kill()
             services.close()
 
@@ -209,11 +214,15 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _ready(listener: socket.socket, own: tuple[str, ...], public_url: str | None, setup_token: str | None) -> Ready:
-    host, port = listener.getsockname()[:2]
-    address = f"{_in_url(host)}:{port}"
-    reached = host if not ip_address(host).is_unspecified else next(iter(own), "127.0.0.1")
-    return Ready(address, (public_url or f"http://{_in_url(reached)}:{port}").rstrip("/"), setup_token)
+def _ready(
+    listeners: Sequence[socket.socket], own: tuple[str, ...], public_url: str | None, setup_token: str | None
+) -> Ready:
+    names = [listener.getsockname()[:2] for listener in listeners]
+    # What other machines reach comes first, whatever was named first.
+    host, port = min(names, key=lambda name: ip_address(name[0].partition("%")[0]).is_loopback)
+    reached = host if not ip_address(host.partition("%")[0]).is_unspecified else next(iter(own), "127.0.0.1")
+    url = (public_url or f"http://{_in_url(reached)}:{port}").rstrip("/")
+    return Ready(tuple(f"{_in_url(host)}:{port}" for host, port in names), url, setup_token)
 
 
 def _in_url(host: str) -> str:
