@@ -35,14 +35,16 @@ class Client:
         """The encoding of a value that comes as Python writes it."""
         return lt.bencode(ast.literal_eval(value)).hex()
 
-    def create(self, root: str, piece_length: int, hybrid: bool) -> str:
-        """A manifest of the file or folder ``root``."""
+    def create(self, root: str, piece_length: int, hybrid: bool, links: bool = False) -> str:
+        """A manifest of the file or folder ``root``, with its symbolic links as links or as what they lead to."""
         flags = lt.create_torrent.canonical_files if hybrid else lt.create_torrent.v2_only
+        if links:
+            flags |= lt.create_torrent.symlinks
         if hasattr(lt, "list_files"):
-            files: Any = lt.list_files(root)
+            files: Any = lt.list_files(root, flags=flags)
         else:
             files = lt.file_storage()
-            lt.add_files(files, root)
+            lt.add_files(files, root, flags=flags)
         torrent = lt.create_torrent(files, piece_length, flags)
         lt.set_piece_hashes(torrent, str(Path(root).parent))
         return lt.bencode(torrent.generate()).hex()
@@ -58,6 +60,7 @@ class Client:
             "name": info.name(),
             "pieces": info.num_pieces(),
             "paths": [storage.file_path(i) for i in files],
+            "links": {storage.file_path(i): storage.symlink(i) for i in files if storage.file_flags(i) & _SYMLINK},
             "magnet": lt.make_magnet_uri(params),
         }
 
@@ -119,6 +122,9 @@ class Client:
             elif isinstance(alert, lt.scrape_reply_alert):
                 found.append({"kind": "scrape", "complete": alert.complete, "incomplete": alert.incomplete})
         return found
+
+
+_SYMLINK = lt.file_flags_t.flag_symlink
 
 
 def _hashes(params: Any) -> dict[str, str]:

@@ -6,10 +6,9 @@ import os
 import random
 from typing import TYPE_CHECKING
 
-import libtorrent
 import pytest
 import trio
-from interop.peers import add, libtorrent_session, port_of, until
+from interop.peers import NEW, Libtorrent, seeds, until
 
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
@@ -44,12 +43,9 @@ def shared(tmp_path: Path) -> Path:
 
 
 def theirs(top: Path, *, hybrid: bool) -> Manifest:
-    """The manifest that libtorrent makes."""
-    links = libtorrent.create_torrent.symlinks
-    files = libtorrent.list_files(str(top), flags=links)
-    made = libtorrent.create_torrent(files, 2**14, links if hybrid else links | libtorrent.create_torrent.v2_only)
-    libtorrent.set_piece_hashes(made, str(top.parent))
-    return parse_manifest(libtorrent.bencode(made.generate()))
+    """The manifest that libtorrent makes; the old one writes ``..`` into links, which nobody should follow."""
+    with Libtorrent(NEW) as maker:
+        return parse_manifest(bytes.fromhex(maker.ask("create", str(top), 2**14, hybrid, True)))
 
 
 def links_in(top: Path) -> dict[str, str]:
@@ -67,30 +63,31 @@ def told(engine: Engine) -> list[object]:
 
 
 @pytest.mark.parametrize("hybrid", [False, True])
-async def test_we_get_links_from_libtorrent(shared: Path, tmp_path: Path, hybrid: bool) -> None:
-    manifest = theirs(shared, hybrid=hybrid)
-    with libtorrent_session() as session, trio.fail_after(TIMEOUT):
-        add(session, manifest, shared.parent, seed=True)
+async def test_we_get_links_from_libtorrent(shared: Path, tmp_path: Path, version: str, hybrid: bool) -> None:
+    with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
+        manifest = theirs(shared, hybrid=hybrid)
+        peer.add(manifest, shared.parent, seed=True)
+        await seeds(peer)
         async with open_engine(EngineConfig()) as engine:
-            peers = (("127.0.0.1", session.listen_port()),)
-            await engine.add(manifest, TorrentConfig(folder=tmp_path / "here", peers=peers)).finished.wait()
+            config = TorrentConfig(folder=tmp_path / "here", peers=(peer.address,))
+            await engine.add(manifest, config).finished.wait()
             assert told(engine) == []
     assert links_in(tmp_path / "here" / "top") == LINKS
     assert content_of(tmp_path / "here" / "top") == content_of(shared)
 
 
 @pytest.mark.parametrize("hybrid", [False, True])
-async def test_libtorrent_gets_links_from_us(shared: Path, tmp_path: Path, hybrid: bool) -> None:
+async def test_libtorrent_gets_links_from_us(shared: Path, tmp_path: Path, version: str, hybrid: bool) -> None:
     """The true links are on the disk already: nothing is in the way of sharing them."""
-    manifest = theirs(shared, hybrid=hybrid)
     there = tmp_path / "there"
-    with libtorrent_session() as session, trio.fail_after(TIMEOUT):
+    with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
+        manifest = theirs(shared, hybrid=hybrid)
         async with open_engine(EngineConfig()) as engine:
             torrent = engine.add(manifest, TorrentConfig(folder=shared.parent))
             await torrent.finished.wait()
             assert told(engine) == []
-            handle = add(session, manifest, there, seed=False)
-            handle.connect_peer(("127.0.0.1", port_of(engine.addresses[0])), 0, 0)
-            await until(lambda: handle.status().is_seeding)
+            peer.add(manifest, there)
+            peer.connect(engine.addresses[0])
+            await until(lambda: peer.is_seeding)
         await until(lambda: content_of(there / "top") == content_of(shared))
     assert links_in(there / "top") == LINKS
