@@ -64,7 +64,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run_register(arguments: argparse.Namespace, output: Output) -> int:
     """Make an account and keep its token."""
     _warn(_url(arguments.tracker), output)
-    password = passwords.read_password(arguments, twice=True)
+    password = passwords.new_password(arguments, arguments.user)
     _tell(
         *accounts.register(
             arguments.tracker,
@@ -81,7 +81,7 @@ def run_register(arguments: argparse.Namespace, output: Output) -> int:
 def run_login(arguments: argparse.Namespace, output: Output) -> int:
     """Sign in and keep the token."""
     _warn(_url(arguments.tracker), output)
-    password = passwords.read_password(arguments, twice=False)
+    password = passwords.read_password(arguments)
     _tell(*accounts.sign_in(arguments.tracker, arguments.user, password), output)
     return 0
 
