@@ -183,6 +183,18 @@ def _read(name: str, value: object, source: str, where: str) -> Setting:
         raise SettingsError(f"{where}: {error}") from error
 
 
+def require_setting(name: str) -> None:
+    """Raises :class:`SettingsError` when there is no such setting."""
+    if name not in _READERS:
+        raise SettingsError(f"there is no setting {_shown(name)}", hint=f"There are: {', '.join(_READERS)}.")
+
+
+def read_setting(name: str, text: str) -> object:
+    """The value that somebody types for a setting, as :class:`Settings` has it. Raises :class:`SettingsError`."""
+    require_setting(name)
+    return _read(name, text, "", name).value
+
+
 # ------------------------------------------------------------------ layers
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from swarmshare.app import accounts
 from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli import passwords
 from swarmshare.cli.render import date
+from swarmshare.errors import TrackerError
 from swarmshare.tracker_client.proxies import is_near
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from swarmshare.cli.render import Output
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import SignedIn
+
+_LINK: Final = re.compile(r"(https?://.+)/join/([^/?#]+)")
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -31,7 +35,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     # allow_abbrev: --password would pass for --password-file, and somebody type the password itself.
     how = register.add_mutually_exclusive_group()
-    how.add_argument("--invite", metavar="CODE", help="an invitation, from the organiser")
+    how.add_argument("--invite", metavar="LINK", help="an invitation from an organiser: the link, or only its code")
     how.add_argument("--setup-token", metavar="T", help="for the organiser: the tracker prints it at its first start")
     register.set_defaults(run=run_register)
     login = verbs.add_parser(
@@ -43,7 +47,12 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     login.set_defaults(run=run_login)
     for parser in (register, login):
-        parser.add_argument("--tracker", required=True, metavar="URL", help="such as http://192.168.1.5:8080")
+        parser.add_argument(
+            "--tracker",
+            required=parser is login,
+            metavar="URL",
+            help="such as http://192.168.1.5:6969" + ("" if parser is login else "; an invitation's link has it"),
+        )
         parser.add_argument("--user", required=True, metavar="NAME", help="the account's name")
         passwords.add_option(parser)
     logout = verbs.add_parser(
@@ -63,14 +72,15 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run_register(arguments: argparse.Namespace, output: Output) -> int:
     """Make an account and keep its token."""
-    _warn(_url(arguments.tracker), output)
+    tracker, code = _invited_to(arguments.tracker, arguments.invite)
+    _warn(_url(tracker), output)
     password = passwords.new_password(arguments, arguments.user)
     _tell(
         *accounts.register(
-            arguments.tracker,
+            tracker,
             arguments.user,
             password,
-            invitation=arguments.invite,
+            invitation=code,
             setup_token=arguments.setup_token,
         ),
         output,
@@ -106,6 +116,19 @@ def run_whoami(arguments: argparse.Namespace, output: Output) -> int:
     if arguments.announce_url:
         output.line(account.announce_url)
     return 0
+
+
+def _invited_to(tracker: str | None, invitation: str | None) -> tuple[str, str | None]:
+    """The tracker, and the code of an invitation that may be a link to it."""
+    if invitation is not None and (found := _LINK.fullmatch(invitation.strip())):
+        link, code = found.groups()
+        if tracker is not None and _url(tracker) != _url(link):
+            raise TrackerError("which-tracker", f"the link is an invitation to {link}, not to {tracker}")
+        return link, code
+    if tracker is None:
+        hint = "Add --tracker URL, or give the whole link after --invite."
+        raise TrackerError("which-tracker", "it is not said at which tracker", hint=hint)
+    return tracker, invitation
 
 
 def _tell(sign_in: SignIn, answer: SignedIn, output: Output) -> None:

@@ -1,4 +1,4 @@
-"""``swarmshare list`` and ``swarmshare swarm``: what a group shares, and who takes part in sharing it."""
+"""``swarmshare list``, ``swarm`` and ``withdraw``: what a group shares, who takes part in it, and an end to that."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from rich.live import Live
 
 from swarmshare.app.signed_in import open_tracker, signed_in_at
-from swarmshare.cli.find import HELP, METAVAR, find_entry
+from swarmshare.cli.confirm import add_yes, confirm
+from swarmshare.cli.find import DIGITS, HELP, METAVAR, find_entry
 from swarmshare.cli.people import live_console
 from swarmshare.cli.render import plural, size
 from swarmshare.cli.swarm_view import render_swarm
@@ -32,7 +33,7 @@ _MANY: Final = 255
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
-    """Add both verbs to the command line."""
+    """Add the three verbs to the command line."""
     listing = verbs.add_parser(
         "list", parents=[common], help="what the group shares", description="List what a tracker's catalogue has."
     )
@@ -47,7 +48,17 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     swarm.add_argument("what", metavar=METAVAR, help=HELP)
     swarm.set_defaults(run=run_swarm)
     swarm.add_argument("--once", action="store_true", help="on a terminal, too: print it once, and end")
-    for parser in (listing, swarm):
+    withdraw = verbs.add_parser(
+        "withdraw",
+        parents=[common],
+        help="take an entry out of the catalogue",
+        description="Take what you published out of the catalogue; an organiser may take out anything. Its swarm ends. "
+        "Files that somebody has downloaded stay where they are.",
+    )
+    withdraw.add_argument("what", metavar=METAVAR, help=HELP)
+    add_yes(withdraw)
+    withdraw.set_defaults(run=run_withdraw)
+    for parser in (listing, swarm, withdraw):
         parser.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
 
 
@@ -85,6 +96,19 @@ def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
         output.line(f"  {_describe(member)}")
     fields = {**swarm._asdict(), "availability": base64.b64encode(swarm.availability).decode()}
     output.event("swarm", info_hash=entry.info_hash, name=entry.name, **{**fields, "members": len(swarm.members)})
+    return 0
+
+
+def run_withdraw(arguments: argparse.Namespace, output: Output) -> int:
+    """Take one entry out."""
+    sign_in = signed_in_at(arguments.tracker)
+    entry = find_entry(arguments.what, sign_in)
+    what = f"{entry.name!r} ({size(entry.total_length)} by {entry.publisher}, {entry.info_hash[:DIGITS]})"
+    confirm(arguments, f"Withdraw {what} from {sign_in.tracker}?")
+    with open_tracker(sign_in.tracker, sign_in.token) as (_, api):
+        api.withdraw(entry.info_hash)
+    output.event("withdrawn", tracker=sign_in.tracker, info_hash=entry.info_hash, name=entry.name)
+    output.line(f"Withdrawn: {what}")
     return 0
 
 

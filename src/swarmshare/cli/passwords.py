@@ -41,6 +41,14 @@ def read_password(arguments: argparse.Namespace) -> str:
     return getpass.getpass("Password: ")
 
 
+def old_password(arguments: argparse.Namespace) -> str:
+    """The password until now, of a verb that sets another: by ``--old-password-file``. Raises likewise."""
+    if arguments.old_password_file is not None:
+        return password_in(arguments.old_password_file)
+    _require_terminal()
+    return getpass.getpass("Password until now: ")
+
+
 def new_password(arguments: argparse.Namespace, user: str) -> str:
     """A password that the account ``user`` is to have. Raises as :func:`read_password` does.
 

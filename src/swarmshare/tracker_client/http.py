@@ -14,12 +14,14 @@ from swarmshare.tracker_client.dial import reason
 from swarmshare.tracker_client.proxies import ProxyUrlError, proxy_for, through
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 MAX_ANSWER: Final = 16 * 2**20
 """Bytes of an answer."""
+MAX_DOWNLOAD: Final = 16 * 2**30
+"""Bytes of a file that goes to the disk; with more, it is given up."""
 TIMEOUT: Final = 30.0
 """Seconds without a byte."""
 _READ: Final = 64 * 1024
@@ -81,6 +83,10 @@ class Answer:
         if type(value) is not int or value < 0:
             raise _no_tracker(name)
         return value
+
+    def optional_number(self, name: str) -> int | None:
+        """A whole number, or None where it is null or missing."""
+        return None if self._fields.get(name) is None else self.number(name)
 
     def flag(self, name: str) -> bool:
         """True or false."""
@@ -171,7 +177,15 @@ class Connection:
             self._answer((response, content))
         return content
 
-    def _exchange(self, method: str, path: str, **what: Any) -> tuple[requests.Response, bytes]:
+    def download(self, path: str, take: Callable[[bytes], object]) -> None:
+        """Hand a file of any length up to :data:`MAX_DOWNLOAD` to ``take``, bit by bit. Raises as :meth:`ask` does."""
+        response, content = self._exchange("GET", path, take=take)
+        if not response.ok:
+            self._answer((response, content))
+
+    def _exchange(
+        self, method: str, path: str, *, take: Callable[[bytes], object] | None = None, **what: Any
+    ) -> tuple[requests.Response, bytes]:
         try:
             with self._session.request(
                 method,
@@ -182,7 +196,10 @@ class Connection:
                 proxies=self._proxies(),
                 **what,
             ) as response:
-                return response, self._content(response)
+                if take is None or not response.ok:
+                    return response, self._content(response)
+                self._pass_on(response, take)
+                return response, b""
         except (requests.RequestException, ProxyUrlError, UnicodeError) as error:
             raise self._unreachable(error) from error
 
@@ -215,6 +232,14 @@ class Connection:
             if len(content) > MAX_ANSWER:
                 raise TrackerError("not-a-tracker", f"{self.tracker}: the answer is longer than {MAX_ANSWER:,} bytes")
         return bytes(content)
+
+    def _pass_on(self, response: requests.Response, take: Callable[[bytes], object]) -> None:
+        length = 0
+        for chunk in response.iter_content(_READ):
+            length += len(chunk)
+            if length > MAX_DOWNLOAD:
+                raise TrackerError("not-a-tracker", f"{self.tracker}: the answer is longer than {MAX_DOWNLOAD:,} bytes")
+            take(chunk)
 
     def _refused(self, answer: Answer, response: requests.Response) -> TrackerError:
         try:
