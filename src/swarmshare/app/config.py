@@ -47,6 +47,8 @@ class Settings:
     tracker: str | None = None
     """Its address, as :func:`~swarmshare.tracker_client.http.tracker_url` has it; None: the one that one is signed in
     at."""
+    ca: Path | None = None
+    """A PEM file with the certificate of an authority to believe beside those that this machine knows."""
     folder: Path | None = None
     """Where downloads go; None: that is asked for."""
     listen: tuple[Address, ...] = EngineConfig.listen
@@ -143,6 +145,13 @@ def _folder(value: object) -> Path:
     raise ValueError(f"{_shown(value)} is not the whole path of a folder, such as /srv/shared or ~/Shared")
 
 
+def _file(value: object) -> Path:
+    try:
+        return _folder(value)
+    except ValueError:
+        raise ValueError(f"{_shown(value)} is not the whole path of a file, such as /etc/ssl/group.pem") from None
+
+
 def _hours(value: object) -> str:
     if isinstance(value, str) and len(value) <= _SHOWN:
         try:
@@ -165,6 +174,7 @@ def _tracker(value: object) -> str:
 
 _READERS: Final[dict[str, Callable[[object], object]]] = {
     "tracker": _tracker,
+    "ca": _file,
     "folder": _folder,
     "listen": _addresses,
     "max_peers": _count,

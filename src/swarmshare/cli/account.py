@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 from swarmshare.app import accounts
 from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli import passwords
+from swarmshare.cli.arguments import add_ca_argument, add_tracker_argument
 from swarmshare.cli.render import date
 from swarmshare.errors import TrackerError
 from swarmshare.tracker_client.proxies import is_near
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
@@ -55,6 +57,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         )
         parser.add_argument("--user", required=True, metavar="NAME", help="the account's name")
         passwords.add_option(parser)
+        add_ca_argument(parser)
     logout = verbs.add_parser(
         "logout", parents=[common], help="sign out", description="End the token of this machine, and forget it."
     )
@@ -67,7 +70,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     whoami.set_defaults(run=run_whoami)
     for parser in (logout, whoami):
-        parser.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
+        add_tracker_argument(parser)
 
 
 def run_register(arguments: argparse.Namespace, output: Output) -> int:
@@ -85,6 +88,7 @@ def run_register(arguments: argparse.Namespace, output: Output) -> int:
         ),
         output,
     )
+    _remember(arguments.ca, output)
     return 0
 
 
@@ -93,6 +97,7 @@ def run_login(arguments: argparse.Namespace, output: Output) -> int:
     _warn(_url(arguments.tracker), output)
     password = passwords.read_password(arguments)
     _tell(*accounts.sign_in(arguments.tracker, arguments.user, password), output)
+    _remember(arguments.ca, output)
     return 0
 
 
@@ -135,6 +140,15 @@ def _tell(sign_in: SignIn, answer: SignedIn, output: Output) -> None:
     tracker = sign_in.tracker
     output.event("signed_in", tracker=tracker, user=answer.user, role=answer.role, expires_at=answer.expires_at)
     output.line(f"{answer.user} ({answer.role}) is signed in at {tracker} until {date(answer.expires_at)}")
+
+
+def _remember(ca: Path | None, output: Output) -> None:
+    """What was needed to sign in is needed each time from now on, and in the window."""
+    if ca is not None:
+        from swarmshare.app.settings_file import change_settings
+
+        change_settings({"ca": ca})
+        output.line(f"The setting ca is {ca} from now on.")
 
 
 def _url(tracker: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rich.live import Live
 
 from swarmshare.app.signed_in import open_tracker, signed_in_at
+from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.confirm import add_yes, confirm
 from swarmshare.cli.find import DIGITS, HELP, METAVAR, find_entry
 from swarmshare.cli.people import live_console
@@ -59,7 +60,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     add_yes(withdraw)
     withdraw.set_defaults(run=run_withdraw)
     for parser in (listing, swarm, withdraw):
-        parser.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
+        add_tracker_argument(parser)
 
 
 def run_list(arguments: argparse.Namespace, output: Output) -> int:

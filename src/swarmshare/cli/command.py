@@ -30,6 +30,7 @@ MODULES: Final = {
     "backup": ("export", "import"),
     "publish": ("publish",),
     "mirror": ("mirror",),
+    "status": ("status",),
     "start": ("start",),
     "gui": ("gui",),
     "config": ("config",),
@@ -77,6 +78,7 @@ def run_command(argv: Sequence[str] | None) -> int:
         return DONE
     output = Output(as_json=arguments.json)
     try:
+        _trust(arguments)
         status: int = arguments.run(arguments, output)
         return status
     except OutputError:
@@ -95,6 +97,18 @@ def _lacks_letters(error: Exception) -> bool:
     """
     found = error.subgroup(UnicodeEncodeError) if isinstance(error, ExceptionGroup) else error
     return isinstance(found, (UnicodeEncodeError, ExceptionGroup)) and sys.getfilesystemencoding() != "utf-8"
+
+
+def _trust(arguments: argparse.Namespace) -> None:
+    """Believe the authority that an option or the settings name, if the verb talks to trackers."""
+    if "ca" not in arguments:
+        return
+    from swarmshare.app.config import load_settings
+
+    if (ca := arguments.ca or load_settings().settings.ca) is not None:
+        from swarmshare.tracker_client.trust import trust
+
+        trust(ca)
 
 
 def _in_words(error: Exception) -> SwarmShareError:

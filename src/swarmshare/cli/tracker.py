@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from swarmshare.app.running import telling_status
 from swarmshare.cli.arguments import address
 from swarmshare.storage.home import swarmshare_home
 
@@ -83,7 +84,13 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     if host == NEAR:
         host = host_for_neighbours()
     leash = sys.stdin.fileno() if arguments.until_eof else None
-    serve(config, host, port, lambda ready: _tell(ready, output), leash)
+    with telling_status("tracker") as status:
+
+        def on_ready(ready: Ready) -> None:
+            status.tell(addresses=[ready.address], tracker=ready.url)
+            _tell(ready, output)
+
+        serve(config, host, port, on_ready, leash)
     raise KeyboardInterrupt
 
 

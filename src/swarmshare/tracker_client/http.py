@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import requests
 
 from swarmshare.errors import TrackerError
-from swarmshare.tracker_client.dial import reason
+from swarmshare.tracker_client.adapter import TrustingAdapter
+from swarmshare.tracker_client.failures import failure, odd_page
 from swarmshare.tracker_client.proxies import ProxyUrlError, proxy_for, through
 
 if TYPE_CHECKING:
@@ -143,6 +144,8 @@ class Connection:
         self.tracker = tracker
         self._token = token
         self._session = requests.Session()
+        if tracker.startswith("https:"):
+            self._session.mount("https://", TrustingAdapter())
         # Also without a token: otherwise requests would send what ~/.netrc has for this host.
         self._session.auth = self._sign
 
@@ -215,9 +218,9 @@ class Connection:
         try:
             answer = Answer(json.loads(content))
         except (ValueError, RecursionError, TrackerError):
-            raise self._odd(response) from None
+            raise self._odd(response, content) from None
         if not response.ok:
-            raise self._refused(answer, response)
+            raise self._refused(answer, response, content)
         return answer
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -241,35 +244,39 @@ class Connection:
                 raise TrackerError("not-a-tracker", f"{self.tracker}: the answer is longer than {MAX_DOWNLOAD:,} bytes")
             take(chunk)
 
-    def _refused(self, answer: Answer, response: requests.Response) -> TrackerError:
+    def _refused(self, answer: Answer, response: requests.Response, content: bytes) -> TrackerError:
         try:
             code, message = answer.text("code"), answer.text("message")
         except TrackerError:
-            return self._odd(response)
+            return self._odd(response, content)
         hint = ""
         if response.status_code == requests.codes.unauthorized and self._token is not None:
             hint = f"Sign in again: swarmshare login --tracker {self.tracker} --user NAME"
         return TrackerError(code, message, hint=hint)
 
-    def _odd(self, response: requests.Response) -> TrackerError:
-        where = response.headers.get("Location", "")
+    def _odd(self, response: requests.Response, content: bytes) -> TrackerError:
         if response.is_redirect:
-            return TrackerError(
-                "not-a-tracker", f"{self.tracker}: it points to {where[:200]!r}", hint="Use that address."
-            )
-        what = f"{response.status_code} {response.reason}"
-        return TrackerError(
-            "not-a-tracker",
-            f"{self.tracker}: {through(self.tracker)}the answer is not a tracker's ({what[:100]})",
-            hint="Is the address right?",
-        )
+            where = response.headers.get("Location", "")
+            hint = "Use that address; or, if this network wants a sign-in in the browser first, do that."
+            return TrackerError("not-a-tracker", f"{self.tracker}: it points to {where[:200]!r}", hint=hint)
+        kind = response.headers.get("Content-Type", "")
+        rule, what, hint = odd_page(self.tracker, response.status_code, response.reason or "", content, kind)
+        return TrackerError(rule, f"{self.tracker}: {through(self.tracker)}{what}", hint=hint)
 
     def _unreachable(self, error: Exception) -> TrackerError:
-        hint = "Does it run? Is the address right?"
-        if isinstance(error, ProxyUrlError) or through(self.tracker):
-            hint = f"With no_proxy={urlsplit(self.tracker).hostname} in the environment, it is asked directly."
-        why = through(self.tracker) + reason(error, TIMEOUT)
-        return TrackerError("unreachable", f"{self.tracker}: cannot be reached: {why}", hint=hint)
+        cause = TimeoutError() if isinstance(error, requests.Timeout) else error
+        rule, what, hint = failure(self.tracker, cause, TIMEOUT)
+        return TrackerError(rule, f"{self.tracker}: cannot be reached: {what}", hint=hint)
+
+
+def what_answers(tracker: str) -> TrackerError | None:
+    """Why what is at ``tracker`` is none, found out by a question that tells it nothing; None when it is one."""
+    try:
+        with Connection(tracker) as connection:
+            connection.ask("GET", "/api/v1/account")
+    except TrackerError as error:
+        return error if error.rule in {"unreachable", "not-a-tracker", "ca"} else None
+    return None
 
 
 def _no_tracker(name: str = "") -> TrackerError:

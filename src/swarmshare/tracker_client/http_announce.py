@@ -11,6 +11,7 @@ import trio
 
 from swarmshare.errors import TrackerError
 from swarmshare.tracker_client.announce_codec import MAX_INTERVAL, Event, Question, Reply, parse_reply
+from swarmshare.tracker_client.failures import ADDRESS, odd_page
 from swarmshare.tracker_client.fetch import Page, get
 from swarmshare.tracker_client.text import one_line
 
@@ -123,7 +124,7 @@ class _Announces:
                 try:
                     replies = await self._tell(tracker)
                 except TrackerError as error:
-                    troubles.append(one_line(f"{tracker.name}: {error}"))
+                    troubles.append(one_line(f"{tracker.name}: {error.advice}"))
                     continue
                 tier.remove(tracker)
                 tier.insert(0, tracker)
@@ -177,15 +178,18 @@ class _Announces:
     async def _ask(self, tracker: _Tracker, wire_hash: bytes, event: Event) -> Reply:
         port, peer_id = self._port, self._port.peer_id
         question = Question(wire_hash, peer_id, port.port, port.standing(), self._key, event, tracker.tracker_id)
-        reply = await get(question.url(tracker.url), lambda page: _read(page, peer_id))
+        reply = await get(question.url(tracker.url), lambda page: _read(tracker.url, page, peer_id))
         tracker.tracker_id = reply.tracker_id or tracker.tracker_id
         return reply
 
 
-def _read(page: Page, peer_id: bytes) -> Reply:
+def _read(url: str, page: Page, peer_id: bytes) -> Reply:
     try:
         return parse_reply(page.body, peer_id, from_loopback=page.from_loopback)
     except TrackerError as error:
-        if error.rule == "refused" or page.status == HTTPStatus.OK:
+        if error.rule == "refused":
             raise
-        raise TrackerError("not-a-tracker", f"{page.through}it answers {page.status} {page.reason}") from error
+        rule, what, hint = odd_page(url, page.status, page.reason, page.body)
+        if page.status == HTTPStatus.OK and hint == ADDRESS:
+            raise  # what is wrong with it is said better there
+        raise TrackerError(rule, page.through + what, hint=hint) from error
