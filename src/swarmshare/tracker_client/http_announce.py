@@ -119,12 +119,14 @@ class _Announces:
     async def _announce(self) -> float | None:
         """Seconds to the next announce, by the first tracker that works; None: none does."""
         troubles: list[str] = []
+        hints: list[str] = []
         for tier in self._tiers:
             for tracker in tier:
                 try:
                     replies = await self._tell(tracker)
                 except TrackerError as error:
-                    troubles.append(one_line(f"{tracker.name}: {error.advice}"))
+                    troubles.append(one_line(f"{tracker.name}: {error}"))
+                    hints.append(error.hint)
                     continue
                 tier.remove(tracker)
                 tier.insert(0, tracker)
@@ -132,7 +134,8 @@ class _Announces:
                 return max(reply.interval for reply in replies)
         troubles += [f"{name}: only trackers with an http or https address are used" for name in self._unusable]
         more = f" (and {len(troubles) - 1} more trackers of no use)" if len(troubles) > 1 else ""
-        self._port.tell_trouble(troubles[0] + more if troubles else "")
+        hint = f". {hints[0]}" if hints and hints[0] else ""
+        self._port.tell_trouble(troubles[0] + more + hint if troubles else "")
         return None
 
     def _hear(self, tracker: _Tracker, replies: list[Reply]) -> None:
