@@ -14,6 +14,7 @@ from tracker.trackers import PASSWORD
 from swarmshare.app.running import telling_status
 from swarmshare.cli import backup
 from swarmshare.cli.command import run_command
+from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIn, SignIns
 
@@ -42,7 +43,8 @@ def test_somebody_at_a_terminal_is_asked(
     organiser: SignIn, group: Group, tmp_path: Path, answer: str, status: int
 ) -> None:
     group.publish(encoded(good_doc()))
-    with terminal(tmp_path, "withdraw", "name", columns=120) as shown:
+    name = parse_manifest(encoded(good_doc())).name
+    with terminal(tmp_path, "withdraw", name, columns=120) as shown:
         shown.until(lambda picture: any(line.endswith("[y/N]") for line in picture.lines))
         shown.type(answer.encode() + b"\n")
         assert shown.wait() == status

@@ -122,10 +122,8 @@ def test_a_day(people: tuple[Person, Person, Person], tmp_path: Path) -> None:
             while "seeding" not in said[3]:  # it is told every two seconds
                 said = ben.types("status")
             assert said[0].startswith("publish (process ")
-            assert said[1:3] == [
-                f"  listens on {shared['listening']['address']}",
-                f"  tracker: {link.split('/join/')[0]}",
-            ]
+            tracker = link.split("/join/")[0]
+            assert said[1:3] == [f"  listens on {shared['listening']['address']}", f"  tracker: {tracker}"]
             assert said[3].startswith("  Holiday: seeding, 100% of 293.0 KiB, down 0 B/s, up 0 B/s, ")
 
             # Find by name, download by prefix, watch. The settings say where downloads go.

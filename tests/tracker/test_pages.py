@@ -114,6 +114,5 @@ def test_join(tracker: Tracker) -> None:
     assert "Welcome, Ben" in done.text
     assert "organiser" not in done.text
     assert tracker.http.post(path, data={"name": "Eve", "password": PASSWORD}).status_code == 403
-    assert (
-        tracker.ask("POST", "/tokens", json={"name": "ben", "password": PASSWORD}).json["account"]["role"] == "member"
-    )
+    signed_in = tracker.ask("POST", "/tokens", json={"name": "ben", "password": PASSWORD})
+    assert signed_in.json["account"]["role"] == "member"

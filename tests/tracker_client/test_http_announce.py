@@ -319,8 +319,7 @@ async def test_trackers_over_udp_are_a_trouble_only_if_nothing_else_works() -> N
         assert await torrent.announced() == f"tracker.example:6969: {only} (and 1 more trackers of no use)"
     async with announcing(torrent, [udp], [DEAD]):
         assert await torrent.announced() == (
-            "127.0.0.1:1: connection refused (and 1 more trackers of no use). "
-            "Nothing runs at this port: does the tracker run? Is the address right?"
+            "127.0.0.1:1: connection refused (and 1 more trackers of no use). Does it run? Is the address right?"
         )
     async with announcing(torrent):
         assert await torrent.announced() == ""
@@ -328,7 +327,9 @@ async def test_trackers_over_udp_are_a_trouble_only_if_nothing_else_works() -> N
 
 # What trackers do to us.
 
-PORTAL = "If this network wants a sign-in in the browser first (a hotel's, a campus's), do that. Is the address right?"
+PORTAL = (
+    "If this network wants a sign-in in the browser first (a hotel's, a campus's), do that; else the address is wrong."
+)
 
 
 async def test_a_warning_is_told_and_its_peers_are_taken() -> None:
@@ -353,7 +354,7 @@ async def test_a_warning_is_told_and_its_peers_are_taken() -> None:
         (
             b"SSH-2.0-OpenSSH\r\n",
             "what answers there is no web server; it says 'SSH-2.0-OpenSSH'. "
-            "This port is another program's: which is the tracker's?",
+            "This port may be another program's: which is the tracker's?",
         ),
     ],
 )

@@ -114,7 +114,7 @@ async def test_https_where_there_is_no_tls() -> None:
     for answer, at_once in ((TRACKER, False), (PORTAL, False), (SSH, True)):
         with serving(answer, at_once=at_once) as port:
             found = await told(f"https://127.0.0.1:{port}")
-        all_say(found, "speaks no TLS, which https needs", f"Try http://127.0.0.1:{port} .")
+        all_say(found, "speaks no TLS, which https needs", f"https needs: try http://127.0.0.1:{port}.")
 
 
 async def test_http_where_tls_is_wanted(tmp_path: Path) -> None:
@@ -122,11 +122,19 @@ async def test_http_where_tls_is_wanted(tmp_path: Path) -> None:
         # OpenSSL's server sends an alert, and then hangs up; which of both is seen is a matter of time.
         found = await told(f"http://127.0.0.1:{port}")
         for text in found.values():
-            assert f"Use https://127.0.0.1:{port} ." in text or "Does it want https?" in text
+            assert f"is https: use https://127.0.0.1:{port}." in text or "Does it want https?" in text
     with serving(b"\x15\x03\x01\x00\x02\x02\x46") as port:
-        all_say(await told(f"http://127.0.0.1:{port}"), "wants TLS, which is https", f"Use https://127.0.0.1:{port} .")
+        all_say(
+            await told(f"http://127.0.0.1:{port}"),
+            "wants TLS, which is https",
+            f"is https: use https://127.0.0.1:{port}.",
+        )
     with serving(NGINX) as port:
-        all_say(await told(f"http://127.0.0.1:{port}"), "wants TLS, which is https", f"Use https://127.0.0.1:{port} .")
+        all_say(
+            await told(f"http://127.0.0.1:{port}"),
+            "wants TLS, which is https",
+            f"is https: use https://127.0.0.1:{port}.",
+        )
 
 
 async def test_a_page_of_whoever_runs_the_network() -> None:
@@ -140,7 +148,7 @@ async def test_a_page_of_whoever_runs_the_network() -> None:
 async def test_a_port_of_something_else() -> None:
     with serving(SSH, at_once=True) as port:
         found = await told(f"http://127.0.0.1:{port}")
-    all_say(found, "no web server; it says 'SSH-2.0-OpenSSH_9.9'", "This port is another program's")
+    all_say(found, "no web server; it says 'SSH-2.0-OpenSSH_9.9'", "This port may be another program's")
     with serving(b"") as port:
         all_say(await told(f"http://127.0.0.1:{port}"), "it hangs up without an answer")
     with serving(page(b"<html>", "502 Bad Gateway")) as port:

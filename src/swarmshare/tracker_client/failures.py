@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from errno import ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT
+from errno import EHOSTUNREACH, ENETUNREACH, ETIMEDOUT
 from http import HTTPStatus
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ADDRESS: Final = "Is the address right?"
+_PORT: Final = "This port may be another program's: which is the tracker's?"
+_PORTAL: Final = (
+    "If this network wants a sign-in in the browser first (a hotel's, a campus's), do that; else the address is wrong."
+)
 _RUNS: Final = "Does it run? Is the address right?"
-NO_TLS: Final = "what answers there speaks no TLS, which https needs"
-WANTS_TLS: Final = "what answers there wants TLS, which is https"
 _ALERT: Final = "\x15\x03"
 """How a TLS server answers who does not speak TLS (RFC 8446, 5.1): an alert, of a version that begins with 3."""
 _NOT_TLS: Final = {
@@ -66,7 +68,7 @@ def odd_page(url: str, status: int, reason: str, body: bytes, content_type: str 
     head = body[:_PAGE_LOOKED_AT]
     answered = f"the answer is not a tracker's ({one_line(f'{status} {reason}')[:100]})"
     if status == HTTPStatus.BAD_REQUEST and _SAYS_HTTPS.search(head):
-        return Failure("not-a-tracker", WANTS_TLS, f"Use {_other_scheme(url)} .")
+        return _wants_tls(url)
     if status in _BEHIND:
         return Failure(
             "not-a-tracker", f"{answered} but a proxy's", "The tracker behind it does not answer: does it run?"
@@ -74,8 +76,7 @@ def odd_page(url: str, status: int, reason: str, body: bytes, content_type: str 
     if status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED or (
         status == HTTPStatus.OK and ("html" in content_type.lower() or head.lstrip()[:1] == b"<")
     ):
-        hint = "If this network wants a sign-in in the browser first (a hotel's, a campus's), do that. "
-        return Failure("not-a-tracker", f"{answered} but a web page", hint + ADDRESS)
+        return Failure("not-a-tracker", f"{answered} but a web page", _PORTAL)
     return Failure("not-a-tracker", answered, ADDRESS)
 
 
@@ -89,16 +90,16 @@ def _known(url: str, error: BaseException, timeout: float) -> Failure | None:
         case ssl.SSLError():
             return _tls(url, error)
         case RemoteDisconnected() | ConnectionResetError() | BrokenPipeError():
-            hint = "Is this the tracker's port, or another program's? Does it want https?"
+            hint = "Does it want https? Or is this another program's port?"
             return Failure("unreachable", "it hangs up without an answer", hint)
         case BadStatusLine() if str(error).startswith(_ALERT):
-            return Failure("not-a-tracker", WANTS_TLS, f"Use {_other_scheme(url)} .")
+            return _wants_tls(url)
         case BadStatusLine():
             said = one_line(str(error))[:_QUOTED]
             what = f"what answers there is no web server; it says {said!r}"
-            return Failure("not-a-tracker", what, "This port is another program's: which is the tracker's?")
+            return Failure("not-a-tracker", what, _PORT)
         case HTTPException():
-            return Failure("not-a-tracker", "the answer is not HTTP", "This port may be another program's.")
+            return Failure("not-a-tracker", "the answer is not HTTP", _PORT)
         case socket.gaierror():
             why = (error.strerror or "unknown").lower()
             hint = "There is no machine of that name, as far as this one knows: is it spelled right?"
@@ -122,10 +123,11 @@ def _certificate(error: ssl.SSLCertVerificationError) -> Failure:
 def _tls(url: str, error: ssl.SSLError) -> Failure:
     reason = error.reason or ""
     if reason in _NOT_TLS:
-        return Failure("unreachable", NO_TLS, f"Try {_other_scheme(url)} .")
+        what = f"what answers there speaks no TLS, which https needs: try {_other_scheme(url)}"
+        return Failure("unreachable", what, ADDRESS)
     if isinstance(error, ssl.SSLEOFError) or "EOF" in reason:
-        hint = f"Try {_other_scheme(url)} ; or this port is another program's."
-        return Failure("unreachable", "it hangs up in the midst of the TLS handshake", hint)
+        what = f"it hangs up in the midst of the TLS handshake: try {_other_scheme(url)}"
+        return Failure("unreachable", what, _PORT)
     if reason in _TOO_OLD:
         return Failure("unreachable", "it speaks no TLS that is safe", "Its organiser has to bring it up to date.")
     words = reason.lower().replace("_", " ") or "for an unknown reason"
@@ -135,9 +137,11 @@ def _tls(url: str, error: ssl.SSLError) -> Failure:
 def _system_hint(number: int | None) -> str:
     if number in (EHOSTUNREACH, ENETUNREACH, ETIMEDOUT):
         return "Is this machine in the right network? Is the address right?"
-    if number == ECONNREFUSED:
-        return "Nothing runs at this port: does the tracker run? Is the address right?"
-    return "Does it run? Is the address right?"
+    return _RUNS
+
+
+def _wants_tls(url: str) -> Failure:
+    return Failure("not-a-tracker", f"what answers there wants TLS, which is https: use {_other_scheme(url)}", ADDRESS)
 
 
 def _other_scheme(url: str) -> str:
