@@ -327,9 +327,7 @@ async def test_trackers_over_udp_are_a_trouble_only_if_nothing_else_works() -> N
 
 # What trackers do to us.
 
-PORTAL = (
-    "If this network wants a sign-in in the browser first (a hotel's, a campus's), do that; else the address is wrong."
-)
+PORTAL = "If this network wants a sign-in in the browser first (a hotel's, say), do that; else the address is wrong."
 
 
 async def test_a_warning_is_told_and_its_peers_are_taken() -> None:

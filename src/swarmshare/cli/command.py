@@ -54,9 +54,11 @@ This version makes manifests (.torrent files) that any BitTorrent v2 client acce
                                    fetch it from one or more peers at once
   swarmshare tracker               the group's server: accounts, catalogue, and who has which piece
   swarmshare register|login --tracker URL --user NAME
-                                   an account at a group's tracker; then also logout, whoami
-  swarmshare list                  what the group shares
-  swarmshare swarm INFOHASH        who shares one of these, and how much of it each has
+                                   an account at a group's tracker; then also logout, whoami, password, devices
+  swarmshare list                  what the group shares; withdraw takes something out
+  swarmshare swarm NAME|INFOHASH   who shares one of these, and how much of it each has
+  swarmshare invite                for organisers: a link for one person; then also members, suspend, export, import
+  swarmshare status                what runs on this machine
   swarmshare gui                   the window: catalogue, transfers, and who has which piece
   swarmshare start                 a tracker on this machine, your account at it, and the window or what to type next
   swarmshare demo                  see a whole group at work on this machine

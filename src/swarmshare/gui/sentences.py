@@ -129,9 +129,7 @@ _HINTS: Final = (
     mark("Does it want https? Or is this another program's port?"),
     mark("This port may be another program's: which is the tracker's?"),
     mark("The tracker behind it does not answer: does it run?"),
-    mark(
-        "If this network wants a sign-in in the browser first (a hotel's, a campus's), do that; else the address is wrong."
-    ),
+    mark("If this network wants a sign-in in the browser first (a hotel's, say), do that; else the address is wrong."),
     mark("Use that address; or, if this network wants a sign-in in the browser first, do that."),
     mark("There is no machine of that name, as far as this one knows: is it spelled right?"),
     mark("It is for another name: use that one, or ask the organiser."),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ADDRESS: Final = "Is the address right?"
 _PORT: Final = "This port may be another program's: which is the tracker's?"
 _PORTAL: Final = (
-    "If this network wants a sign-in in the browser first (a hotel's, a campus's), do that; else the address is wrong."
+    "If this network wants a sign-in in the browser first (a hotel's, say), do that; else the address is wrong."
 )
 _RUNS: Final = "Does it run? Is the address right?"
 _ALERT: Final = "\x15\x03"
