@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.groups import Group
+    from cli.terminal import Picture, Terminal
 
 
 @pytest.fixture
@@ -97,13 +99,17 @@ def test_sign_ins_and_password(run: Any, group: Group, member: str, tmp_path: Pa
     assert "--tracker is missing" in refusal(run(*change, "--user", member, "--invite", "x", expect=1))
 
 
+def is_asked(shown: Terminal, prompt: str, times: int, _: Picture) -> bool:
+    return shown.raw.count(prompt) == times
+
+
 def test_a_password_is_changed_at_a_terminal(member: str, tmp_path: Path) -> None:
     with terminal(tmp_path, "password", columns=100, rows=40) as shown:
         for prompt, times, typed in (
             ("Password until now: ", 1, PASSWORD), ("Password: ", 1, member), ("Password: ", 2, "battery staple"),
             ("Again: ", 1, "battery staple"),
         ):  # fmt: skip
-            shown.until(lambda _, prompt=prompt, times=times: shown.raw.count(prompt) == times)
+            shown.until(partial(is_asked, shown, prompt, times))
             shown.type(typed.encode() + b"\n")
         assert shown.wait() == 0
     assert "The password is the name of the account. Try again." in shown.raw

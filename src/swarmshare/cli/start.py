@@ -130,6 +130,7 @@ def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any]
         user=arguments.user or _ask_name(),
         password_file=arguments.password_file,
         setup_token=setup["setup_token"],
+        ca=None,
         invite=None,
     )
     try:
