@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import platformdirs
@@ -108,12 +109,14 @@ class Desk:
             while True:
                 sign_in = self._group.sign_in
                 lines = self._transfers.lines()
-                status.tell(
+                told = partial(
+                    status.tell,
                     addresses=self._transfers.addresses,
                     tracker=sign_in.tracker if sign_in is not None else None,
                     torrents=transfer_fields(lines),
                     torrent_count=len(lines),
                 )
+                await trio.to_thread.run_sync(told)  # the home may be on a disk that is away
                 await trio.sleep(EVERY)
 
     def _limits_now(self) -> tuple[float | None, float | None]:

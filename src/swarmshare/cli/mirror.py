@@ -123,7 +123,10 @@ async def _tell_status(engine: Engine, tracker: str) -> None:
             snapshot = engine.snapshot()
             torrents = torrent_fields(snapshot.torrents)
             count = len(snapshot.torrents)
-            status.tell(addresses=snapshot.addresses, tracker=tracker, torrents=torrents, torrent_count=count)
+            told = partial(
+                status.tell, addresses=snapshot.addresses, tracker=tracker, torrents=torrents, torrent_count=count
+            )
+            await trio.to_thread.run_sync(told)  # the home may be on a disk that is away
             await trio.sleep(EVERY_STATUS)
 
 

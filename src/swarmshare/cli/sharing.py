@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from swarmshare.engine.config import EngineConfig, TorrentConfig
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
+    from swarmshare.schema.snapshot import EngineSnapshot
 
 POLL: Final = 0.1
 """Seconds between looks at the engine."""
@@ -101,7 +102,8 @@ class Sharing:
                 report.progress(engine.snapshot())
             if now >= next_status:
                 next_status = now + EVERY
-                self._tell_status(status, engine)
+                # In a thread, as below: the home may be on a disk that is away.
+                await trio.to_thread.run_sync(self._tell_status, status, engine.snapshot())
             if done:
                 return
             if now >= next_look:
@@ -110,8 +112,7 @@ class Sharing:
                 await trio.to_thread.run_sync(self._people.show, engine.snapshot())
             await trio.sleep(POLL)
 
-    def _tell_status(self, status: Status, engine: Engine) -> None:
-        snapshot = engine.snapshot()
+    def _tell_status(self, status: Status, snapshot: EngineSnapshot) -> None:
         tracker = self._sign_in.tracker if self._sign_in is not None else None
         torrents = torrent_fields(snapshot.torrents)
         status.tell(
