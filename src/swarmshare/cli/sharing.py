@@ -119,6 +119,7 @@ class Sharing:
             addresses=snapshot.addresses, tracker=tracker, torrents=torrents, torrent_count=len(snapshot.torrents)
         )
 
+
 def _refuse_what_needs_a_person(added: list[Torrent], *, serve_parts: bool) -> None:
     """Raise what a disk says that will not change by itself, unless there is something to serve in spite of it."""
     if serve_parts and any(torrent.picker.held.held for torrent in added):
