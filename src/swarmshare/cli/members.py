@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from swarmshare.app.accounts import open_accounts
 from swarmshare.app.signed_in import signed_in_at
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.confirm import add_yes, confirm
+from swarmshare.cli.network import address_for_others
 from swarmshare.cli.render import date, plural
 from swarmshare.errors import SwarmShareError
 from swarmshare.tracker.account_names import folded
-from swarmshare.tracker.own_addresses import EVERYWHERE, own_addresses
 
 if TYPE_CHECKING:
     import argparse
@@ -22,9 +19,6 @@ if TYPE_CHECKING:
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
     from swarmshare.tracker_client.account_api import AccountApi, Person
-
-_PROBE: Final = 2.0
-"""Seconds that a tracker on this machine has to accept a connection at another of its addresses."""
 
 
 class NoMemberError(SwarmShareError):
@@ -153,19 +147,7 @@ def _fields(person: Person) -> dict[str, object]:
 
 def _for_others(tracker: str, output: Output) -> str:
     """The tracker's address for other machines: one that is this machine's own is no use to them."""
-    parts = urlsplit(tracker)
-    try:
-        here = ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        here = parts.hostname == "localhost"
-    if not here:
-        return tracker
-    for own in own_addresses(EVERYWHERE):
-        port = parts.port or 80
-        try:
-            socket.create_connection((own, port), _PROBE).close()
-        except OSError:
-            continue
-        return f"http://{f'[{own}]' if ':' in own else own}:{port}"
-    output.line("Note: only this machine reaches this tracker, so the link is for this machine only.")
-    return tracker
+    found = address_for_others(tracker)
+    if found is None:
+        output.line("Note: only this machine reaches this tracker, so the link is for this machine only.")
+    return found or tracker
