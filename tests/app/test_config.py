@@ -40,12 +40,14 @@ def test_nothing_set() -> None:
 
 def test_all_of_a_file() -> None:
     settings, sources = file_settings(
-        'tracker = "tracker.lan:6969/"\nfolder = "/srv/shared"\nlisten = ["0.0.0.0:6881", "[::]:6881"]\n'
+        'tracker = "tracker.lan:6969/"\nca = "/etc/group.pem"\nfolder = "/srv/shared"\n'
+        'listen = ["0.0.0.0:6881", "[::]:6881"]\n'
         'max_peers = 80\nlimit_up = "1.5MiB"\nlimit_down = 10000\n'
         'quiet_hours = "8:00 - 18:00"\nquiet_limit_up = "100KiB"\nquiet_limit_down = "1MiB"\n'
     )
     assert settings == Settings(
         tracker="http://tracker.lan:6969",
+        ca=Path("/etc/group.pem"),
         folder=Path("/srv/shared"),
         listen=(("0.0.0.0", 6881), ("::", 6881)),
         max_peers=80,

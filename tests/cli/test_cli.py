@@ -205,7 +205,7 @@ def test_errors_name_what_which_and_what_to_do(run: Any, top: Path, tmp_path: Pa
     run("create", "top")
     assert "no such folder" in run("verify", "top.torrent", "nowhere", expect=1).err
     assert "no such file" in run("create", "nowhere", expect=1).err
-    assert "is a directory" in run("show", ".", expect=1).err
+    assert "'.' is a folder, not a manifest" in run("show", ".", expect=1).err
     assert "magnet link" in run("show", "magnet:?xt=urn:btih:x", expect=1).err
 
 

@@ -23,7 +23,7 @@ def test_each_module_adds_its_verbs(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         run_command(["--help"])
     shown = capsys.readouterr().out
-    assert re.findall(r"(?m)^    (\w+)", shown) == verbs
+    assert re.findall(r"(?m)^    ([\w-]+)", shown) == verbs
 
 
 def test_a_small_verb_loads_little() -> None:

@@ -32,6 +32,7 @@ def test_where_each_comes_from(home: Path, monkeypatch: pytest.MonkeyPatch, caps
     *found, summary = events(capsys.readouterr().out)
     assert {one["name"]: (one["value"], one["source"]) for one in found} == {
         "tracker": (None, "default"),
+        "ca": (None, "default"),
         "folder": ("/srv/shared", "SWARMSHARE_FOLDER"),
         "listen": (["localhost:0"], "default"),
         "max_peers": (10, "SWARMSHARE_MAX_PEERS"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-    from cli.terminal import Picture
+    from cli.terminal import Picture, Terminal
 
 HERE = ("start", "--listen", "127.0.0.1:0")
 
@@ -51,8 +52,9 @@ def introduction(process: subprocess.Popen[str]) -> list[str]:
     return lines
 
 
-def is_asked(prompt: str, picture: Picture) -> bool:
-    return next(filter(None, reversed(picture.lines)), "").startswith(prompt)
+def is_asked(shown: Terminal, prompt: str, times: int, picture: Picture) -> bool:
+    last = next(filter(None, reversed(picture.lines)), "")
+    return last.startswith(prompt) and shown.raw.count(prompt) == times
 
 
 def is_there(address: str) -> bool:
@@ -62,18 +64,26 @@ def is_there(address: str) -> bool:
 
 
 def test_the_first_account_is_made_at_the_terminal(tmp_path: Path) -> None:
-    with terminal(tmp_path, *HERE, columns=110) as shown:
+    asked: Counter[str] = Counter()
+    with terminal(tmp_path, *HERE, columns=110, rows=40) as shown:
         for prompt, typed in (
-            ("Name [", "Olga"), ("Password:", "short"), ("Again:", "short"),
-            ("Name [", "Olga"), ("Password:", PASSWORD), ("Again:", PASSWORD + "x"),
-            ("Name [", "Olga"), ("Password:", PASSWORD), ("Again:", PASSWORD),
+            ("Name [", "Olga/"), ("Name [", "Olga"),
+            ("Password:", "short"), ("Password:", PASSWORD), ("Again:", PASSWORD + "x"),
+            ("Password:", "olga-olga"), ("Again:", PASSWORD), ("Password:", PASSWORD), ("Again:", PASSWORD),
         ):  # fmt: skip
-            shown.until(partial(is_asked, prompt))
+            asked[prompt] += 1
+            shown.until(partial(is_asked, shown, prompt, asked[prompt]))
+            if prompt == "Password:":
+                assert "Choose a password of 8 to 256 characters, not your name" in shown.raw, "told before"
             shown.type(typed.encode() + b"\n")
         shown.until(lambda picture: any(line.startswith("Ctrl-C stops") for line in picture.lines))
         (where,) = [line.split()[2].rstrip(";") for line in shown.picture.lines if line.startswith("Tracker at")]
         assert any(line.startswith(f"Olga (organiser) is signed in at {where}") for line in shown.picture.lines)
         assert PASSWORD not in shown.raw
+        assert "short" not in shown.raw
+        assert "This is no name: a name is made of letters and digits" in shown.raw
+        assert "A password has 8 to 256 characters. Try again." in shown.raw
+        assert shown.raw.count("Name [") == 2, "after a password comes no question whose answer can be read"
         assert is_there(where.removeprefix("http://"))
         shown.type(b"\x03")
         assert shown.wait() == 130

@@ -22,6 +22,19 @@ from swarmshare.swarm import diagnosis
             "http://h:1: cannot be reached: connection refused. Does it run? Is the address right?",
             "http://h:1: não responde: conexão recusada. Ele está em execução? O endereço está certo?",
         ),
+        (
+            "http://h:1: the answer is not a tracker's (200 OK) but a web page. If this network wants a sign-in in the "
+            "browser first (a hotel's, say), do that; else the address is wrong.",
+            "http://h:1: the answer is not a tracker's (200 OK) but a web page. If this network wants a sign-in in the "
+            "browser first (a hotel's, say), do that; else the address is wrong.",
+            "http://h:1: a resposta não é de um tracker (200 OK), e sim uma página da web. Se esta rede pede antes um "
+            "login no navegador (a de um hotel, por exemplo), faça-o; senão, o endereço está errado.",
+        ),
+        (
+            "http://h:1: what answers there wants TLS, which is https: use https://h:1. Is the address right?",
+            "http://h:1: what answers there wants TLS, which is https: use https://h:1. Is the address right?",
+            "http://h:1: quem responde ali quer TLS, isto é, https: use https://h:1. O endereço está certo?",
+        ),
         ("/srv/x: no such file or directory", "/srv/x: no such file or directory.", "/srv/x: não existe."),
         ("something else is so", "Something else is so.", "Something else is so."),
         ("film.mkv: unheard of", "film.mkv: unheard of.", "film.mkv: unheard of."),

@@ -257,3 +257,23 @@ def test_what_is_not_there(tracker: Tracker, info_hash: str) -> None:
     for method, path in (("GET", "/catalogue/{}"), ("DELETE", "/catalogue/{}"), ("GET", "/swarms/{}")):
         response = tracker.ask(method, path.format(info_hash), tracker.organiser)
         assert problem(response)[:2] == (404, "unknown-entry")
+
+
+def test_an_entry_is_found_by_how_its_hash_begins_and_by_its_whole_name(tracker: Tracker) -> None:
+    hashes = {}
+    for name in ("one", "One", "one two"):
+        doc = good_doc()
+        doc[b"info"][b"name"] = name.encode()
+        hashes[name] = tracker.publish(tracker.organiser, doc).json["info_hash"]
+
+    def found(query: str) -> list[str]:
+        return [entry["info_hash"] for entry in tracker.get(f"/catalogue?{query}", tracker.organiser)["entries"]]
+
+    for name, info_hash in hashes.items():
+        assert found(f"name={name}") == [info_hash]
+        for digits in (8, 9, 40, 63, 64):
+            assert found(f"info_hash={info_hash[:digits]}") == [info_hash]
+    assert found("info_hash=00000000") == []
+    assert len(found("name=&info_hash=")) == 3
+    for wrong in ("info_hash=1234567", "info_hash=ABCDEF01", "info_hash=" + "0" * 65, "name=" + "x" * 1025):
+        assert tracker.ask("GET", f"/catalogue?{wrong}", tracker.organiser).status_code == 422

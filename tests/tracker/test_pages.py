@@ -95,3 +95,18 @@ def test_two_trackers_in_one_process_count_apart(tracker: Tracker, tmp_path: Pat
         other.join("Ann")
         assert "swarmshare_accounts 1.0" in tracker.http.get("/metrics").text
         assert "swarmshare_accounts 2.0" in other.http.get("/metrics").text
+
+
+def test_join(tracker: Tracker) -> None:
+    path = f"/join/{tracker.invite()}"
+    assert f'action="{path}"' in tracker.http.get(path).text
+    weak = tracker.http.post(path, data={"name": "Ben", "password": "x"})
+    assert weak.status_code == 422
+    assert f'action="{path}"' in weak.text
+    done = tracker.http.post(path, data={"name": "Ben", "password": PASSWORD})
+    assert done.status_code == 201
+    assert "Welcome, Ben" in done.text
+    assert "organiser" not in done.text
+    assert tracker.http.post(path, data={"name": "Eve", "password": PASSWORD}).status_code == 403
+    signed_in = tracker.ask("POST", "/tokens", json={"name": "ben", "password": PASSWORD})
+    assert signed_in.json["account"]["role"] == "member"

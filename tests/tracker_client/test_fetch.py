@@ -49,7 +49,7 @@ def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    monkeypatch.setattr(fetch, "_tls", lambda: context)
+    monkeypatch.setattr(fetch, "context", lambda: context)
 
 
 async def test_a_page() -> None:
@@ -203,8 +203,8 @@ async def test_waiting_for_a_turn_is_not_the_servers_fault(
 
 async def test_whoever_hangs_up_or_speaks_otherwise() -> None:
     for answer, says in (
-        (b"", "the connection broke"),
-        (b"220 mail.example ESMTP\r\n", "the answer is not HTTP"),
+        (b"", "it hangs up without an answer"),
+        (b"220 mail.example ESMTP\r\n", "what answers there is no web server; it says '220 mail.example ESMTP'"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n", "the answer is not HTTP"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", "the answer is not HTTP"),
     ):

@@ -174,7 +174,10 @@ async def test_completing_is_told_later_if_the_tracker_is_gone(mock_clock: MockC
             await torrent.announced()
             torrent.gain(complete=True)
             assert (await tracker.next()).event == "completed"
-            assert await torrent.announced() == f"{tracker.address}: it answers 503 Gone"
+            assert await torrent.announced() == (
+                f"{tracker.address}: the answer is not a tracker's (503 Gone) but a proxy's. "
+                "The tracker behind it does not answer: does it run?"
+            )
             mock_clock.jump(FIRST_RETRY)
             assert (await tracker.next()).event == "completed"
             assert await torrent.announced() == ""
@@ -315,12 +318,16 @@ async def test_trackers_over_udp_are_a_trouble_only_if_nothing_else_works() -> N
     async with announcing(torrent, [udp, "http://[::1"]):
         assert await torrent.announced() == f"tracker.example:6969: {only} (and 1 more trackers of no use)"
     async with announcing(torrent, [udp], [DEAD]):
-        assert await torrent.announced() == "127.0.0.1:1: connection refused (and 1 more trackers of no use)"
+        assert await torrent.announced() == (
+            "127.0.0.1:1: connection refused (and 1 more trackers of no use). Does it run? Is the address right?"
+        )
     async with announcing(torrent):
         assert await torrent.announced() == ""
 
 
 # What trackers do to us.
+
+PORTAL = "If this network wants a sign-in in the browser first (a hotel's, say), do that; else the address is wrong."
 
 
 async def test_a_warning_is_told_and_its_peers_are_taken() -> None:
@@ -335,10 +342,18 @@ async def test_a_warning_is_told_and_its_peers_are_taken() -> None:
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (page(b"<html>"), "the answer is not a tracker's"),
-        (page(b"<html>", "404 \x1b[31mNowhere"), "it answers 404 [31mNowhere"),
+        (page(b"<html>"), f"the answer is not a tracker's (200 OK) but a web page. {PORTAL}"),
+        (page(b"5:other"), "the answer is not a tracker's"),
+        (
+            page(b"<html>", "404 \x1b[31mNowhere"),
+            "the answer is not a tracker's (404 [31mNowhere). Is the address right?",
+        ),
         (page(b"d14:failure reason4:why?e", "403 Forbidden"), "why?"),
-        (b"SSH-2.0-OpenSSH\r\n", "the answer is not HTTP"),
+        (
+            b"SSH-2.0-OpenSSH\r\n",
+            "what answers there is no web server; it says 'SSH-2.0-OpenSSH'. "
+            "This port may be another program's: which is the tracker's?",
+        ),
     ],
 )
 async def test_what_goes_wrong_is_told(answer: bytes, says: str) -> None:

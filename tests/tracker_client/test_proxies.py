@@ -203,7 +203,7 @@ async def by_link(tracker: str) -> Any:
 
 
 async def by_announce(tracker: str) -> Any:
-    return await get(f"{tracker}/announce", lambda page: _read(page, b"x" * 20))
+    return await get(f"{tracker}/announce", lambda page: _read(tracker, page, b"x" * 20))
 
 
 WAYS: tuple[Callable[[str], Any], ...] = (by_api, by_link, by_announce)

@@ -6,15 +6,18 @@ Every function asks a tracker and waits for it, and raises :class:`~swarmshare.e
 from __future__ import annotations
 
 import platform
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from swarmshare.app.signed_in import open_tracker
 from swarmshare.errors import TrackerError
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIn, SignIns
-from swarmshare.tracker_client.api import PREFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from swarmshare.tracker_client.account_api import AccountApi
     from swarmshare.tracker_client.api import SignedIn
 
 
@@ -46,12 +49,34 @@ def sign_out(signed_in: SignIn) -> None:
             raise TrackerError(error.rule, str(error), hint=hint) from error
 
 
+@contextmanager
+def open_accounts(tracker: str, token: str | None) -> Iterator[AccountApi]:
+    """A tracker's API about accounts, for as long as the context lasts."""
+    from swarmshare.tracker_client.account_api import AccountApi
+    from swarmshare.tracker_client.http import Connection, tracker_url
+
+    with Connection(tracker_url(tracker), token) as connection:
+        yield AccountApi(connection)
+
+
 def invite(signed_in: SignIn) -> str:
     """A fresh invitation for one other person."""
-    from swarmshare.tracker_client.http import Connection
+    with open_accounts(signed_in.tracker, signed_in.token) as api:
+        return api.invite().code
 
-    with Connection(signed_in.tracker, signed_in.token) as connection:
-        return connection.ask("POST", f"{PREFIX}/invitations", body={}).text("secret")
+
+def change_password(signed_in: SignIn, old: str, new: str) -> tuple[SignIn, SignedIn]:
+    """Change one's password, and sign in anew here; every other sign-in of the account has ended then."""
+    with open_accounts(signed_in.tracker, signed_in.token) as api:
+        api.change_password(old, new)
+    return sign_in(signed_in.tracker, signed_in.user, new)
+
+
+def reset_password(tracker: str, user: str, code: str, new: str) -> tuple[SignIn, SignedIn]:
+    """Set a forgotten password, by an organiser's invitation for that account, and sign in."""
+    with open_accounts(tracker, None) as api:
+        api.reset_password(user, code, new)
+    return sign_in(tracker, user, new)
 
 
 def _keep(tracker: str, answer: SignedIn) -> SignIn:

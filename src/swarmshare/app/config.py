@@ -50,6 +50,8 @@ class Settings:
     tracker: str | None = None
     """Its address, as :func:`~swarmshare.tracker_client.http.tracker_url` has it; None: the one that one is signed in
     at."""
+    ca: Path | None = None
+    """A PEM file with the certificate of an authority to believe beside those that this machine knows."""
     folder: Path | None = None
     """Where downloads go; None: that is asked for."""
     listen: tuple[Address, ...] = EngineConfig.listen
@@ -153,6 +155,13 @@ def _folder(value: object) -> Path:
     raise ValueError(f"{_shown(value)} is not the whole path of a folder, such as /srv/shared or ~/Shared")
 
 
+def _file(value: object) -> Path:
+    try:
+        return _folder(value)
+    except ValueError:
+        raise ValueError(f"{_shown(value)} is not the whole path of a file, such as /etc/ssl/group.pem") from None
+
+
 def _hours(value: object) -> str:
     if isinstance(value, str) and len(value) <= _SHOWN:
         try:
@@ -175,6 +184,7 @@ def _tracker(value: object) -> str:
 
 _READERS: Final[dict[str, Callable[[object], object]]] = {
     "tracker": _tracker,
+    "ca": _file,
     "folder": _folder,
     "listen": _addresses,
     "max_peers": _count,
@@ -191,6 +201,18 @@ def _read(name: str, value: object, source: str, where: str) -> Setting:
         return Setting(_READERS[name](value), source)
     except ValueError as error:
         raise SettingsError(f"{where}: {error}") from error
+
+
+def require_setting(name: str) -> None:
+    """Raises :class:`SettingsError` when there is no such setting."""
+    if name not in _READERS:
+        raise SettingsError(f"there is no setting {_shown(name)}", hint=f"There are: {', '.join(_READERS)}.")
+
+
+def read_setting(name: str, text: str) -> object:
+    """The value that somebody types for a setting, as :class:`Settings` has it. Raises :class:`SettingsError`."""
+    require_setting(name)
+    return _read(name, text, "", name).value
 
 
 # ------------------------------------------------------------------ layers

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import platformdirs
@@ -23,6 +24,7 @@ from swarmshare.app.magnets import manifest_of, peers_of
 from swarmshare.app.naming import refuse_taken
 from swarmshare.app.picture import DeskPicture
 from swarmshare.app.quiet_hours import limits_at
+from swarmshare.app.running import EVERY, telling_status, transfer_fields
 from swarmshare.app.settings_file import change_settings
 from swarmshare.app.transfers import Transfers
 from swarmshare.engine.unwrap import lone_exception
@@ -80,6 +82,7 @@ class Desk:
         await self._nursery.start(self._transfers.run, self._engine_config)
         self._nursery.start_soon(self._pass_on_alerts)
         self._nursery.start_soon(self._watch_the_clock)
+        self._nursery.start_soon(self._tell_status)
 
     def _engine_config(self) -> EngineConfig:
         up, down = self._limits = self._limits_now()
@@ -100,6 +103,21 @@ class Desk:
         while True:
             await trio.sleep(LOOK_AT_CLOCK)
             self._apply_limits()
+
+    async def _tell_status(self) -> None:
+        with telling_status("gui") as status:
+            while True:
+                sign_in = self._group.sign_in
+                lines = self._transfers.lines()
+                told = partial(
+                    status.tell,
+                    addresses=self._transfers.addresses,
+                    tracker=sign_in.tracker if sign_in is not None else None,
+                    torrents=transfer_fields(lines),
+                    torrent_count=len(lines),
+                )
+                await trio.to_thread.run_sync(told)  # the home may be on a disk that is away
+                await trio.sleep(EVERY)
 
     def _limits_now(self) -> tuple[float | None, float | None]:
         now = self._clock()

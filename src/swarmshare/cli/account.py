@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from swarmshare.app import accounts
 from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli import passwords
+from swarmshare.cli.arguments import add_ca_argument, add_tracker_argument
 from swarmshare.cli.render import date
+from swarmshare.errors import TrackerError
 from swarmshare.tracker_client.proxies import is_near
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import SignedIn
+
+_LINK: Final = re.compile(r"(https?://.+)/join/([^/?#]+)")
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -31,7 +37,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     # allow_abbrev: --password would pass for --password-file, and somebody type the password itself.
     how = register.add_mutually_exclusive_group()
-    how.add_argument("--invite", metavar="CODE", help="an invitation, from the organiser")
+    how.add_argument("--invite", metavar="LINK", help="an invitation from an organiser: the link, or only its code")
     how.add_argument("--setup-token", metavar="T", help="for the organiser: the tracker prints it at its first start")
     register.set_defaults(run=run_register)
     login = verbs.add_parser(
@@ -43,9 +49,15 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     login.set_defaults(run=run_login)
     for parser in (register, login):
-        parser.add_argument("--tracker", required=True, metavar="URL", help="such as http://192.168.1.5:8080")
+        parser.add_argument(
+            "--tracker",
+            required=parser is login,
+            metavar="URL",
+            help="such as http://192.168.1.5:6969" + ("" if parser is login else "; an invitation's link has it"),
+        )
         parser.add_argument("--user", required=True, metavar="NAME", help="the account's name")
         passwords.add_option(parser)
+        add_ca_argument(parser)
     logout = verbs.add_parser(
         "logout", parents=[common], help="sign out", description="End the token of this machine, and forget it."
     )
@@ -58,31 +70,34 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     whoami.set_defaults(run=run_whoami)
     for parser in (logout, whoami):
-        parser.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
+        add_tracker_argument(parser)
 
 
 def run_register(arguments: argparse.Namespace, output: Output) -> int:
     """Make an account and keep its token."""
-    _warn(_url(arguments.tracker), output)
-    password = passwords.read_password(arguments, twice=True)
+    tracker, code = _invited_to(arguments.tracker, arguments.invite)
+    _warn(_url(tracker), output)
+    password = passwords.new_password(arguments, arguments.user)
     _tell(
         *accounts.register(
-            arguments.tracker,
+            tracker,
             arguments.user,
             password,
-            invitation=arguments.invite,
+            invitation=code,
             setup_token=arguments.setup_token,
         ),
         output,
     )
+    _remember(arguments.ca, output)
     return 0
 
 
 def run_login(arguments: argparse.Namespace, output: Output) -> int:
     """Sign in and keep the token."""
     _warn(_url(arguments.tracker), output)
-    password = passwords.read_password(arguments, twice=False)
+    password = passwords.read_password(arguments)
     _tell(*accounts.sign_in(arguments.tracker, arguments.user, password), output)
+    _remember(arguments.ca, output)
     return 0
 
 
@@ -108,10 +123,32 @@ def run_whoami(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def _invited_to(tracker: str | None, invitation: str | None) -> tuple[str, str | None]:
+    """The tracker, and the code of an invitation that may be a link to it."""
+    if invitation is not None and (found := _LINK.fullmatch(invitation.strip())):
+        link, code = found.groups()
+        if tracker is not None and _url(tracker) != _url(link):
+            raise TrackerError("which-tracker", f"the link is an invitation to {link}, not to {tracker}")
+        return link, code
+    if tracker is None:
+        hint = "Add --tracker URL, or give the whole link after --invite."
+        raise TrackerError("which-tracker", "it is not said at which tracker", hint=hint)
+    return tracker, invitation
+
+
 def _tell(sign_in: SignIn, answer: SignedIn, output: Output) -> None:
     tracker = sign_in.tracker
     output.event("signed_in", tracker=tracker, user=answer.user, role=answer.role, expires_at=answer.expires_at)
     output.line(f"{answer.user} ({answer.role}) is signed in at {tracker} until {date(answer.expires_at)}")
+
+
+def _remember(ca: Path | None, output: Output) -> None:
+    """What was needed to sign in is needed each time from now on, and in the window."""
+    if ca is not None:
+        from swarmshare.app.settings_file import change_settings
+
+        change_settings({"ca": ca})
+        output.line(f"The setting ca is {ca} from now on.")
 
 
 def _url(tracker: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.config import read_rate
@@ -49,6 +50,17 @@ def sharing_flags(arguments: argparse.Namespace) -> dict[str, object]:
 def add_tracker_argument(parser: argparse.ArgumentParser) -> None:
     """Which tracker, of those that one is signed in at."""
     parser.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
+    add_ca_argument(parser)
+
+
+def add_ca_argument(parser: argparse.ArgumentParser) -> None:
+    """Whom to believe about who a tracker is, for a verb that talks to one; ``run_command`` sees to it."""
+    parser.add_argument(
+        "--ca",
+        type=lambda text: Path(text).absolute(),
+        metavar="FILE",
+        help="believe this authority's certificate (PEM), too; default: the setting ca",
+    )
 
 
 def address(text: str) -> Address:

@@ -1,10 +1,8 @@
-"""``swarmshare list`` and ``swarmshare swarm``: what a group shares, and who takes part in sharing it."""
+"""``swarmshare list``, ``swarm`` and ``withdraw``: what a group shares, who takes part in it, and an end to that."""
 
 from __future__ import annotations
 
-import argparse
 import base64
-import re
 from collections import Counter
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
@@ -12,6 +10,9 @@ from typing import TYPE_CHECKING, Final
 from rich.live import Live
 
 from swarmshare.app.signed_in import open_tracker, signed_in_at
+from swarmshare.cli.arguments import add_tracker_argument
+from swarmshare.cli.confirm import add_yes, confirm
+from swarmshare.cli.find import DIGITS, HELP, METAVAR, find_entry
 from swarmshare.cli.people import live_console
 from swarmshare.cli.render import plural, size
 from swarmshare.cli.swarm_view import render_swarm
@@ -19,6 +20,8 @@ from swarmshare.cli.words import how_sure
 from swarmshare.swarm.gains import Gains
 
 if TYPE_CHECKING:
+    import argparse
+
     from rich.console import Console
 
     from swarmshare.cli import Verbs
@@ -32,7 +35,7 @@ _MANY: Final = 255
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
-    """Add both verbs to the command line."""
+    """Add the three verbs to the command line."""
     listing = verbs.add_parser(
         "list", parents=[common], help="what the group shares", description="List what a tracker's catalogue has."
     )
@@ -44,11 +47,21 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         help="who shares one of these, and how much of it each has",
         description="Show who takes part in sharing an entry of a tracker's catalogue.",
     )
-    swarm.add_argument("info_hash", type=_info_hash, metavar="INFOHASH", help="64 digits, as `swarmshare list` has it")
+    swarm.add_argument("what", metavar=METAVAR, help=HELP)
     swarm.set_defaults(run=run_swarm)
     swarm.add_argument("--once", action="store_true", help="on a terminal, too: print it once, and end")
-    for parser in (listing, swarm):
-        parser.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
+    withdraw = verbs.add_parser(
+        "withdraw",
+        parents=[common],
+        help="take an entry out of the catalogue",
+        description="Take what you published out of the catalogue; an organiser may take out anything. Its swarm ends. "
+        "Files that somebody has downloaded stay where they are.",
+    )
+    withdraw.add_argument("what", metavar=METAVAR, help=HELP)
+    add_yes(withdraw)
+    withdraw.set_defaults(run=run_withdraw)
+    for parser in (listing, swarm, withdraw):
+        add_tracker_argument(parser)
 
 
 def run_list(arguments: argparse.Namespace, output: Output) -> int:
@@ -70,12 +83,13 @@ def run_list(arguments: argparse.Namespace, output: Output) -> int:
 def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
     """Show the members of one swarm, and how safe its content is: live on a terminal, else once."""
     sign_in = signed_in_at(arguments.tracker)
+    entry = find_entry(arguments.what, sign_in)
     console = None if arguments.json or arguments.once else live_console()
     if console is not None:
         with open_tracker(sign_in.tracker, sign_in.token) as (_, api):
-            return _watch(api, arguments.info_hash, console)
+            return _watch(api, entry, console)
     with open_tracker(sign_in.tracker, sign_in.token) as (_, api):
-        entry, swarm = api.entry(arguments.info_hash), api.swarm(arguments.info_hash)
+        swarm = api.swarm(entry.info_hash)
     output.line(entry.name)
     output.line(f"  {size(entry.total_length)} by {entry.publisher}, {plural(entry.piece_count, 'piece')}")
     output.line(f"  {plural(swarm.seeds, 'seed')}, {plural(swarm.leeches, 'leech', 'leeches')}; {_safety(swarm)}")
@@ -87,21 +101,28 @@ def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _watch(api: TrackerApi, info_hash: str, console: Console) -> int:
+def run_withdraw(arguments: argparse.Namespace, output: Output) -> int:
+    """Take one entry out."""
+    sign_in = signed_in_at(arguments.tracker)
+    entry = find_entry(arguments.what, sign_in)
+    what = f"{entry.name!r} ({size(entry.total_length)} by {entry.publisher}, {entry.info_hash[:DIGITS]})"
+    confirm(arguments, f"Withdraw {what} from {sign_in.tracker}?")
+    with open_tracker(sign_in.tracker, sign_in.token) as (_, api):
+        api.withdraw(entry.info_hash)
+    output.event("withdrawn", tracker=sign_in.tracker, info_hash=entry.info_hash, name=entry.name)
+    output.line(f"Withdrawn: {what}")
+    return 0
+
+
+def _watch(api: TrackerApi, entry: Entry, console: Console) -> int:
     """Show a swarm until Ctrl-C."""
-    entry, gains = api.entry(info_hash), Gains()
+    gains = Gains()
     with Live(console=console, auto_refresh=False, vertical_overflow="crop", screen=False) as live:
         while True:
-            swarm = api.pieces(info_hash)
+            swarm = api.pieces(entry.info_hash)
             size_of = console.size.width, console.size.height
             live.update(render_swarm(entry, swarm, _safety(swarm), gains, monotonic(), size_of), refresh=True)
             sleep(EVERY)
-
-
-def _info_hash(text: str) -> str:
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not the 64 hexadecimal digits of an info hash")
-    return text.lower()
 
 
 def _in_words(entry: Entry) -> str:

@@ -25,9 +25,13 @@ MODULES: Final = {
     "tracker": ("tracker",),
     "account": ("register", "login", "logout", "whoami"),
     "token": ("token",),
-    "catalogue": ("list", "swarm"),
+    "own_account": ("password", "devices", "announce-url"),
+    "members": ("members", "invite", "suspend"),
+    "catalogue": ("list", "swarm", "withdraw"),
+    "backup": ("export", "import"),
     "publish": ("publish",),
     "mirror": ("mirror",),
+    "status": ("status",),
     "start": ("start",),
     "gui": ("gui",),
     "config": ("config",),
@@ -51,9 +55,11 @@ This version makes manifests (.torrent files) that any BitTorrent v2 client acce
                                    fetch it from one or more peers at once
   swarmshare tracker               the group's server: accounts, catalogue, and who has which piece
   swarmshare register|login --tracker URL --user NAME
-                                   an account at a group's tracker; then also logout, whoami, token
-  swarmshare list                  what the group shares
-  swarmshare swarm INFOHASH        who shares one of these, and how much of it each has
+                                   an account at a group's tracker; then also logout, whoami, token, password, devices
+  swarmshare list                  what the group shares; withdraw takes something out
+  swarmshare swarm NAME|INFOHASH   who shares one of these, and how much of it each has
+  swarmshare invite                for organisers: a link for one person; then also members, suspend, export, import
+  swarmshare status                what runs on this machine
   swarmshare gui                   the window: catalogue, transfers, and who has which piece
   swarmshare start                 a tracker on this machine, your account at it, and the window or what to type next
   swarmshare demo                  see a whole group at work on this machine
@@ -75,6 +81,7 @@ def run_command(argv: Sequence[str] | None) -> int:
         return DONE
     output = Output(as_json=arguments.json)
     try:
+        _trust(arguments)
         status: int = arguments.run(arguments, output)
         return status
     except OutputError:
@@ -84,6 +91,18 @@ def run_command(argv: Sequence[str] | None) -> int:
             raise
         output.error(_in_words(error))
         return FAILED
+
+
+def _trust(arguments: argparse.Namespace) -> None:
+    """Believe the authority that an option or the settings name, if the verb talks to trackers."""
+    if "ca" not in arguments:
+        return
+    from swarmshare.app.config import load_settings
+
+    if (ca := arguments.ca or load_settings().settings.ca) is not None:
+        from swarmshare.tracker_client.trust import trust
+
+        trust(ca)
 
 
 def _in_words(error: Exception) -> SwarmShareError:

@@ -1,10 +1,10 @@
-"""``swarmshare config``: the settings, and where each came from."""
+"""``swarmshare config``: the settings, where each came from, and changing one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmshare.app.config import described, load_settings, settings_path
+from swarmshare.app.config import described, load_settings, read_setting, require_setting, settings_path
 from swarmshare.cli.render import clean, size
 
 if TYPE_CHECKING:
@@ -26,6 +26,21 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         ),
     )
     parser.set_defaults(run=run)
+    actions = parser.add_subparsers(metavar="set|unset")
+    set_ = actions.add_parser(
+        "set",
+        parents=[common],
+        help="write one into the file",
+        description="Write a setting into config.toml; comments in it stay. Lists are separated by commas.",
+    )
+    set_.add_argument("name", metavar="KEY", help="such as folder, listen or limit_up")
+    set_.add_argument("value", metavar="VALUE", help="such as ~/Shared, '*:6881' or 5MiB")
+    set_.set_defaults(run=run_set)
+    unset = actions.add_parser(
+        "unset", parents=[common], help="take one out of the file", description="Take a setting out of config.toml."
+    )
+    unset.add_argument("name", metavar="KEY")
+    unset.set_defaults(run=run_unset)
 
 
 def run(_arguments: argparse.Namespace, output: Output) -> int:
@@ -40,6 +55,27 @@ def run(_arguments: argparse.Namespace, output: Output) -> int:
     there = path.exists()
     output.line(f"The settings file is {path}" + ("" if there else ", which is not there yet"))
     output.event("config", path=clean(str(path)), exists=there)
+    return 0
+
+
+def run_set(arguments: argparse.Namespace, output: Output) -> int:
+    """Write one."""
+    return _change(arguments.name, read_setting(arguments.name, arguments.value), output)
+
+
+def run_unset(arguments: argparse.Namespace, output: Output) -> int:
+    """Take one out."""
+    require_setting(arguments.name)
+    return _change(arguments.name, None, output)
+
+
+def _change(name: str, value: object, output: Output) -> int:
+    from swarmshare.app.settings_file import change_settings  # what writes TOML takes longer to load than all the rest
+
+    configuration = change_settings({name: value})
+    _, now, source = next(row for row in described(configuration) if row[0] == name)
+    output.event("setting", name=name, value=now, source=clean(source))
+    output.line(f"{name} is {_in_words(name, now)} now ({source})")
     return 0
 
 

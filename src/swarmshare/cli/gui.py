@@ -41,6 +41,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         help="the window: catalogue, transfers, and who has which piece",
         description="Open the window: share, download, and see which machine holds which piece.",
     )
+    parser.set_defaults(ca=None)  # that of the settings
     parser.set_defaults(run=run)
 
 

@@ -93,6 +93,7 @@ async def _mirror(
     for_network = serves_other_machines(sign_in.tracker)
     config = engine_config(configuration, store.resume_folder, for_network=for_network)
     async with open_engine(config) as engine, trio.open_nursery() as nursery:
+        nursery.start_soon(_tell_status, engine, sign_in.tracker)
         journal = _Journal(output, engine, arguments.quota)
         mirror = Mirror(
             engine,
@@ -109,6 +110,24 @@ async def _mirror(
         while True:
             journal.look(mirror.status(), trio.current_time())
             await trio.sleep(EVERY)
+
+
+async def _tell_status(engine: Engine, tracker: str) -> None:
+    import trio
+
+    from swarmshare.app.running import EVERY as EVERY_STATUS
+    from swarmshare.app.running import telling_status, torrent_fields
+
+    with telling_status("mirror") as status:
+        while True:
+            snapshot = engine.snapshot()
+            torrents = torrent_fields(snapshot.torrents)
+            count = len(snapshot.torrents)
+            told = partial(
+                status.tell, addresses=snapshot.addresses, tracker=tracker, torrents=torrents, torrent_count=count
+            )
+            await trio.to_thread.run_sync(told)  # the home may be on a disk that is away
+            await trio.sleep(EVERY_STATUS)
 
 
 class _Journal:

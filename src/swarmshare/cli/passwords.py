@@ -18,7 +18,7 @@ MAX_BYTES: Final = 4096
 
 
 class PasswordError(SwarmShareError):
-    """There is no password to be had, or two that differ."""
+    """There is no password to be had."""
 
     code = "password"
 
@@ -30,14 +30,52 @@ def add_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_password(arguments: argparse.Namespace, *, twice: bool) -> str:
-    """The password of a verb with :func:`add_option`; ``twice`` has it typed again, because it is a new one.
+def read_password(arguments: argparse.Namespace) -> str:
+    """The password that somebody has, for a verb with :func:`add_option`.
 
     Raises :class:`PasswordError`, and :class:`~swarmshare.errors.StorageError` for the file.
     """
-    source: str | None = arguments.password_file
-    if source is None:
-        return _ask(twice=twice)
+    if arguments.password_file is not None:
+        return password_in(arguments.password_file)
+    _require_terminal()
+    return getpass.getpass("Password: ")
+
+
+def old_password(arguments: argparse.Namespace) -> str:
+    """The password until now, of a verb that sets another: by ``--old-password-file``. Raises likewise."""
+    if arguments.old_password_file is not None:
+        return password_in(arguments.old_password_file)
+    _require_terminal()
+    return getpass.getpass("Password until now: ")
+
+
+def new_password(arguments: argparse.Namespace, user: str) -> str:
+    """A password that the account ``user`` is to have. Raises as :func:`read_password` does.
+
+    At a terminal the rules are told first, and it is typed twice. What breaks them is asked for again, here and at
+    once: a program that ended, or went on to another question, would let the next try be typed where all can read it.
+    """
+    from swarmshare.tracker.passwords import MAX_LENGTH, MIN_LENGTH, check_password  # argon2 takes time to load
+    from swarmshare.tracker.refusals import RefusalError
+
+    if arguments.password_file is not None:
+        return password_in(arguments.password_file)
+    _require_terminal()
+    _say(f"Choose a password of {MIN_LENGTH} to {MAX_LENGTH} characters, not your name. It is not shown as you type.")
+    while True:
+        password = getpass.getpass("Password: ")
+        try:
+            check_password(password, user)
+        except RefusalError as error:
+            _say(f"{_sentence(str(error))} Try again.")
+            continue
+        if password == getpass.getpass("Again: "):
+            return password
+        _say("The two passwords are not the same. Try again.")
+
+
+def password_in(source: str) -> str:
+    """The first line of the file ``source``, or of standard input for ``-``. Raises as :func:`read_password` does."""
     if source == "-" and sys.stdin is None:
         raise PasswordError("standard input is closed", hint="It should be the password.")
     what = "standard input" if source == "-" else source
@@ -57,10 +95,15 @@ def read_password(arguments: argparse.Namespace, *, twice: bool) -> str:
     return password
 
 
-def _ask(*, twice: bool) -> str:
+def _require_terminal() -> None:
     if sys.stdin is None or not sys.stdin.isatty():
         raise PasswordError("there is no terminal to ask for the password", hint="Use --password-file FILE, or - .")
-    password = getpass.getpass("Password: ")
-    if twice and password != getpass.getpass("Again: "):
-        raise PasswordError("the two passwords are not the same", hint="Nothing was changed: try again.")
-    return password
+
+
+def _say(text: str) -> None:
+    """A line for who types: standard output may be for programs."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

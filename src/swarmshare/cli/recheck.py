@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from swarmshare.cli.arguments import add_tracker_argument
+from swarmshare.cli.find import HELP, METAVAR, find_manifest
 from swarmshare.cli.render import clean, plural
-from swarmshare.cli.show import load_manifest
 from swarmshare.errors import StorageError
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         description="Forget which pieces were right, verify all of the data on all cores, and remember the result: the "
         "next seed or download goes on from there. Stop whatever shares it first.",
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="the manifest (.torrent)")
+    parser.add_argument("what", metavar=METAVAR, help=HELP)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder that contains its name")
+    add_tracker_argument(parser)
     parser.set_defaults(run=run)
 
 
@@ -38,7 +40,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     from swarmshare.storage.resume import forget_pieces, load_resume, save_resume
     from swarmshare.swarm.bitfield import Bitfield
 
-    manifest = load_manifest(arguments.file)
+    manifest = find_manifest(arguments.what, arguments.tracker)
     if not os.path.isdir(arguments.data):
         raise StorageError(arguments.data, "no such folder", hint="DIR is the folder that contains what is shared.")
     path = resume_folder() / f"{manifest.info_hash}.resume"

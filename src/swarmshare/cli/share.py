@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from swarmshare.app.config import load_settings
 from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
-from swarmshare.cli.show import load_manifest
+from swarmshare.cli.find import HELP, METAVAR, find_manifest, magnet_in
+from swarmshare.cli.render import clean
 from swarmshare.engine.config import TorrentConfig
-from swarmshare.errors import StorageError, TakenError, TrackerError
-from swarmshare.manifest.magnet import is_magnet, parse_magnet
+from swarmshare.errors import StorageError, TakenError
 from swarmshare.manifest.names import matches
 from swarmshare.swarm.picker import Priority
 
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
     from swarmshare.engine.config import Address
-    from swarmshare.manifest.magnet import Magnet
     from swarmshare.manifest.manifest import Manifest
-
-_HASH = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -36,7 +33,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         help="serve what is right of some data",
         description="Check the data, then serve whatever is right, even a part of the files, until interrupted.",
     )
-    seed.add_argument("files", nargs="+", type=Path, metavar="FILE", help="manifests (.torrent)")
+    seed.add_argument("files", nargs="+", metavar=METAVAR, help=HELP)
     seed.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder that contains their names")
     seed.set_defaults(run=run_seed)
     download = verbs.add_parser(
@@ -45,12 +42,13 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         help="fetch what a manifest names from its peers",
         description="Fetch what a manifest names from several peers at once. What is there already is kept.",
     )
+    download.add_argument("what", metavar=METAVAR, help=HELP)
     download.add_argument(
-        "what",
-        metavar="FILE|INFOHASH|MAGNET",
-        help="a manifest (.torrent), or an entry of the group's catalogue",
+        "--to",
+        type=Path,
+        metavar="DIR",
+        help="made if it is not there; default: the folder of the settings, else the current one",
     )
-    download.add_argument("--to", type=Path, required=True, metavar="DIR", help="made if it is not there")
     download.add_argument("--seed-after", action="store_true", help="go on serving when it is complete")
     download.add_argument(
         "--only", action="append", default=[], metavar="GLOB", help="fetch what matches; repeat at will"
@@ -66,7 +64,7 @@ def run_seed(arguments: argparse.Namespace, output: Output) -> int:
     """Serve until interrupted."""
     from swarmshare.cli.sharing import Sharing
 
-    manifests = [load_manifest(path) for path in arguments.files]
+    manifests = [find_manifest(what, arguments.tracker, arguments.peer) for what in arguments.files]
     if not os.path.isdir(arguments.data):
         raise StorageError(arguments.data, "no such folder", hint="DIR is the folder that contains what is shared.")
     torrents = [(manifest, config_for(manifest, arguments.data, arguments)) for manifest in manifests]
@@ -79,14 +77,18 @@ def run_download(arguments: argparse.Namespace, output: Output) -> int:
     from swarmshare.app.magnets import peers_of
     from swarmshare.cli.sharing import Sharing
 
-    magnet = parse_magnet(arguments.what) if is_magnet(arguments.what) else None
-    manifest = _from_magnet(magnet, arguments) if magnet is not None else _find(arguments)
+    magnet = magnet_in(arguments.what)
+    manifest = find_manifest(arguments.what, arguments.tracker, arguments.peer)
+    folder = (arguments.to or load_settings().settings.folder or Path()).absolute()
+    priorities = _priorities(manifest, arguments.only)
+    output.event("downloading", info_hash=str(manifest.info_hash), name=clean(manifest.name), folder=clean(str(folder)))
+    output.line(f"Downloading {manifest.name} to {folder}")
     config = config_for(
         manifest,
-        arguments.to,
+        folder,
         arguments,
         peers=peers_of(magnet) if magnet is not None else (),
-        priorities=_priorities(manifest, arguments.only),
+        priorities=priorities,
         sequential=arguments.sequential,
     )
     try:
@@ -117,41 +119,6 @@ def config_for(
         priorities=priorities or {},
         sequential=sequential,
     )
-
-
-def _find(arguments: argparse.Namespace) -> Manifest:
-    """The manifest in a file, or in the catalogue of a tracker."""
-    what = arguments.what
-    if _HASH.fullmatch(what) and not os.path.exists(what):
-        return _from_catalogue(what.lower(), arguments.tracker)
-    return load_manifest(Path(what))
-
-
-def _from_magnet(magnet: Magnet, arguments: argparse.Namespace) -> Manifest:
-    """The manifest in the catalogue of a tracker, or with the peers that a magnet link leads to."""
-    from swarmshare.app.magnets import manifest_of
-    from swarmshare.app.signed_in import only_sign_in
-    from swarmshare.cli.signals import run_until_signal
-
-    if arguments.tracker is not None or only_sign_in() is not None:
-        try:
-            return _from_catalogue(str(magnet.info_hash), arguments.tracker)
-        except TrackerError:
-            if not (magnet.peers or magnet.trackers or arguments.peer):
-                raise
-    found: list[Manifest] = []
-
-    async def look() -> None:
-        found.append(await manifest_of(magnet, arguments.peer))
-
-    run_until_signal(look)
-    return found[0]
-
-
-def _from_catalogue(info_hash: str, tracker: str | None) -> Manifest:
-    from swarmshare.app.signed_in import catalogue_manifest, signed_in_at
-
-    return catalogue_manifest(signed_in_at(tracker), info_hash)
 
 
 def _priorities(manifest: Manifest, globs: list[str]) -> dict[int, Priority]:

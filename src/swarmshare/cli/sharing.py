@@ -9,6 +9,7 @@ import trio
 
 from swarmshare.app.compose import engine_config, resume_folder, trackers_of
 from swarmshare.app.config import load_settings
+from swarmshare.app.running import EVERY, telling_status, torrent_fields
 from swarmshare.app.signed_in import sign_in_for
 from swarmshare.cli.arguments import sharing_flags
 from swarmshare.cli.network import serves_other_machines
@@ -20,10 +21,12 @@ from swarmshare.engine.engine import Engine, open_engine
 if TYPE_CHECKING:
     import argparse
 
+    from swarmshare.app.running import Status
     from swarmshare.cli.render import Output
     from swarmshare.engine.config import EngineConfig, TorrentConfig
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
+    from swarmshare.schema.snapshot import EngineSnapshot
 
 POLL: Final = 0.1
 """Seconds between looks at the engine."""
@@ -36,6 +39,7 @@ class Sharing:
 
     def __init__(self, arguments: argparse.Namespace, output: Output) -> None:
         self._output = output
+        self._verb: str = arguments.verb
         self._people = people_for(output, as_json=arguments.json)
         self._settings = load_settings(sharing_flags(arguments))
         self._resume = resume_folder()
@@ -60,17 +64,30 @@ class Sharing:
         until_complete: bool,
         serve_parts: bool,
     ) -> None:
+        with telling_status(self._verb) as status:
+            await self._share_and_tell(config, torrents, until_complete, serve_parts, status)
+
+    async def _share_and_tell(
+        self,
+        config: EngineConfig,
+        torrents: list[tuple[Manifest, TorrentConfig]],
+        until_complete: bool,
+        serve_parts: bool,
+        status: Status,
+    ) -> None:
         async with open_engine(config) as engine:
             added = [engine.add(manifest, config) for manifest, config in torrents]
             try:
-                await self._follow(engine, added, until_complete, serve_parts)
+                await self._follow(engine, added, until_complete, serve_parts, status)
             finally:
                 self._people.end(engine.snapshot())
 
-    async def _follow(self, engine: Engine, added: list[Torrent], until_complete: bool, serve_parts: bool) -> None:
+    async def _follow(
+        self, engine: Engine, added: list[Torrent], until_complete: bool, serve_parts: bool, status: Status
+    ) -> None:
         report = Report(self._output, self._people, (torrent.manifest for torrent in added))
         to_announce = True
-        next_event = trio.current_time()
+        next_event = next_status = trio.current_time()
         next_look = next_event + self._people.every  # what is over before that needs no display
         while True:
             _refuse_what_needs_a_person(added, serve_parts=serve_parts)
@@ -83,6 +100,10 @@ class Sharing:
             if done or now >= next_event:
                 next_event = now + PROGRESS_EVERY
                 report.progress(engine.snapshot())
+            if now >= next_status:
+                next_status = now + EVERY
+                # In a thread, as below: the home may be on a disk that is away.
+                await trio.to_thread.run_sync(self._tell_status, status, engine.snapshot())
             if done:
                 return
             if now >= next_look:
@@ -90,6 +111,13 @@ class Sharing:
                 # In a thread: a terminal may be slow, or stopped with Ctrl-S.
                 await trio.to_thread.run_sync(self._people.show, engine.snapshot())
             await trio.sleep(POLL)
+
+    def _tell_status(self, status: Status, snapshot: EngineSnapshot) -> None:
+        tracker = self._sign_in.tracker if self._sign_in is not None else None
+        torrents = torrent_fields(snapshot.torrents)
+        status.tell(
+            addresses=snapshot.addresses, tracker=tracker, torrents=torrents, torrent_count=len(snapshot.torrents)
+        )
 
 
 def _refuse_what_needs_a_person(added: list[Torrent], *, serve_parts: bool) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.cli.arguments import add_tracker_argument
+from swarmshare.cli.find import HELP, METAVAR, find_manifest
 from swarmshare.cli.render import Output, clean, date, plural, size
-from swarmshare.errors import ManifestError
-from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.magnet import Magnet, is_magnet, magnet_of, parse_magnet
-from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage.files import read_small
 
 if TYPE_CHECKING:
     import argparse
@@ -28,8 +25,9 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "show", parents=[common], help="what a manifest or magnet link says", description="Show what it says."
     )
-    parser.add_argument("what", metavar="FILE|MAGNET", help="a .torrent file, or a magnet link in quotes")
+    parser.add_argument("what", metavar=METAVAR, help=HELP)
     parser.add_argument("--files", action="store_true", help=f"list all files, not only the first {FILES_SHOWN}")
+    add_tracker_argument(parser)
     parser.set_defaults(run=run)
 
 
@@ -38,7 +36,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     if is_magnet(arguments.what):
         _show_magnet(parse_magnet(arguments.what), output)
         return 0
-    manifest = load_manifest(Path(arguments.what))
+    manifest = find_manifest(arguments.what, arguments.tracker)
     output.line(manifest.name + ("/" if manifest.in_folder else ""))
     output.fields(summary_rows(manifest))
     shown = len(manifest.files) if arguments.files else FILES_SHOWN
@@ -52,14 +50,6 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         output.line(f"  {'':>10}  ... and {more:,} more: --files lists all")
     output.event("manifest", **summary_fields(manifest))
     return 0
-
-
-def load_manifest(path: Path) -> Manifest:
-    """The manifest in a file; an error names the file."""
-    try:
-        return parse_manifest(read_small(path, MAX_BYTES))
-    except ManifestError as error:
-        raise ManifestError(error.rule, f"{path}: {error}", hint=error.hint) from error
 
 
 def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:

@@ -20,7 +20,9 @@ from swarmshare.cli import account, gui, passwords
 from swarmshare.cli.arguments import address
 from swarmshare.errors import SwarmShareError, TrackerError
 from swarmshare.storage.home import swarmshare_home
+from swarmshare.tracker.account_names import checked_name
 from swarmshare.tracker.own_addresses import HERE, host_for_neighbours
+from swarmshare.tracker.refusals import RefusalError
 
 if TYPE_CHECKING:
     from swarmshare.app.processes import Told
@@ -123,36 +125,36 @@ def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any]
         return token
     if at_terminal:
         output.line("You are the first here: make your account. It is the organiser's.")
-    while True:
-        answers = argparse.Namespace(
-            tracker=url,
-            user=arguments.user or _ask_name(),
-            password_file=arguments.password_file,
-            setup_token=setup["setup_token"],
-            invite=None,
-        )
-        try:
-            account.run_register(answers, output)
-            return None
-        except EOFError:
-            raise _nobody() from None
-        except SwarmShareError as error:
-            if arguments.user is not None and arguments.password_file is not None:
-                raise
-            output.complaint(error.advice)
-            arguments.user = None
+    answers = argparse.Namespace(
+        tracker=url,
+        user=arguments.user or _ask_name(),
+        password_file=arguments.password_file,
+        setup_token=setup["setup_token"],
+        ca=None,
+        invite=None,
+    )
+    try:
+        account.run_register(answers, output)
+    except EOFError:
+        raise _nobody() from None
+    return None
 
 
 def _ask_name() -> str:
+    """A name that an account may have: asked for until it is one, before any password is."""
     try:
         suggested = getpass.getuser()
     except (KeyError, OSError):  # a user that the system has no name for
         suggested = "organiser"
-    print(f"Name [{suggested}]: ", end="", file=sys.stderr, flush=True)  # standard output may be for programs
-    answer = sys.stdin.readline()
-    if not answer:
-        raise _nobody()
-    return answer.strip() or suggested
+    while True:
+        print(f"Name [{suggested}]: ", end="", file=sys.stderr, flush=True)  # standard output may be for programs
+        answer = sys.stdin.readline()
+        if not answer:
+            raise _nobody()
+        try:
+            return checked_name(answer.strip() or suggested)
+        except RefusalError as error:
+            print(f"This is no name: {error}.", file=sys.stderr, flush=True)
 
 
 def _nobody() -> SwarmShareError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from swarmshare.app.running import telling_status
 from swarmshare.cli.arguments import address
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.lock import locked
@@ -86,8 +87,13 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     )
     listen = [(host_for_neighbours() if host == NEAR else host, port) for host, port in arguments.listen or [DEFAULT]]
     leash = sys.stdin.fileno() if arguments.until_eof else None
-    with _alone(config):
-        serve(config, listen, lambda ready: _tell(ready, output), leash)
+    with _alone(config), telling_status("tracker") as status:
+
+        def on_ready(ready: Ready) -> None:
+            status.tell(addresses=ready.addresses, tracker=ready.url)
+            _tell(ready, output)
+
+        serve(config, listen, on_ready, leash)
     raise KeyboardInterrupt
 
 

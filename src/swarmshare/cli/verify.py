@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.cli.arguments import add_tracker_argument
+from swarmshare.cli.find import HELP, METAVAR, find_manifest
 from swarmshare.cli.render import Output, clean, plural, size
-from swarmshare.cli.show import load_manifest
 from swarmshare.errors import StorageError
 from swarmshare.storage.verify import FileReport, Verdict, verify_data
 
@@ -28,14 +29,15 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         help="check data against a manifest",
         description="Check every byte of the data on all cores. Exit status 0 when all is right, 1 when not.",
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="the manifest (.torrent)")
+    parser.add_argument("what", metavar=METAVAR, help=HELP)
     parser.add_argument("dir", type=Path, metavar="DIR", help="the folder that contains the manifest's name")
+    add_tracker_argument(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Verify; names each file that is not right, with the bytes that are wrong."""
-    manifest = load_manifest(arguments.file)
+    manifest = find_manifest(arguments.what, arguments.tracker)
     if not os.path.isdir(arguments.dir):
         raise StorageError(arguments.dir, "no such folder", hint="DIR is the folder that contains what is shared.")
     with output.progress("Checking") as progress:

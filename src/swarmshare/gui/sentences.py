@@ -45,6 +45,19 @@ _MESSAGES: Final = (
     mark("cannot be reached: {reason}"),
     mark("the answer is not a tracker's ({what})"),
     mark("the answer is not a tracker's"),
+    mark("the answer is not a tracker's ({what}) but a web page"),
+    mark("the answer is not a tracker's ({what}) but a proxy's"),
+    mark("it points to {address}"),
+    mark("its certificate cannot be trusted ({reason})"),
+    mark("what answers there speaks no TLS, which https needs: try {address}"),
+    mark("what answers there wants TLS, which is https: use {address}"),
+    mark("what answers there is no web server; it says {text}"),
+    mark("the answer is not HTTP"),
+    mark("it hangs up without an answer"),
+    mark("it hangs up in the midst of the TLS handshake: try {address}"),
+    mark("it speaks no TLS that is safe"),
+    mark("TLS failed ({reason})"),
+    mark("name or service not known"),
     mark("the tracker ended: {reason}"),
     mark("no WebSocket gets through, perhaps a proxy stops it: long polling is in use"),
     mark("no live connection gets through, perhaps a proxy stops it: ordinary announces are in use"),
@@ -134,7 +147,17 @@ _HINTS: Final = (
     mark("Write it as http://HOST:PORT or https://HOST."),
     mark("Does it run? Is the address right?"),
     mark("Is the address right?"),
-    mark("Use that address."),
+    mark("Does it run? Does a firewall stand between?"),
+    mark("Does it want https? Or is this another program's port?"),
+    mark("This port may be another program's: which is the tracker's?"),
+    mark("The tracker behind it does not answer: does it run?"),
+    mark("If this network wants a sign-in in the browser first (a hotel's, say), do that; else the address is wrong."),
+    mark("Use that address; or, if this network wants a sign-in in the browser first, do that."),
+    mark("There is no machine of that name, as far as this one knows: is it spelled right?"),
+    mark("It is for another name: use that one, or ask the organiser."),
+    mark("Is this machine's clock right? Else the organiser has to renew it."),
+    mark("Its organiser has to bring it up to date."),
+    mark("Is this machine in the right network? Is the address right?"),
     mark("Sign in first."),
     mark("Try again in a moment."),
     mark("Ask its organiser."),
@@ -172,6 +195,9 @@ _HINTS: Final = (
 )
 _OTHERWISE: Final = {
     "Choose another address or port with --listen.": mark("Choose another port in the settings."),
+    "If the group has an authority of its own, add --ca FILE with its certificate, or set SSL_CERT_FILE.": mark(
+        "If the group has an authority of its own, name the file of its certificate in the settings file: ca."
+    ),
     "Choose a larger --piece-size, or share fewer files at once.": mark(
         "Choose a larger piece size, or share fewer files at once."
     ),

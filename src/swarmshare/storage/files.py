@@ -66,22 +66,32 @@ def read_small(path: Path, limit: int) -> bytes:
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
-    """Write ``data`` to ``path``: whole and on the disk, or, after a crash at any moment, not at all.
+    """Write ``data`` to ``path``, as :func:`replacing` does."""
+    with replacing(path, mode=mode) as file:
+        file.write(data)
 
-    ``mode`` says who may use the file, from its first byte on, less what the umask takes. Raises :class:`StorageError`.
+
+@contextlib.contextmanager
+def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """A file to write, which takes the place of ``path`` at the end of the context, whole and on the disk.
+
+    After an error in the context, or a crash at any moment, nothing has changed. ``mode`` says who may use the file,
+    from its first byte on, less what the umask takes. Raises :class:`StorageError`.
     """
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
         _sync_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise StorageError(path, os_reason(error)) from error
+        if isinstance(error, OSError):
+            raise StorageError(path, os_reason(error)) from error
+        raise
 
 
 def os_reason(error: OSError) -> str:

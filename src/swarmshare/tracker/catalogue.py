@@ -59,6 +59,10 @@ class Wanted(NamedTuple):
 
     search: str = ""
     """Words that all must be somewhere in the name or the comment; case does not matter."""
+    info_hash: str = ""
+    """How the info hash begins, in lower-case hexadecimal digits."""
+    name: str = ""
+    """The whole name, letter by letter."""
     publisher: str | None = None
     """The name of an account."""
     private: bool | None = None
@@ -245,6 +249,11 @@ def _described() -> Select[EntryRow, str, bytes]:
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     words = folded(one_line(wanted.search)).split()[:MAX_SEARCH_WORDS]
     conditions: list[ColumnElement[bool]] = [EntryRow.search.contains(word, autoescape=True) for word in words]
+    if wanted.info_hash:
+        lowest, highest = (bytes.fromhex(wanted.info_hash.ljust(64, digit)) for digit in "0f")
+        conditions.append(EntryRow.info_hash.between(lowest, highest))  # a range, so that the index serves
+    if wanted.name:
+        conditions.append(EntryRow.name == wanted.name)
     if wanted.publisher is not None:
         conditions.append(AccountRow.folded == folded(one_line(wanted.publisher)))
     if wanted.private is not None:

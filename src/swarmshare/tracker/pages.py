@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def blueprint(services: Services) -> Blueprint:
-    """``/`` and ``/setup/TOKEN``."""
+    """``/``, ``/setup/TOKEN`` and ``/join/CODE``."""
     pages = Blueprint("pages", __name__)
 
     @pages.get("/")
@@ -33,15 +33,33 @@ def blueprint(services: Services) -> Blueprint:
 
     @pages.post("/setup/<token>")
     def setup(token: str) -> tuple[str, int]:
+        return make_account("setup.html", token=token, setup_token=token)
+
+    @pages.get("/join/<code>")
+    def join_form(code: str) -> str:
+        return render_template("join.html", name="", problem=None, code=code)
+
+    @pages.post("/join/<code>")
+    def join(code: str) -> tuple[str, int]:
+        return make_account("join.html", code=code, invitation=code)
+
+    def make_account(
+        form: str, *, setup_token: str | None = None, invitation: str | None = None, **link: str
+    ) -> tuple[str, int]:
         name, password = request.form.get("name", ""), request.form.get("password", "")
         try:
             signed_in = services.accounts.register(
-                name, password, address=request.remote_addr or "", setup_token=token, label="setup"
+                name,
+                password,
+                address=request.remote_addr or "",
+                invitation=invitation,
+                setup_token=setup_token,
+                label="browser",
             )
         except RefusalError as error:
-            return render_template("setup.html", name=name, problem=str(error), token=token), error.reason.status
+            return render_template(form, name=name, problem=str(error), **link), error.reason.status
         services.sessions.revoke(signed_in.account.id, signed_in.token.id)  # a page without scripts cannot keep it
-        page = render_template("welcome.html", name=signed_in.account.name, url=services.base_url())
+        page = render_template("welcome.html", account=signed_in.account, url=services.base_url())
         return page, HTTPStatus.CREATED
 
     return pages

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 PREFIX: Final = "/api/v1"
 _PAGE: Final = 200
 """Entries or members of one answer: as many as a tracker gives."""
+_SEARCH: Final = 200
+"""Characters of a search: as many as a tracker takes."""
 MAX_LISTED: Final = 100_000
 """Most that are asked for, page by page."""
 
@@ -134,6 +136,22 @@ class TrackerApi:
             if entry.info_hash not in told:  # a page begins anew where something was published meanwhile
                 told.add(entry.info_hash)
                 yield entry
+
+    def entries_by_hash(self, digits: str) -> list[Entry]:
+        """Entries whose info hash begins with ``digits`` (8 to 64, lower-case hexadecimal), the first 200 of them."""
+        return [entry for entry in self._first({"info_hash": digits}) if entry.info_hash.startswith(digits)]
+
+    def entries_by_name(self, name: str) -> list[Entry]:
+        """Entries of exactly this name, the first 200 of them."""
+        return [entry for entry in self._first({"name": name}) if entry.name == name]
+
+    def similar(self, text: str, limit: int) -> list[Entry]:
+        """Entries with all words of ``text``, the newest ``limit`` of them."""
+        return self._first({"search": text[:_SEARCH], "limit": limit})
+
+    def _first(self, query: dict[str, str | int]) -> list[Entry]:
+        answer = self._connection.ask("GET", f"{PREFIX}/catalogue", query={"limit": _PAGE, **query})
+        return list(map(read_entry, answer.each("entries")))
 
     def entry(self, info_hash: str) -> Entry:
         """One entry, by all of its info hash."""

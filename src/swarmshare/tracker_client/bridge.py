@@ -20,8 +20,10 @@ import trio
 
 from swarmshare.errors import TrackerError
 from swarmshare.schema.tracker_events import Refusal
-from swarmshare.tracker_client.dial import dial, reason
+from swarmshare.tracker_client.dial import dial
 from swarmshare.tracker_client.engine_io import EngineClient, WebSocket, status
+from swarmshare.tracker_client.failures import failure
+from swarmshare.tracker_client.http import what_answers
 from swarmshare.tracker_client.proxies import through
 from swarmshare.tracker_client.text import one_line
 
@@ -193,7 +195,8 @@ class Link:
         try:
             connection = self.dialled()
         except (OSError, UnicodeError) as error:  # UnicodeError: of names of hosts
-            raise self._error(reason(error, TIMEOUT)) from error
+            _, what, hint = failure(self._tracker, error, TIMEOUT)
+            raise TrackerError("unreachable", f"{self._tracker}: cannot be reached: {what}", hint=hint) from error
         try:
             self._connect_by("websocket", connection)
         except Exception as error:  # whatever a stranger's bytes make of the libraries that read them
@@ -203,6 +206,8 @@ class Link:
                 self._connect_by("polling", None)
             except Exception:
                 self._drop()
+                if (known := what_answers(self._tracker)) is not None:
+                    raise known from error
                 raise TrackerError(
                     NOT_LIVE,
                     f"{self._tracker}: {through(self._tracker)}the answer is not a tracker's{status(error)}",

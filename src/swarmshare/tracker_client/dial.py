@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import ssl
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import requests
-
 from swarmshare.tracker_client.proxies import in_url, proxy_for
+from swarmshare.tracker_client.trust import context
 
 if TYPE_CHECKING:
     from swarmshare.tracker_client.proxies import Proxy
 
-MAX_WORDS: Final = 200
-"""Letters of what went wrong; some of them may be a stranger's."""
 _PORTS: Final = {"http": 80, "https": 443}
 
 
 def dial(tracker: str, timeout: float) -> socket.socket:
-    """Connect to ``http(s)://host[:port]``; raises :class:`OSError`. ``timeout`` is the socket's from then on, too."""
+    """Connect to ``http(s)://host[:port]``. ``timeout`` is the socket's from then on, too.
+
+    Raises :class:`OSError`, and as :func:`~swarmshare.tracker_client.trust.context` does.
+    """
     parts = urlsplit(tracker)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     proxy = proxy_for(tracker)
@@ -33,7 +31,7 @@ def dial(tracker: str, timeout: float) -> socket.socket:
         if proxy is not None:
             make_tunnel(connection, host, port, proxy)
         if parts.scheme == "https":
-            return _trusted(tracker).wrap_socket(connection, server_hostname=host)
+            return context().wrap_socket(connection, server_hostname=host)
     except BaseException:
         connection.close()
         raise
@@ -54,28 +52,3 @@ def make_tunnel(connection: socket.socket, host: str, port: int, proxy: Proxy) -
             raise OSError(0, "its answer is not HTTP") from error
         if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
             raise OSError(0, f"it answers {response.status} {response.reason[:100]}")
-
-
-def _trusted(tracker: str) -> ssl.SSLContext:
-    """Whom the HTTP side (:mod:`requests`) trusts, the bundle that its environment names included."""
-    with requests.Session() as session:
-        bundle = session.merge_environment_settings(tracker, {}, None, None, None)["verify"]
-    where = requests.utils.DEFAULT_CA_BUNDLE_PATH if bundle is True else str(bundle)
-    if os.path.isdir(where):
-        return ssl.create_default_context(capath=where)
-    return ssl.create_default_context(cafile=where)
-
-
-def reason(error: BaseException, timeout: float) -> str:
-    """Why there is no connection, in a few words; what libraries wrapped is looked for below."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, (TimeoutError, requests.Timeout)):
-            return f"no answer within {timeout:.0f} s"
-        if isinstance(found, ssl.SSLCertVerificationError):
-            return f"its certificate cannot be trusted ({found.verify_message})"
-        if isinstance(found, OSError) and (text := found.strerror or (str(found) if type(found) is OSError else "")):
-            return text[:1].lower() + text[1:MAX_WORDS]
-        inner = (argument for argument in found.args if isinstance(argument, BaseException))
-        found = found.__cause__ or found.__context__ or next(inner, None)  # urllib3 wraps in either way
-    return "the connection broke"

@@ -7,9 +7,7 @@ then it is the proxy's part to keep strangers' URLs away from what is near to it
 from __future__ import annotations
 
 import socket
-import ssl
 from contextlib import suppress
-from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
@@ -19,8 +17,10 @@ import trio
 
 from swarmshare import __version__
 from swarmshare.errors import TrackerError
-from swarmshare.tracker_client.dial import make_tunnel, reason
+from swarmshare.tracker_client.dial import make_tunnel
+from swarmshare.tracker_client.failures import failure
 from swarmshare.tracker_client.proxies import in_url, proxy_for, through
+from swarmshare.tracker_client.trust import context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +107,7 @@ class _Request:
             except TrackerError:
                 raise
             except (OSError, HTTPException, ValueError) as error:  # ValueError: of URLs, ports and names of hosts
-                raise _unreachable(error, url) from error
+                raise _unreachable(url, error) from error
         raise TrackerError("not-a-tracker", f"more than {MAX_REDIRECTS} redirects")
 
     def _visit(self, parts: SplitResult) -> Page | str:
@@ -127,7 +127,7 @@ class _Request:
             if secure:
                 if proxy:
                     make_tunnel(sock, host, port, proxy)
-                sock = _tls().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+                sock = context().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
                 self._keep(sock)
                 sock.do_handshake()
             connection = HTTPSConnection(host, port) if secure else HTTPConnection(host, port)
@@ -188,11 +188,6 @@ def _is_loopback(host: str) -> bool:
     return address.is_loopback
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
-
-
 def _limiter() -> trio.CapacityLimiter:
     # One for each trio run: a thread that outlives its run would never give its token back.
     try:
@@ -207,9 +202,8 @@ def _late(url: str) -> TrackerError:
     return TrackerError("unreachable", f"{through(url)}no answer within {TIMEOUT:.0f} s")
 
 
-def _unreachable(error: Exception, url: str) -> TrackerError:
-    if isinstance(error, OSError):
-        return TrackerError("unreachable", through(url) + reason(error, TIMEOUT))
-    if isinstance(error, HTTPException):
-        return TrackerError("not-a-tracker", "the answer is not HTTP")
-    return TrackerError("not-a-tracker", "its address cannot be used")
+def _unreachable(url: str, error: Exception) -> TrackerError:
+    if not isinstance(error, (OSError, HTTPException)):
+        return TrackerError("not-a-tracker", "its address cannot be used")
+    rule, what, hint = failure(url, error, TIMEOUT)
+    return TrackerError(rule, what, hint=hint)

@@ -10,16 +10,19 @@ from urllib.parse import urlsplit
 import requests
 
 from swarmshare.errors import TrackerError
-from swarmshare.tracker_client.dial import reason
+from swarmshare.tracker_client.adapter import TrustingAdapter
+from swarmshare.tracker_client.failures import failure, odd_page
 from swarmshare.tracker_client.proxies import ProxyUrlError, proxy_for, through
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 MAX_ANSWER: Final = 16 * 2**20
 """Bytes of an answer."""
+MAX_DOWNLOAD: Final = 16 * 2**30
+"""Bytes of a file that goes to the disk; with more, it is given up."""
 TIMEOUT: Final = 30.0
 """Seconds without a byte."""
 _READ: Final = 64 * 1024
@@ -82,6 +85,10 @@ class Answer:
             raise _no_tracker(name)
         return value
 
+    def optional_number(self, name: str) -> int | None:
+        """A whole number, or None where it is null or missing."""
+        return None if self._fields.get(name) is None else self.number(name)
+
     def flag(self, name: str) -> bool:
         """True or false."""
         value = self._fields.get(name)
@@ -137,6 +144,8 @@ class Connection:
         self.tracker = tracker
         self._token = token
         self._session = requests.Session()
+        if tracker.startswith("https:"):
+            self._session.mount("https://", TrustingAdapter())
         # Also without a token: otherwise requests would send what ~/.netrc has for this host.
         self._session.auth = self._sign
 
@@ -171,7 +180,15 @@ class Connection:
             self._answer((response, content))
         return content
 
-    def _exchange(self, method: str, path: str, **what: Any) -> tuple[requests.Response, bytes]:
+    def download(self, path: str, take: Callable[[bytes], object]) -> None:
+        """Hand a file of any length up to :data:`MAX_DOWNLOAD` to ``take``, bit by bit. Raises as :meth:`ask` does."""
+        response, content = self._exchange("GET", path, take=take)
+        if not response.ok:
+            self._answer((response, content))
+
+    def _exchange(
+        self, method: str, path: str, *, take: Callable[[bytes], object] | None = None, **what: Any
+    ) -> tuple[requests.Response, bytes]:
         try:
             with self._session.request(
                 method,
@@ -182,7 +199,10 @@ class Connection:
                 proxies=self._proxies(),
                 **what,
             ) as response:
-                return response, self._content(response)
+                if take is None or not response.ok:
+                    return response, self._content(response)
+                self._pass_on(response, take)
+                return response, b""
         except (requests.RequestException, ProxyUrlError, UnicodeError) as error:
             raise self._unreachable(error) from error
 
@@ -198,9 +218,9 @@ class Connection:
         try:
             answer = Answer(json.loads(content))
         except (ValueError, RecursionError, TrackerError):
-            raise self._odd(response) from None
+            raise self._odd(response, content) from None
         if not response.ok:
-            raise self._refused(answer, response)
+            raise self._refused(answer, response, content)
         return answer
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -216,35 +236,47 @@ class Connection:
                 raise TrackerError("not-a-tracker", f"{self.tracker}: the answer is longer than {MAX_ANSWER:,} bytes")
         return bytes(content)
 
-    def _refused(self, answer: Answer, response: requests.Response) -> TrackerError:
+    def _pass_on(self, response: requests.Response, take: Callable[[bytes], object]) -> None:
+        length = 0
+        for chunk in response.iter_content(_READ):
+            length += len(chunk)
+            if length > MAX_DOWNLOAD:
+                raise TrackerError("not-a-tracker", f"{self.tracker}: the answer is longer than {MAX_DOWNLOAD:,} bytes")
+            take(chunk)
+
+    def _refused(self, answer: Answer, response: requests.Response, content: bytes) -> TrackerError:
         try:
             code, message = answer.text("code"), answer.text("message")
         except TrackerError:
-            return self._odd(response)
+            return self._odd(response, content)
         hint = ""
         if response.status_code == requests.codes.unauthorized and self._token is not None:
             hint = f"Sign in again: swarmshare login --tracker {self.tracker} --user NAME"
         return TrackerError(code, message, hint=hint)
 
-    def _odd(self, response: requests.Response) -> TrackerError:
-        where = response.headers.get("Location", "")
+    def _odd(self, response: requests.Response, content: bytes) -> TrackerError:
         if response.is_redirect:
-            return TrackerError(
-                "not-a-tracker", f"{self.tracker}: it points to {where[:200]!r}", hint="Use that address."
-            )
-        what = f"{response.status_code} {response.reason}"
-        return TrackerError(
-            "not-a-tracker",
-            f"{self.tracker}: {through(self.tracker)}the answer is not a tracker's ({what[:100]})",
-            hint="Is the address right?",
-        )
+            where = response.headers.get("Location", "")
+            hint = "Use that address; or, if this network wants a sign-in in the browser first, do that."
+            return TrackerError("not-a-tracker", f"{self.tracker}: it points to {where[:200]!r}", hint=hint)
+        kind = response.headers.get("Content-Type", "")
+        rule, what, hint = odd_page(self.tracker, response.status_code, response.reason or "", content, kind)
+        return TrackerError(rule, f"{self.tracker}: {through(self.tracker)}{what}", hint=hint)
 
     def _unreachable(self, error: Exception) -> TrackerError:
-        hint = "Does it run? Is the address right?"
-        if isinstance(error, ProxyUrlError) or through(self.tracker):
-            hint = f"With no_proxy={urlsplit(self.tracker).hostname} in the environment, it is asked directly."
-        why = through(self.tracker) + reason(error, TIMEOUT)
-        return TrackerError("unreachable", f"{self.tracker}: cannot be reached: {why}", hint=hint)
+        cause = TimeoutError() if isinstance(error, requests.Timeout) else error
+        rule, what, hint = failure(self.tracker, cause, TIMEOUT)
+        return TrackerError(rule, f"{self.tracker}: cannot be reached: {what}", hint=hint)
+
+
+def what_answers(tracker: str) -> TrackerError | None:
+    """Why what is at ``tracker`` is none, found out by a question that tells it nothing; None when it is one."""
+    try:
+        with Connection(tracker) as connection:
+            connection.ask("GET", "/api/v1/account")
+    except TrackerError as error:
+        return error if error.rule in {"unreachable", "not-a-tracker", "ca"} else None
+    return None
 
 
 def _no_tracker(name: str = "") -> TrackerError:

@@ -11,6 +11,7 @@ import trio
 
 from swarmshare.errors import TrackerError
 from swarmshare.tracker_client.announce_codec import MAX_INTERVAL, Event, Question, Reply, parse_reply
+from swarmshare.tracker_client.failures import ADDRESS, odd_page
 from swarmshare.tracker_client.fetch import Page, get
 from swarmshare.tracker_client.text import one_line
 
@@ -118,12 +119,14 @@ class _Announces:
     async def _announce(self) -> float | None:
         """Seconds to the next announce, by the first tracker that works; None: none does."""
         troubles: list[str] = []
+        hints: list[str] = []
         for tier in self._tiers:
             for tracker in tier:
                 try:
                     replies = await self._tell(tracker)
                 except TrackerError as error:
                     troubles.append(one_line(f"{tracker.name}: {error}"))
+                    hints.append(error.hint)
                     continue
                 tier.remove(tracker)
                 tier.insert(0, tracker)
@@ -131,7 +134,8 @@ class _Announces:
                 return max(reply.interval for reply in replies)
         troubles += [f"{name}: only trackers with an http or https address are used" for name in self._unusable]
         more = f" (and {len(troubles) - 1} more trackers of no use)" if len(troubles) > 1 else ""
-        self._port.tell_trouble(troubles[0] + more if troubles else "")
+        hint = f". {hints[0]}" if hints and hints[0] else ""
+        self._port.tell_trouble(troubles[0] + more + hint if troubles else "")
         return None
 
     def _hear(self, tracker: _Tracker, replies: list[Reply]) -> None:
@@ -177,15 +181,18 @@ class _Announces:
     async def _ask(self, tracker: _Tracker, wire_hash: bytes, event: Event) -> Reply:
         port, peer_id = self._port, self._port.peer_id
         question = Question(wire_hash, peer_id, port.port, port.standing(), self._key, event, tracker.tracker_id)
-        reply = await get(question.url(tracker.url), lambda page: _read(page, peer_id))
+        reply = await get(question.url(tracker.url), lambda page: _read(tracker.url, page, peer_id))
         tracker.tracker_id = reply.tracker_id or tracker.tracker_id
         return reply
 
 
-def _read(page: Page, peer_id: bytes) -> Reply:
+def _read(url: str, page: Page, peer_id: bytes) -> Reply:
     try:
         return parse_reply(page.body, peer_id, from_loopback=page.from_loopback)
     except TrackerError as error:
-        if error.rule == "refused" or page.status == HTTPStatus.OK:
+        if error.rule == "refused":
             raise
-        raise TrackerError("not-a-tracker", f"{page.through}it answers {page.status} {page.reason}") from error
+        rule, what, hint = odd_page(url, page.status, page.reason, page.body)
+        if page.status == HTTPStatus.OK and hint == ADDRESS:
+            raise  # what is wrong with it is said better there
+        raise TrackerError(rule, page.through + what, hint=hint) from error

@@ -33,7 +33,14 @@ def add_routes(door: Door, services: Services) -> None:
     @door.route("GET", "/catalogue", may=May.MEMBER, asks=requests.FindEntries, gives=answers.Entries)
     def list_entries(query: requests.FindEntries, who: Holder) -> answers.Entries:
         """What has been published."""
-        wanted = Wanted(query.search, query.publisher or None, query.private, query.sort)
+        wanted = Wanted(
+            search=query.search,
+            info_hash=query.info_hash,
+            name=query.name,
+            publisher=query.publisher or None,
+            private=query.private,
+            sort=query.sort,
+        )
         total, entries = services.catalogue.listed(wanted, offset=query.offset, limit=query.limit)
         return answers.Entries(total=total, entries=entries)
 

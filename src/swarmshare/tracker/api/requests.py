@@ -88,6 +88,10 @@ class FindEntries(Page):
     """Which part of the catalogue."""
 
     search: Annotated[str, Meta(max_length=200, description="Words that the name or the comment has all of.")] = ""
+    info_hash: Annotated[
+        str, Meta(pattern="^([0-9a-f]{8,64})?$", description="How the info hash begins: 8 digits or more.")
+    ] = ""
+    name: Annotated[str, Meta(max_length=1024, description="The whole name, letter by letter.")] = ""
     publisher: Annotated[str, Meta(max_length=160, description="The name of an account.")] = ""
     private: Annotated[bool | None, Meta(description="Only private ones, or only others.")] = None
     sort: Sort = Sort.NEWEST

@@ -1,0 +1,34 @@
+"""The question before something that cannot simply be undone."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from swarmshare.cli.render import clean
+from swarmshare.errors import SwarmShareError
+
+if TYPE_CHECKING:
+    import argparse
+
+
+class NotConfirmedError(SwarmShareError):
+    """Somebody said no, or nobody was there to ask."""
+
+    code = "not-confirmed"
+
+
+def add_yes(parser: argparse.ArgumentParser) -> None:
+    """``--yes``, for a verb that asks."""
+    parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal")
+
+
+def confirm(arguments: argparse.Namespace, question: str) -> None:
+    """Go on only if somebody at the terminal says yes, or the command line did; else :class:`NotConfirmedError`."""
+    if arguments.yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise NotConfirmedError(f"{question} There is no terminal to ask at", hint="Add --yes to say yes.")
+    print(f"{clean(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise NotConfirmedError("nothing was changed")

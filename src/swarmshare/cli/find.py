@@ -1,0 +1,190 @@
+"""What somebody means who types WHAT: a manifest's file, a magnet link, or an entry of the group's catalogue.
+
+The catalogue is full of names that strangers chose, so none of them may stand for what somebody has or sees elsewhere:
+
+1. ``magnet:`` is a link.
+2. What has a folder in it or ends in ``.torrent`` is a file, and only that. So is any other regular file that begins as
+   a manifest does. (A download of an entry's name lies about in the folder where it is fetched: it is no manifest.)
+3. 8 to 64 hexadecimal digits are how an info hash begins, and never a name.
+4. The rest is the whole name of an entry.
+
+What fits several entries is refused, and they are listed; nothing is ever chosen among them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.app.signed_in import catalogue_manifest, only_sign_in, open_tracker, signed_in_at
+from swarmshare.cli.render import date, plural, size
+from swarmshare.errors import ManifestError, SwarmShareError, TrackerError
+from swarmshare.manifest.bencoding import MAX_BYTES
+from swarmshare.manifest.magnet import is_magnet, parse_magnet
+from swarmshare.manifest.parse import parse_manifest
+from swarmshare.storage.files import read_small
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from swarmshare.engine.config import Address
+    from swarmshare.manifest.magnet import Magnet
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.storage.sign_ins import SignIn
+    from swarmshare.tracker_client.api import Entry, TrackerApi
+
+METAVAR: Final = "FILE|INFOHASH|NAME|MAGNET"
+HELP: Final = (
+    "a manifest (.torrent), a magnet link in quotes, or an entry of the group's catalogue: by its name, or by the "
+    "first digits of its info hash, 8 or more"
+)
+DIGITS: Final = 8
+"""Of an info hash, at least, to find an entry by."""
+SHOWN: Final = 8
+"""Entries that a refusal lists."""
+_HASH_LENGTH: Final = 64
+_NAME_SHOWN: Final = 60
+"""Letters of a name that a list of entries shows."""
+_BEGINS: Final = re.compile(rf"[0-9a-fA-F]{{{DIGITS},{_HASH_LENGTH}}}")
+
+
+class EntryError(SwarmShareError):
+    """What was typed means nothing, or several things."""
+
+    code = "which-entry"
+
+
+def find_manifest(what: str, tracker: str | None, peers: Sequence[Address] = ()) -> Manifest:
+    """The manifest that ``what`` means; ``peers`` are asked, too, for what a magnet link names.
+
+    Raises :class:`SwarmShareError`, which says what ``what`` is not.
+    """
+    if (magnet := magnet_in(what)) is not None:
+        return _from_magnet(magnet, tracker, peers)
+    if _is_file(what):
+        return load_manifest(Path(what))
+    sign_in = _sign_in(what, tracker)
+    return catalogue_manifest(sign_in, find_entry(what, sign_in).info_hash)
+
+
+def find_entry(what: str, sign_in: SignIn) -> Entry:
+    """The entry that ``what`` means in the catalogue at ``sign_in``. Raises as :func:`find_manifest` does."""
+    if (magnet := magnet_in(what)) is not None:
+        what = str(magnet.info_hash)
+    elif _is_file(what):
+        what = str(load_manifest(Path(what)).info_hash)
+    with open_tracker(sign_in.tracker, sign_in.token) as (url, api):
+        if _BEGINS.fullmatch(what):
+            found = api.entries_by_hash(what.lower())
+            return found[0] if len(found) == 1 else _no_hash(what, url, api, found)
+        found = api.entries_by_name(what)
+        return found[0] if len(found) == 1 else _no_name(what, url, api, found)
+
+
+def load_manifest(path: Path) -> Manifest:
+    """The manifest in a file; an error names the file."""
+    try:
+        return parse_manifest(read_small(path, MAX_BYTES))
+    except ManifestError as error:
+        raise ManifestError(error.rule, f"{path}: {error}", hint=error.hint) from error
+
+
+def magnet_in(what: str) -> Magnet | None:
+    """The magnet link that ``what`` is; None when it is none. Raises :class:`~swarmshare.errors.MagnetError`."""
+    return parse_magnet(what) if is_magnet(what) else None
+
+
+def _is_file(what: str) -> bool:
+    """See rule 2 of the module."""
+    if what.endswith(".torrent") or any(separator in what for separator in (os.sep, os.altsep) if separator):
+        return True
+    if not os.path.isfile(what):
+        return False
+    try:
+        with open(what, "rb") as file:
+            return file.read(1) == b"d"  # of a bencoded dictionary
+    except OSError:
+        return False
+
+
+def _sign_in(what: str, tracker: str | None) -> SignIn:
+    try:
+        return signed_in_at(tracker)
+    except TrackerError as error:
+        if error.rule != "signed-out" or tracker is not None:
+            raise
+        message = f"{what!r} is {_no_file(what)}, and {error}, so there is no catalogue to find it in"
+        raise EntryError(message, hint=error.hint) from error
+
+
+def _no_hash(what: str, url: str, api: TrackerApi, found: list[Entry]) -> Entry:
+    if found:
+        shown = _list(found, named=True)
+        raise EntryError(f"{what!r} begins the info hashes of {_count(found)}: {shown}", hint="Give more digits.")
+    begins = "is" if len(what) == _HASH_LENGTH else "begins with"
+    message = f"{url} shares nothing whose info hash {begins} {what!r}"
+    if len(what) < _HASH_LENGTH and (called := api.entries_by_name(what)):
+        hint = f"What is only called that is found by its info hash: {_list(called, named=False)}."
+    else:
+        hint = "`swarmshare list` shows what is there; perhaps it was withdrawn."
+    raise EntryError(message, hint=hint)
+
+
+def _no_name(what: str, url: str, api: TrackerApi, found: list[Entry]) -> Entry:
+    if found:
+        shown = _list(found, named=False)
+        hint = "Give the digits instead of the name."
+        raise EntryError(f"{what!r} is the name of {_count(found)}: {shown}", hint=hint)
+    message = f"{what!r} is {_no_file(what)}, no info hash, no magnet link, and not the name of what {url} shares"
+    if re.fullmatch(r"[0-9a-fA-F]+", what):
+        how = f"an info hash has {_HASH_LENGTH}" if len(what) > _HASH_LENGTH else f"give {DIGITS} or more"
+        raise EntryError(message, hint=f"If these are digits of an info hash: {how}.")
+    similar = api.similar(what, SHOWN)
+    hint = f"There is {_list(similar, named=True)}." if similar else "`swarmshare list` shows what is there."
+    raise EntryError(message, hint=hint)
+
+
+def _no_file(what: str) -> str:
+    if os.path.isdir(what):
+        return "a folder, not a manifest (.torrent)"
+    return "a file, but no manifest (.torrent)" if os.path.exists(what) else "no file here"
+
+
+def _list(entries: list[Entry], *, named: bool) -> str:
+    """Entries, each by as many digits as tell it from the others of the list."""
+    digits = DIGITS
+    while len({entry.info_hash[:digits] for entry in entries}) < len(entries) and digits < _HASH_LENGTH:
+        digits += 1
+    shown = []
+    for entry in entries[:SHOWN]:
+        name = entry.name if len(entry.name) <= _NAME_SHOWN else f"{entry.name[:_NAME_SHOWN]}..."
+        about = f"{size(entry.total_length)} by {entry.publisher}, {date(entry.published_at)}"
+        shown.append(f"{entry.info_hash[:digits]} ({f'{name!r}, ' if named else ''}{about})")
+    more = f" and {len(entries) - SHOWN:,} more" if len(entries) > SHOWN else ""
+    return "; ".join(shown) + more
+
+
+def _count(entries: list[Entry]) -> str:
+    return plural(len(entries), "entry", "entries")
+
+
+def _from_magnet(magnet: Magnet, tracker: str | None, peers: Sequence[Address]) -> Manifest:
+    from swarmshare.app.magnets import manifest_of
+    from swarmshare.cli.signals import run_until_signal
+
+    sign_in = signed_in_at(tracker) if tracker is not None else only_sign_in()
+    if sign_in is not None:
+        try:
+            return catalogue_manifest(sign_in, str(magnet.info_hash))
+        except TrackerError:
+            if not (magnet.peers or magnet.trackers or peers):
+                raise
+    found: list[Manifest] = []
+
+    async def look() -> None:
+        found.append(await manifest_of(magnet, peers))
+
+    run_until_signal(look)
+    return found[0]
