@@ -325,11 +325,11 @@ async def test_it_goes_on_where_it_stopped(world: World) -> None:
     await engine.remove(seeding)
     world.group.unreachable = True
     (running.store.folder_of(second) / "second").unlink()
-    (running.folder / STATE / ".0123.tmp").write_bytes(b"half of a manifest")
+    (running.folder / STATE / ".0123456789abcdef.tmp").write_bytes(b"half of a manifest")
     async with world.mirror() as running:
         await running.whole(first)  # although there is no tracker
         await until(lambda: running.news[-1] == Trouble("the tracker cannot be reached"))
-        assert not (running.folder / STATE / ".0123.tmp").exists()
+        assert not (running.folder / STATE / ".0123456789abcdef.tmp").exists()
         assert running.mirror.status().entries == 2
         world.group.unreachable = False
         await world.seed(engine, second)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,14 @@ from engine.swarm import Swarm, address, until
 from swarmshare.engine import disk, keeping
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
+from swarmshare.errors import DiskFullError
 from swarmshare.schema.alerts import PeerDropped, PieceFailed, PiecesLost, TorrentPaused, TorrentResumed
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.paths import part_paths
 
 if TYPE_CHECKING:
     from swarmshare.engine.engine import Engine
+    from swarmshare.manifest.layout import PieceIndex
 
 TIMEOUT = 60
 RATE = 1_500_000.0
@@ -122,7 +125,7 @@ async def test_a_disk_that_fails_to_flush_for_a_moment(
     fsync, left = os.fsync, [refusals]
 
     def fail(fd: int) -> None:
-        if left[0]:
+        if left[0] and stat.S_ISREG(os.fstat(fd).st_mode):
             left[0] -= 1
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         fsync(fd)
@@ -209,3 +212,41 @@ async def test_a_seeded_file_that_is_touched(tmp_path: Path, piece: int) -> None
             await leeching.finished.wait()
         assert engine.snapshot().torrents[0].changed_files == ()
         assert swarm.is_whole("leech")
+
+
+async def test_a_disk_that_is_full_again_and_again_is_a_few_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each piece is refused once, with other numbers each time: as when something takes away what is freed."""
+    monkeypatch.setattr(disk, "RETRY_AFTER", 0.01)
+    async with Swarm(tmp_path, {"a": 1_500_000}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        engine, torrent = await swarm.leech("leech", seed)
+        write, refused = torrent.disk.storage.write, set[int]()
+
+        def fail_once(piece: PieceIndex, data: bytes) -> None:
+            if piece not in refused:
+                refused.add(piece)
+                raise DiskFullError(tmp_path / "leech", len(data), 100 + piece)
+            write(piece, data)
+
+        monkeypatch.setattr(torrent.disk.storage, "write", fail_once)
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+        assert len(refused) == swarm.manifest.layout.piece_count > 20
+        told = [type(alert) for alert in engine.alerts if isinstance(alert, (TorrentPaused, TorrentResumed))]
+        assert told[:3] == [TorrentPaused, TorrentResumed, TorrentPaused][: len(told)]
+        assert len(told) <= 4
+        assert torrent.disk.trouble is None
+        assert swarm.is_whole("leech")
+
+
+async def test_no_piece_is_counted_twice(tmp_path: Path) -> None:
+    """What is done is never more than there is, whoever finds that a piece is held, and how often."""
+    async with Swarm(tmp_path, {"a": 400_000}) as swarm:
+        engine, torrent = await swarm.seed("seed")
+        torrent.disk.count(range(swarm.manifest.layout.piece_count))
+        snapshot = engine.snapshot().torrents[0]
+        assert (snapshot.bytes_done, snapshot.bytes_total) == (400_001, 400_001)
+        torrent.disk.recount([0], torrent.picker.held)
+        assert engine.snapshot().torrents[0].bytes_done == 400_001

@@ -55,6 +55,13 @@ def manifest() -> Manifest:
     return manifest_with({path: target for path, (target, _) in LINKS.items()})
 
 
+def prepared(manifest: Manifest, folder: Path) -> list[str]:
+    """What is told of the links, when all else is here."""
+    storage = TorrentStorage(manifest, folder)
+    storage.scan()
+    return list(map(str, storage.prepare()))
+
+
 def verdicts(manifest: Manifest, folder: Path) -> dict[str, Verdict]:
     return {"/".join(report.file.path): report.verdict for report in verify_data(manifest, folder).bad}
 
@@ -69,8 +76,8 @@ def test_links_are_made_before_what_they_lead_to_is_here(manifest: Manifest, fol
         if file.symlink is not None:
             storage.finish(number)
             assert (folder / "top" / "/".join(file.path)).exists(), "it leads there"
-    assert storage.prepare() == [], "they are as they should be"
     assert storage.scan() == set(range(manifest.layout.piece_count))
+    assert storage.prepare() == [], "they are as they should be"
     assert verify_data(manifest, folder).bad == ()
     os.rename(folder / "top", folder / "moved")
     assert (folder / "moved" / "sub" / "up").read_bytes() == payload(12), "the folder can be moved"
@@ -87,7 +94,7 @@ def test_a_link_that_says_it_otherwise_is_right(manifest: Manifest, folder: Path
     fill(folder / "top")
     (folder / "top" / "to-file").symlink_to(folder / "top" / "a.1.bin")
     (folder / "top" / "through").symlink_to("./other/../other/data")
-    assert TorrentStorage(manifest, folder).prepare() == []
+    assert prepared(manifest, folder) == []
     assert verify_data(manifest, folder).bad == ()
 
 
@@ -99,8 +106,7 @@ def test_what_bears_the_name_of_a_link_is_left_alone(manifest: Manifest, folder:
     (top / "lib.so").mkdir()
     (top / "lib.so.1").symlink_to(outside / "secret")
     (top / "through").symlink_to("b.txt")
-    told = [str(notice) for notice in TorrentStorage(manifest, folder).prepare()]
-    assert told == [
+    assert prepared(manifest, folder) == [
         f"{top}/lib.so: is not a link to lib.so.1, and is left alone",
         f"{top}/lib.so.1: is a link to {outside}/secret instead of other/data, and is left alone",
         f"{top}/through: is a link to b.txt instead of other/data, and is left alone",
@@ -167,7 +173,7 @@ def test_windows_is_told_which_kind_of_link(manifest: Manifest, folder: Path, mo
 
 def test_a_link_that_cannot_be_looked_at(manifest: Manifest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(folder / "top")
-    TorrentStorage(manifest, folder).prepare()
+    prepared(manifest, folder)
 
     def refuse(path: object) -> bool:
         raise OSError(errno.EIO, os.strerror(errno.EIO))

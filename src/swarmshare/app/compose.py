@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from swarmshare.app.config import DEFAULT
 from swarmshare.engine.config import EngineConfig
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import os_reason
+from swarmshare.storage.files import make_folder, os_reason, remove_leftovers
 from swarmshare.storage.home import swarmshare_home
 
 if TYPE_CHECKING:
@@ -49,10 +49,11 @@ def resume_folder() -> Path:
     """The folder of this user's resume data, made when it is not there. Raises :class:`StorageError`."""
     folder = swarmshare_home() / "resume"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         hint = "Set SWARMSHARE_HOME to a folder that you may write to."
         raise StorageError(folder, os_reason(error), hint=hint) from error
+    remove_leftovers(folder)
     return folder
 
 

@@ -18,6 +18,7 @@ from swarmshare.engine.config import TorrentConfig
 from swarmshare.errors import ManifestError, StorageError, TrackerError
 from swarmshare.manifest.names import matches
 from swarmshare.manifest.parse import parse_manifest
+from swarmshare.swarm.debounce import Debounce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -135,7 +136,7 @@ class Mirror:
         """Entries whose manifests cannot be used."""
         self._waiting = False
         """Whether there is more to download as soon as a place is free."""
-        self._trouble = ""
+        self._debounce = Debounce()
         self._one_at_a_time = trio.CapacityLimiter(1)
 
     async def run(self) -> None:
@@ -146,14 +147,14 @@ class Mirror:
         for manifest in await trio.to_thread.run_sync(self._store.manifests):
             self._share(manifest)
         while True:
-            trouble = ""
             try:
                 await self._follow()
             except (TrackerError, StorageError, ManifestError) as error:
-                trouble = error.advice
-            if trouble != self._trouble:
-                self._tell(Trouble(trouble))
-            self._trouble = trouble
+                if self._debounce.failed(error.advice):
+                    self._tell(Trouble(error.advice))
+            else:
+                if self._debounce.worked(trio.current_time()):
+                    self._tell(Trouble(""))
             await self._pause()
 
     def status(self) -> Status:

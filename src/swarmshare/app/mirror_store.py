@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.errors import ManifestError, StorageError
 from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage.files import os_reason, read_small, write_atomic
+from swarmshare.storage.files import make_folder, os_reason, read_small, remove_leftovers, write_atomic
 from swarmshare.storage.lock import locked
 from swarmshare.storage.paths import WINDOWS
 
@@ -37,8 +37,8 @@ def open_store(folder: Path) -> Iterator[MirrorStore]:
     """The store in ``folder``, made if it is not there, for this process alone. Raises :class:`StorageError`."""
     state = folder / STATE
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (state / "resume").mkdir(exist_ok=True)
+        make_folder(state, mode=0o700)
+        make_folder(state / "resume")
     except OSError as error:
         raise StorageError(state, os_reason(error), hint="Choose a folder that you may write to.") from error
     message, hint = "another mirror is at work in this folder", "Give each mirror a folder of its own."
@@ -57,8 +57,8 @@ class MirrorStore:
     def manifests(self) -> list[Manifest]:
         """Of everything of which anything may be there."""
         try:
-            for half_written in self._state.glob(".*.tmp"):
-                half_written.unlink()
+            for folder in (self._state, self.resume_folder):
+                remove_leftovers(folder, older_than=0)  # the lock is ours: nobody is writing
             paths = sorted(self._state.glob("*.torrent"))
         except OSError as error:
             raise StorageError(self._state, os_reason(error)) from error

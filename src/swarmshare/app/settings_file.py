@@ -18,7 +18,7 @@ from swarmshare.app.config import (
 )
 from swarmshare.engine.config import Address, show_address
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import os_reason, read_small, write_atomic
+from swarmshare.storage.files import make_folder, os_reason, read_small, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ def change_settings(changes: Mapping[str, object]) -> Configuration:
     text = tomlkit.dumps(document)
     from_file(text, path)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent, mode=0o700)
     except OSError as error:
         raise StorageError(path.parent, os_reason(error)) from error
     write_atomic(path, text.encode())

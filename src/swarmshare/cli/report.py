@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.cli.render import clean, plural
@@ -22,7 +23,7 @@ from swarmshare.swarm.diagnosis import Reach
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from swarmshare.cli.people import People
     from swarmshare.cli.render import Output
@@ -39,11 +40,25 @@ _FOR: Final = {
 """Who may connect."""
 
 
+REPEAT_AFTER: Final = 600.0
+"""Seconds after which the same trouble with a tracker is told again, if it is still there or is back."""
+MAX_TOLD: Final = 1000
+"""Most of it that is remembered; what is more is not told: there is enough to read."""
+
+
 class Report:
     """Turns alerts and snapshots into events, and into sentences."""
 
-    def __init__(self, output: Output, people: People, manifests: Iterable[Manifest]) -> None:
-        self._output, self._people = output, people
+    def __init__(
+        self,
+        output: Output,
+        people: People,
+        manifests: Iterable[Manifest],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._output, self._people, self._clock = output, people, clock
+        self._told_at: dict[tuple[str, str], float] = {}
+        """Which trouble with a tracker was told of which torrent, and when."""
         self._told: dict[str, set[str]] = {}
         self._names = {manifest.info_hash.full: named(manifest) for manifest in manifests}
 
@@ -118,15 +133,26 @@ class Report:
             self._output.event("progress", **_fields(torrent))
             self._tell_news(torrent)
 
+    def _is_news(self, name: str, trouble: str) -> bool:
+        """Whether it was not told of late: a tracker that comes and goes would fill a log with two sentences."""
+        now, key = self._clock(), (name, trouble)
+        for old in [old for old, at in self._told_at.items() if now - at >= REPEAT_AFTER]:
+            del self._told_at[old]
+        if not trouble or key in self._told_at or len(self._told_at) >= MAX_TOLD:
+            return False
+        self._told_at[key] = now
+        return True
+
     def _tell_news(self, torrent: TorrentSnapshot) -> None:
         """Say what has changed for those who share, once each time."""
         name, alone = named(torrent.manifest), torrent.no_peers
         # Of one cause there may be ever new words: the addresses in them change.
         cause = alone.cause.value if alone is not None else ""
         told = self._told.get(name, ())
-        for news in (safety(torrent), torrent.tracker_trouble):
-            if news and news not in told:
-                self._people.say(f"{name}: {news}")
+        if safety(torrent) and safety(torrent) not in told:
+            self._people.say(f"{name}: {safety(torrent)}")
+        if torrent.tracker_trouble not in told and self._is_news(name, torrent.tracker_trouble):
+            self._people.say(f"{name}: {torrent.tracker_trouble}")
         if alone is not None and cause not in told:
             info_hash, message = str(torrent.manifest.info_hash), clean(alone.message)
             self._output.event("no_peers", info_hash=info_hash, cause=cause, message=message)

@@ -17,8 +17,10 @@ import trio
 from swarmshare.errors import StorageError
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import leaf_hashes
+from swarmshare.storage.files import make_folder
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.resume import load_resume, save_resume
+from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.opening import OpenFiles
     from swarmshare.storage.progress import Progress
-    from swarmshare.swarm.bitfield import Bitfield
 
 _QUEUED: Final = 4
 """Pieces that wait for the disk. When there are more, readers wait, and TCP makes the peers wait."""
@@ -68,6 +69,8 @@ class TorrentDisk:
         """Wanted files that have not got their final name: all pieces of the last one may be here before it has."""
         self.files_done = [0] * len(manifest.files)
         """Bytes of each file that are verified."""
+        self._counted = Bitfield(manifest.layout.piece_count)
+        """The pieces that these bytes are of."""
         self._manifest = manifest
         self._resume_path = resume_folder / f"{manifest.info_hash}.resume" if resume_folder else None
         self._on_trouble = on_trouble
@@ -114,6 +117,8 @@ class TorrentDisk:
         """Count anew what is held of ``files``, which were checked."""
         for file in files:
             self.files_done[file] = 0
+            for piece in self._manifest.layout.file_pieces(file):
+                self._counted.clear(piece)
             self.count([piece for piece in self._manifest.layout.file_pieces(file) if held.has(piece)])
         self.unfinished |= set(files) - self.skipped
 
@@ -156,10 +161,11 @@ class TorrentDisk:
         self.checked = progress.bytes_done / max(1, progress.bytes_total)
 
     def count(self, pieces: Collection[int]) -> None:
-        """Note pieces that are held from now on."""
+        """Note pieces that are held from now on; one that is noted already is not counted twice."""
         for piece in pieces:
-            span = self._manifest.layout.span(PieceIndex(piece))
-            self.files_done[span.file] += span.length
+            if self._counted.set(piece):
+                span = self._manifest.layout.span(PieceIndex(piece))
+                self.files_done[span.file] += span.length
 
     @property
     def bytes_left(self) -> int:
@@ -262,7 +268,7 @@ class TorrentDisk:
 
     def _tell_trouble(self) -> None:
         was, self.trouble = self.trouble, next(reversed(self._refusals.values()), None)
-        if str(was) != str(self.trouble):
+        if was is not self.trouble:
             self._on_trouble(self.trouble)
 
     async def save(self, bits: bytes) -> None:
@@ -278,7 +284,7 @@ class TorrentDisk:
     def _save(self, bits: bytes) -> None:
         if self._resume_path is not None:
             with suppress(StorageError, OSError):
-                self._resume_path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(self._resume_path.parent)
                 save_resume(self._resume_path, self._manifest, bits, self.storage.file_states())
 
     def _save_and_close(self, bits: bytes | None) -> None:

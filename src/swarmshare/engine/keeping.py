@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from swarmshare.engine import disk
-from swarmshare.errors import StorageError
+from swarmshare.errors import DiskFullError, StorageError
 from swarmshare.schema.alerts import FileNotice, PiecesFound, PiecesLost, TorrentPaused, TorrentResumed
 from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.swarm.debounce import Debounce
 from swarmshare.swarm.picker import PieceState
 
 if TYPE_CHECKING:
@@ -36,17 +37,21 @@ class Keeping:
         self._doubtful = trio.Event()
         self._changed: set[int] = set()
         """Files of which pieces were lost."""
+        self._debounce = Debounce()
         self._to_prepare = False
         """Whether the files that are wanted are to be made room for."""
 
     def on_trouble(self, error: StorageError | None) -> None:
-        """The disk refuses something; None: no more."""
-        info_hash = self._torrent.manifest.info_hash.full
+        """The disk refuses something; None: no more. What comes and goes is not told again and again."""
         if error is None:
-            self._torrent.alert(TorrentResumed(info_hash))
-        else:
-            self._torrent.alert(TorrentPaused(info_hash, error.code, error.advice))
+            self._tell_end()
+        elif self._debounce.failed(error.code if isinstance(error, DiskFullError) else str(error)):
+            self._torrent.alert(TorrentPaused(self._torrent.manifest.info_hash.full, error.code, error.advice))
             self.look_soon()
+
+    def _tell_end(self) -> None:
+        if self._debounce.worked(trio.current_time()):
+            self._torrent.alert(TorrentResumed(self._torrent.manifest.info_hash.full))
 
     def on_notice(self, error: StorageError) -> None:
         """Something is not as the manifest has it, and stops nothing."""
@@ -101,9 +106,12 @@ class Keeping:
                 pause, self._to_prepare = disk.RETRY_AFTER, True
             else:
                 pause = inf if torrent.is_complete else max(LOOK_EVERY, took / LOOK_SHARE)
+                pause = min(pause, self._debounce.due(trio.current_time()))
             with trio.move_on_after(pause):
                 await self._doubtful.wait()
             self._doubtful = trio.Event()
+            if torrent.disk.trouble is None:
+                self._tell_end()
             began = trio.current_time()
             await self._look()
             took = trio.current_time() - began

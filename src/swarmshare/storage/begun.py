@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.errors import ManifestError, StorageError
 from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage.files import os_reason, read_small, write_atomic
+from swarmshare.storage.files import make_folder, os_reason, read_small, remove_leftovers, write_atomic
 from swarmshare.storage.lock import locked
 from swarmshare.swarm.pieces import Priority
 
@@ -71,7 +71,7 @@ class Begun:
 def open_begun(folder: Path) -> Iterator[BegunStore]:
     """What was begun in ``folder``, made if it is not there, for this process alone. Raises :class:`StorageError`."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder, mode=0o700)
     except OSError as error:
         hint = "Set SWARMSHARE_HOME to a folder that you may write to."
         raise StorageError(folder, os_reason(error), hint=hint) from error
@@ -92,8 +92,7 @@ class BegunStore:
         found: list[Begun] = []
         broken: list[StorageError] = []
         try:
-            for half_written in self._folder.glob(".*.tmp"):
-                half_written.unlink()
+            remove_leftovers(self._folder, older_than=0)  # the lock is ours: nobody is writing
             paths = sorted(path for path in self._folder.glob("*.json") if _NAME.fullmatch(path.stem))
         except OSError as error:
             raise StorageError(self._folder, os_reason(error)) from error

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+import time
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from swarmshare.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+LEFTOVER_AGE: Final = 3600.0
+"""Seconds after which what was not renamed never will be."""
+_TEMPORARY: Final = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
 class Identity(NamedTuple):
@@ -78,7 +85,7 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     After an error in the context, or a crash at any moment, nothing has changed. ``mode`` says who may use the file,
     from its first byte on, less what the umask takes. Raises :class:`StorageError`.
     """
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(temporary_name())
     try:
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             yield file
@@ -92,6 +99,40 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
         if isinstance(error, OSError):
             raise StorageError(path, os_reason(error)) from error
         raise
+
+
+def temporary_name() -> str:
+    """A name for what is written until it is whole, which nothing has."""
+    return f".{secrets.token_hex(8)}.tmp"
+
+
+def remove_leftovers(folder: Path, *, older_than: float = LEFTOVER_AGE) -> None:
+    """Remove from ``folder`` what :func:`write_atomic` left there when its process was killed, or the power failed.
+
+    Only files of such names that nobody has written to for ``older_than`` seconds: a younger one may be at work. What
+    cannot be looked at or removed stays; nothing is lost by that.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name):
+                with contextlib.suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime >= older_than:
+                        os.unlink(entry.path)
+
+
+def make_folder(folder: Path, *, mode: int = 0o777) -> None:
+    """Make ``folder`` and those above it where they are not there, so that they survive a power cut.
+
+    ``mode`` says who may use ``folder`` itself, less what the umask takes. Raises :class:`OSError`.
+    """
+    if folder.is_dir():
+        return
+    if not os.path.lexists(folder.parent):
+        make_folder(folder.parent)
+    folder.mkdir(mode=mode, exist_ok=True)
+    with contextlib.suppress(OSError):  # one may make a folder where one may not read
+        _sync_folder(folder.parent)
 
 
 def os_reason(error: OSError) -> str:

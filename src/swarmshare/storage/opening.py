@@ -175,6 +175,9 @@ def parent_of(folder: Path, path: names.Path, *, make: bool) -> Iterator[tuple[i
             if make:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(name, dir_fd=parent)
+                    if parent is not None:  # a folder that a power cut takes away takes what is in it along
+                        with contextlib.suppress(OSError):
+                            os.fsync(parent)
             if parent is None:
                 resolve_inside(here, folder)
             else:

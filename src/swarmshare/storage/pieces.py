@@ -26,7 +26,7 @@ from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, leaf_hashes
 from swarmshare.storage.checking import PieceHashes
 from swarmshare.storage.content import ContentFile
 from swarmshare.storage.faults import BlockedError, naming
-from swarmshare.storage.files import Identity
+from swarmshare.storage.files import Identity, make_folder
 from swarmshare.storage.hashing import Hashed, Hashing, Source, hash_sources
 from swarmshare.storage.links import links_of, make_link
 from swarmshare.storage.opening import OpenFiles
@@ -87,7 +87,7 @@ class TorrentStorage:
             return []
         with naming(self._folder):
             try:
-                self._folder.mkdir(parents=True, exist_ok=True)
+                make_folder(self._folder)
             except FileNotFoundError as error:  # in a place where nothing can be made
                 raise BlockedError(self._folder, "cannot be made", hint="Choose another folder.") from error
         if missing := sum(self._files[number].make_way() for number in numbers if number not in self._links):

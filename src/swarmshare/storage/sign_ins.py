@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import os_reason, read_small, write_atomic
+from swarmshare.storage.files import make_folder, os_reason, read_small, remove_leftovers, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,8 @@ class SignIns:
     def save(self, sign_in: SignIn) -> None:
         """Remember a sign-in, in place of an older one at the same tracker."""
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._folder, mode=0o700)
+            remove_leftovers(self._folder)
         except OSError as error:
             hint = "Set SWARMSHARE_HOME to a folder that you may write to."
             raise StorageError(self._folder, os_reason(error), hint=hint) from error

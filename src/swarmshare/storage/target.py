@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import stat
 from typing import TYPE_CHECKING
 
 from swarmshare.errors import DiskFullError, StorageError
-from swarmshare.storage.files import os_reason
+from swarmshare.storage.files import os_reason, temporary_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +29,7 @@ def check_target(path: Path, length: int = 0, *, hint: str = "Choose another fil
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISDIR(os.stat(path).st_mode):  # a name that is too long is refused here, too
                 raise StorageError(path, "is a folder", hint=hint)
-        trial = folder / f".{secrets.token_hex(8)}.tmp"
+        trial = folder / temporary_name()
         with open(trial, "xb"):
             pass
         trial.unlink()
