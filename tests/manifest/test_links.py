@@ -48,6 +48,15 @@ CHAIN = {f"link{number:03}": f"link{number + 1:03}" for number in range(MAX_HOPS
         ({"lib.so.1": "b.txt", "a": "lib.so.1", "z": "lib.so.1"}, {"a": "b.txt", "lib.so.1": "b.txt", "z": "b.txt"}),
         ({"alias": "folder", "link": "alias/deep/file"}, {"alias": "folder", "link": "folder/deep/file"}),
         ({"x": "folder", "y": "x/deep", "z": "y/file"}, {"x": "folder", "y": "folder/deep", "z": "folder/deep/file"}),
+        (
+            {"folder/deep/link": "../../b.txt", "folder/link": "deep/file"},
+            {"folder/deep/link": "b.txt", "folder/link": "folder/deep/file"},
+        ),
+        (
+            {"folder/link": "deep", "folder/thru": "folder/link/file"},
+            {"folder/link": "folder/deep", "folder/thru": "folder/deep/file"},
+        ),
+        ({"folder/b.txt": "a.bin", "folder/link": "b.txt"}, {"folder/b.txt": "a.bin", "folder/link": "b.txt"}),
         ({"bare/link": "a.bin", "to-bare": "bare"}, {"bare/link": "a.bin", "to-bare": "bare"}),
         (CHAIN | {f"link{MAX_HOPS - 1:03}": "a.bin"}, {f"link{number:03}": "a.bin" for number in range(MAX_HOPS)}),
     ],
@@ -67,6 +76,11 @@ def test_a_link_leads_to_a_file_or_folder_of_the_manifest(
     [
         {"link": "nothing"},
         {"link": "folder/nothing"},
+        {"link": "../a.bin"},
+        {"folder/link": "../../a.bin"},
+        {"folder/link": "../../top/a.bin"},
+        {"link": "folder/.."},
+        {"folder/link": "/".join([".."] * 100_000)},
         {"link": "a.bin/below"},
         {"link": "link"},
         {"link": "link/deeper"},

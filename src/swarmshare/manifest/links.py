@@ -8,10 +8,11 @@ from swarmshare.errors import ManifestError
 from swarmshare.manifest import names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from swarmshare.manifest.manifest import FileEntry
 
+UP: Final = ".."
 MAX_HOPS: Final = 32
 """Most links that are followed from one of them to a file or folder: macOS follows no more, and Linux 40."""
 
@@ -23,6 +24,53 @@ class _Target(NamedTuple):
     """A file or folder, reached through no link."""
     hops: int
     """How many links were followed."""
+
+
+def place_links(files: Sequence[FileEntry]) -> Iterator[FileEntry]:
+    """``files`` with the target of each link as a path from the root of the file tree.
+
+    BEP 47 means it so; libtorrent up to 2.0.11 writes it from the folder of the link, as the link itself says it. As
+    with libtorrent, the first of these that is there is meant.
+
+    Raises :class:`ManifestError` (``link-outside``) as :func:`resolve_links` does.
+    """
+    links = {file.path for file in files if file.symlink is not None}
+    if not links:
+        yield from files
+        return
+    there = names.folders_of(file.path for file in files).union(file.path for file in files)
+    placed = []
+    for file in files:
+        if file.symlink is None:
+            placed.append(file)
+            continue
+        ways = [way for way in (_upward(file.symlink), _upward((*file.path[:-1], *file.symlink))) if way]
+        found = next((way for way in ways if way in there), None) or next(
+            (way for way in ways if _through(way, links)), None
+        )
+        if found is None:
+            raise _refused(file.path)
+        placed.append(file._replace(symlink=found))
+    resolve_links(placed)
+    yield from placed
+
+
+def _upward(path: names.Path) -> names.Path:
+    """``path`` without its steps up; empty when they lead out of it, or when it is longer than any can be."""
+    found: list[str] = []
+    for part in path[: 2 * names.MAX_DEPTH + 1]:
+        if part != UP:
+            found.append(part)
+        elif found:
+            found.pop()
+        else:
+            return ()
+    return tuple(found) if len(path) <= 2 * names.MAX_DEPTH else ()
+
+
+def _through(path: names.Path, links: Container[names.Path]) -> int:
+    """How many parts of ``path`` lead to the first of ``links`` on its way; 0 when there is none."""
+    return next((depth for depth in range(1, len(path) + 1) if path[:depth] in links), 0)
 
 
 def resolve_links(files: Iterable[FileEntry]) -> dict[names.Path, names.Path]:
@@ -73,9 +121,7 @@ class _Resolver:
     def _path(self, link: names.Path, allowed: int) -> _Target:
         path, hops = self._links[link], 1
         while path not in self._real:
-            # The length first: what follows takes the square of it.
-            within = range(1, len(path) + 1) if len(path) <= 2 * names.MAX_DEPTH else ()
-            depth = next((depth for depth in within if path[:depth] in self._links), 0)
+            depth = _through(path, self._links)
             if not depth:
                 raise _refused(link)
             target = self.link(path[:depth], allowed + 1 - hops)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.errors import BencodingError, ManifestError
 from swarmshare.manifest import hybrid, names
 from swarmshare.manifest.bencoding import Value, brief, decode_document
-from swarmshare.manifest.links import resolve_links
+from swarmshare.manifest.links import UP, place_links
 from swarmshare.manifest.manifest import FileEntry, InfoHash, Manifest, Trackers
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, merkle_root, piece_height
 
@@ -54,8 +54,7 @@ def parse_manifest(data: bytes) -> Manifest:
         raise ManifestError("canonical", "the keys inside 'info' are not in order: its info hash would be ambiguous")
 
     piece_length = _piece_length(info)
-    files = tuple(_files(info, piece_length))
-    resolve_links(files)
+    files = tuple(place_links(tuple(_files(info, piece_length))))
     declared_name = _name(info)
     in_folder = b"files" in info or not _is_lone_file(info[b"file tree"])
     is_hybrid = hybrid.is_hybrid(info)
@@ -198,7 +197,8 @@ def _link_target(path: names.Path, target: Value | None) -> names.Path:
     for part in target:
         if not isinstance(part, bytes):
             raise ManifestError("link-target", f"{_show(path)} has a 'symlink path' that is not a list of names")
-        parts.append(names.check_component(part, f"link {_show(path)}"))
+        # libtorrent before 2.0.12 writes what the link says, which may go up; where that leads is seen later.
+        parts.append(UP if part == UP.encode() else names.check_component(part, f"link {_show(path)}"))
     return tuple(parts)
 
 
