@@ -36,7 +36,7 @@ class Client:
         return lt.bencode(ast.literal_eval(value)).hex()
 
     def create(self, root: str, piece_length: int, hybrid: bool, links: bool = False) -> str:
-        """A manifest of the file or folder ``root``, with its symbolic links as links or as what they lead to."""
+        """A manifest of the file or folder ``root``; with ``links`` they are links in it, too."""
         flags = lt.create_torrent.canonical_files if hybrid else lt.create_torrent.v2_only
         if links:
             flags |= lt.create_torrent.symlinks
@@ -60,7 +60,11 @@ class Client:
             "name": info.name(),
             "pieces": info.num_pieces(),
             "paths": [storage.file_path(i) for i in files],
-            "links": {storage.file_path(i): storage.symlink(i) for i in files if storage.file_flags(i) & _SYMLINK},
+            "links": {
+                storage.file_path(i): storage.symlink(i)
+                for i in files
+                if storage.file_flags(i) & lt.file_flags_t.flag_symlink
+            },
             "magnet": lt.make_magnet_uri(params),
         }
 
@@ -122,9 +126,6 @@ class Client:
             elif isinstance(alert, lt.scrape_reply_alert):
                 found.append({"kind": "scrape", "complete": alert.complete, "incomplete": alert.incomplete})
         return found
-
-
-_SYMLINK = lt.file_flags_t.flag_symlink
 
 
 def _hashes(params: Any) -> dict[str, str]:

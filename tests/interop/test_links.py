@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from interop.peers import NEW, Libtorrent, seeds, until
+from interop.peers import Libtorrent, seeds, until
 
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
 
 TIMEOUT = 60
+each_kind = pytest.mark.parametrize("hybrid", [False, True], ids=["v2", "hybrid"])
 LINKS = {
     "current": "versions/1.2",
     "lib/libx.so": "libx.so.1",
@@ -42,10 +43,9 @@ def shared(tmp_path: Path) -> Path:
     return top
 
 
-def theirs(top: Path, *, hybrid: bool) -> Manifest:
-    """The manifest that libtorrent makes; the old one writes ``..`` into links, which nobody should follow."""
-    with Libtorrent(NEW) as maker:
-        return parse_manifest(bytes.fromhex(maker.ask("create", str(top), 2**14, hybrid, True)))
+def theirs(peer: Libtorrent, top: Path, hybrid: bool) -> Manifest:
+    """The manifest that libtorrent makes."""
+    return parse_manifest(bytes.fromhex(peer.ask("create", str(top), 2**14, hybrid, True)))
 
 
 def links_in(top: Path) -> dict[str, str]:
@@ -62,32 +62,30 @@ def told(engine: Engine) -> list[object]:
     return [alert for alert in engine.alerts if isinstance(alert, (FileNotice, TorrentPaused))]
 
 
-@pytest.mark.parametrize("hybrid", [False, True])
+@each_kind
 async def test_we_get_links_from_libtorrent(shared: Path, tmp_path: Path, version: str, hybrid: bool) -> None:
     with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
-        manifest = theirs(shared, hybrid=hybrid)
+        manifest = theirs(peer, shared, hybrid)
         peer.add(manifest, shared.parent, seed=True)
         await seeds(peer)
         async with open_engine(EngineConfig()) as engine:
-            config = TorrentConfig(folder=tmp_path / "here", peers=(peer.address,))
-            await engine.add(manifest, config).finished.wait()
+            await engine.add(manifest, TorrentConfig(folder=tmp_path / "here", peers=(peer.address,))).finished.wait()
             assert told(engine) == []
     assert links_in(tmp_path / "here" / "top") == LINKS
     assert content_of(tmp_path / "here" / "top") == content_of(shared)
 
 
-@pytest.mark.parametrize("hybrid", [False, True])
+@each_kind
 async def test_libtorrent_gets_links_from_us(shared: Path, tmp_path: Path, version: str, hybrid: bool) -> None:
     """The true links are on the disk already: nothing is in the way of sharing them."""
-    there = tmp_path / "there"
+    there = tmp_path / "there" / "top"
     with Libtorrent(version) as peer, trio.fail_after(TIMEOUT):
-        manifest = theirs(shared, hybrid=hybrid)
+        manifest = theirs(peer, shared, hybrid)
         async with open_engine(EngineConfig()) as engine:
-            torrent = engine.add(manifest, TorrentConfig(folder=shared.parent))
-            await torrent.finished.wait()
+            await engine.add(manifest, TorrentConfig(folder=shared.parent)).finished.wait()
             assert told(engine) == []
-            peer.add(manifest, there)
+            peer.add(manifest, there.parent)
             peer.connect(engine.addresses[0])
             await until(lambda: peer.is_seeding)
-        await until(lambda: content_of(there / "top") == content_of(shared))
-    assert links_in(there / "top") == LINKS
+        await until(lambda: content_of(there) == content_of(shared))
+    assert links_in(there) == LINKS

@@ -66,9 +66,9 @@ def test_a_link_leads_to_a_file_or_folder_of_the_manifest(
 ) -> None:
     assert resolved(links) == leads_to
     # The judge agrees: it points a link at itself that it does not like.
-    judged = judge.ask("load", encoded(linked(links)).hex())["links"]
-    assert len(judged) == len(links)
-    assert all(path != target for path, target in judged.items())
+    theirs = judge.ask("load", encoded(linked(links)).hex())["links"]
+    assert len(theirs) == len(links)
+    assert all(link != target for link, target in theirs.items())
 
 
 @pytest.mark.parametrize(
