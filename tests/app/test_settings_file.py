@@ -75,9 +75,9 @@ def test_what_the_environment_says_is_not_written_to_the_file(own_home: Path, mo
 
 def test_comments_and_all_else_stay(own_home: Path) -> None:
     settings_path().write_text('# ours\nmax_peers = 9  # not more\n\nlisten = [\n  "*:6881", # all\n]\n')
-    change_settings({"max_peers": 5, "limit_up": 2.5})
+    change_settings({"max_peers": 5, "limit_up": 2500.5})
     assert settings_path().read_text() == (
-        '# ours\nmax_peers = 5  # not more\n\nlisten = [\n  "*:6881", # all\n]\nlimit_up = 2.5\n'
+        '# ours\nmax_peers = 5  # not more\n\nlisten = [\n  "*:6881", # all\n]\nlimit_up = 2500.5\n'
     )
     change_settings({"max_peers": None, "limit_up": None, "limit_down": None})
     assert settings_path().read_text() == '# ours\n\nlisten = [\n  "*:6881", # all\n]\n'
