@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import tkinter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from gui.hand_made import entry, info_hash, picture, transfer
-from gui.typing_hands import click, settle, type_into
+from gui.shells import PERSON
+from gui.typing_hands import click, press, settle, texts, type_into
 from gui.windows import Looking, window_over
 
+from swarmshare.gui.dialogs.withdrawing import WithdrawingDialog
 from swarmshare.gui.welcome import WelcomePage
+from swarmshare.tracker.ports import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,18 +67,39 @@ def test_typing_searches_comments_too(looking: Looking) -> None:
     assert names(looking) == ["Lecture"]
 
 
-def test_only_ones_own_entry_can_be_withdrawn(looking: Looking) -> None:
-    def withdraw_state(which: int) -> str:
-        looking.window.catalogue.table.select(info_hash(which))
-        menu = tkinter.Menu(looking.window.root, tearoff=False)
-        looking.window.catalogue.actions.fill_menu(menu)
-        if menu.entrycget("end", "state") == "normal":
-            menu.invoke("end")
-        return str(menu.entrycget("end", "state"))
+def menu_of(looking: Looking, *which: int) -> tkinter.Menu:
+    """The context menu of some entries."""
+    looking.window.catalogue.table.select(info_hash(which[0]))
+    for number in which[1:]:
+        looking.window.catalogue.table.selection.choose(info_hash(number), toggle=True)
+    menu = tkinter.Menu(looking.window.root, tearoff=False)
+    looking.window.catalogue.actions.fill_menu(menu)
+    return menu
 
-    assert withdraw_state(2) == "disabled"
-    assert withdraw_state(1) == "normal"
-    assert looking.wishes("withdraw") == [(info_hash(1),)]
+
+@pytest.mark.parametrize(("role", "may"), [(Role.MEMBER, "disabled"), (Role.ORGANISER, "normal")])
+def test_who_may_withdraw_what(looking: Looking, role: Role, may: str) -> None:
+    looking.see(picture(catalogue=ENTRIES, person=replace(PERSON, role=role)))
+    assert menu_of(looking, 1).entrycget("Withdraw from the catalogue...", "state") == "normal", "one's own"
+    assert menu_of(looking, 2).entrycget("Withdraw from the catalogue...", "state") == may
+    assert menu_of(looking, 1, 2).entrycget("Withdraw from the catalogue...", "state") == may
+
+
+def test_withdrawing_asks_first(looking: Looking) -> None:
+    def ask(*which: int) -> WithdrawingDialog:
+        menu_of(looking, *which).invoke("Withdraw from the catalogue...")
+        return next(c for c in looking.window.root.winfo_children() if isinstance(c, WithdrawingDialog))
+
+    dialog = ask(2)
+    assert "Withdraw Lecture from the catalogue?" in texts(dialog)
+    assert "It was shared by rui." in texts(dialog)
+    press(dialog, "Escape")
+    assert not looking.wishes("withdraw")
+    dialog = ask(1, 3)
+    assert "Withdraw 2 entries from the catalogue?" in texts(dialog)
+    click(dialog.withdraw_button)
+    assert sorted(looking.wishes("withdraw")) == [(info_hash(1),), (info_hash(3),)]
+    assert not dialog.winfo_exists()
 
 
 def test_a_tracker_that_is_away_is_said_above_the_list(looking: Looking) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from swarmshare.gui import autostart
 from swarmshare.gui.dialogs.account_tab import AccountTab
 from swarmshare.gui.dialogs.settings import SettingsDialog, open_settings
 from swarmshare.gui.theme import is_dark
+from swarmshare.tracker.ports import Role
 
 if TYPE_CHECKING:
     import ttkbootstrap
@@ -144,6 +146,10 @@ def test_the_account(shell: WrittenShell) -> None:
     assert tab.sign_out.instate(["disabled"])
     click(tab.tracker)
     assert shell.last().method == "stop_tracker"
+    shell.picture = picture(person=replace(PERSON, role=Role.MEMBER))
+    until(dialog, lambda: tab.sentences[0] == "ana is signed in at http://127.0.0.1:6969")
+    assert not tab.invite.winfo_viewable(), "only organisers invite"
+    assert tab.sentences[1] == "Organisers invite people: ask one of them for an invitation."
     shell.picture = picture(person=PERSON, tracker_trouble="It does not answer.")
     until(dialog, lambda: "It does not answer." in tab.sentences[0])
     click(tab.sign_out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from swarmshare.app.config import Settings
     from swarmshare.schema.snapshot import TorrentSnapshot
     from swarmshare.tracker_client.api import Entry
+
+
+ORGANISER: Final = "organiser"
+"""What a tracker calls the role that may do everything; the other one is ``member``."""
 
 
 class TransferState(Enum):
@@ -97,6 +101,15 @@ class Person:
     role: str
     tracker: str
     """Its address."""
+
+    @property
+    def is_organiser(self) -> bool:
+        """Whether this account may invite people and withdraw what others published."""
+        return self.role == ORGANISER
+
+    def may_withdraw(self, entry: Entry) -> bool:
+        """Whether the tracker lets this account take ``entry`` out of the catalogue."""
+        return self.is_organiser or entry.publisher == self.user
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,9 +154,10 @@ class EntryActions:
             save_manifest(self._shell, entry.info_hash, entry.name)
 
     def withdraw(self) -> None:
-        """Take them out of the catalogue."""
-        for entry in self._selected():
-            self._shell.wish(None, Desk.withdraw, entry.info_hash)
+        """Ask whether to take them out of the catalogue."""
+        from swarmshare.gui.dialogs.withdrawing import ask_to_withdraw
+
+        ask_to_withdraw(self._shell, self._selected())
 
     def fill_menu(self, menu: tkinter.Menu) -> None:
         """All of it."""
@@ -164,7 +165,7 @@ class EntryActions:
         picture = self._shell.picture
         person = picture.person if picture is not None else None
         new = any(entry.info_hash not in here for entry in entries)
-        own = person is not None and all(person.role == "admin" or entry.publisher == person.user for entry in entries)
+        may_withdraw = person is not None and bool(entries) and all(map(person.may_withdraw, entries))
         menu.add_command(
             label=_("Download"),
             command=self.download,
@@ -174,7 +175,9 @@ class EntryActions:
         menu.add_command(label=_("Save .torrent file..."), command=self.save_manifest)
         menu.add_separator()
         menu.add_command(
-            label=_("Withdraw from the catalogue"), command=self.withdraw, state="normal" if own else "disabled"
+            label=_("Withdraw from the catalogue..."),
+            command=self.withdraw,
+            state="normal" if may_withdraw else "disabled",
         )
 
 

@@ -33,7 +33,6 @@ class AccountTab(ttk.Frame):
         self.sign_out = ttk.Button(row, text=_("Sign out"), command=self._sign_out, bootstyle="danger-outline")
         self.invite = ttk.Button(row, text=_("Invite somebody"), command=self._invite)
         self.sign_out.pack(side="left")
-        self.invite.pack(side="left", padx=gap)
         self.invitation = ttk.Entry(self, state="readonly")
         self._hint = self._label(gap)
         ttk.Separator(self).pack(fill="x", pady=2 * gap)
@@ -53,18 +52,18 @@ class AccountTab(ttk.Frame):
         return str(self._who.cget("text")), str(self._hint.cget("text")), str(self._tracker.cget("text"))
 
     def _see(self, picture: DeskPicture) -> None:
-        now = picture.person, picture.local_tracker, picture.tracker_trouble
+        person, local, trouble = now = picture.person, picture.local_tracker, picture.tracker_trouble
         if now == self._seen:
             return
+        if self._seen is None or person != self._seen[0]:
+            self._offer_invitations(person)
         self._seen = now
-        person, local, trouble = now
         if person is None:
             self._who.configure(text=_("Nobody is signed in."))
         else:
             told = _("{user} is signed in at {tracker}").format(user=person.user, tracker=person.tracker)
             self._who.configure(text=f"{told}\n{spoken(trouble)}" if trouble else told)
-        for button in (self.sign_out, self.invite):
-            button.configure(state="normal" if person else "disabled")
+        self.sign_out.configure(state="normal" if person else "disabled")
         if local is None or local.trouble:
             self._tracker.configure(text=spoken(local.trouble) if local else _("No tracker runs on this machine."))
         elif local.url:
@@ -75,6 +74,18 @@ class AccountTab(ttk.Frame):
         self.tracker.configure(
             text=_("Stop the tracker") if runs else _("Start a tracker on this machine"), state="normal"
         )
+
+    def _offer_invitations(self, person: Person | None) -> None:
+        """The button is there for organisers only: a tracker refuses invitations by members."""
+        if person is not None and person.is_organiser:
+            self.invite.pack(side="left", padx=pixels(self, 8))
+            self._say("")
+        else:
+            self.invite.pack_forget()
+            self.invitation.pack_forget()
+            self._say(
+                _("Organisers invite people: ask one of them for an invitation.") if person and person.role else ""
+            )
 
     def _sign_out(self) -> None:
         self._shell.wish(None, Desk.sign_out)
