@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+import trio.testing
 from app.desks import Seat, fill, neighbour, seat
 from tracker.trackers import PASSWORD, Server
 
@@ -20,6 +21,8 @@ from swarmshare.app.desk import Published, Shared, ShareWish
 from swarmshare.app.picture import Person, TransferState
 from swarmshare.app.publishing import hash_path
 from swarmshare.errors import TrackerError
+from swarmshare.gui.sentences import spoken
+from swarmshare.gui.words import use_language
 from swarmshare.manifest.build import Description
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIn, SignIns
@@ -207,9 +210,30 @@ async def test_a_tracker_whose_port_is_taken(port: int) -> None:
             assert "address already in use. Another program is there" in own(ann).trouble
             assert "--listen" not in own(ann).trouble
             assert not own(ann).url
+            use_language("pt_BR")
+            said, where = spoken(own(ann).trouble), own(ann).trouble.split(": ")[1]
+            use_language("en")
+            told = f"O tracker neste computador terminou: {where}: endereço já em uso."
+            assert said == f"{told} Outro programa está lá, talvez outro tracker."
+        async with seat() as ann:
+            await trio.testing.wait_all_tasks_blocked()
+            assert ann.desk.picture().local_tracker is None, "what has failed is not tried at each start"
             taken.close()
             await ann.desk.start_tracker()
             await listens(ann)
+
+
+async def test_a_tracker_that_ran_before_is_tried_until_it_is_not_wanted(port: int) -> None:
+    async with seat() as ann:
+        await ann.desk.start_tracker()
+    with socket.create_server(("0.0.0.0", port)):
+        async with seat() as ann:
+            await ann.until(lambda: own(ann).trouble)
+        async with seat() as ann:
+            await ann.until(lambda: own(ann).trouble)
+            await ann.desk.stop_tracker()
+        async with seat() as ann:
+            assert ann.desk.picture().local_tracker is None
 
 
 async def test_a_tracker_of_ones_own_ends_with_us(port: int) -> None:

@@ -138,13 +138,21 @@ def test_the_account(shell: WrittenShell) -> None:
     assert tab.invitation.get() == dialog.clipboard_get() == "invite_1"
     shell.last().refuse("Only organisers may.")
     assert tab.sentences[1] == "Only organisers may."
-    click(tab.tracker)
+    click(tab.start)
     assert shell.last().method == "start_tracker"
+    assert not tab.stop.winfo_viewable()
+    shell.picture = picture(local_tracker=LocalTracker("", "", "", "the port is taken"))
+    until(dialog, lambda: tab.sentences[2] == "The port is taken.")
+    settle(dialog)
+    assert [str(button.cget("text")) for button in (tab.start, tab.stop)] == ["Try again", "Do not start it any more"]
+    click(tab.stop)
+    assert shell.last().method == "stop_tracker"
     shell.picture = picture(local_tracker=LocalTracker("http://192.168.1.5:1", "http://127.0.0.1:1", "", ""))
     until(dialog, lambda: tab.sentences[2] == "A tracker runs on this machine: http://192.168.1.5:1")
     assert tab.sentences[0] == "Nobody is signed in."
     assert tab.sign_out.instate(["disabled"])
-    click(tab.tracker)
+    assert not tab.start.winfo_viewable()
+    click(tab.stop)
     assert shell.last().method == "stop_tracker"
     shell.picture = picture(person=replace(PERSON, role=Role.MEMBER))
     until(dialog, lambda: tab.sentences[0] == "ana is signed in at http://127.0.0.1:6969")

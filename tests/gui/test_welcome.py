@@ -106,11 +106,19 @@ def test_a_tracker_on_this_machine(page: WelcomePage, shell: WrittenShell) -> No
     shell.last().refuse("Port 6969 is taken.")
     assert page.note == "Port 6969 is taken."
     click(page.start_tracker)
+    assert shell.last().method == "start_tracker"
     shell.picture = picture(local_tracker=LocalTracker("", "", "", ""))
     until(page, lambda: page.note == "The tracker starts...")
     shell.picture = picture(local_tracker=LocalTracker("", "", "", "It ended: no room."))
     until(page, lambda: page.note == "It ended: no room.")
     assert page.start_tracker.instate(["!disabled"])
+    assert str(page.start_tracker.cget("text")) == "Start a tracker on this machine"
+    shell.picture = picture(local_tracker=LOCAL)
+    until(page, lambda: page.tracker.get() == LOCAL.own_url)
+    click(page.start_tracker)
+    assert shell.last().method == "stop_tracker"
+    shell.picture = picture()
+    until(page, lambda: page.note == "Nobody in your group has one yet? Then this computer can be it.")
     shell.picture = picture(local_tracker=LOCAL)
     until(page, lambda: page.note == "The tracker runs. Give this address to the others: http://192.168.1.5:6969")
     assert page.tracker.get() == LOCAL.own_url

@@ -176,11 +176,11 @@ class Desk:
         return await self._group.known_trackers(self._settings.tracker)
 
     async def start_tracker(self) -> None:
-        """Start a tracker on this machine, now and with each window to come; how it gets on is in the picture."""
+        """Start a tracker on this machine, and with each window to come if that works; the picture says how it is."""
         await self._group.start_own()
 
     async def stop_tracker(self) -> None:
-        """Stop it."""
+        """Stop it, or what is left of it, and do not start it with the next window."""
         await self._group.stop_own()
 
     async def invite(self) -> str:

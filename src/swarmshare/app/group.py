@@ -145,14 +145,13 @@ class Group:
     # ------------------------------------------------------------------ a tracker on this machine
 
     async def start_own(self) -> None:
-        """Start it, if it does not run; from now on it runs whenever the window does."""
+        """Start it, if it does not run; if it can be started, it runs from now on whenever the window does."""
         assert self._nursery is not None
-        if not self.own.runs:
-            self._nursery.start_soon(self.own.run)
-        await self._remember(own_tracker=True)
+        if not self.own.runs and await self._nursery.start(self.own.run):
+            await self._remember(own_tracker=True)
 
     async def stop_own(self) -> None:
-        """Stop it."""
+        """Stop it, and start it no more."""
         self.own.stop()
         await self._remember(own_tracker=False)
 

@@ -13,6 +13,8 @@ from swarmshare.app.processes import EXIT, Processes
 from swarmshare.storage.home import swarmshare_home
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from swarmshare.app.processes import Told
 
 PORT: Final = 6969
@@ -58,29 +60,41 @@ class OwnTracker:
             self._scope = None
         self.picture = None
 
-    async def run(self) -> None:
-        """Run it, until it is stopped or ends."""
+    async def run(self, task_status: trio.TaskStatus[bool] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run it, until it is stopped or ends; tells whether it listens, as soon as that is known."""
         scope = self._scope = trio.CancelScope()
         self.picture = LocalTracker(url="", own_url="", setup_token="", trouble="")
+        listens = False
+
+        def tell() -> None:
+            nonlocal listens
+            listens = True
+            task_status.started(True)
+
         try:
             with scope:
                 async with self._turn:
-                    await self._run()
+                    await self._run(tell)
+            if not listens:
+                task_status.started(False)
         finally:
             if self._scope is scope:
                 self._scope = None
 
-    async def _run(self) -> None:
-        self._error = ""
+    async def _run(self, listens: Callable[[], object]) -> None:
+        self._error, over = "", False
         processes = Processes()
         data = swarmshare_home() / "tracker"
         process = processes.start(
             "tracker", "tracker", "--listen", f"near:{PORT}", "--data", str(data), "--until-eof", leash=True
         )
         try:
-            while process.running:
+            while not over:  # it may end between two looks: what it said last is still to be heard
                 for told in await trio.to_thread.run_sync(lambda: list(processes.told(None)), abandon_on_cancel=True):
                     self._hear(told)
+                    if told.event == "listening":
+                        listens()
+                    over = told.event == EXIT
         finally:
             with trio.CancelScope(shield=True):
                 process.stop()
@@ -98,5 +112,5 @@ class OwnTracker:
             hint = " Another program is there, perhaps another tracker." if told.fields["code"] == "listen" else ""
             self._error = f"{told.fields['message']}.{hint}"
         elif told.event == EXIT:
-            trouble = f"The tracker on this computer ended: {self._error or told.by.last_words}"
+            trouble = f"the tracker on this computer ended: {self._error or told.by.last_words}"
             self.picture = LocalTracker(url="", own_url="", setup_token="", trouble=trouble)

@@ -65,6 +65,8 @@ _MESSAGES: Final = (
     mark("another program has locked the tracker's database; nothing was changed"),
     mark("the disk under the tracker's database is full; nothing was changed"),
     mark("the tracker's database does not answer; nothing was changed"),
+    mark("the tracker on this computer ended: {reason}"),
+    mark("it said nothing"),
     # The catalogue.
     mark("{name} has been published by somebody else already"),
     mark("the catalogue has no such entry"),
@@ -161,6 +163,7 @@ _HINTS: Final = (
     mark("Sign in first."),
     mark("Try again in a moment."),
     mark("Ask its organiser."),
+    mark("Another program is there, perhaps another tracker."),
     mark("Ask for the .torrent file, or for somebody's address."),
     mark("Somebody who shares it must be online. Try again later, or ask for the .torrent file."),
     mark("Make room on the disk, or choose a folder on another one."),

@@ -18,7 +18,7 @@ from swarmshare.gui.words import _
 if TYPE_CHECKING:
     import tkinter
 
-    from swarmshare.app.picture import DeskPicture
+    from swarmshare.app.picture import DeskPicture, LocalTracker
     from swarmshare.gui.shell import Shell
 
 ONLY_HERE: Final = (("localhost", 0),)
@@ -59,6 +59,8 @@ class WelcomePage(ttk.Frame):
         super().__init__(parent)
         self._shell = shell
         self._setup_token = ""
+        self._local: LocalTracker | None = None
+        self._runs = False
         self._filled = False
         gap = pixels(self, 8)
         card = ttk.Frame(self, padding=(4 * gap, gap))
@@ -125,19 +127,18 @@ class WelcomePage(ttk.Frame):
         row = ttk.Frame(card)
         row.pack(fill="x")
         self.start_tracker = ttk.Button(
-            row, text=_("Start a tracker on this machine"), icon="hdd-network", bootstyle="neutral", command=self._start
+            row,
+            text=_("Start a tracker on this machine"),
+            icon="hdd-network",
+            bootstyle="neutral",
+            command=self._switch,
         )
         self.start_tracker.pack(side="left")
         self.open_file = ttk.Button(row, text=_("Open a .torrent"), bootstyle="link", command=self._open)
         self.open_file.pack(side="right")
-        self._note = ttk.Label(
-            card,
-            text=_("Nobody in your group has one yet? Then this computer can be it."),
-            bootstyle="secondary",
-            wraplength=pixels(self, WIDTH),
-            justify="left",
-        )
+        self._note = ttk.Label(card, wraplength=pixels(self, WIDTH), justify="left")
         self._note.pack(fill="x", pady=(gap, 0))
+        self._see_tracker(None)
 
     @property
     def complaint(self) -> str:
@@ -175,15 +176,23 @@ class WelcomePage(ttk.Frame):
             self._filled = True
             if picture.settings.folder is not None:
                 rewrite(self.folder.entry, str(picture.settings.folder))
-        local = picture.local_tracker
+        if picture.local_tracker != self._local:
+            self._local = picture.local_tracker
+            self._see_tracker(self._local)
+
+    def _see_tracker(self, local: LocalTracker | None) -> None:
+        self._runs = local is not None and not local.trouble
+        self.start_tracker.configure(
+            text=_("Stop the tracker") if self._runs else _("Start a tracker on this machine"), state="normal"
+        )
         if local is None:
-            return
-        if local.trouble:
+            self._setup_token = ""
+            self._say_what_it_is_for()
+        elif local.trouble:
             self._note.configure(text=spoken(local.trouble), bootstyle="danger")
-            self.start_tracker.configure(state="normal")
         elif not local.url:
             self._note.configure(text=_("The tracker starts..."), bootstyle="secondary")
-        elif self.tracker.get() != local.own_url or self._setup_token != local.setup_token:
+        else:
             self._setup_token = local.setup_token
             self.tracker.set(local.own_url)
             self._note.configure(
@@ -192,10 +201,17 @@ class WelcomePage(ttk.Frame):
             )
             self.choose(new=bool(local.setup_token))
 
-    def _start(self) -> None:
+    def _say_what_it_is_for(self) -> None:
+        text = _("Nobody in your group has one yet? Then this computer can be it.")
+        self._note.configure(text=text, bootstyle="secondary")
+
+    def _switch(self) -> None:
         self.start_tracker.configure(state="disabled")
-        self._note.configure(text=_("The tracker starts..."), bootstyle="secondary")
-        self._shell.wish_or(self._not_started, None, Desk.start_tracker)
+        if self._runs:
+            self._shell.wish_or(self._not_started, None, Desk.stop_tracker)
+        else:
+            self._note.configure(text=_("The tracker starts..."), bootstyle="secondary")
+            self._shell.wish_or(self._not_started, None, Desk.start_tracker)
 
     def _not_started(self, sentence: str) -> None:
         if self.winfo_exists():

@@ -37,8 +37,10 @@ class AccountTab(ttk.Frame):
         self._hint = self._label(gap)
         ttk.Separator(self).pack(fill="x", pady=2 * gap)
         self._tracker = self._label(gap)
-        self.tracker = ttk.Button(self, text=_("Start a tracker on this machine"), command=self._switch)
-        self.tracker.pack(anchor="w")
+        row = ttk.Frame(self)
+        row.pack(anchor="w")
+        self.start = ttk.Button(row, text=_("Start a tracker on this machine"), command=self._start)
+        self.stop = ttk.Button(row, command=self._stop)
         watch(self, shell, self._see)
 
     def _label(self, gap: int) -> ttk.Label:
@@ -64,16 +66,23 @@ class AccountTab(ttk.Frame):
             told = _("{user} is signed in at {tracker}").format(user=person.user, tracker=person.tracker)
             self._who.configure(text=f"{told}\n{spoken(trouble)}" if trouble else told)
         self.sign_out.configure(state="normal" if person else "disabled")
+        self._see_tracker(local)
+
+    def _see_tracker(self, local: LocalTracker | None) -> None:
         if local is None or local.trouble:
             self._tracker.configure(text=spoken(local.trouble) if local else _("No tracker runs on this machine."))
         elif local.url:
             self._tracker.configure(text=_("A tracker runs on this machine: {url}").format(url=local.url))
         else:
             self._tracker.configure(text=_("The tracker starts..."))
-        runs = local is not None and not local.trouble
-        self.tracker.configure(
-            text=_("Stop the tracker") if runs else _("Start a tracker on this machine"), state="normal"
-        )
+        failed = local is not None and bool(local.trouble)
+        self.start.configure(text=_("Try again") if failed else _("Start a tracker on this machine"))
+        self.stop.configure(text=_("Do not start it any more") if failed else _("Stop the tracker"))
+        for button, there in ((self.start, local is None or failed), (self.stop, local is not None)):
+            button.configure(state="normal")
+            button.pack_forget()
+            if there:
+                button.pack(side="left", padx=(0, pixels(self, 8)))
 
     def _offer_invitations(self, person: Person | None) -> None:
         """The button is there for organisers only: a tracker refuses invitations by members."""
@@ -109,13 +118,16 @@ class AccountTab(ttk.Frame):
         if self.winfo_exists():
             self._hint.configure(text=sentence)
 
-    def _switch(self) -> None:
-        local = self._shell.picture.local_tracker if self._shell.picture else None
-        self.tracker.configure(state="disabled")
-        runs = local is not None and not local.trouble
-        self._shell.wish_or(self._switch_failed, None, Desk.stop_tracker if runs else Desk.start_tracker)
+    def _start(self) -> None:
+        self.start.configure(state="disabled")
+        self._shell.wish_or(self._switch_failed, None, Desk.start_tracker)
+
+    def _stop(self) -> None:
+        self.stop.configure(state="disabled")
+        self._shell.wish_or(self._switch_failed, None, Desk.stop_tracker)
 
     def _switch_failed(self, sentence: str) -> None:
         if self.winfo_exists():
-            self.tracker.configure(state="normal")
+            for button in (self.start, self.stop):
+                button.configure(state="normal")
             self._tracker.configure(text=sentence)
