@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,10 +116,18 @@ async def test_what_cannot_be_shared(tracker: str, name: str, tmp_path: Path) ->
     async with seat() as ann:
         with pytest.raises(TrackerError, match="not signed in"):
             await ann.desk.share(ShareWish(tmp_path))
-        job = await ann.desk.share(ShareWish(tmp_path / "nothing", publish=False))
+        with pytest.raises(StorageError, match="no such file"):
+            await ann.desk.share(ShareWish(tmp_path / "nothing", publish=False))
+        huge(tmp_path / "film")
+        with pytest.raises(ManifestError, match="film: 4,194,304 pieces"):
+            await ann.desk.share(ShareWish(tmp_path / "film", publish=False, piece_length=2**14))
+        assert not ann.desk.picture().jobs, "that is known before anything is hashed"
+        job = await ann.desk.share(ShareWish(tmp_path / "film", publish=False))
+        await ann.until(lambda: any(job.bytes_done for job in ann.desk.picture().jobs))
+        os.truncate(tmp_path / "film", 1)
         failed = await ann.fact(JobFailed)
-        assert (failed.job, failed.path) == (job, tmp_path / "nothing")
-        assert "no such file" in failed.message
+        assert (failed.job, failed.path) == (job, tmp_path / "film")
+        assert "became shorter" in failed.message or "changed" in failed.message
         folder = fill(tmp_path / "top", FILES)
         with pytest.raises(StorageError, match="nowhere: no such folder"):
             await ann.desk.share(ShareWish(folder, publish=False, save_as=tmp_path / "nowhere" / "top.torrent"))

@@ -38,7 +38,13 @@ async def test_one_seed_one_leech(tmp_path: Path) -> None:
         assert (snapshot.state, snapshot.bytes_done) == (TorrentState.SEEDING, swarm.manifest.total_length)
         verified = [alert.piece for alert in engine.alerts if isinstance(alert, PieceVerified)]
         assert sorted(verified) == list(range(swarm.manifest.layout.piece_count))
-        assert TorrentComplete(swarm.manifest.info_hash.full) in engine.alerts
+        (complete,) = [alert for alert in engine.alerts if isinstance(alert, TorrentComplete)]
+        assert complete.fetched >= swarm.manifest.total_length
+        await engine.remove(torrent)
+        torrent = engine.add(swarm.manifest, TorrentConfig(folder=tmp_path / "leech"))
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+        assert engine.alerts[-1] == TorrentComplete(swarm.manifest.info_hash.full, fetched=0), "it was here before"
 
 
 async def test_three_seeds_with_a_third_each(tmp_path: Path) -> None:

@@ -34,8 +34,10 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_news(root: ttkbootstrap.Window, preferences: Preferences, told: Path) -> None:
     notifier = Notifier(root, preferences)
     done, own = transfer("Film", shared=False, downloaded=5), transfer("Mine", shared=True)
-    facts = [TorrentComplete(bytes.fromhex(found.info_hash)) for found in (done, own)]
-    notifier.hear(facts, picture(transfers=(done, own)))
+    old = transfer("Old", shared=False, downloaded=5)
+    facts = [TorrentComplete(bytes.fromhex(found.info_hash), fetched=1) for found in (done, own)]
+    facts.append(TorrentComplete(bytes.fromhex(old.info_hash)))  # it was complete when the program began
+    notifier.hear(facts, picture(transfers=(done, own, old)))
     until(root, lambda: told.exists() and told.read_text() == "Download complete|Film|", "told")
     told.unlink()
     notifier.hear([Published("ab", "R&B <b>\u65c5", "ben")], None)

@@ -59,13 +59,26 @@ def test_everything_is_chosen(shell: WrittenShell, tmp_path: Path, monkeypatch: 
             save_as=tmp_path / "x.torrent",
         ),
     )  # fmt: skip
+    assert str(dialog.accept.cget("text")) == "Checking..."
     shell.last().refuse("/srv/film.mkv: no such file or directory")
+    assert str(dialog.accept.cget("text")) == "Share"
+    assert (dialog.what.entry.get(), dialog.comment.get()) == ("/srv/film.mkv", "from the sea"), "what was typed stays"
     assert dialog.complaint == "/srv/film.mkv: no such file or directory"
     assert dialog.accept.instate(["!disabled"])
     click(dialog.publish)
     click(dialog.save)
     click(dialog.accept)
     assert dialog.complaint == "Tick at least one: the catalogue, or a .torrent file."
+
+
+def test_whoever_cancels_while_it_is_checked_shares_nothing(shell: WrittenShell) -> None:
+    dialog = open_share_dialog(shell, Path("/srv/Holiday"))
+    click(dialog.accept)
+    wish = shell.last()
+    press(dialog, "Escape")
+    wish.grant(4)
+    assert shell.last()[:2] == ("cancel_job", (4,))
+    assert not [child for child in shell.root.winfo_children() if isinstance(child, JobDialog)]
 
 
 def test_without_a_tracker_it_is_saved_only(

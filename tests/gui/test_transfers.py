@@ -17,7 +17,7 @@ from swarmshare.app.picture import Job, TransferState
 from swarmshare.errors import StorageError
 from swarmshare.gui.dialogs.removing import RemovingDialog
 from swarmshare.gui.theme import use_theme
-from swarmshare.schema.alerts import TorrentPaused
+from swarmshare.schema.alerts import TorrentPaused, TorrentResumed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,6 +167,27 @@ def test_facts_become_sentences(looking: Looking, tmp_path: Path) -> None:
     looking.thread.happened = [Trouble("one file is broken")]
     looking.see()
     assert looking.window.banners.texts[-1] == "one file is broken"
+
+
+def test_a_sentence_goes_when_it_is_not_true_any_more(looking: Looking, tmp_path: Path) -> None:
+    looking.thread.happened = [JobFailed(2, tmp_path, f"{tmp_path}: it is empty")]
+    looking.see()
+    assert looking.window.banners.texts == [f"{tmp_path} could not be shared: It is empty."], "the path is named once"
+    looking.thread.happened = [Shared(3, info_hash(9), "Holiday", path=tmp_path)]
+    looking.see()
+    assert looking.window.banners.texts == ["Holiday is shared"]
+    gamma = bytes.fromhex(info_hash(3))
+    looking.thread.happened = [TorrentPaused(gamma, "disk-full", "the disk is full")]
+    looking.see()
+    assert looking.window.banners.texts[-1] == "gamma: The disk is full."
+    looking.thread.happened = [TorrentResumed(gamma)]
+    looking.see()
+    assert looking.window.banners.texts == ["Holiday is shared"]
+    looking.see(picture(*THREE, listen_trouble="port 1 is taken", tracker_trouble="it is away"))
+    looking.see(picture(*THREE, listen_trouble="port 2 is taken"))
+    assert looking.window.banners.texts == ["Holiday is shared", "Port 2 is taken."]
+    looking.see(picture(*THREE))
+    assert looking.window.banners.texts == ["Holiday is shared"]
 
 
 def test_a_wish_that_fails_is_a_sentence_and_so_is_a_surprise(looking: Looking) -> None:

@@ -190,7 +190,7 @@ class Desk:
     # Sharing and downloading.
 
     async def share(self, wish: ShareWish) -> int:
-        """Begin to hash and then share; the number of the job."""
+        """Begin to hash and then share; the number of the job. What is known to fail before that is raised."""
         return await self._jobs.begin(wish, self._nursery)
 
     async def cancel_job(self, number: int) -> None:

@@ -20,6 +20,8 @@ class Shared:
     name: str
     lost_folder: str = ""
     """The folder that was to be shared, when receivers get its only file without it; else empty."""
+    path: Path | None = None
+    """What was shared."""
 
 
 @dataclass(frozen=True, slots=True)

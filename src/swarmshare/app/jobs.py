@@ -16,7 +16,9 @@ from swarmshare.app.picture import Job
 from swarmshare.app.publishing import ask_before, describe, hash_path, publish, remember_whole
 from swarmshare.errors import SwarmShareError
 from swarmshare.storage.begun import Begun
+from swarmshare.storage.create import check_plan
 from swarmshare.storage.files import write_atomic
+from swarmshare.storage.plan import make_plan
 from swarmshare.storage.target import check_target
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from swarmshare.app.facts import ShareWish
     from swarmshare.app.publishing import Hashed
     from swarmshare.app.transfers import Transfers
+    from swarmshare.manifest.build import Description
     from swarmshare.storage.progress import Progress
     from swarmshare.storage.sign_ins import SignIn
 
@@ -62,14 +65,15 @@ class Jobs:
     async def begin(self, wish: ShareWish, nursery: trio.Nursery) -> int:
         """Begin one; its number. What can be known before hours of hashing is looked at here.
 
-        Raises :class:`TrackerError` when there is nowhere to publish, and :class:`StorageError` when the manifest
-        cannot be saved where it should.
+        Raises :class:`TrackerError` when there is nowhere to publish, :class:`StorageError` when the manifest cannot be
+        saved where it should, and what :func:`~swarmshare.storage.create.check_plan` raises.
         """
         before = None
         if wish.save_as is not None:
             await trio.to_thread.run_sync(check_target, wish.save_as)
         if wish.publish:
             before = await trio.to_thread.run_sync(ask_before, self._sign_in())
+        await trio.to_thread.run_sync(_check, wish, before, abandon_on_cancel=True)
         self._last += 1
         self._running[self._last] = running = _Running(wish, before)
         nursery.start_soon(self._run, self._last, running)
@@ -111,11 +115,20 @@ class Jobs:
             else:
                 await self._transfers.add(begun)
         lost = hashed.plan.name if hashed.plan.in_folder and not manifest.in_folder else ""
-        return Shared(number, str(manifest.info_hash), manifest.name, lost)
+        return Shared(number, str(manifest.info_hash), manifest.name, lost, wish.path)
 
     def _remember(self, hashed: Hashed) -> None:
         with suppress(SwarmShareError):  # it is hashed once more, then
             remember_whole(hashed.manifest, hashed.folder, self._resume)
+
+
+def _check(wish: ShareWish, before: Callable[[int], None] | None) -> None:
+    plan, about = make_plan(wish.path), _description(wish)
+    check_plan(plan, about, piece_length=wish.piece_length, hybrid=wish.hybrid, before=before)
+
+
+def _description(wish: ShareWish) -> Description:
+    return describe(private=wish.private, comment=wish.comment, now=int(time.time()))
 
 
 def _hash(running: _Running) -> Hashed:
@@ -124,10 +137,9 @@ def _hash(running: _Running) -> Hashed:
     def note(progress: Progress) -> None:
         running.progress = progress
 
-    about = describe(private=wish.private, comment=wish.comment, now=int(time.time()))
     return hash_path(
         wish.path,
-        about,
+        _description(wish),
         piece_length=wish.piece_length,
         hybrid=wish.hybrid,
         before=running.before,

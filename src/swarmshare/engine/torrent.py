@@ -191,7 +191,7 @@ class Torrent:
         """See whether all that was asked for is here."""
         if not self.disk.unfinished and not self.is_complete:
             self.is_complete = self._choking.seeding = True
-            self.alert(TorrentComplete(self.manifest.info_hash.full))
+            self.alert(TorrentComplete(self.manifest.info_hash.full, self.downloads.received))
             self.finished.set()
             for session in list(self.sessions):
                 self._close_if_useless(session)

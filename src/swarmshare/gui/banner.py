@@ -35,15 +35,24 @@ class Banners(ttk.Frame):
         super().__init__(parent)
         self._shown: list[_Banner] = []
 
-    def say(self, text: str, kind: Kind = "info") -> None:
-        """Show a sentence. One that is there already is not shown twice."""
+    def say(self, text: str, kind: Kind = "info", about: str = "") -> None:
+        """Show a sentence. One that is there already is not shown twice.
+
+        ``about`` names what it is about, if another sentence about that makes it untrue.
+        """
+        self.unsay(about)
         for banner in [banner for banner in self._shown if banner.text == text]:
             self.close(banner)
         while len(self._shown) >= AT_ONCE:
             self.close(self._shown[0])
-        banner = _Banner(self, text, kind)
+        banner = _Banner(self, text, kind, about)
         banner.pack(fill="x", pady=(0, 1))
         self._shown.append(banner)
+
+    def unsay(self, about: str) -> None:
+        """Take away what was said about something, because it is not so any more."""
+        for banner in [banner for banner in self._shown if about and banner.about == about]:
+            self.close(banner)
 
     @property
     def texts(self) -> list[str]:
@@ -60,10 +69,10 @@ class Banners(ttk.Frame):
 
 
 class _Banner(ttk.Frame):
-    def __init__(self, banners: Banners, text: str, kind: Kind) -> None:
+    def __init__(self, banners: Banners, text: str, kind: Kind, about: str) -> None:
         surface = f"@{kind}"
         super().__init__(banners, bootstyle=surface)
-        self.text = text
+        self.text, self.about = text, about
         self._banners = banners
         gap = pixels(self, 8)
         ttk.Label(self, icon=_SIGNS[kind], bootstyle=surface).pack(side="left", padx=(2 * gap, gap), pady=gap)

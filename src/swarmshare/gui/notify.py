@@ -46,9 +46,9 @@ class Notifier:
         done = [
             names[fact.info_hash.hex()]
             for fact in facts
-            if isinstance(fact, TorrentComplete) and fact.info_hash.hex() in names
+            if isinstance(fact, TorrentComplete) and fact.fetched and fact.info_hash.hex() in names
         ]
-        arrived = [transfer.name for transfer in done if not transfer.shared and transfer.downloaded]
+        arrived = [transfer.name for transfer in done if not transfer.shared]
         new = [_("{name}, by {user}").format(name=f.name, user=f.publisher) for f in facts if isinstance(f, Published)]
         if arrived:
             self._tell(ngettext("Download complete", "Downloads complete", len(arrived)), arrived)

@@ -204,6 +204,9 @@ _OTHERWISE: Final = {
     "Choose a larger --piece-size, or share fewer files at once.": mark(
         "Choose a larger piece size, or share fewer files at once."
     ),
+    "Rename what it names, leave it out with --exclude, or share fewer files at once.": mark(
+        "Rename what it names, take it out of the folder, or share fewer files at once."
+    ),
     "Rename it, or leave it out with --exclude.": mark("Rename it."),
     "Leave it out with --exclude.": mark("Take it out of the folder."),
     "To let in everybody, add --listen '*:0'.": mark("Choose a port in the settings to let in everybody."),

@@ -29,7 +29,7 @@ from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.lists import changed_in_words
 from swarmshare.gui.viewmodel.log_lines import limit_in_words, shared
 from swarmshare.gui.words import _, use_language
-from swarmshare.schema.alerts import FileNotice, OpenFilesLimit, PiecesLost, TorrentPaused
+from swarmshare.schema.alerts import FileNotice, OpenFilesLimit, PiecesLost, TorrentPaused, TorrentResumed
 
 if TYPE_CHECKING:
     import tkinter
@@ -164,11 +164,13 @@ class MainWindow:
         self._complain("tracker", spoken(clean(picture.tracker_trouble)))
 
     def _complain(self, about: str, trouble: str) -> None:
-        """Say a trouble once, however long it lasts."""
+        """Say a trouble once, however long it lasts, and no longer."""
         if trouble != self._troubles.get(about, ""):
             self._troubles[about] = trouble
             if trouble:
-                self.say(trouble, "warning")
+                self.banners.say(trouble, "warning", about)
+            else:
+                self.banners.unsay(about)
 
     def _greet(self, picture: DeskPicture) -> None:
         """The welcome page is there while there is nobody whose catalogue it could be."""
@@ -192,13 +194,17 @@ class MainWindow:
         self._notifier.hear(facts, self.picture)
         for fact in facts:
             match fact:
-                case Shared(lost_folder=lost):
-                    self.say(shared(fact), "warning" if lost else "success")
+                case Shared(path=path, lost_folder=lost):
+                    self.banners.say(shared(fact), "warning" if lost else "success", f"share {path}")
                 case JobFailed(path=path, message=message) if message:
-                    text = _("{path} could not be shared: {reason}")
-                    self.say(text.format(path=clean(str(path)), reason=spoken(clean(message))), "danger")
+                    reason = spoken(clean(message.removeprefix(f"{path}: ")))  # the path is named once
+                    text = _("{path} could not be shared: {reason}").format(path=clean(str(path)), reason=reason)
+                    self.banners.say(text, "danger", f"share {path}")
                 case TorrentPaused(info_hash=info_hash, message=message):
-                    self.say(f"{self._name(info_hash)}: {spoken(clean(message))}", "danger")
+                    text = f"{self._name(info_hash)}: {spoken(clean(message))}"
+                    self.banners.say(text, "danger", info_hash.hex())
+                case TorrentResumed(info_hash=info_hash):
+                    self.banners.unsay(info_hash.hex())
                 case FileNotice(info_hash=info_hash, message=message):
                     self.say(f"{self._name(info_hash)}: {spoken(clean(message))}", "warning")
                 case Trouble(message=message):

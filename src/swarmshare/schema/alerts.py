@@ -106,6 +106,8 @@ class TorrentComplete:
     """All that was asked for is here and verified."""
 
     info_hash: bytes
+    fetched: int = 0
+    """Bytes that peers gave for it since it was added to the engine; 0: it was on the disk already."""
 
 
 Alert: TypeAlias = (

@@ -25,6 +25,25 @@ _LAYER_OVERHEAD: Final = 64
 """Bytes that a piece layer takes beside its hashes, and more: its root, and both their lengths."""
 
 
+def check_plan(
+    plan: Plan,
+    about: Description,
+    *,
+    piece_length: int | None = None,
+    hybrid: bool = False,
+    before: Callable[[int], None] | None = None,
+) -> int:
+    """Raise what :func:`create_manifest`, with the same arguments, would raise before it hashes anything.
+
+    Returns the length of pieces that it would choose, in bytes.
+    """
+    piece_length = piece_length or choose_piece_length([file.length for file in plan.files], is_hybrid=hybrid)
+    length = _rehearse(plan, about, piece_length, hybrid)
+    if before is not None:
+        before(length)
+    return piece_length
+
+
 def create_manifest(
     plan: Plan,
     about: Description,
@@ -43,11 +62,7 @@ def create_manifest(
     Raises :class:`~swarmshare.errors.StorageError` for a file that changed or cannot be read,
     :class:`~swarmshare.errors.CancelledError`, and :class:`~swarmshare.errors.ManifestError` for too many pieces.
     """
-    lengths = [file.length for file in plan.files]
-    piece_length = piece_length or choose_piece_length(lengths, is_hybrid=hybrid)
-    length = _rehearse(plan, about, piece_length, hybrid)
-    if before is not None:
-        before(length)
+    piece_length = check_plan(plan, about, piece_length=piece_length, hybrid=hybrid, before=before)
     how = Hashing(piece_length, v1=hybrid, v1_padded=len(plan.files) > 1)
     nodes, v1 = _hash(plan.files, how, Meter(plan.total_length, len(plan.files), progress), cancel)
     entries = []

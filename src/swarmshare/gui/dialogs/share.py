@@ -31,7 +31,7 @@ def open_share_dialog(shell: Shell, path: Path | None = None) -> ShareDialog:
 
 
 class ShareDialog(Dialog):
-    """Closes as soon as the hashing has begun; :class:`JobDialog` shows how that gets on."""
+    """Stays until all that can be known before hashing is right; then :class:`JobDialog` shows how that gets on."""
 
     def __init__(self, shell: Shell, path: Path | None) -> None:
         super().__init__(shell.root, _("Share"))
@@ -89,21 +89,21 @@ class ShareDialog(Dialog):
             seed=self.publish.on,
             save_as=save_as,
         )
-        self.accept.configure(state="disabled")
+        self.accept.configure(state="disabled", text=_("Checking..."))
         self.complain("")
         self._shell.wish_or(self._failed, self._begun, Desk.share, wish)
 
     def _failed(self, sentence: str) -> None:
-        if self.winfo_exists():
-            self.accept.configure(state="normal")
+        if self.winfo_exists():  # else somebody thought better of it
+            self.accept.configure(state="normal", text=_("Share"))
             self.complain(sentence)
-        else:
-            self._shell.say(sentence, "danger")
 
     def _begun(self, number: int) -> None:
         if self.winfo_exists():
             self.destroy()
-        JobDialog(self._shell, number)
+            JobDialog(self._shell, number)
+        else:
+            self._shell.wish(None, Desk.cancel_job, number)
 
 
 class JobDialog(Dialog):

@@ -122,7 +122,8 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
         case JobFailed(path=path, message=message):
             if not message:
                 return _("Sharing {path} was cancelled").format(path=clean(str(path))), "x-circle", "muted"
-            text = _("{path} could not be shared: {reason}").format(path=clean(str(path)), reason=clean(message))
+            reason = clean(message.removeprefix(f"{path}: "))
+            text = _("{path} could not be shared: {reason}").format(path=clean(str(path)), reason=reason)
             return text, "x-circle", "danger"
         case Trouble(message=message):
             return clean(message), "exclamation-triangle", "warning"
