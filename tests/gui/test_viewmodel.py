@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from swarmshare.app.facts import JobFailed, Published, Shared, Trouble
 from swarmshare.app.picture import TransferState
 from swarmshare.gui.table.selection import Selection
-from swarmshare.gui.viewmodel.cells import Bar, Label, Strip, arranged, clean, searched
+from swarmshare.gui.viewmodel.cells import Bar, Label, Strip, arranged, clean, natural, searched
 from swarmshare.gui.viewmodel.file_rows import FileTree, file_columns
 from swarmshare.gui.viewmodel.lists import chosen, counts, entry_columns, found, headline, transfer_columns
 from swarmshare.gui.viewmodel.log_lines import MAX_LINES, Log
@@ -94,6 +94,23 @@ def test_numbers_are_sorted_as_numbers_and_names_as_people_do() -> None:
     assert [t.name for t in arranged(transfers, columns["size"], descending=True)] == ["c", "A", "b"]
     never = [transfer(1, eta=None), transfer(2, eta=5.0)]
     assert arranged(never, columns["eta"], descending=False)[0].eta == 5.0
+
+
+@given(st.lists(st.text(alphabet="aB01239 ", max_size=6)))
+def test_names_with_numbers_are_sorted_as_people_do(names: list[str]) -> None:
+    assert sorted(["note10", "Note2", "note 3", "note1", "10", "9", "note"], key=natural) == [
+        "9", "10", "note", "note1", "Note2", "note10", "note 3",
+    ]  # fmt: skip
+    assert natural("a007") == natural("A7")
+    assert natural("1" * 10_000) < natural("2" * 10_000)
+    assert len(sorted(names, key=natural)) == len(names), "any two can be compared"
+
+
+def test_files_are_sorted_as_people_do() -> None:
+    files = dict.fromkeys(("note1", "note10", "note2", "part 10/a", "part 9/a"), MIB)
+    tree = FileTree(torrent(manifest_of(files), bytes(5)))
+    assert [row.name for row in tree.rows()][1:] == ["note1", "note2", "note10", "part 9", "part 10"]
+    assert [tree.local_path(row).name for row in tree.rows()[1:4]] == ["note1", "note2", "note10"]
 
 
 def test_every_column_can_be_sorted_by_and_shown() -> None:

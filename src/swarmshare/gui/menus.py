@@ -43,11 +43,15 @@ class Menus:
             "remove": lambda: window.transfers.actions.remove(),
             "limits": lambda: window.transfers.actions.limits(),
             "search": lambda: window.toolbar.entry.focus_set(),
-            "catalogue": lambda: window.turn_to(CATALOGUE),
-            "transfers": lambda: window.turn_to("all"),
+            "catalogue": lambda: self._turn_to(CATALOGUE),
+            "transfers": lambda: self._turn_to("all"),
             "settings": self._settings,
             "quit": window.leave,
         }
+
+    def _turn_to(self, name: str) -> None:
+        self._window.turn_to(name)
+        self._window.focus_page()
 
     def bind_keys(self) -> None:
         """From now on they work, but not while a dialog has the input."""

@@ -46,6 +46,11 @@ class Toolbar(ttkbootstrap.Frame):
             "pause": _("Pause"),
             "remove": _("Remove"),
         }
+        self.more = ttkbootstrap.Button(
+            self, icon="list", icon_only=True, bootstyle="neutral-ghost", command=self.open_menu
+        )
+        self.more.pack(side="right")  # first: what comes last is what gives way in a narrow window
+        ttkbootstrap.ToolTip(self.more, text=_("Menu (F10)"))
         self.buttons: dict[str, ttkbootstrap.Button] = {}
         for name, icon, style in _SHOWN:
             if not name:
@@ -56,16 +61,13 @@ class Toolbar(ttkbootstrap.Frame):
             self.buttons[name] = button
         self._menu = ttkbootstrap.Menu(self, tearoff=False)
         self._menu.configure(postcommand=lambda: self._refill(fill_menu))
-        self.more = ttkbootstrap.Button(
-            self, icon="list", icon_only=True, bootstyle="neutral-ghost", command=self.open_menu
-        )
-        self.more.pack(side="right")
-        ttkbootstrap.ToolTip(self.more, text=_("Menu (F10)"))
         self.text = tkinter.StringVar(self)
         self.text.trace_add("write", lambda *_names: search(self.text.get()))
-        self.entry = ttkbootstrap.Entry(self, textvariable=self.text, width=28)
-        self.entry.pack(side="right", padx=(0, gap))
-        ttkbootstrap.Label(self, icon="search", icon_size=14).pack(side="right", padx=gap)
+        searching = ttkbootstrap.Frame(self)
+        searching.pack(side="right")
+        ttkbootstrap.Label(searching, icon="search", icon_size=14).pack(side="left", padx=gap)
+        self.entry = ttkbootstrap.Entry(searching, textvariable=self.text, width=28)
+        self.entry.pack(side="left", padx=(0, gap))
         self.entry.bind("<Escape>", lambda _event: self.text.set(""))
 
     def open_menu(self) -> None:

@@ -10,6 +10,7 @@ import ttkbootstrap as ttk
 from swarmshare.app.desk import Desk
 from swarmshare.gui.dialogs.choosing import FolderField
 from swarmshare.gui.dialogs.dialog import Check, Form, field, rewrite
+from swarmshare.gui.scrolled import Scrolled
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.theme import pixels, sized_font
 from swarmshare.gui.watching import watch
@@ -63,13 +64,16 @@ class WelcomePage(ttk.Frame):
         self._runs = False
         self._filled = False
         gap = pixels(self, 8)
-        card = ttk.Frame(self, padding=(4 * gap, gap))
-        card.place(relx=0.5, rely=0.5, anchor="center", width=pixels(self, WIDTH + 64))
+        page = Scrolled(self, pixels(self, WIDTH + 64))
+        page.pack(fill="both", expand=True)
+        card = ttk.Frame(page.inside, padding=(4 * gap, gap))
+        card.pack(fill="x")
         self._head(card, gap)
         self._choice(card, gap)
         self._fields(card)
         self.invitation.insert(0, invitation)
         self._foot(card, gap)
+        page.follow()
         self._new = True
         self.choose(new=True)
         shell.wish(self._offer, Desk.known_trackers)

@@ -22,6 +22,7 @@ from swarmshare.gui.preferences import Preferences
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.side_bar import CATALOGUE, SideBar
 from swarmshare.gui.status import StatusBar
+from swarmshare.gui.tab_keys import bind_tab_keys
 from swarmshare.gui.theme import open_root, pixels
 from swarmshare.gui.toolbar import Toolbar
 from swarmshare.gui.transfers import TransfersPage
@@ -49,7 +50,7 @@ R = TypeVar("R")
 TITLE: Final = "SwarmShare"
 _USUAL: Final = 1240, 760
 """Pixels at first, at 96 dots an inch."""
-_LEAST: Final = 860, 520
+_LEAST: Final = 640, 440
 
 
 class MainWindow:
@@ -97,15 +98,29 @@ class MainWindow:
         for page in (self.catalogue, self.transfers):
             page.place(relwidth=1, relheight=1)
         self.menus.bind_keys()
+        bind_tab_keys(self.root, self.transfers.details, lambda: self.page is self.transfers)
+        for change in ("<FocusIn>", "<FocusOut>"):  # Tk does not tell a window that it has got it from something inside
+            self.root.bind(change, lambda _event: self.root.after_idle(self._pass_focus_on))
+
+    def _pass_focus_on(self) -> None:
+        """The window itself never has the keyboard: when nothing in it has, it is for what is in sight."""
+        if str(self.root.tk.call("focus")) == str(self.root):
+            self.focus_page()
+
+    def focus_page(self) -> None:
+        """Give the keyboard to what is in sight."""
+        (self.page.table.body if self._welcome is None else self._welcome.user).focus_set()
 
     def _place(self) -> None:
         scale = pixels(self.root, 100) / 100
         wide, high = (round(length * scale) for length in _USUAL)
-        wide, high = min(wide, self.root.winfo_screenwidth()), min(high, self.root.winfo_screenheight())
-        self.root.minsize(*(round(length * scale) for length in _LEAST))
+        screen = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
+        least = [min(round(length * scale), most) for length, most in zip(_LEAST, screen, strict=True)]
+        self.root.minsize(*least)
         size = self.preferences.get("window.size", [wide, high])
         if len(size) == 2:
-            wide, high = (max(200, min(20_000, int(length))) for length in size)
+            wide, high = map(int, size)
+        wide, high = (max(low, min(n, most)) for n, low, most in zip((wide, high), least, screen, strict=True))
         self.root.geometry(f"{wide}x{high}")
         if self.preferences.get("window.zoomed", False) and self.root.tk.call("tk", "windowingsystem") != "aqua":
             self.root.attributes("-zoomed", True)
@@ -188,6 +203,7 @@ class MainWindow:
         elif not wanted and self._welcome is not None:
             self._welcome.destroy()
             self._welcome = None
+            self._pass_focus_on()
 
     def _note(self, facts: Sequence[Fact]) -> None:
         self.transfers.details.note(facts)

@@ -48,7 +48,6 @@ class Details(ttkbootstrap.Notebook):
         self._picture: DeskPicture | None = None
         self._graph_is_old = True
         self.bind("<<NotebookTabChanged>>", lambda _event: self._fill())
-        self.enable_traversal()
 
     def about(self, info_hash: str | None) -> None:
         """Show this transfer from now on."""

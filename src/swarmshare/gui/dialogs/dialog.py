@@ -27,6 +27,7 @@ class Dialog(ttk.Toplevel):
         super().__init__(title, master=parent, resizable=(True, False))
         self.withdraw()
         self._parent = parent.winfo_toplevel()
+        self._before = self._parent.focus_lastfor()
         self.gap = pixels(self, 8)
         outer = ttk.Frame(self, padding=3 * self.gap, bootstyle="bordered")
         outer.pack(fill="both", expand=True)
@@ -100,6 +101,8 @@ class Dialog(ttk.Toplevel):
         else:
             left, top = (self.winfo_screenwidth() - width) // 2, (self.winfo_screenheight() - height) // 3
         self.minsize(width, height)
+        left = min(left, self.winfo_screenwidth() - width)  # a window may be partly outside
+        top = min(top, self.winfo_screenheight() - height)
         self.geometry(f"+{max(left, 0)}+{max(top, 0)}")
         self.deiconify()
         self.wait_visibility()
@@ -111,10 +114,12 @@ class Dialog(ttk.Toplevel):
         self.destroy()
 
     def destroy(self) -> None:
-        """Close it; the keyboard is the window's again."""
+        """Close it; the keyboard is for what had it before."""
+        before = self._before if self._before is not None and self._before.winfo_exists() else self._parent
+        if before.winfo_exists() and before.winfo_viewable():
+            self.grab_release()
+            before.focus_set()  # now: without a window manager, the keyboard would be nobody's in a moment
         super().destroy()
-        if self._parent.winfo_exists() and self._parent.winfo_viewable():
-            self._parent.focus_set()
 
     def _on_escape(self, _event: tkinter.Event[tkinter.Misc]) -> None:
         self.cancel()

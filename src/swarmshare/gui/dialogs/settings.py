@@ -14,6 +14,7 @@ from swarmshare.gui.dialogs.choosing import FolderField
 from swarmshare.gui.dialogs.dialog import Check, Dialog, Form, field
 from swarmshare.gui.dialogs.limits import RateField
 from swarmshare.gui.sentences import spoken
+from swarmshare.gui.tab_keys import bind_tab_keys
 from swarmshare.gui.theme import DARK, LIGHT, SYSTEM, use_theme
 from swarmshare.gui.words import LANGUAGES, _, read_number
 
@@ -58,6 +59,7 @@ class SettingsDialog(Dialog):
         if shell.picture is not None:
             account = AccountTab(self.tabs, shell)
             self.tabs.add(account, text=_("Account"))
+        bind_tab_keys(self, self.tabs)
         self.accept = self.add_button(_("Save"), self._accept, style="primary", default=True)
         self.add_cancel()
         self.show(self.folder.entry)

@@ -18,6 +18,8 @@ Tone: TypeAlias = Literal["", "muted", "primary", "success", "info", "warning", 
 # What could break a line, or reverse the reading order.
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_NUMBERS: Final = re.compile("([0-9]+)")
+
 
 def clean(text: str) -> str:
     """``text`` from a stranger, fit for one line."""
@@ -89,6 +91,16 @@ def arranged(items: Iterable[T], column: Column[T] | None, *, descending: bool) 
     if column is None or column.key is None:
         return list(items)
     return sorted(items, key=column.key, reverse=descending)
+
+
+def natural(text: str) -> tuple[tuple[int, str], ...]:
+    """What names are sorted by: as people do, so that ``note10`` comes after ``note2``, and case does not count."""
+    parts = _NUMBERS.split(text.casefold())
+    # Words and numbers take turns. A number goes by its length, then by its digits: it may have thousands of them.
+    return tuple(
+        (len(digits), digits) if at % 2 else (0, digits)
+        for at, digits in enumerate(part.lstrip("0") if at % 2 else part for at, part in enumerate(parts))
+    )
 
 
 def searched(items: Sequence[T], text: str, words_of: Callable[[T], str]) -> Sequence[T]:

@@ -8,7 +8,7 @@ from itertools import accumulate
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
-from swarmshare.gui.viewmodel.cells import Bar, Branch, Column, Label, clean
+from swarmshare.gui.viewmodel.cells import Bar, Branch, Column, Label, clean, natural
 from swarmshare.gui.words import _, percent, size
 from swarmshare.swarm.pieces import Priority
 
@@ -41,6 +41,7 @@ class FileTree:
         name = clean(self.manifest.name)
         self._root = FileRow(0, count, 0, self.manifest.in_folder, name)
         self._open = {self._root} if self.manifest.in_folder else set()
+        self._in_folder: dict[FileRow, list[FileRow]] = {}
         self._skipped: list[int] = []
         self._preferred: list[int] = []
         self._local: list[tuple[str, ...]] | None = None
@@ -81,7 +82,13 @@ class FileTree:
                 else:
                     yield child
 
-    def _children(self, row: FileRow) -> Iterator[FileRow]:
+    def _children(self, row: FileRow) -> list[FileRow]:
+        """What is in a folder, as people sort names; looked up once, because a manifest never changes."""
+        if row not in self._in_folder:
+            self._in_folder[row] = sorted(self._found_in(row), key=lambda child: natural(child.name))
+        return self._in_folder[row]
+
+    def _found_in(self, row: FileRow) -> Iterator[FileRow]:
         files, at, depth = self.manifest.files, row.first, row.depth
         while at < row.end:
             path = files[at].path

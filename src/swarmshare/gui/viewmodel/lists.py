@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.picture import TransferState
 from swarmshare.gui.sentences import spoken
-from swarmshare.gui.viewmodel.cells import Bar, Column, Label, clean, searched
+from swarmshare.gui.viewmodel.cells import Bar, Column, Label, clean, natural, searched
 from swarmshare.gui.viewmodel.safety import Light, Verdict, about
 from swarmshare.gui.words import _, duration, ngettext, number, percent, rate, size, when
 
@@ -104,7 +104,7 @@ def _rate(value: float) -> str:
 def transfer_columns() -> list[Column[Transfer]]:
     """In the language that is spoken now."""
     return [
-        Column("name", _("Name"), 22, lambda t: clean(t.name), lambda t: t.name.casefold()),
+        Column("name", _("Name"), 22, lambda t: clean(t.name), lambda t: natural(t.name)),
         Column("size", _("Size"), 9, lambda t: size(t.bytes_total), lambda t: t.bytes_total, right=True),
         Column("progress", _("Progress"), 14, _progress, share),
         Column("state", _("State"), 13, _state, lambda t: t.state.value),
@@ -128,7 +128,9 @@ def transfer_columns() -> list[Column[Transfer]]:
             "uploaded", _("Uploaded"), 11, lambda t: size(t.uploaded), lambda t: t.uploaded, right=True, hidden=True
         ),
         Column("added", _("Added"), 17, lambda t: when(t.added_at), lambda t: t.added_at, hidden=True),
-        Column("folder", _("Folder"), 24, lambda t: clean(str(t.folder)), lambda t: str(t.folder), hidden=True),
+        Column(
+            "folder", _("Folder"), 24, lambda t: clean(str(t.folder)), lambda t: natural(str(t.folder)), hidden=True
+        ),
     ]
 
 
@@ -183,15 +185,15 @@ def entry_columns(here: Mapping[str, Transfer]) -> list[Column[Entry]]:
         return -1.0 if transfer is None else share(transfer)
 
     return [
-        Column("name", _("Name"), 22, lambda e: clean(e.name), lambda e: e.name.casefold()),
+        Column("name", _("Name"), 22, lambda e: clean(e.name), lambda e: natural(e.name)),
         Column("size", _("Size"), 9, lambda e: size(e.total_length), lambda e: e.total_length, right=True),
-        Column("publisher", _("Shared by"), 11, lambda e: clean(e.publisher), lambda e: e.publisher.casefold()),
+        Column("publisher", _("Shared by"), 11, lambda e: clean(e.publisher), lambda e: natural(e.publisher)),
         Column("published", _("Shared on"), 15, lambda e: when(e.published_at), lambda e: e.published_at),
         Column("seeds", _("Seeds"), 6, lambda e: number(e.seeds), lambda e: e.seeds, right=True),
         Column("peers", _("Peers"), 6, lambda e: number(e.peers), lambda e: e.peers, right=True),
-        Column("health", _("Copies"), 8, _health, lambda e: e.copies),
+        Column("health", _("Copies"), 14, _health, lambda e: e.copies),
         Column("mine", _("Here"), 12, mine, mine_key),
-        Column("comment", _("Comment"), 19, lambda e: clean(e.comment), lambda e: e.comment.casefold()),
+        Column("comment", _("Comment"), 19, lambda e: clean(e.comment), lambda e: natural(e.comment)),
         Column(
             "pieces", _("Pieces"), 9, lambda e: number(e.piece_count), lambda e: e.piece_count, right=True, hidden=True
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.gui.viewmodel.cells import Bar, Column, Label, Strip, clean
+from swarmshare.gui.viewmodel.cells import Bar, Column, Label, Strip, clean, natural
 from swarmshare.gui.words import _, ngettext, number, percent, rate, size
 from swarmshare.schema.runs import all_bits, as_number
 
@@ -119,7 +119,7 @@ def member_columns() -> list[Column[Member]]:
         return rate(value) if value >= 1 else ""
 
     return [
-        Column("user", _("Who"), 11, lambda m: clean(m.user) or "\u2014", lambda m: m.user.casefold()),
+        Column("user", _("Who"), 11, lambda m: clean(m.user) or "\u2014", lambda m: natural(m.user)),
         Column("address", _("Address"), 18, lambda m: clean(m.address), lambda m: m.address),
         Column(
             "pieces", _("Pieces"), 22, lambda m: Strip(m.bits, m.count) if m.bits is not None else "", lambda m: m.held
