@@ -16,7 +16,7 @@ import trio
 from app.desks import Seat, fill, huge, manifest_of, seat
 from integration.group import same
 
-from swarmshare.app import transfers
+from swarmshare.app import transfer, transfers
 from swarmshare.app.desk import Trouble
 from swarmshare.app.picture import Transfer, TransferState
 from swarmshare.engine import no_peers
@@ -90,6 +90,7 @@ async def test_pause_and_resume(manifest: Manifest, tmp_path: Path) -> None:
         looked_at = ann.desk.picture().looked_at
         assert looked_at is not None
         assert (looked_at.state, looked_at.bytes_done, looked_at.peers) == (TorrentState.PAUSED, paused.bytes_done, ())
+        assert looked_at.seeds == 1, "as it was when it was paused"
         assert looked_at.downloaded == paused.downloaded > 0
         assert line(ann) is paused, "nothing happens"
         await ann.desk.resume([info_hash])
@@ -123,6 +124,20 @@ async def test_a_transfer_that_nobody_comes_for_says_why(manifest: Manifest, mon
         await ann.until(lambda: line(ann).no_peers.startswith("there is nobody to ask. "))
         await ann.desk.pause([str(manifest.info_hash)])
         assert line(ann).no_peers == ""
+
+
+async def test_a_download_that_nobody_serves_says_so(
+    manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "UNSERVED_AFTER", 0.0)
+    async with seat() as ann:
+        await ann.desk.open_manifest(manifest.encode())
+        await ann.until(lambda: line(ann).unserved)
+        async with seed(manifest, tmp_path / "source", port_of(ann), limit_up=2.0**20):
+            await ann.until(lambda: not line(ann).unserved and line(ann).bytes_done)
+        await ann.until(lambda: line(ann).unserved)
+        await ann.desk.pause([str(manifest.info_hash)])
+        assert not line(ann).unserved, "of a paused one that is not known"
 
 
 async def test_the_next_start_goes_on(manifest: Manifest, tmp_path: Path) -> None:

@@ -210,7 +210,9 @@ def named(name: str, length: int) -> Any:
     return doc
 
 
-def test_the_list_and_a_swarm(run: Any, group: Group, member: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_and_a_swarm(
+    run: Any, group: Group, member: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (summary,) = run("list")
     assert summary == {"event": "catalogue", "tracker": group.url, "entries": 0, "total_bytes": 0}
     run_command(["list"])
@@ -248,7 +250,7 @@ def test_the_list_and_a_swarm(run: Any, group: Group, member: str, capsys: pytes
     run_command(["list"])
     shown = capsys.readouterr().out
     assert "by Olga: 1 seed, 1 leech, every piece on 1 machine or more\n" in shown
-    assert "by Olga: 0 seeds, 0 leeches, not all of it is there\n" in shown
+    assert "by Olga: nobody is sharing it now\n" in shown
     assert f"\n  {first.info_hash}\n" in shown
     run_command(["swarm", str(first.info_hash)])
     shown = capsys.readouterr().out
@@ -256,6 +258,17 @@ def test_the_list_and_a_swarm(run: Any, group: Group, member: str, capsys: pytes
     run_command(["swarm", str(second.info_hash)])
     assert "held by nobody that the tracker knows of" in capsys.readouterr().out
     fails(run("swarm", "0" * 64, expect=1), f"{group.url} shares nothing whose info hash is '{'0' * 64}'")
+
+    film = tmp_path / "a film"
+    film.write_bytes(b"film")
+    told = f"Nobody serves it yet. To share it from here: swarmshare publish '{film}' --seed\n"
+    run_command(["publish", str(film)])
+    assert told in capsys.readouterr().out
+    group.announce(bytes.fromhex(run("publish", film)[-1]["info_hash"])[:20], 7003, 0)
+    run_command(["publish", str(film)])
+    shown = capsys.readouterr().out
+    assert "Published a film" in shown
+    assert "Nobody serves it" not in shown, "somebody does by now"
 
 
 def test_a_password_is_never_an_argument() -> None:

@@ -24,7 +24,7 @@ def transfer(name: str = "Holiday.zip", **changes: Any) -> Transfer:
         "checked": 1.0,
         "rate_down": 0.0, "rate_up": 0.0, "downloaded": 0, "uploaded": 0, "peers": 2, "seeds": 1, "copies": 2,
         "only_here": 0, "announced_only": 0, "eta": None, "added_at": 1_700_000_000, "shared": True,
-        "sequential": False, "limit_up": None, "limit_down": None,
+        "sequential": False, "limit_up": None, "limit_down": None, "unserved": False,
     }  # fmt: skip
     return Transfer(**{**fields, **changes})
 

@@ -13,6 +13,7 @@ from gui.typing_hands import settle
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swarmshare.app.picture import TransferState
 from swarmshare.gui.details.piece_map import PieceMap, PiecesTab
 from swarmshare.gui.theme import palette, use_theme
 from swarmshare.gui.viewmodel import pieces
@@ -20,9 +21,12 @@ from swarmshare.gui.viewmodel.pieces import (
     NOBODY,
     UNWANTED,
     Grid,
+    Known,
     described,
+    faded,
     grid_for,
     kinds_of,
+    known_of,
     legend,
     map_image,
     mixed,
@@ -138,6 +142,34 @@ def test_kinds_differ_in_brightness_too(root: ttkbootstrap.Window, preferences: 
     steps = [abs(a - b) for a, b in pairwise(copies)]
     assert min(steps) > 25
     use_theme(root, preferences, "light")
+
+
+def test_a_paused_transfer_claims_nothing_that_is_not_known(root: ttkbootstrap.Window) -> None:
+    there, gone = bytes([3, 3, 0, 0, 0, 0]), bytes([2, 0, 1, 0, 0, 0])
+    unknown = torrent(TWO_FILES, there)
+    assert [known_of(unknown, paused=paused) for paused in (False, True)] == [Known.NOW, Known.NOTHING]
+    kinds = kinds_of(unknown, Known.NOTHING)
+    assert NOBODY not in kinds
+    assert HELD not in kinds, "that is the colour of what is only here"
+    said = "who else has it is not known while paused"
+    assert described(unknown, range(1), Known.NOTHING)[1] == f"here, {said}"
+    assert described(unknown, range(1, 3), Known.NOTHING)[2] == said
+    assert [key.text for key in legend(palette(), unwanted=False, known=Known.NOTHING)] == ["missing", f"here; {said}"]
+    last = torrent(TWO_FILES, there, availability=gone)
+    assert known_of(last, paused=True) is Known.BEFORE
+    assert kinds_of(last, Known.BEFORE) == kinds_of(last)
+    assert described(last, range(1), Known.BEFORE)[1] == "here, on 2 other machines when it was paused"
+    for colour in (*faded(palette()).held, faded(palette()).missing):
+        assert len(set(rgb(colour))) == 1, "grey"
+    tab = PiecesTab(root)
+    tab.pack(fill="both", expand=True)
+    tab.show(unknown, transfer(state=TransferState.PAUSED, copies=0))
+    settle(root)
+    words = [
+        tab._legend.itemcget(item, "text") for item in tab._legend.find_all() if str(tab._legend.type(item)) == "text"
+    ]
+    assert f"here; {said}" in words
+    assert "only here" not in words
 
 
 def test_what_is_said_of_a_piece() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 import pytest
@@ -74,6 +74,22 @@ def test_a_file_that_was_changed_is_named() -> None:
         "a\ufffdb was changed or removed by another program. Put it back as it was, or share what it is now",
     )
     assert headline(transfer(state=SEEDING, changed_files=("a", "b"))).sentence.startswith("a and others were changed")
+
+
+def test_a_download_that_nobody_serves_says_so() -> None:
+    nobody = transfer(unserved=True, bytes_done=0, rate_down=0.0, eta=None)
+    assert cell("state", unserved=True, bytes_done=0) == Label(
+        "Nobody online has it", "exclamation-triangle-fill", "warning"
+    )
+    assert cell("state", unserved=True) == Label("Nobody online has the rest", "exclamation-triangle-fill", "warning")
+    assert headline(nobody) == (Light.AMBER, "Nobody online has it")
+
+
+def test_what_is_not_known_of_a_paused_one_is_not_said() -> None:
+    unknown: dict[str, Any] = {"state": PAUSED, "shared": True, "copies": 0, "only_here": 0}
+    assert cell("copies", **unknown) == Label("\u2014", "", "muted")
+    assert headline(transfer(**unknown)) == (Light.NONE, "Paused")
+    assert cell("copies", **{**unknown, "copies": 2}) == Label("2", "", "muted")
 
 
 def test_cells_follow_the_language() -> None:

@@ -45,6 +45,8 @@ class Transfer:
     """What is in its way, as a sentence; else empty."""
     no_peers: str
     """Why nobody is connected, as a sentence; empty while somebody is, or there is nothing wrong with it."""
+    unserved: bool
+    """Whether nobody who is online is known to have anything of what is missing."""
     bytes_total: int
     """Of the files that are wanted."""
     bytes_done: int

@@ -9,7 +9,8 @@ from swarmshare.app.picture import Transfer, TransferState
 from swarmshare.app.resting import resting
 from swarmshare.engine.no_peers import no_peers
 from swarmshare.engine.pictures import torrent_snapshot
-from swarmshare.schema.snapshot import TorrentState, count_only_here
+from swarmshare.schema.snapshot import TorrentState, count_only_here, count_served
+from swarmshare.swarm.pieces import PieceState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 COUNT_EVERY: Final = 2.0
 """Seconds between two counts of copies: each takes a look at every piece."""
+UNSERVED_AFTER: Final = 15.0
+"""Seconds without anybody who has what is missing before that is said: a tracker and peers have answered by then."""
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at what nobody is connected to."""
 
@@ -48,6 +51,9 @@ class Work:
         self._look_at = self._count_at = 0.0
         """When to look again, and to count."""
         self._copies = (0, 0, 0)
+        self._others: tuple[bytes, int] | None = None
+        """Availability and seeds as they were before it began to stop."""
+        self._unserved_since: float | None = None
         self._counted_seeds = 0
         self._held = -1
         self._bytes = (0, 0)
@@ -87,11 +93,21 @@ class Work:
         self._line = self._last = None
         self._held = -1
         self._look_at = self._count_at = 0.0
+        self._unserved_since = None
+
+    def look_last(self, now: float) -> None:
+        """It is about to stop: see the others as long as they are there."""
+        if self.torrent is not None:
+            self.line(now)
+            self._others = self.torrent.picker.availability, self.torrent.picker.seeds
 
     def stop(self) -> None:
         """It is not at work any more."""
         if self.torrent is not None:
-            self._last = resting(torrent_snapshot(self.torrent), self.totals)
+            snapshot = torrent_snapshot(self.torrent)
+            availability, seeds = self._others or (snapshot.availability, snapshot.seeds)
+            self._others = None
+            self._last = resting(replace(snapshot, availability=availability, seeds=seeds), self.totals)
             self._begun = self.totals
             self.torrent = self._line = None
 
@@ -131,7 +147,7 @@ class Work:
         rates = torrent.downloads.meter.rate(now), torrent.uploads.meter.rate(now)
         if now >= self._count_at or torrent.picker.seeds != self._counted_seeds:
             self._count_at = now + COUNT_EVERY
-            self._count(torrent)
+            self._count(torrent, now)
         alone = no_peers(torrent, now)
         seen = (
             rates,
@@ -146,20 +162,33 @@ class Work:
             alone,
             torrent.picker.seeds,
             self._copies,
+            self._is_unserved(now),
         )
         if self._line is None or seen != self._seen:
             self._seen = seen
-            self._line = replace(self._working_line(torrent, *rates), no_peers=alone.message if alone else "")
+            self._line = replace(
+                self._working_line(torrent, *rates),
+                no_peers=alone.message if alone else "",
+                unserved=self._is_unserved(now),
+            )
         busy = torrent.sessions or any(rates) or self._line.state is TransferState.CHECKING
         self._look_at = now if busy else now + LOOK_EVERY
         return self._line
 
-    def _count(self, torrent: Torrent) -> None:
+    def _count(self, torrent: Torrent, now: float) -> None:
         picker = torrent.picker
         availability, seeds = picker.availability, picker.seeds
         only_here = 0 if seeds else count_only_here(picker.states, availability)
         copies = min(availability, default=0) + seeds
         self._copies, self._counted_seeds = (copies, only_here, torrent.others.announced_only), seeds
+        if _STATES[torrent.state] is not TransferState.DOWNLOADING or seeds or _is_served(torrent):
+            self._unserved_since = None
+        elif self._unserved_since is None:
+            self._unserved_since = now
+
+    def _is_unserved(self, now: float) -> bool:
+        """Whether it is known well enough that nobody has what is missing: those who come tell what they hold later."""
+        return self._unserved_since is not None and now - self._unserved_since >= UNSERVED_AFTER
 
     def _sum(self, torrent: Torrent) -> tuple[int, int]:
         """Bytes of the files that are wanted, and how many of them are here."""
@@ -206,6 +235,7 @@ class Work:
             state=TransferState.PAUSED if begun.paused else TransferState.CHECKING,  # soon, by the next engine
             trouble="",
             no_peers="",
+            unserved=False,
             bytes_total=begun.manifest.total_length,
             bytes_done=0,
             checked=0.0,
@@ -225,3 +255,12 @@ class Work:
             limit_up=begun.limit_up,
             limit_down=begun.limit_down,
         )
+
+
+def _is_served(torrent: Torrent) -> bool:
+    """Whether somebody is known to hold a piece that is missing and wanted."""
+    states = bytearray(torrent.picker.states)
+    for file in torrent.disk.skipped:
+        pieces = torrent.manifest.layout.file_pieces(file)
+        states[pieces.start : pieces.stop] = bytes([PieceState.HELD]) * len(pieces)
+    return count_served(bytes(states), torrent.picker.availability) > 0

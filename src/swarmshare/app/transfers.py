@@ -172,7 +172,7 @@ class Transfers:
 
     async def _stop(self, work: Work) -> None:
         if work.torrent is not None and self._engine is not None:
-            work.line(trio.current_time())  # as long as others can be seen
+            work.look_last(trio.current_time())
             await self._engine.remove(work.torrent)  # what is on its way to the disk counts, too
         work.stop()
 

@@ -123,7 +123,7 @@ def _transfer(number: int, rng: random.Random) -> Transfer:
         bytes_total=total, state=TransferState.DOWNLOADING, bytes_done=rng.randrange(total), checked=1.0,
         rate_down=rng.random() * 1e7, rate_up=rng.random() * 1e7, downloaded=total, uploaded=total, peers=3, seeds=1,
         copies=1, only_here=0, eta=rng.random() * 1e4, added_at=0, shared=False, sequential=False, limit_up=None,
-        limit_down=None, announced_only=0,
+        limit_down=None, announced_only=0, unserved=False,
     )  # fmt: skip
 
 

@@ -128,7 +128,8 @@ def _watch(api: TrackerApi, entry: Entry, console: Console) -> int:
 def _in_words(entry: Entry) -> str:
     private = ", private" if entry.private else ""
     there = f"{plural(entry.seeds, 'seed')}, {plural(entry.peers - entry.seeds, 'leech', 'leeches')}"
-    return f"{size(entry.total_length)} by {entry.publisher}{private}: {there}, {_copies(entry.copies)}"
+    state = f"{there}, {_copies(entry.copies)}" if entry.peers else "nobody is sharing it now"
+    return f"{size(entry.total_length)} by {entry.publisher}{private}: {state}"
 
 
 def _copies(copies: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
+    from swarmshare.storage.sign_ins import SignIn
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -69,6 +71,9 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     output.line(f"  {info_hash}")
     tell_lost_folder(plan, manifest, output)
     output.event("published", tracker=sign_in.tracker, info_hash=info_hash, name=clean(manifest.name))
+    if not arguments.seed and not _is_served(sign_in, info_hash):
+        again = f"swarmshare publish {shlex.quote(clean(str(arguments.path)))} --seed"
+        output.line(f"Nobody serves it yet. To share it from here: {again}")
     if arguments.seed:
         remember_whole(manifest, folder, resume_folder())
         Sharing(arguments, output).run([(manifest, config_for(manifest, folder, arguments))], serve_parts=True)
@@ -91,3 +96,11 @@ def _try_listening(arguments: argparse.Namespace) -> None:
             pass
 
     trio.run(listen_once)
+
+
+def _is_served(sign_in: SignIn, info_hash: str) -> bool:
+    """Whether somebody in its swarm has all of it: it may have been in the catalogue before."""
+    from swarmshare.app.signed_in import open_tracker
+
+    with open_tracker(sign_in.tracker, sign_in.token) as (_, api):
+        return api.entry(info_hash).copies > 0

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 # Tables for ``bytes.translate``.
 _HELD: Final = bytes((0, 0, 0, 1)).ljust(256, b"\0")
+_NOT_HELD: Final = bytes((1, 1, 1, 0)).ljust(256, b"\1")
 _NOBODY: Final = b"\1".ljust(256, b"\0")
+_SOMEBODY: Final = b"\0".ljust(256, b"\1")
 
 
 def count_only_here(piece_states: bytes, availability: bytes) -> int:
@@ -25,6 +27,14 @@ def count_only_here(piece_states: bytes, availability: bytes) -> int:
         int.from_bytes(data, "big") for data in (piece_states.translate(_HELD), availability.translate(_NOBODY))
     )
     return (held & nobody).bit_count()
+
+
+def count_served(piece_states: bytes, availability: bytes) -> int:
+    """How many pieces we do not hold, and others do."""
+    missing, there = (
+        int.from_bytes(data, "big") for data in (piece_states.translate(_NOT_HELD), availability.translate(_SOMEBODY))
+    )
+    return (missing & there).bit_count()
 
 
 class TorrentState(Enum):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
+from swarmshare.app.picture import TransferState
 from swarmshare.gui.details.files import FilesTab
 from swarmshare.gui.details.log import LogTab
 from swarmshare.gui.details.piece_map import PiecesTab
@@ -82,7 +83,8 @@ class Details(ttkbootstrap.Notebook):
         if tab is self.pieces:
             self.pieces.show(torrent, self._transfer())
         elif tab is self.swarm:
-            self.swarm.show(torrent)
+            transfer = self._transfer()
+            self.swarm.show(torrent, paused=transfer is not None and transfer.state is TransferState.PAUSED)
         elif tab is self.files:
             self.files.show(torrent, self._transfer())
         elif tab is self.speed and (self._graph_is_old or new_transfer):

@@ -8,10 +8,21 @@ from typing import TYPE_CHECKING, Any, Final
 import ttkbootstrap
 from PIL import ImageTk
 
+from swarmshare.app.picture import TransferState
 from swarmshare.gui.status import LightLabel
 from swarmshare.gui.theme import palette, pixels
 from swarmshare.gui.viewmodel.lists import headline
-from swarmshare.gui.viewmodel.pieces import Grid, described, grid_for, kinds_of, legend, map_image
+from swarmshare.gui.viewmodel.pieces import (
+    Grid,
+    Known,
+    described,
+    faded,
+    grid_for,
+    kinds_of,
+    known_of,
+    legend,
+    map_image,
+)
 from swarmshare.gui.words import _, number, size
 
 if TYPE_CHECKING:
@@ -29,6 +40,7 @@ class PieceMap(tkinter.Canvas):
     def __init__(self, parent: tkinter.Misc) -> None:
         super().__init__(parent, highlightthickness=1, borderwidth=0, takefocus=1, height=pixels(parent, 60))
         self.torrent: TorrentSnapshot | None = None
+        self._known = Known.NOW
         self.grid_of_cells: Grid | None = None
         self._drawn: tuple[object, ...] = ()
         self._photo: ImageTk.PhotoImage | None = None
@@ -50,9 +62,9 @@ class PieceMap(tkinter.Canvas):
         """What it says of the cell that is pointed at."""
         return str(self.itemcget("words", "text")) if self.find_withtag("words") else ""
 
-    def show(self, torrent: TorrentSnapshot | None) -> None:
-        """Draw it, if anything in it is new."""
-        self.torrent = torrent
+    def show(self, torrent: TorrentSnapshot | None, known: Known = Known.NOW) -> None:
+        """Draw it, if anything in it is new; what is not known now is grey."""
+        self.torrent, self._known = torrent, known
         self._draw()
 
     def _colour(self) -> None:
@@ -69,13 +81,22 @@ class PieceMap(tkinter.Canvas):
             self._drawn, self._photo, self.grid_of_cells = (), None, None
             self._point(None)
             return
-        colours = palette()
-        news = (torrent.piece_states, torrent.availability, torrent.seeds, torrent.skipped, width, height, colours)
+        colours = palette() if self._known is Known.NOW else faded(palette())
+        news = (
+            self._known,
+            torrent.piece_states,
+            torrent.availability,
+            torrent.seeds,
+            torrent.skipped,
+            width,
+            height,
+            colours,
+        )
         if news == self._drawn:
             return
         self._drawn = news
         grid = grid_for(len(torrent.piece_states), width, height, pixels(self, 100) / 100)
-        image = map_image(kinds_of(torrent), grid, colours)
+        image = map_image(kinds_of(torrent, self._known), grid, colours)
         if self._photo is not None and (self._photo.width(), self._photo.height()) == image.size:
             self._photo.paste(image)
         else:
@@ -107,7 +128,7 @@ class PieceMap(tkinter.Canvas):
         colours, pad = palette(), pixels(self, 8)
         x, y = cell % grid.columns * grid.side + 1, cell // grid.columns * grid.side + 1
         self.create_rectangle(x - 1, y - 1, x + grid.side - 1, y + grid.side - 1, outline=colours.text, tags=_TIP)
-        text = "\n".join(described(torrent, grid.pieces_of(cell)))
+        text = "\n".join(described(torrent, grid.pieces_of(cell), self._known))
         words = self.create_text(
             0, 0, text=text, anchor="nw", fill=colours.text, width=pixels(self, 420), tags=(_TIP, "words")
         )
@@ -147,11 +168,14 @@ class PiecesTab(ttkbootstrap.Frame):
         self.map.pack(fill="both", expand=True)
         self._drawn: tuple[object, ...] = ()
         self._unwanted = False
+        self._known = Known.NOW
         self._legend.bind("<Configure>", lambda _event: self._draw_legend())
 
     def show(self, torrent: TorrentSnapshot | None, transfer: Transfer | None) -> None:
         """How one transfer stands."""
-        self.map.show(torrent)
+        paused = transfer is not None and transfer.state is TransferState.PAUSED
+        self._known = known_of(torrent, paused=paused) if torrent is not None else Known.NOW
+        self.map.show(torrent, self._known)
         self.light.show(headline(transfer) if transfer is not None else None)
         if torrent is None:
             self._count.configure(text="")
@@ -167,8 +191,8 @@ class PiecesTab(ttkbootstrap.Frame):
         self._draw_legend()
 
     def _draw_legend(self) -> None:
-        canvas, colours = self._legend, palette()
-        news: tuple[Palette, int, bool] = colours, canvas.winfo_width(), self._unwanted
+        canvas, colours = self._legend, palette() if self._known is Known.NOW else faded(palette())
+        news: tuple[Palette, int, bool, Known] = colours, canvas.winfo_width(), self._unwanted, self._known
         if news == self._drawn:
             return
         self._drawn = news
@@ -176,7 +200,7 @@ class PiecesTab(ttkbootstrap.Frame):
         canvas.configure(background=colours.background)
         side, gap, line = pixels(self, 12), pixels(self, 6), pixels(self, 20)
         x = y = 0
-        for key in legend(colours, unwanted=self._unwanted):
+        for key in legend(colours, unwanted=self._unwanted, known=self._known):
             words = canvas.create_text(0, 0, text=key.text, anchor="w", fill=colours.muted)
             left, _top, right, _bottom = canvas.bbox(words)
             wide = side + gap + right - left

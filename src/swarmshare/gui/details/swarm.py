@@ -41,8 +41,8 @@ class SwarmTab(ttkbootstrap.Frame):
         self._gains = Gains()
         self._info_hash: bytes | None = None
 
-    def show(self, torrent: TorrentSnapshot | None) -> None:
-        """Who takes part in one transfer."""
+    def show(self, torrent: TorrentSnapshot | None, *, paused: bool = False) -> None:
+        """Who takes part in one transfer; of a paused one that is not known."""
         if torrent is None:
             self.table.show(())
             self.summary.configure(text="")
@@ -50,6 +50,11 @@ class SwarmTab(ttkbootstrap.Frame):
             return
         if torrent.manifest.info_hash.full != self._info_hash:
             self._info_hash, self._gains = torrent.manifest.info_hash.full, Gains()
+        if paused:
+            self.table.show((), _("Not known while paused"))
+            self.summary.configure(text="")
+            self.rarest.configure(text="")
+            return
         members = members_of(torrent, self._gains, monotonic())
         alone = torrent.no_peers
         self.table.show(members, spoken(clean(alone.message)) if alone is not None else _("Nobody else is here yet"))

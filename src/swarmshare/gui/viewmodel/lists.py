@@ -69,14 +69,23 @@ def headline(transfer: Transfer) -> Verdict:
         return verdict
     if transfer.no_peers:
         return Verdict(Light.AMBER, spoken(clean(transfer.no_peers)))
+    if transfer.unserved:
+        return Verdict(Light.AMBER, _doing(transfer))
     if eta := _eta(transfer):
         return Verdict(Light.NONE, _("{state}, {time} left").format(state=state_name(transfer.state), time=eta))
     return Verdict(Light.NONE, state_name(transfer.state))
 
 
+def _doing(transfer: Transfer) -> str:
+    """What it does, or why it does nothing."""
+    if transfer.unserved:
+        return _("Nobody online has the rest") if transfer.bytes_done else _("Nobody online has it")
+    return state_name(transfer.state)
+
+
 def _state(transfer: Transfer) -> Label:
-    icon, tone = _STATES[transfer.state]
-    name = state_name(transfer.state)
+    icon, tone = _STATES[TransferState.WAITING if transfer.unserved else transfer.state]
+    name = _doing(transfer)
     return Label(f"{name}: {clean(transfer.trouble)}" if transfer.trouble else name, icon, tone)
 
 
@@ -93,6 +102,8 @@ def _eta(transfer: Transfer) -> str:
 
 
 def _copies(transfer: Transfer) -> Label:
+    if transfer.state is TransferState.PAUSED:  # as last known, if it was
+        return Label(number(transfer.copies) if transfer.copies or transfer.only_here else "\u2014", "", "muted")
     light = about(transfer).light
     return Label(number(transfer.copies), "", light.tone if light is not Light.NONE else "")
 

@@ -6,7 +6,8 @@ by a palette, and neighbours that share a cell are mixed; what is rare and matte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 from functools import lru_cache
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -47,13 +48,45 @@ _SKIP: Final = bytes.maketrans(
     bytes([NOBODY, *(MISSING | copies << 2 for copies in range(MAX_COPIES + 1))]), bytes([UNWANTED] * (MAX_COPIES + 2))
 )
 _LOSE: Final = bytes.maketrans(bytes([MISSING]), bytes([NOBODY]))
+_NOT_KNOWN: Final = bytes.maketrans(bytes([NOBODY, HELD]), bytes([MISSING, HELD | 2 << 2]))
+"""Of what nothing is known nothing is claimed: neither that nobody has it, nor in the colour of what is only here."""
 
 
-def kinds_of(torrent: TorrentSnapshot) -> bytes:
+class Known(Enum):
+    """What is known of other machines' pieces."""
+
+    NOW = auto()
+    BEFORE = auto()
+    """Of a paused transfer: as it was when it was paused."""
+    NOTHING = auto()
+    """Of a paused transfer that has not been at work since the program began."""
+
+
+def known_of(torrent: TorrentSnapshot, *, paused: bool) -> Known:
+    """What ``torrent`` knows of others."""
+    if not paused:
+        return Known.NOW
+    return Known.BEFORE if torrent.seeds or any(torrent.availability) else Known.NOTHING
+
+
+def faded(palette: Palette) -> Palette:
+    """The same in grey, for what is not known now."""
+
+    def grey(colour: str) -> str:
+        red, green, blue = _rgb(colour)
+        return "#" + f"{round(0.299 * red + 0.587 * green + 0.114 * blue):02x}" * 3
+
+    one, two, three, four = map(grey, palette.held)
+    return replace(palette, held=(one, two, three, four), missing=grey(palette.missing))
+
+
+def kinds_of(torrent: TorrentSnapshot, known: Known = Known.NOW) -> bytes:
     """One byte a piece."""
     copies = torrent.availability.translate(_COPIES[min(torrent.seeds, MAX_COPIES)])
     count = len(torrent.piece_states)
     kinds = bytearray((int.from_bytes(torrent.piece_states) | int.from_bytes(copies)).to_bytes(count).translate(_LOSE))
+    if known is Known.NOTHING:
+        kinds = kinds.translate(_NOT_KNOWN)
     layout = torrent.manifest.layout
     for file in torrent.skipped:
         pieces = layout.file_pieces(file)
@@ -188,10 +221,24 @@ class Key:
     text: str
 
 
-def legend(palette: Palette, *, unwanted: bool) -> list[Key]:
-    """What the colours mean."""
-    keys = [
-        Key(palette.missing, _("missing")),
+def legend(palette: Palette, *, unwanted: bool, known: Known = Known.NOW) -> list[Key]:
+    """What the colours of ``palette`` mean."""
+    skipped = [Key(unwanted_colour(palette), _("not wanted"))] if unwanted else []
+    missing = Key(palette.missing, _("missing"))
+    if known is Known.NOTHING:
+        return [missing, Key(palette.held[2], _("here; who else has it is not known while paused")), *skipped]
+    if known is Known.BEFORE:
+        return [
+            missing,
+            Key(nobody_colour(palette), _("nobody had it")),
+            Key(palette.held[0], _("only here when it was paused")),
+            Key(palette.held[1], _("on 1 other")),
+            Key(palette.held[2], _("on 2 others")),
+            Key(palette.held[3], _("on 3 or more")),
+            *skipped,
+        ]
+    return [
+        missing,
         Key(nobody_colour(palette), _("nobody has it")),
         Key(palette.in_flight, _("in flight")),
         Key(palette.verifying, _("verifying")),
@@ -199,25 +246,25 @@ def legend(palette: Palette, *, unwanted: bool) -> list[Key]:
         Key(palette.held[1], _("on 1 other")),
         Key(palette.held[2], _("on 2 others")),
         Key(palette.held[3], _("on 3 or more")),
+        *skipped,
     ]
-    return [*keys, Key(unwanted_colour(palette), _("not wanted"))] if unwanted else keys
 
 
-def described(torrent: TorrentSnapshot, pieces: range) -> list[str]:
+def described(torrent: TorrentSnapshot, pieces: range, known: Known = Known.NOW) -> list[str]:
     """What is to be said of one piece, or of several that share a cell: a line each."""
     layout, files = torrent.manifest.layout, torrent.manifest.files
     first, last = layout.span(layout.index(pieces[0])), layout.span(layout.index(pieces[-1]))
     total = number(layout.piece_count)
     if len(pieces) == 1:
         lines = [_("Piece {n} of {total}, {size}").format(n=number(pieces[0]), total=total, size=size(first.length))]
-        lines.append(_in_words(torrent, pieces[0]))
+        lines.append(_in_words(torrent, pieces[0], known))
     else:
         span = _("Pieces {first} to {last} of {total}")
         lines = [span.format(first=number(pieces[0]), last=number(pieces[-1]), total=total)]
         held = torrent.piece_states[pieces.start : pieces.stop].count(HELD)
         copies = min(torrent.availability[pieces.start : pieces.stop]) + torrent.seeds
         lines.append(_("{held} of {n} are here").format(held=number(held), n=number(len(pieces))))
-        lines.append(_others(copies))
+        lines.append(_others(copies, known))
     name = clean("/".join(files[first.file].path))
     more = last.file - first.file
     if more:
@@ -228,16 +275,20 @@ def described(torrent: TorrentSnapshot, pieces: range) -> list[str]:
     return lines
 
 
-def _in_words(torrent: TorrentSnapshot, piece: int) -> str:
+def _in_words(torrent: TorrentSnapshot, piece: int, known: Known) -> str:
     state = torrent.piece_states[piece]
     words = {MISSING: _("missing"), IN_FLIGHT: _("in flight"), VERIFYING: _("verifying"), HELD: _("here")}[state]
-    return f"{words}, {_others(torrent.availability[piece] + torrent.seeds)}"
+    return f"{words}, {_others(torrent.availability[piece] + torrent.seeds, known)}"
 
 
-def _others(copies: int) -> str:
+def _others(copies: int, known: Known) -> str:
+    if known is Known.NOTHING:
+        return _("who else has it is not known while paused")
     if not copies:
-        return _("on no other machine")
-    return ngettext("on {n} other machine", "on {n} other machines", copies).format(n=number(copies))
+        where = _("on no other machine")
+    else:
+        where = ngettext("on {n} other machine", "on {n} other machines", copies).format(n=number(copies))
+    return _("{where} when it was paused").format(where=where) if known is Known.BEFORE else where
 
 
 def _holders(torrent: TorrentSnapshot, piece: int) -> str:

@@ -54,6 +54,8 @@ def about(transfer: Transfer) -> Verdict:
     ours = transfer.shared or transfer.state is TransferState.SEEDING
     if transfer.state is TransferState.CHECKING or not (ours or (transfer.peers and transfer.only_here)):
         return Verdict(Light.NONE, "")
+    if transfer.state is TransferState.PAUSED and not (transfer.copies or transfer.only_here):
+        return Verdict(Light.NONE, "")  # who else has it is not known
     name = clean(transfer.name)
     if transfer.only_here:
         sentence = ngettext(
