@@ -6,6 +6,7 @@ import socket
 import time
 from pathlib import Path
 
+import platformdirs
 import pytest
 import trio.testing
 from app.desks import Seat, fill, manifest_of, neighbour, seat
@@ -27,6 +28,14 @@ def limits(ann: Seat) -> tuple[float | None, float | None]:
     assert isinstance(engine, Engine)
     up, down = (bucket._rate if bucket is not None else None for bucket in (engine._up, engine._down))
     return up, down
+
+
+async def test_the_folder_that_is_in_use_is_shown(own_home: Path) -> None:
+    (own_home / "config.toml").write_text('listen = "127.0.0.1:0"\n')
+    async with seat() as ann:
+        assert ann.desk.picture().settings.folder == platformdirs.user_downloads_path()
+        await ann.desk.change_settings({"folder": own_home})
+        assert ann.desk.picture().settings.folder == own_home
 
 
 async def test_a_taken_port(own_home: Path, tmp_path: Path) -> None:

@@ -139,6 +139,33 @@ async def test_what_cannot_be_shared(tracker: str, name: str, tmp_path: Path) ->
         assert not ann.desk.picture().jobs
 
 
+async def test_what_is_copied_for_others_has_no_passkey(tracker: str, name: str, tmp_path: Path) -> None:
+    async with seat() as ann:
+        await ann.desk.register(tracker, name, PASSWORD)
+        hashes = []
+        for is_private in (False, True):
+            folder = fill(tmp_path / f"{name}-{is_private}", FILES)
+            ann.facts.clear()
+            await ann.desk.share(ShareWish(folder, private=is_private))
+            hashes.append((await ann.fact(Shared)).info_hash)
+        url = await ann.desk.announce_url()
+        assert url.startswith(f"{tracker}/announce/")
+        passkey = url.rpartition("/")[2]
+        assert passkey in (await ann.desk.manifest(hashes[1])).decode(errors="replace"), "it is in the manifest itself"
+        public, private = await ann.desk.magnets(hashes)
+        assert public.startswith(f"magnet:?xt=urn:btmh:1220{hashes[0]}")
+        assert "&tr=" in public
+        assert private.startswith(f"magnet:?xt=urn:btmh:1220{hashes[1]}")
+        assert passkey not in public + private
+
+
+async def test_a_folder_one_level_too_deep(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "data" / "Holiday", FILES)
+    async with seat() as ann:
+        with pytest.raises(StorageError, match="this is Holiday itself"):
+            await ann.desk.open_manifest(manifest_of(folder).encode(), folder)
+
+
 async def test_a_job_has_progress_and_can_be_given_up(tmp_path: Path) -> None:
     folder = tmp_path / "huge"
     huge(folder / "sparse")

@@ -102,6 +102,28 @@ def test_withdrawing_asks_first(looking: Looking) -> None:
     assert not dialog.winfo_exists()
 
 
+def test_what_others_need_is_copied(looking: Looking) -> None:
+    root, thread = looking.window.root, looking.thread
+    menu = menu_of(looking, 1, 2)
+    menu.invoke("Copy info hash")
+    assert root.clipboard_get() == f"{info_hash(2)}\n{info_hash(1)}"
+    menu.invoke("Copy magnet link")
+    assert looking.wishes("magnets") == [([info_hash(2), info_hash(1)],)]
+    thread.wishes[-1][-1].set_result(["magnet:?a", "magnet:?b"])
+    looking.see()
+    assert root.clipboard_get() == "magnet:?a\nmagnet:?b"
+    menu.invoke("Copy announce URL")
+    thread.wishes[-1][-1].set_result("http://t/announce/secret")
+    looking.see()
+    assert root.clipboard_get() == "http://t/announce/secret"
+    assert "Your passkey is in it" in looking.window.banners.texts[-1]
+    whole = tkinter.Menu(root, tearoff=False)
+    looking.window.menus.fill(whole)
+    entries = root.nametowidget(whole.entrycget("Entry", "menu"))
+    entries.invoke("Copy info hash")
+    assert root.clipboard_get() == f"{info_hash(2)}\n{info_hash(1)}", "by the keyboard too"
+
+
 def test_a_tracker_that_is_away_is_said_above_the_list(looking: Looking) -> None:
     looking.see(picture(catalogue=ENTRIES, tracker_trouble="it does not answer"))
     labels = [

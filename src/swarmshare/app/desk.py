@@ -20,7 +20,7 @@ from swarmshare.app.facts import Fact, JobFailed, Published, Shared, ShareWish, 
 from swarmshare.app.group import Group
 from swarmshare.app.jobs import Jobs
 from swarmshare.app.ledger import Ledger
-from swarmshare.app.magnets import manifest_of, peers_of
+from swarmshare.app.magnets import manifest_of, peers_of, shareable_magnet
 from swarmshare.app.naming import refuse_taken
 from swarmshare.app.picture import DeskPicture
 from swarmshare.app.quiet_hours import limits_at
@@ -33,6 +33,7 @@ from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.alerts import PieceVerified
 from swarmshare.storage.begun import Begun, open_begun
 from swarmshare.storage.home import swarmshare_home
+from swarmshare.storage.too_deep import refuse_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -66,6 +67,7 @@ class Desk:
     ) -> None:
         self._tell, self._clock = tell, clock
         self._configuration = load_settings()
+        self._downloads = platformdirs.user_downloads_path()
         self._nursery = nursery
         self._looked_at: str | None = None
         self._group = Group(tell)
@@ -130,9 +132,14 @@ class Desk:
 
     @property
     def _settings(self) -> Settings:
-        """The settings. Where nobody set where to listen, a window listens for the network: others look for us."""
+        """The settings that are in use.
+
+        Where nobody set where to listen, a window listens for the network: others look for us. Where nobody set a
+        folder, downloads go into the system's own for them.
+        """
         settings = self._configuration.settings
-        return replace(settings, listen=EVERYWHERE) if self._configuration.sources["listen"] == DEFAULT else settings
+        listen = EVERYWHERE if self._configuration.sources["listen"] == DEFAULT else settings.listen
+        return replace(settings, listen=listen, folder=settings.folder or self._downloads)
 
     def picture(self) -> DeskPicture:
         """How things stand."""
@@ -229,7 +236,8 @@ class Desk:
     async def _begin(self, manifest: Manifest, folder: Path | None, peers: tuple[Address, ...] = ()) -> str:
         info_hash = str(manifest.info_hash)
         self._transfers.refuse_known(info_hash)
-        folder = (folder or self._settings.folder or platformdirs.user_downloads_path()).absolute()
+        folder = (folder or self._settings.folder or self._downloads).absolute()
+        await trio.to_thread.run_sync(refuse_too_deep, manifest, folder)
         await trio.to_thread.run_sync(refuse_taken, manifest, folder, self._transfers.all())
         begun = Begun(manifest=manifest, folder=folder, added_at=int(time.time()), peers=peers)
         await self._transfers.add(begun)
@@ -241,8 +249,18 @@ class Desk:
 
     async def manifest(self, info_hash: str) -> bytes:
         """The manifest of a transfer, or of an entry of the catalogue, to be saved."""
-        manifest = self._transfers.manifest(info_hash) or await self._group.manifest(info_hash)
-        return manifest.encode()
+        return (await self._manifest(info_hash)).encode()
+
+    async def _manifest(self, info_hash: str) -> Manifest:
+        return self._transfers.manifest(info_hash) or await self._group.manifest(info_hash)
+
+    async def magnets(self, info_hashes: Collection[str]) -> list[str]:
+        """A link for each of these transfers or entries, to be given to others: no passkey is in them."""
+        return [shareable_magnet(await self._manifest(info_hash)) for info_hash in info_hashes]
+
+    async def announce_url(self) -> str:
+        """Where one's other BitTorrent clients announce; a secret, because one's passkey is in it."""
+        return await self._group.announce_url()
 
     # Transfers. Info hashes that are not there are passed over.
 

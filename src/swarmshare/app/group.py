@@ -115,6 +115,16 @@ class Group:
             accounts.invite, self.require_sign_in(), abandon_on_cancel=True, limiter=self._asking
         )
 
+    async def announce_url(self) -> str:
+        """Where one's other BitTorrent clients announce."""
+        sign_in = self.require_sign_in()
+
+        def ask() -> str:
+            with open_tracker(sign_in.tracker, sign_in.token) as (_, api):
+                return api.account().announce_url
+
+        return await trio.to_thread.run_sync(ask, abandon_on_cancel=True, limiter=self._asking)
+
     async def manifest(self, info_hash: str) -> Manifest:
         """The manifest of an entry."""
         return await trio.to_thread.run_sync(

@@ -13,6 +13,7 @@ from swarmshare.cli.render import clean
 from swarmshare.engine.config import TorrentConfig
 from swarmshare.errors import StorageError, TakenError
 from swarmshare.manifest.names import matches
+from swarmshare.storage.too_deep import refuse_too_deep
 from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def run_seed(arguments: argparse.Namespace, output: Output) -> int:
     from swarmshare.cli.sharing import Sharing
 
     manifests = [find_manifest(what, arguments.tracker, arguments.peer) for what in arguments.files]
+    for manifest in manifests:
+        refuse_too_deep(manifest, arguments.data)
     if not os.path.isdir(arguments.data):
         raise StorageError(arguments.data, "no such folder", hint="DIR is the folder that contains what is shared.")
     torrents = [(manifest, config_for(manifest, arguments.data, arguments)) for manifest in manifests]
@@ -80,6 +83,7 @@ def run_download(arguments: argparse.Namespace, output: Output) -> int:
     magnet = magnet_in(arguments.what)
     manifest = find_manifest(arguments.what, arguments.tracker, arguments.peer)
     folder = (arguments.to or load_settings().settings.folder or Path()).absolute()
+    refuse_too_deep(manifest, folder)
     priorities = _priorities(manifest, arguments.only)
     output.event("downloading", info_hash=str(manifest.info_hash), name=clean(manifest.name), folder=clean(str(folder)))
     output.line(f"Downloading {manifest.name} to {folder}")

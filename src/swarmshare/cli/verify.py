@@ -10,6 +10,7 @@ from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
 from swarmshare.cli.render import Output, clean, plural, size
 from swarmshare.errors import StorageError
+from swarmshare.storage.too_deep import refuse_too_deep
 from swarmshare.storage.verify import FileReport, Verdict, verify_data
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Verify; names each file that is not right, with the bytes that are wrong."""
     manifest = find_manifest(arguments.what, arguments.tracker)
+    refuse_too_deep(manifest, arguments.dir)
     if not os.path.isdir(arguments.dir):
         raise StorageError(arguments.dir, "no such folder", hint="DIR is the folder that contains what is shared.")
     with output.progress("Checking") as progress:

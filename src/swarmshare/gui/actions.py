@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from swarmshare.app.desk import Desk
 from swarmshare.app.picture import TransferState
-from swarmshare.gui.words import _
+from swarmshare.gui.words import _, ngettext, number
 from swarmshare.manifest.names import local_paths
 
 if TYPE_CHECKING:
@@ -103,6 +103,14 @@ class TransferActions:
         for transfer in self._selected()[:1]:
             save_manifest(self._shell, transfer.info_hash, transfer.name)
 
+    def copy_magnet(self) -> None:
+        """Copy their magnet links, one a line."""
+        copy_magnets(self._shell, self._hashes())
+
+    def copy_info_hash(self) -> None:
+        """Copy their info hashes, one a line."""
+        copy(self._shell, self._hashes())
+
     def fill_menu(self, menu: tkinter.Menu) -> None:
         """All of it, with the keys that do the same."""
         transfers = self._selected()
@@ -118,6 +126,9 @@ class TransferActions:
         menu.add_separator()
         item(_("Open folder"), self.open_folder, _("Return"))
         item(_("Save .torrent file..."), self.save_manifest)
+        item(_("Copy magnet link"), self.copy_magnet)
+        item(_("Copy info hash"), self.copy_info_hash)
+        offer_announce_url(self._shell, menu)
         menu.add_separator()
         item(_("Limits..."), self.limits, _("Ctrl+L"))
         in_order = bool(transfers) and transfers[0].sequential
@@ -153,6 +164,14 @@ class EntryActions:
         for entry in self._selected()[:1]:
             save_manifest(self._shell, entry.info_hash, entry.name)
 
+    def copy_magnet(self) -> None:
+        """Copy their magnet links, one a line."""
+        copy_magnets(self._shell, [entry.info_hash for entry in self._selected()])
+
+    def copy_info_hash(self) -> None:
+        """Copy their info hashes, one a line."""
+        copy(self._shell, [entry.info_hash for entry in self._selected()])
+
     def withdraw(self) -> None:
         """Ask whether to take them out of the catalogue."""
         from swarmshare.gui.dialogs.withdrawing import ask_to_withdraw
@@ -172,13 +191,47 @@ class EntryActions:
             accelerator=_("Return"),
             state="normal" if new else "disabled",
         )
-        menu.add_command(label=_("Save .torrent file..."), command=self.save_manifest)
+        state: Literal["normal", "disabled"] = "normal" if entries else "disabled"
+        menu.add_command(label=_("Save .torrent file..."), command=self.save_manifest, state=state)
+        menu.add_command(label=_("Copy magnet link"), command=self.copy_magnet, state=state)
+        menu.add_command(label=_("Copy info hash"), command=self.copy_info_hash, state=state)
+        offer_announce_url(self._shell, menu)
         menu.add_separator()
         menu.add_command(
             label=_("Withdraw from the catalogue..."),
             command=self.withdraw,
             state="normal" if may_withdraw else "disabled",
         )
+
+
+def copy(shell: Shell, lines: Sequence[str]) -> None:
+    """Put ``lines`` into the clipboard, and say so."""
+    if lines:
+        shell.root.clipboard_clear()
+        shell.root.clipboard_append("\n".join(lines))
+        shell.say(ngettext("Copied", "Copied: {n} lines", len(lines)).format(n=number(len(lines))), "success")
+
+
+def copy_magnets(shell: Shell, info_hashes: Sequence[str]) -> None:
+    """Copy the magnet links of transfers or entries, when they are known."""
+    if info_hashes:
+        shell.wish(lambda links: copy(shell, links), Desk.magnets, info_hashes)
+
+
+def offer_announce_url(shell: Shell, menu: tkinter.Menu) -> None:
+    """The item that copies one's own announce URL, for other BitTorrent clients; usable for whoever is signed in."""
+
+    def copied(url: str) -> None:
+        shell.root.clipboard_clear()
+        shell.root.clipboard_append(url)
+        shell.say(_("Copied. Your passkey is in it: it is for your own programs, not for others."), "warning")
+
+    signed_in = shell.picture is not None and shell.picture.person is not None
+    menu.add_command(
+        label=_("Copy announce URL"),
+        command=lambda: shell.wish(copied, Desk.announce_url),
+        state="normal" if signed_in else "disabled",
+    )
 
 
 def save_manifest(shell: Shell, info_hash: str, name: str) -> None:

@@ -89,8 +89,10 @@ class Menus:
         item("open", _("Open a .torrent file or magnet link..."))
         menu.add_separator()
         selected = ttkbootstrap.Menu(menu, tearoff=False)
-        self._window.transfers.actions.fill_menu(selected)
-        menu.add_cascade(label=_("Transfer"), menu=selected)
+        page = self._window.page
+        page.actions.fill_menu(selected)
+        title = _("Transfer") if page is self._window.transfers else _("Entry")
+        menu.add_cascade(label=title, menu=selected)
         columns = ttkbootstrap.Menu(menu, tearoff=False)
         self._window.page.table.column_menu(columns)
         menu.add_cascade(label=_("Columns"), menu=columns)
