@@ -59,7 +59,7 @@ def prepared(manifest: Manifest, folder: Path) -> list[str]:
     """What is told of the links, when all else is here."""
     storage = TorrentStorage(manifest, folder)
     storage.scan()
-    return list(map(str, storage.prepare()))
+    return list(map(str, storage.prepare().notices))
 
 
 def verdicts(manifest: Manifest, folder: Path) -> dict[str, Verdict]:
@@ -68,7 +68,7 @@ def verdicts(manifest: Manifest, folder: Path) -> dict[str, Verdict]:
 
 def test_links_are_made_before_what_they_lead_to_is_here(manifest: Manifest, folder: Path) -> None:
     storage = TorrentStorage(manifest, folder)
-    assert storage.prepare() == []
+    assert storage.prepare() == ([], {})
     said = {path: os.readlink(folder / "top" / path) for path in LINKS}
     assert said == {path: text for path, (_, text) in LINKS.items()}
     fill(folder / "top")
@@ -77,7 +77,7 @@ def test_links_are_made_before_what_they_lead_to_is_here(manifest: Manifest, fol
             storage.finish(number)
             assert (folder / "top" / "/".join(file.path)).exists(), "it leads there"
     assert storage.scan() == set(range(manifest.layout.piece_count))
-    assert storage.prepare() == [], "they are as they should be"
+    assert storage.prepare() == ([], {}), "they are as they should be"
     assert verify_data(manifest, folder).bad == ()
     os.rename(folder / "top", folder / "moved")
     assert (folder / "moved" / "sub" / "up").read_bytes() == payload(12), "the folder can be moved"
@@ -126,7 +126,7 @@ def test_a_folder_that_is_a_link_of_somebodys_leads_no_link_outside(
     (folder / "top").mkdir()
     (folder / "top" / parent).symlink_to(outside)
     names = ["/".join(file.path) for file in manifest.files]
-    notices = TorrentStorage(manifest, folder).prepare([names.index("sub/up"), names.index("lib.so.1")])
+    notices = TorrentStorage(manifest, folder).prepare([names.index("sub/up"), names.index("lib.so.1")]).notices
     assert len(notices) == 1
     assert str(notices[0]).startswith(f"{folder}/top/{'sub' if parent == 'sub' else 'lib.so.1'}: ")
     assert "link" in str(notices[0])
@@ -137,7 +137,7 @@ def test_a_link_is_no_way_around_the_folder_of_the_torrent(manifest: Manifest, f
     (folder / "top").mkdir()
     (folder / "top" / "other").symlink_to("../neighbour")
     names = ["/".join(file.path) for file in manifest.files]
-    (notice,) = TorrentStorage(manifest, folder).prepare([names.index("lib.so.1")])
+    (notice,) = TorrentStorage(manifest, folder).prepare([names.index("lib.so.1")]).notices
     assert "outside the folder" in str(notice)
     assert not os.path.lexists(folder / "top" / "lib.so.1")
 
@@ -150,7 +150,7 @@ def test_a_system_that_makes_no_links(manifest: Manifest, folder: Path, monkeypa
 
     monkeypatch.setattr(os, "symlink", refuse)
     many = manifest_with({f"link-{number}": b"b.txt" for number in range(20)})
-    notices = TorrentStorage(many, folder).prepare()
+    notices = TorrentStorage(many, folder).prepare().notices
     assert len(notices) == MAX_NOTICES
     assert str(notices[0]) == f"{folder}/top/link-0: the link cannot be made: operation not permitted"
     assert "without it" in notices[0].hint

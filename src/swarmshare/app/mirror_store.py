@@ -15,7 +15,6 @@ from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.files import make_folder, os_reason, read_small, remove_leftovers, write_atomic
 from swarmshare.storage.lock import locked
-from swarmshare.storage.paths import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +65,7 @@ class MirrorStore:
 
     def folder_of(self, manifest: Manifest) -> Path:
         """The folder that contains the manifest's name, and nothing else."""
-        name = manifest.local_paths(windows=WINDOWS)[0][0].encode()[:_NAME_BYTES].decode(errors="ignore")
+        name = manifest.local_paths(windows=True)[0][0].encode()[:_NAME_BYTES].decode(errors="ignore")
         return self._folder / f"{name}-{str(manifest.info_hash)[:_HASH_DIGITS]}"
 
     def add(self, manifest: Manifest) -> None:

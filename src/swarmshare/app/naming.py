@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.errors import TakenError
 from swarmshare.manifest.names import MAX_COMPONENT_BYTES, folded
 from swarmshare.storage.begun import Begun
+from swarmshare.storage.disk_names import local_names
 from swarmshare.storage.paths import WINDOWS
 from swarmshare.storage.pieces import TorrentStorage
 
@@ -62,7 +63,7 @@ def _first_of_others(manifest: Manifest, folder: Path, others: Collection[Begun]
         for number, theirs in in_common(new, other):
             one, two = manifest.files[number], other.manifest.files[theirs]
             if (one.length, one.pieces_root) != (two.length, two.pieces_root):
-                return folder.joinpath(*manifest.local_paths(windows=WINDOWS)[number])
+                return folder.joinpath(*local_names(manifest, folder)[number])
     return None
 
 
@@ -71,7 +72,7 @@ def _first_on_disk(manifest: Manifest, folder: Path) -> Path | None:
         return None
     to_hash: list[int] = []
     budget = MOST_HASHED
-    paths = [folder.joinpath(*parts) for parts in manifest.local_paths(windows=WINDOWS)]
+    paths = [folder.joinpath(*parts) for parts in local_names(manifest, folder)]
     for number, (path, file) in enumerate(zip(paths, manifest.files, strict=True)):
         try:
             status = os.lstat(path)
@@ -121,7 +122,7 @@ def _places(begun: Begun, near: tuple[str, ...]) -> dict[tuple[str, ...], int]:
     if root[:shorter] != near[:shorter]:
         return {}
     folder = os.path.realpath(begun.folder)
-    paths = begun.manifest.local_paths(windows=WINDOWS)
+    paths = local_names(begun.manifest, begun.folder)
     return {_key(folder, parts): number for number, parts in enumerate(paths)}
 
 

@@ -37,6 +37,9 @@ _QUEUED: Final = 4
 RETRY_AFTER: Final = 2.0
 """Seconds after which what the disk refused is tried again."""
 
+BLOCKED_FOR: Final = 60.0
+"""Seconds after which a file is written to again that took no data: each try costs the download of a piece."""
+
 _Result = TypeVar("_Result")
 
 
@@ -69,6 +72,10 @@ class TorrentDisk:
         """Wanted files that have not got their final name: all pieces of the last one may be here before it has."""
         self.files_done = [0] * len(manifest.files)
         """Bytes of each file that are verified."""
+        self.blocked: dict[int, StorageError] = {}
+        """Files that cannot be made or written to until a person puts that right, and why; the others go on."""
+        self._refused_writes: dict[int, tuple[StorageError, float]] = {}
+        """Those that could be made and not be written to, and until when they are not tried again."""
         self._counted = Bitfield(manifest.layout.piece_count)
         """The pieces that these bytes are of."""
         self._manifest = manifest
@@ -97,10 +104,16 @@ class TorrentDisk:
         """
         files = self._manifest.files
         missing = [number for number in sorted(self.unfinished) if self.lacks(number) or not files[number].length]
-        for notice in await self._attempt(lambda: self.storage.prepare(missing)):
+        prepared = await self._attempt(lambda: self.storage.prepare(missing))
+        for notice in prepared.notices:
             self._on_notice(notice)
+        now = trio.current_time()
+        self._refused_writes = {file: held for file, held in self._refused_writes.items() if held[1] > now}
+        self.blocked = prepared.blocked | {file: error for file, (error, _) in self._refused_writes.items()}
         self._prepared.set()
         await self._finish([number for number in sorted(self.unfinished) if not self.lacks(number)])
+        if self.blocked and not self.unfinished - set(self.blocked):
+            raise next(iter(self.blocked.values()))  # there is nothing else to do
 
     async def check_lost(self) -> tuple[set[int], set[int]]:
         """Check what was changed, taken away or put back by others; the files, and the pieces of them that are right.
@@ -198,10 +211,19 @@ class TorrentDisk:
             self._waiting_readers.unpark_all()
         return piece
 
-    async def verify_and_write(self, piece: int, data: memoryview) -> tuple[bytes, bool]:
-        """The leaves of ``data``, and whether it is ``piece``, which is then on the disk."""
+    async def verify_and_write(self, piece: int, data: memoryview) -> tuple[bytes, bool] | None:
+        """The leaves of ``data``, and whether it is ``piece``, which is then on the disk.
+
+        None when its file is refused, as only a person can put right: it is among ``blocked`` then.
+        """
         await self._prepared.wait()
-        leaves, right = await self._persist(partial(self._verify_and_write, PieceIndex(piece), data))
+        try:
+            leaves, right = await self._persist(partial(self._verify_and_write, PieceIndex(piece), data))
+        except StorageError as error:
+            file = self._manifest.layout.span(PieceIndex(piece)).file
+            self._refused_writes[file] = error, trio.current_time() + BLOCKED_FOR
+            self.blocked[file] = error
+            return None
         if right:
             self.count([piece])
         return leaves, right
@@ -227,10 +249,17 @@ class TorrentDisk:
                 self.note_refusal(error)
 
     async def _finish(self, files: list[int]) -> None:
+        refused = None
         for file in files:
-            await self._attempt(partial(self._finish_unless_lost, file))
+            try:
+                await self._attempt(partial(self._finish_unless_lost, file))
+            except StorageError as error:
+                refused = refused or error  # the others have their turn
+                continue
             if not self.lacks(file):
                 self.unfinished.discard(file)
+        if refused is not None:
+            raise refused
 
     def _finish_unless_lost(self, file: int) -> None:
         if not self.lacks(file):  # a check may have found so, since it was refused
@@ -244,12 +273,19 @@ class TorrentDisk:
             return await trio.to_thread.run_sync(work)
 
     async def _persist(self, work: Callable[[], _Result]) -> _Result:
-        """Do something with files, in a thread, until it works: a full disk or a lost folder is waited for."""
+        """Do something with files, in a thread, until it works: a full disk or a lost folder is waited for.
+
+        Raises :class:`StorageError` for what only a person can put right.
+        """
         refused = object()
         while True:
             try:
                 result = await self._attempt(work)
             except StorageError as error:
+                if error.needs_person:
+                    self._refusals.pop(refused, None)
+                    self._tell_trouble()
+                    raise
                 self._refusals[refused] = error
                 self._tell_trouble()
                 await trio.sleep(RETRY_AFTER)

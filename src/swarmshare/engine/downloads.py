@@ -41,8 +41,14 @@ class Downloads:
         disk = self._torrent.disk
         while True:
             piece, data = await disk.next_piece()
-            leaves, right = await disk.verify_and_write(piece, data)
+            written = await disk.verify_and_write(piece, data)
             self.buffers.recycle(data)
+            if written is None:
+                self._picker.failed(piece)
+                self._torrent.keeping.look_soon()
+                self._torrent.apply_blocked()
+                continue
+            leaves, right = written
             if right:
                 self._piece_right(piece, leaves)
                 await disk.finish_file_of(piece)

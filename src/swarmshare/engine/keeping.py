@@ -37,6 +37,8 @@ class Keeping:
         self._doubtful = trio.Event()
         self._changed: set[int] = set()
         """Files of which pieces were lost."""
+        self._told: set[int] = set()
+        """Blocked files of which it was told."""
         self._debounce = Debounce()
         self._to_prepare = False
         """Whether the files that are wanted are to be made room for."""
@@ -102,7 +104,7 @@ class Keeping:
         """Look when in doubt, and now and then while anything is missing: nothing here waits for what it clears."""
         torrent, took = self._torrent, 0.0
         while True:
-            if torrent.disk.trouble is not None:
+            if torrent.disk.trouble is not None or torrent.disk.blocked:
                 pause, self._to_prepare = disk.RETRY_AFTER, True
             else:
                 pause = inf if torrent.is_complete else max(LOOK_EVERY, took / LOOK_SHARE)
@@ -132,12 +134,18 @@ class Keeping:
             torrent.downloads.refill_all()
 
     async def _prepare(self) -> None:
+        torrent = self._torrent
         try:
-            await self._torrent.disk.prepare()
+            await torrent.disk.prepare()
         except StorageError as error:
             self._refused(error)
         else:
-            self._torrent.disk.note_refusal(None)
+            torrent.disk.note_refusal(None)
+            for file in sorted(set(torrent.disk.blocked) - self._told)[:MAX_NAMED]:
+                self._told.add(file)
+                self.on_notice(torrent.disk.blocked[file])
+        self._told &= set(torrent.disk.blocked)
+        torrent.apply_blocked()
 
     def _refused(self, error: StorageError) -> None:
         self._torrent.disk.note_refusal(error)

@@ -119,6 +119,8 @@ class Torrent:
         self.uploads = Uploads(manifest, self.disk.storage, self.picker)
         self.downloads = Downloads(self)
         self._choking = Choking(self.sessions, engine.upload_slots, random.Random())
+        self._blocked: set[int] = set()
+        """The files that are not asked for because the disk refuses them."""
         self._company = trio.Event()
         """Set when there is a connection."""
         self._engine = engine
@@ -158,10 +160,24 @@ class Torrent:
             await self.keeping.save_and_close()
 
     def apply_priority(self, file: int) -> None:
-        """Let the picker know how much a file is wanted; one that could not be verified is not asked for yet."""
-        priority = Priority.SKIP if file in self.downloads.unverifiable else self.priorities[file]
+        """Let the picker know how much a file is wanted.
+
+        One that could not be verified is not asked for yet, nor one that could not be written.
+        """
+        asked_for = file not in self.downloads.unverifiable and file not in self.disk.blocked
+        priority = self.priorities[file] if asked_for else Priority.SKIP
         for piece in self.layout.file_pieces(file):
             self.picker.set_priority(piece, priority)
+
+    def apply_blocked(self) -> None:
+        """Other files than before may be refused by the disk."""
+        now = set(self.disk.blocked)
+        for file in now ^ self._blocked:
+            self.apply_priority(file)
+        if now != self._blocked:
+            self._blocked = now
+            for session in list(self.sessions):
+                self.update_interest(session)
 
     def want(self, file: int, priority: Priority) -> None:
         """Want a file more or less from now on."""

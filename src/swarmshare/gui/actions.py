@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from swarmshare.app.desk import Desk
 from swarmshare.app.picture import TransferState
 from swarmshare.gui.words import _, ngettext, number
-from swarmshare.manifest.names import local_paths
+from swarmshare.storage.disk_names import local_names
 
 if TYPE_CHECKING:
     import tkinter
@@ -95,8 +95,8 @@ class TransferActions:
         looked_at = self._shell.picture.looked_at if self._shell.picture is not None else None
         if looked_at is None or str(looked_at.manifest.info_hash) != transfer.info_hash:
             return ""
-        name = looked_at.manifest.name
-        return local_paths([(name,)], windows=os.name == "nt")[0][0] if looked_at.manifest.in_folder else ""
+        manifest = looked_at.manifest
+        return local_names(manifest, transfer.folder)[0][0] if manifest.in_folder else ""
 
     def save_manifest(self) -> None:
         """Ask where to save the manifest of the first of them."""

@@ -105,6 +105,7 @@ _MESSAGES: Final = (
     mark("is a link to {other} instead of {target}, and is left alone"),
     mark("the link is not made: it would lead outside the folder"),
     mark("the link cannot be made: {reason}"),
+    mark("{path}: it is called {name} here: disks with the rules of Windows do not take its name"),
     mark("is gone"),
     mark("this is not bencoding"),
     mark("another window of SwarmShare is at work here"),

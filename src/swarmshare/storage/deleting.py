@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from swarmshare.errors import StorageError
+from swarmshare.storage.disk_names import existing_paths, local_names
 from swarmshare.storage.files import os_reason
-from swarmshare.storage.paths import existing_paths, part_paths
+from swarmshare.storage.paths import part_paths
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.resume import load_resume
 
@@ -41,7 +42,7 @@ def delete_files(manifest: Manifest, folder: Path, own: Collection[int]) -> None
     must have stopped.
     """
     refused: StorageError | None = None
-    parts = [folder.joinpath(*path) for path in part_paths(manifest)]
+    parts = [folder.joinpath(*path) for path in part_paths(manifest, local_names(manifest, folder))]
     parents: set[Path] = set()
     real: dict[Path, bool] = {folder: True}
     paths = [path for number, path in enumerate(existing_paths(manifest, folder)) if number in own or path.is_symlink()]

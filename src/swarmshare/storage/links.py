@@ -48,6 +48,8 @@ def links_of(manifest: Manifest, local: Iterable[names.Path]) -> dict[int, Link]
     ends = resolve_links(manifest.files)
     if not ends:
         return {}
+    local = list(local)
+    windows = WINDOWS or local != manifest.local_paths(windows=False)
     places = {file.path: place for file, place in zip(manifest.files, local, strict=True)}
     links = {}
     for number, file in enumerate(manifest.files):
@@ -56,7 +58,7 @@ def links_of(manifest: Manifest, local: Iterable[names.Path]) -> dict[int, Link]
         target = file.symlink if file.symlink in places else ends[file.path]
         links[number] = Link(
             places[file.path],
-            places.get(target) or names.local_paths([(manifest.name, *target)], windows=WINDOWS)[0],
+            places.get(target) or names.local_paths([(manifest.name, *target)], windows=windows)[0],
             ends[file.path] not in places,
         )
     return links

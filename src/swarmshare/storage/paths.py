@@ -10,6 +10,7 @@ from swarmshare.manifest import names
 from swarmshare.storage.faults import IN_THE_WAY, BlockedError, named
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from swarmshare.manifest.manifest import Manifest
@@ -21,27 +22,22 @@ PART_DIGITS: Final = 16
 """Hexadecimal digits of the info hash in such a name: nobody can make a torrent whose parts have those of another."""
 
 
-def existing_paths(manifest: Manifest, folder: Path) -> list[Path]:
-    """Where each file of ``manifest`` should be, when its data is in ``folder``; whether it is there is not said.
+def part_paths(manifest: Manifest, final: Sequence[names.Path] | None = None) -> list[names.Path]:
+    """A name for each file until it is whole: no other file's, and no other torrent's for a file of the same name.
 
-    ``folder`` is the one that contains the manifest's name. A folder with just one file in it cannot be told from that
-    file alone in BitTorrent v2, so for such a manifest ``folder/<declared name>/<file>`` is looked at as well.
+    ``final`` are the names that they get then, by default those of this system.
     """
-    paths = [folder.joinpath(*parts) for parts in manifest.local_paths(windows=WINDOWS)]
-    if not manifest.in_folder and not os.path.isfile(paths[0]):
-        inside = folder / manifest.declared_name / paths[0].name
-        if os.path.isfile(inside):
-            return [inside]
-    return paths
+    if final is None:
+        final = manifest.local_paths(windows=WINDOWS)
+    return part_names(manifest, final, windows=WINDOWS or final == manifest.local_paths(windows=True))
 
 
-def part_paths(manifest: Manifest) -> list[names.Path]:
-    """A name for each file until it is whole: no other file's, and no other torrent's for a file of the same name."""
-    final = manifest.local_paths(windows=WINDOWS)
+def part_names(manifest: Manifest, final: Sequence[names.Path], *, windows: bool) -> list[names.Path]:
+    """The same, where ``windows`` says whether ``final`` are names as Windows has them."""
     ending = f".{str(manifest.info_hash)[:PART_DIGITS]}{PART}"
     room = names.MAX_COMPONENT_BYTES - len(ending)
     parts = [(*path[:-1], path[-1].encode()[:room].decode(errors="ignore") + ending) for path in final]
-    return names.local_paths([*final, *parts], windows=WINDOWS)[len(final) :]
+    return names.local_paths([*final, *parts], windows=windows)[len(final) :]
 
 
 def resolve_inside(path: Path, folder: Path) -> Path:

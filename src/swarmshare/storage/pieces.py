@@ -17,14 +17,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.errors import DiskFullError, StorageError, TakenError
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, leaf_hashes
 from swarmshare.storage.checking import PieceHashes
 from swarmshare.storage.content import ContentFile
+from swarmshare.storage.disk_names import choose_names, local_names
 from swarmshare.storage.faults import BlockedError, naming
 from swarmshare.storage.files import Identity, make_folder
 from swarmshare.storage.hashing import Hashed, Hashing, Source, hash_sources
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
+    from swarmshare.manifest import names
     from swarmshare.manifest.layout import PieceSpan
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.checking import Data
@@ -48,8 +50,18 @@ if TYPE_CHECKING:
 _PART: Final = 2**20
 """Bytes that are read at once of what is verified and not wanted."""
 
+_NOT_TAKEN: Final = "disks with the rules of Windows do not take its name"
 MAX_NOTICES: Final = 5
-"""Most links that are told of at a time: where one cannot be made, none can."""
+"""Most links, and most names, that are told of at a time: where one cannot be made, none can."""
+
+
+class Prepared(NamedTuple):
+    """What there is to tell when files were made room for."""
+
+    notices: list[StorageError]
+    """What is not as the manifest has it, and stops nothing: some of it, if much. Links hold no data."""
+    blocked: dict[int, StorageError]
+    """Files that cannot be made, and why, while others can."""
 
 
 class TorrentStorage:
@@ -61,41 +73,82 @@ class TorrentStorage:
         self._folder = folder
         self.hashes = PieceHashes(manifest)
         """What its pieces must hash to."""
-        opened = OpenFiles() if opened is None else opened
+        self._opened = OpenFiles() if opened is None else opened
         self._refused: dict[int, Identity] = {}  # what was hashed in vain, because it has the name of a file
-        final = manifest.local_paths(windows=WINDOWS)
+        self._names: list[names.Path] = []
+        self._files: list[ContentFile] = []
+        self._lay_out(local_names(manifest, folder))
+        self._is_tried = False  # whether it is known which names the disk takes
+
+    def _lay_out(self, final: list[names.Path]) -> None:
+        """Call the files ``final``; what is known of a file that keeps its name stays."""
+        manifest, before = self.manifest, dict(zip(self._names, self._files, strict=True))
+        parts = part_paths(manifest, final)
         self._links = links_of(manifest, final)
         self._files = [
-            ContentFile(Whereabouts(manifest, number, folder, *names), opened)
-            for number, names in enumerate(zip(final, part_paths(manifest), strict=True))
+            before.get(called[0]) or ContentFile(Whereabouts(manifest, number, self._folder, *called), self._opened)
+            for number, called in enumerate(zip(final, parts, strict=True))
         ]
+        self._names = final
 
-    def prepare(self, wanted: Collection[int] | None = None) -> list[StorageError]:
+    def prepare(self, wanted: Collection[int] | None = None) -> Prepared:
         """Make the folders, empty files and links of the files numbered ``wanted`` (None for all), and look for room.
 
-        Returns what is wrong with links, at most :data:`MAX_NOTICES` of them: they hold no data, and stop nothing.
+        Where the disk does not take the names that some files have, they get those that are safe anywhere. A file that
+        the disk refuses, as only a person can put right, is told of in the result; the others do not wait for it.
 
         The download folder itself is made here and nowhere else: when it goes away, nothing is written until this is
         called again. ``wanted`` should leave out what is whole: on a disk that compresses, a whole file seems to have
         holes to fill.
 
-        Raises :class:`~swarmshare.errors.DiskFullError`, or :class:`~swarmshare.errors.StorageError` for a name that is
-        taken, a link in the way, or what the system refuses.
+        Raises :class:`~swarmshare.errors.DiskFullError`, :class:`~swarmshare.errors.TakenError`, or
+        :class:`~swarmshare.errors.StorageError` when the system refuses all of it.
         """
         numbers = range(len(self._files)) if wanted is None else wanted
         if not numbers:
-            return []
+            return Prepared([], {})
         with naming(self._folder):
             try:
                 make_folder(self._folder)
             except FileNotFoundError as error:  # in a place where nothing can be made
                 raise BlockedError(self._folder, "cannot be made", hint="Choose another folder.") from error
-        if missing := sum(self._files[number].make_way() for number in numbers if number not in self._links):
+        notices = self._choose_names()
+        blocked: dict[int, StorageError] = {}
+        missing = 0
+        files = [number for number in numbers if number not in self._links]
+        for number in files:
+            try:
+                missing += self._files[number].make_way()
+            except TakenError:  # the folder may be that of something else
+                raise
+            except StorageError as error:
+                if not error.needs_person:
+                    raise
+                blocked[number] = error
+        if blocked and len(blocked) == len(files):
+            raise next(iter(blocked.values()))
+        if missing:
             with naming(self._folder):
                 free = shutil.disk_usage(self._folder).free
             if missing > free:
                 raise DiskFullError(self._folder, missing, free)
-        return self._make_links(number for number in numbers if number in self._links)
+        notices += self._make_links(number for number in numbers if number in self._links)
+        return Prepared(notices, blocked)
+
+    def _choose_names(self) -> list[StorageError]:
+        """Once, find out whether the disk takes the names that the files have; tells of those that have others."""
+        if self._is_tried:
+            return []
+        self._is_tried = True
+        called = choose_names(self.manifest, self._folder)
+        if called != self._names:
+            self._lay_out(called)
+        pairs = zip(self.manifest.local_paths(windows=WINDOWS), called, strict=True)
+        changed = islice(((own, now) for own, now in pairs if own != now), MAX_NOTICES)
+        return [
+            StorageError(self._folder.joinpath(*own), f"it is called {'/'.join(now)!r} here: {_NOT_TAKEN}")
+            for own, now in changed
+        ]
 
     def _make_links(self, numbers: Iterable[int]) -> list[StorageError]:
         notices: list[StorageError] = []

@@ -11,10 +11,11 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import StorageError, TakenError
+from swarmshare.storage.disk_names import existing_paths
 from swarmshare.storage.faults import IN_THE_WAY, NO_RIGHT, BlockedError, LostError, named, naming
 from swarmshare.storage.files import Identity
 from swarmshare.storage.opening import Place, at, create_file, look, move, parent_of, strange
-from swarmshare.storage.paths import existing_paths, resolve_inside
+from swarmshare.storage.paths import resolve_inside
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from swarmshare.errors import StorageError
 from swarmshare.manifest.merkle import HASH_LENGTH, merkle_root, piece_height
+from swarmshare.storage.disk_names import existing_paths, local_names
 from swarmshare.storage.files import Identity, os_reason
 from swarmshare.storage.hashing import Hashing, Source, hash_sources
 from swarmshare.storage.links import links_of, wrong_link
-from swarmshare.storage.paths import WINDOWS, existing_paths, resolve_inside
+from swarmshare.storage.paths import resolve_inside
 from swarmshare.storage.progress import Meter, OnProgress
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def verify_data(
     Raises :class:`~swarmshare.errors.CancelledError`; whatever is wrong with the files is in the report.
     """
     paths = existing_paths(manifest, folder)
-    links = links_of(manifest, manifest.local_paths(windows=WINDOWS))
+    links = links_of(manifest, local_names(manifest, folder))
     entries = zip(manifest.files, paths, strict=True)
     files = [_look_at(file, path, folder) for file, path in entries if file.symlink is None]
     readable = [checked for checked in files if checked.source is not None]

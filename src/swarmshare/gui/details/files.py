@@ -11,6 +11,7 @@ from swarmshare.gui.actions import open_path
 from swarmshare.gui.table.table import Table
 from swarmshare.gui.viewmodel.file_rows import FileRow, FileTree, file_columns, priority_name
 from swarmshare.gui.words import _
+from swarmshare.storage.disk_names import local_names
 from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ class FilesTab(ttkbootstrap.Frame):
         if row.folder:
             self._branch(row, "fold")
         elif self._transfer is not None and self._tree is not None:
-            open_path(self._shell, self._transfer.folder / self._tree.local_path(row))
+            folder, manifest = self._transfer.folder, self._tree.manifest
+            open_path(self._shell, folder.joinpath(*local_names(manifest, folder)[row.first]))
 
     def _menu(self, menu: tkinter.Menu) -> None:
         rows, tree = self.table.selected, self._the_tree()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
 from itertools import accumulate
-from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from swarmshare.gui.viewmodel.cells import Bar, Branch, Column, Label, clean, natural
@@ -44,7 +42,6 @@ class FileTree:
         self._in_folder: dict[FileRow, list[FileRow]] = {}
         self._skipped: list[int] = []
         self._preferred: list[int] = []
-        self._local: list[tuple[str, ...]] | None = None
         self.update(torrent)
 
     def update(self, torrent: TorrentSnapshot) -> None:
@@ -101,12 +98,6 @@ class FileTree:
                 end += 1
             yield FileRow(at, end, depth + 1, True, clean(path[depth]))
             at = end
-
-    def local_path(self, row: FileRow) -> PurePath:
-        """Where a file is, below the folder of the transfer."""
-        if self._local is None:
-            self._local = self.manifest.local_paths(windows=os.name == "nt")
-        return PurePath(*self._local[row.first])
 
     # ------------------------------------------------------------------ what is known of a row
 
