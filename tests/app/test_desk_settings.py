@@ -93,18 +93,18 @@ async def test_limits_count_at_once_and_stay(own_home: Path, tmp_path: Path) -> 
         assert torrent is not None
         before = addresses(ann)
         await ann.desk.limit([info_hash], 500.0, None)
-        await ann.desk.change_settings({"limit_up": 1000.0, "limit_down": 2000.0})
-        assert limits(ann) == (1000.0, 2000.0)
-        assert [bucket._rate for bucket in torrent.limits_up] == [1000.0, 500.0]
-        assert [bucket._rate for bucket in torrent.limits_down] == [2000.0]
+        await ann.desk.change_settings({"limit_up": 10000.0, "limit_down": 20000.0})
+        assert limits(ann) == (10000.0, 20000.0)
+        assert [bucket._rate for bucket in torrent.limits_up] == [10000.0, 500.0]
+        assert [bucket._rate for bucket in torrent.limits_down] == [20000.0]
         await ann.desk.change_settings({"limit_up": None})
-        assert limits(ann) == (None, 2000.0)
+        assert limits(ann) == (None, 20000.0)
         assert [bucket._rate for bucket in torrent.limits_up] == [500.0]
         assert addresses(ann) == before
-        assert ann.desk.picture().settings.limit_down == 2000.0
-    assert load_settings().settings.limit_down == 2000.0
+        assert ann.desk.picture().settings.limit_down == 20000.0
+    assert load_settings().settings.limit_down == 20000.0
     async with seat() as ann:
-        assert limits(ann) == (None, 2000.0)
+        assert limits(ann) == (None, 20000.0)
 
 
 async def test_the_folder_of_the_next_download(own_home: Path, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ async def test_what_cannot_be_set(own_home: Path, monkeypatch: pytest.MonkeyPatc
                 await ann.desk.change_settings(changes)
         monkeypatch.setenv("SWARMSHARE_LIMIT_UP", "5MiB")
         with pytest.raises(SettingsError, match="SWARMSHARE_LIMIT_UP sets this in the environment"):
-            await ann.desk.change_settings({"limit_up": 1.0})
+            await ann.desk.change_settings({"limit_up": 1024.0})
         assert ann.desk.picture().settings == before
 
 
@@ -137,14 +137,14 @@ async def test_a_settings_file_that_cannot_be_read(own_home: Path) -> None:
 async def test_quiet_hours(own_home: Path, autojump_clock: trio.testing.MockClock) -> None:
     now = ["07:59"]
     async with seat(clock=lambda: time.strptime(now[0], "%H:%M")) as ann:
-        await ann.desk.change_settings({"limit_up": 9000.0, "quiet_limit_up": 10.0, "quiet_limit_down": 20.0})
+        await ann.desk.change_settings({"limit_up": 9000.0, "quiet_limit_up": 10000.0, "quiet_limit_down": 20000.0})
         await ann.desk.change_settings({"quiet_hours": "08:00-18:00"})
         assert limits(ann) == (9000.0, None)
-        for now[0], wanted in (("08:00", (10.0, 20.0)), ("17:59", (10.0, 20.0)), ("18:00", (9000.0, None))):
+        for now[0], wanted in (("08:00", (10000.0, 20000.0)), ("17:59", (10000.0, 20000.0)), ("18:00", (9000.0, None))):
             await trio.sleep(2 * desk.LOOK_AT_CLOCK)
             assert limits(ann) == wanted
         now[0] = "12:00"
-        await ann.desk.change_settings({"limit_down": 1.0})
-        assert limits(ann) == (10.0, 20.0)
+        await ann.desk.change_settings({"limit_down": 1024.0})
+        assert limits(ann) == (10000.0, 20000.0)
         await ann.desk.change_settings({"quiet_hours": None})
-        assert limits(ann) == (9000.0, 1.0)
+        assert limits(ann) == (9000.0, 1024.0)
