@@ -126,7 +126,7 @@ def test_files_are_sorted_as_people_do() -> None:
     files = dict.fromkeys(("note1", "note10", "note2", "part 10/a", "part 9/a"), MIB)
     tree = FileTree(torrent(manifest_of(files), bytes(5)))
     assert [row.name for row in tree.rows()][1:] == ["note1", "note2", "note10", "part 9", "part 10"]
-    assert [tree.local_path(row).name for row in tree.rows()[1:4]] == ["note1", "note2", "note10"]
+    assert [tree.manifest.files[row.first].path[-1] for row in tree.rows()[1:4]] == ["note1", "note2", "note10"]
 
 
 def test_every_column_can_be_sorted_by_and_shown() -> None:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import StorageError
+from swarmshare.storage.disk_names import local_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +23,8 @@ def refuse_too_deep(manifest: Manifest, folder: Path) -> None:
 
     That is said only when files of ``manifest`` are right there, and nothing is where they should be.
     """
-    paths = manifest.local_paths(windows=os.name == "nt")
     whole = folder.absolute()
+    paths = local_names(manifest, whole.parent)
     name = paths[0][0]
     if os.path.lexists(whole / name) or whole.name not in {name, manifest.name}:
         return
