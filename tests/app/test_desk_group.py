@@ -16,7 +16,7 @@ import trio.testing
 from app.desks import Seat, fill, neighbour, seat
 from tracker.trackers import PASSWORD, Server
 
-from swarmshare.app import group, local_tracker
+from swarmshare.app import group, local_tracker, processes
 from swarmshare.app.desk import Published, Shared, ShareWish
 from swarmshare.app.picture import Person, TransferState
 from swarmshare.app.publishing import hash_path
@@ -45,6 +45,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> int:
         number: int = probe.getsockname()[1]
     monkeypatch.setattr(local_tracker, "PORT", number)
     monkeypatch.setattr(group, "PORT", number)
+    monkeypatch.setattr(group, "LOOK_BESIDE", 0.1)
     return number
 
 
@@ -234,6 +235,25 @@ async def test_a_tracker_that_ran_before_is_tried_until_it_is_not_wanted(port: i
             await ann.desk.stop_tracker()
         async with seat() as ann:
             assert ann.desk.picture().local_tracker is None
+
+
+async def test_a_tracker_that_another_process_runs_is_known(port: int) -> None:
+    beside = processes.Processes()
+    async with seat() as ann:
+        with beside:
+            beside.start("tracker", "tracker", "--listen", f"0.0.0.0:{port}")
+            await ann.until(lambda: ann.desk.picture().local_tracker is not None)
+            told = own(ann)
+            assert (told.own_url, told.ours, told.trouble) == (f"http://127.0.0.1:{port}", False, "")
+            assert re.fullmatch(rf"http://[0-9.]+:{port}", told.url)
+            await ann.desk.start_tracker()
+            assert not own(ann).ours, "one's own failed, because the other one is there"
+            await trio.to_thread.run_sync(beside.__exit__, None, None, None)
+        await ann.until(lambda: own(ann).trouble)
+        await ann.desk.stop_tracker()
+        await ann.desk.start_tracker()
+        assert own(ann).ours
+        await ann.until(lambda: ann.desk._group._beside is None)
 
 
 async def test_a_tracker_of_ones_own_ends_with_us(port: int) -> None:

@@ -148,16 +148,33 @@ def test_the_account(shell: WrittenShell) -> None:
     click(tab.stop)
     assert shell.last().method == "stop_tracker"
     shell.picture = picture(local_tracker=LocalTracker("http://192.168.1.5:1", "http://127.0.0.1:1", "", ""))
-    until(dialog, lambda: tab.sentences[2] == "A tracker runs on this machine: http://192.168.1.5:1")
+    until(dialog, lambda: tab.sentences[2] == "A tracker runs on this machine. Others reach it at http://192.168.1.5:1")
     assert tab.sentences[0] == "Nobody is signed in."
     assert tab.sign_out.instate(["disabled"])
     assert not tab.start.winfo_viewable()
     click(tab.stop)
     assert shell.last().method == "stop_tracker"
+    beside = LocalTracker("http://192.168.1.5:6969", PERSON.tracker, "", "", ours=False)
+    shell.picture = picture(local_tracker=beside, person=PERSON)
+    until(dialog, lambda: tab.sentences[0] == "ana is signed in at http://192.168.1.5:6969")
+    assert tab.sentences[2].splitlines() == [
+        "A tracker runs on this machine. Others reach it at http://192.168.1.5:6969",
+        "It was started by another program, and ends with it.",
+    ]
+    settle(dialog)
+    assert not tab.start.winfo_viewable()
+    assert not tab.stop.winfo_viewable()
+    click(tab.copy)
+    assert dialog.clipboard_get() == "http://192.168.1.5:6969"
+    click(tab.invite)
+    shell.last().grant("invite_2")
+    assert tab.sentences[1] == "Copied. Give it to one person, with the address http://192.168.1.5:6969: it works once."
+    shell.picture = picture(local_tracker=replace(beside, url="http://127.0.0.1:6969"), person=PERSON)
+    until(dialog, lambda: "only this machine reaches it" in tab.sentences[2])
     shell.picture = picture(person=replace(PERSON, role=Role.MEMBER))
-    until(dialog, lambda: tab.sentences[0] == "ana is signed in at http://127.0.0.1:6969")
+    until(dialog, lambda: tab.sentences[1] == "Organisers invite people: ask one of them for an invitation.")
+    settle(dialog)
     assert not tab.invite.winfo_viewable(), "only organisers invite"
-    assert tab.sentences[1] == "Organisers invite people: ask one of them for an invitation."
     shell.picture = picture(person=PERSON, tracker_trouble="It does not answer.")
     until(dialog, lambda: "It does not answer." in tab.sentences[0])
     click(tab.sign_out)

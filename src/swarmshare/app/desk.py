@@ -153,7 +153,7 @@ class Desk:
             tracker_trouble=catalogue.trouble if catalogue is not None else "",
             catalogue=catalogue.picture() if catalogue is not None else (),
             jobs=self._jobs.pictures(),
-            local_tracker=group.own.picture,
+            local_tracker=group.local_tracker,
             settings=self._settings,
         )
 

@@ -10,7 +10,7 @@ import trio
 
 from swarmshare.app import accounts
 from swarmshare.app.catalogue import Catalogue
-from swarmshare.app.local_tracker import PORT, OwnTracker
+from swarmshare.app.local_tracker import PORT, OwnTracker, tracker_beside
 from swarmshare.app.signed_in import catalogue_manifest, open_tracker
 from swarmshare.errors import TrackerError
 from swarmshare.storage.home import swarmshare_home
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from swarmshare.app.facts import Published
+    from swarmshare.app.picture import LocalTracker
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import SignedIn
 
 PROBE: Final = 1.0
 """Seconds that a tracker on this machine has to answer when it is looked for."""
+LOOK_BESIDE: Final = 2.0
+"""Seconds between looks at what other processes run."""
 ASKING: Final = 8
 """Questions to trackers at the same time."""
 
@@ -43,7 +46,20 @@ class Group:
         self._memory = load_memory(self._path)
         self._nursery: trio.Nursery | None = None
         self._following: trio.CancelScope | None = None
+        self._beside: LocalTracker | None = None
         self._asking = trio.CapacityLimiter(ASKING)
+
+    @property
+    def local_tracker(self) -> LocalTracker | None:
+        """The tracker on this machine: one's own, else one that another process runs."""
+        own = self.own.picture
+        return own if own is not None and not (own.trouble and self._beside) else self._beside
+
+    async def look_beside(self) -> None:
+        """See what other processes run, from time to time, until cancelled."""
+        while True:
+            self._beside = await trio.to_thread.run_sync(tracker_beside, self.own.pid)
+            await trio.sleep(LOOK_BESIDE)
 
     @property
     def sign_in(self) -> SignIn | None:
@@ -61,6 +77,7 @@ class Group:
     def start(self, nursery: trio.Nursery, settings_tracker: str | None) -> None:
         """Go on where one was signed in last; else at the tracker of the settings, or at the only one there is."""
         self._nursery = nursery
+        nursery.start_soon(self.look_beside)
         if self._memory.own_tracker:
             nursery.start_soon(self.own.run)
         signed_in = {sign_in.tracker: sign_in for sign_in in SignIns(swarmshare_home()).all()}

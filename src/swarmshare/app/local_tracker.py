@@ -10,6 +10,7 @@ import trio
 
 from swarmshare.app.picture import LocalTracker
 from swarmshare.app.processes import EXIT, Processes
+from swarmshare.app.running import running
 from swarmshare.storage.home import swarmshare_home
 
 if TYPE_CHECKING:
@@ -30,6 +31,20 @@ def own_url(where: str) -> str:
     return f"http://{_UNSPECIFIED.get(host, host)}:{port}"
 
 
+def tracker_beside(own: int | None) -> LocalTracker | None:
+    """The tracker of this home that another process runs, such as ``swarmshare start``; None when there is none.
+
+    ``own`` is the process id of one's own, which does not count. Reads files.
+    """
+    for told in reversed(running()):
+        url, addresses = told.get("tracker"), told.get("addresses")
+        if told.get("verb") != "tracker" or told.get("pid") == own:
+            continue
+        if isinstance(url, str) and isinstance(addresses, list) and addresses and isinstance(addresses[0], str):
+            return LocalTracker(url=url, own_url=own_url(addresses[0]), setup_token="", trouble="", ours=False)
+    return None
+
+
 class OwnTracker:
     """Its life, and how it gets on."""
 
@@ -39,6 +54,8 @@ class OwnTracker:
         self._scope: trio.CancelScope | None = None
         self._error = ""
         """What it said was wrong."""
+        self.pid: int | None = None
+        """Of its process, the last one."""
         self._turn = trio.Lock()
         """Held until the one before has ended."""
 
@@ -68,8 +85,9 @@ class OwnTracker:
 
         def tell() -> None:
             nonlocal listens
-            listens = True
-            task_status.started(True)
+            if not listens:  # it may listen at several addresses
+                listens = True
+                task_status.started(True)
 
         try:
             with scope:
@@ -88,6 +106,7 @@ class OwnTracker:
         process = processes.start(
             "tracker", "tracker", "--listen", f"near:{PORT}", "--data", str(data), "--until-eof", leash=True
         )
+        self.pid = process.pid
         try:
             while not over:  # it may end between two looks: what it said last is still to be heard
                 for told in await trio.to_thread.run_sync(lambda: list(processes.told(None)), abandon_on_cancel=True):

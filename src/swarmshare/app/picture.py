@@ -116,7 +116,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class LocalTracker:
-    """A tracker that this program has started on this machine."""
+    """A tracker on this machine."""
 
     url: str
     """What to give to the others; empty while it starts."""
@@ -126,6 +126,8 @@ class LocalTracker:
     """For the first account; empty when there is one."""
     trouble: str
     """Why it does not run; else empty."""
+    ours: bool = True
+    """Whether this program has started it, and can stop it; else another process of this user has."""
 
 
 @dataclass(frozen=True, slots=True)

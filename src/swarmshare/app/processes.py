@@ -89,6 +89,11 @@ class Process:
         Thread(target=self._take, args=(self._popen.stdout, inbox), daemon=True).start()
 
     @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._popen.pid
+
+    @property
     def running(self) -> bool:
         """Whether it has not ended yet."""
         return self._popen.poll() is None

@@ -189,6 +189,10 @@ class WelcomePage(ttk.Frame):
         self.start_tracker.configure(
             text=_("Stop the tracker") if self._runs else _("Start a tracker on this machine"), state="normal"
         )
+        if local is not None and not local.ours:
+            self.start_tracker.pack_forget()  # it is another program's to stop
+        elif not self.start_tracker.winfo_manager():
+            self.start_tracker.pack(side="left")
         if local is None:
             self._setup_token = ""
             self._say_what_it_is_for()
@@ -203,7 +207,8 @@ class WelcomePage(ttk.Frame):
                 text=_("The tracker runs. Give this address to the others: {url}").format(url=local.url),
                 bootstyle="success",
             )
-            self.choose(new=bool(local.setup_token))
+            if local.ours:
+                self.choose(new=bool(local.setup_token))
 
     def _say_what_it_is_for(self) -> None:
         text = _("Nobody in your group has one yet? Then this computer can be it.")

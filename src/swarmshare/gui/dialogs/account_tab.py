@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import ttkbootstrap as ttk
 
@@ -41,6 +42,7 @@ class AccountTab(ttk.Frame):
         row.pack(anchor="w")
         self.start = ttk.Button(row, text=_("Start a tracker on this machine"), command=self._start)
         self.stop = ttk.Button(row, command=self._stop)
+        self.copy = ttk.Button(row, text=_("Copy the address"), command=self._copy)
         watch(self, shell, self._see)
 
     def _label(self, gap: int) -> ttk.Label:
@@ -63,7 +65,9 @@ class AccountTab(ttk.Frame):
         if person is None:
             self._who.configure(text=_("Nobody is signed in."))
         else:
-            told = _("{user} is signed in at {tracker}").format(user=person.user, tracker=person.tracker)
+            told = _("{user} is signed in at {tracker}").format(
+                user=person.user, tracker=address_for_others(person.tracker, local)
+            )
             self._who.configure(text=f"{told}\n{spoken(trouble)}" if trouble else told)
         self.sign_out.configure(state="normal" if person else "disabled")
         self._see_tracker(local)
@@ -72,13 +76,21 @@ class AccountTab(ttk.Frame):
         if local is None or local.trouble:
             self._tracker.configure(text=spoken(local.trouble) if local else _("No tracker runs on this machine."))
         elif local.url:
-            self._tracker.configure(text=_("A tracker runs on this machine: {url}").format(url=local.url))
+            if is_for_here_only(local.url):
+                text = _("A tracker runs on this machine, and only this machine reaches it: {url}")
+            else:
+                text = _("A tracker runs on this machine. Others reach it at {url}")
+            if not local.ours:
+                text += "\n" + _("It was started by another program, and ends with it.")
+            self._tracker.configure(text=text.format(url=local.url))
         else:
             self._tracker.configure(text=_("The tracker starts..."))
         failed = local is not None and bool(local.trouble)
         self.start.configure(text=_("Try again") if failed else _("Start a tracker on this machine"))
         self.stop.configure(text=_("Do not start it any more") if failed else _("Stop the tracker"))
-        for button, there in ((self.start, local is None or failed), (self.stop, local is not None)):
+        ours = local is not None and local.ours
+        runs = local is not None and bool(local.url)
+        for button, there in ((self.copy, runs), (self.start, local is None or failed), (self.stop, ours)):
             button.configure(state="normal")
             button.pack_forget()
             if there:
@@ -112,11 +124,21 @@ class AccountTab(ttk.Frame):
         self.invitation.pack(fill="x", before=self._hint)
         self.clipboard_clear()
         self.clipboard_append(code)
-        self._say(_("Copied. Give it to one person, with the tracker's address: it works once."))
+        picture = self._shell.picture
+        tracker = picture.person.tracker if picture is not None and picture.person is not None else ""
+        address = address_for_others(tracker, picture.local_tracker if picture is not None else None)
+        text = _("Copied. Give it to one person, with the address {url}: it works once.")
+        self._say(text.format(url=address))
 
     def _say(self, sentence: str) -> None:
         if self.winfo_exists():
             self._hint.configure(text=sentence)
+
+    def _copy(self) -> None:
+        local = self._shell.picture.local_tracker if self._shell.picture else None
+        if local is not None and local.url:
+            self.clipboard_clear()
+            self.clipboard_append(local.url)
 
     def _start(self) -> None:
         self.start.configure(state="disabled")
@@ -131,3 +153,14 @@ class AccountTab(ttk.Frame):
             for button in (self.start, self.stop):
                 button.configure(state="normal")
             self._tracker.configure(text=sentence)
+
+
+def is_for_here_only(url: str) -> bool:
+    """Whether ``url`` means something on this machine only."""
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def address_for_others(tracker: str, local: LocalTracker | None) -> str:
+    """How others reach the ``tracker`` that one is signed in at: that may be by a name that means this machine only."""
+    return local.url if local is not None and local.url and tracker == local.own_url else tracker
