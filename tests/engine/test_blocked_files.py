@@ -16,6 +16,7 @@ from swarmshare.schema.alerts import FileNotice, TorrentPaused
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.faults import named
 from swarmshare.storage.paths import part_paths
+from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
     from swarmshare.engine.engine import Engine
@@ -84,3 +85,17 @@ async def test_a_file_that_becomes_too_large(tmp_path: Path, monkeypatch: pytest
         assert not any(
             alert for alert in engine.alerts if isinstance(alert, TorrentPaused) and "top/a" not in alert.message
         )
+
+
+async def test_a_file_that_nobody_wants_any_more_is_in_nobodys_way(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 300_000, "b": 300_000}) as swarm:
+        seed, _ = await swarm.seed("seed")
+        part = tmp_path / "leech" / Path(*part_paths(swarm.manifest)[1])
+        part.mkdir(parents=True)
+        _, torrent = await swarm.leech("leech", seed)
+        with trio.fail_after(TIMEOUT):
+            await until(lambda: torrent.disk.trouble is not None)
+            torrent.want(1, Priority.SKIP)
+            await torrent.finished.wait()
+            await until(lambda: torrent.disk.trouble is None)
+        assert torrent.disk.blocked == {}

@@ -109,7 +109,8 @@ class TorrentDisk:
             self._on_notice(notice)
         now = trio.current_time()
         self._refused_writes = {file: held for file, held in self._refused_writes.items() if held[1] > now}
-        self.blocked = prepared.blocked | {file: error for file, (error, _) in self._refused_writes.items()}
+        refused = prepared.blocked | {file: error for file, (error, _) in self._refused_writes.items()}
+        self.blocked = {file: error for file, error in refused.items() if file in self.unfinished}
         self._prepared.set()
         await self._finish([number for number in sorted(self.unfinished) if not self.lacks(number)])
         if self.blocked and not self.unfinished - set(self.blocked):

@@ -104,8 +104,10 @@ class Keeping:
         """Look when in doubt, and now and then while anything is missing: nothing here waits for what it clears."""
         torrent, took = self._torrent, 0.0
         while True:
-            if torrent.disk.trouble is not None or torrent.disk.blocked:
+            if torrent.disk.trouble is not None:
                 pause, self._to_prepare = disk.RETRY_AFTER, True
+            elif torrent.disk.blocked:
+                pause, self._to_prepare = max(disk.RETRY_AFTER, min(took / LOOK_SHARE, disk.BLOCKED_FOR)), True
             else:
                 pause = inf if torrent.is_complete else max(LOOK_EVERY, took / LOOK_SHARE)
                 pause = min(pause, self._debounce.due(trio.current_time()))
