@@ -102,7 +102,7 @@ def group(tmp_path: Path) -> Iterator[Group]:
 
 def test_it_holds_the_newest_and_survives_being_killed(group: Group) -> None:
     ann, mia = group.join("ann"), group.join("mia")
-    mirror = ("mirror", "--tracker", group.server.url, "--data", "data", "--quota", str(2 * LENGTH))
+    mirror = ("mirror", "--tracker", group.server.url, "--data", "data", "--quota", f"{2 * LENGTH}B")
     with group.publishing(ann, "first"), group.publishing(ann, "second"):
         with ending(start(mia, *mirror, "--limit-down", "100KiB")) as process:
             event(process, "fetching")
@@ -122,7 +122,7 @@ def test_it_holds_the_newest_and_survives_being_killed(group: Group) -> None:
 
 def test_the_only_copy_stays(group: Group) -> None:
     ann, mia = group.join("ann"), group.join("mia")
-    with ending(start(mia, "mirror", "--data", "data", "--quota", str(LENGTH + TINY))) as process:
+    with ending(start(mia, "mirror", "--data", "data", "--quota", f"{LENGTH + TINY}B")) as process:
         with group.publishing(ann, "sole"):
             until(process, complete(1))
         with group.publishing(ann, "newer"), group.publishing(ann, "tiny"):
