@@ -104,7 +104,8 @@ def test_the_menu_has_it_all(looking: Looking) -> None:
         if menu.type(index) == "command"
     }
     assert list(entries) == [
-        "Pause", "Resume", "Open folder", "Save .torrent file...", "Limits...", "Download in order",
+        "Pause", "Resume", "Open folder", "Save .torrent file...", "Copy magnet link", "Copy info hash",
+        "Copy announce URL", "Limits...", "Download in order",
         "Force re-check", "Remove...",
     ]  # fmt: skip
     assert menu.entrycget(entries["Resume"], "state") == "disabled"

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cli.processes import event
 from cli.terminal import terminal
-from integration.group import PASSWORD
 from integration.machines import ADDRESSES, Sockets, inside, ip, two_machines
 
 from swarmshare.manifest.build import Description
@@ -87,16 +86,12 @@ def shows(shown: Terminal, words: str) -> None:
     shown.until(lambda picture: any(words in line for line in [*picture.scrolled, *picture.lines]))
 
 
-def digits_beside(name: str, lines: list[str]) -> str:
-    """The info hash in the list of what is shared."""
-    return next(line.strip() for line in lines[lines.index(name) :] if re.fullmatch(r" *[0-9a-f]{64}", line))
-
-
+PASSWORD = "correct horse battery"
 NEW_PASSWORD = {"Password:": PASSWORD, "Again:": PASSWORD}
 
 
 def test_the_tour_of_the_readme(machines: tuple[str, str], content: Path, tmp_path: Path) -> None:
-    start, register, publish, show, download, swarm, create = tour()
+    start, register, publish, show, download, swarm, status, create = tour()
     with ExitStack() as stack:
         olga, ben = (Person(name, tmp_path / f"at-{name}", stack) for name in machines)
         tracker = olga.types(start)
@@ -113,15 +108,18 @@ def test_the_tour_of_the_readme(machines: tuple[str, str], content: Path, tmp_pa
             shows(published, "for this network only")
             listed = other.types(show)
             assert listed.wait() == 0
-            digits = digits_beside(name, listed.picture.lines)
-            downloaded = other.types(download.replace("1409b89b...", digits))
+            shows(listed, name)
+            downloaded = other.types(download.replace("Holiday", name))
             shows(downloaded, "complete")
             shows(published, "safe to close")
             there = other.home / "Downloads" / name
             assert not subprocess.run(["diff", "-r", content, there], capture_output=True, check=False).stdout
-            live = other.types(swarm.replace("1409b89b...", digits))
+            live = other.types(swarm.replace("Holiday", name))
             shows(live, name)
-        secret = ben.types("swarmshare whoami --announce-url")
+            runs = other.types(status)
+            assert runs.wait() == 0
+            shows(runs, name)
+        secret = ben.types("swarmshare announce-url")
         assert secret.wait() == 0
         (url,) = re.findall(r"http://192\.168\.1\.5:6969/announce/\S+", secret.raw)
         shutil.copytree(content, ben.home / "Holiday")

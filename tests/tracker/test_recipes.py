@@ -63,8 +63,8 @@ def test_back_up_and_restore(tmp_path: Path) -> None:
             cook(recipe, tmp_path, server.url)
     finally:
         server.end(signal.SIGTERM)
-    made = {path.name: path for path in (*(tmp_path / "backups").iterdir(), *tmp_path.glob("*.json"))}
-    assert set(made) == {"tracker.db", "catalogue.json", "accounts.json"}
+    made = {path.name: path for path in (*(tmp_path / "backups").rglob("*"), *tmp_path.glob("*.json"))}
+    assert set(made) == {"tracker.db", "group", "catalogue.json", "accounts.json"}
     assert not [name for name, path in made.items() if not private(path)]
     assert json.loads(made["accounts.json"].read_text())["accounts"][0]["name"] == "Olga"
     assert not (tmp_path / "header").exists()

@@ -93,7 +93,7 @@ async def test_the_tracker_is_killed_and_comes_back_with_nothing(group: Group) -
         await two.until(lambda: two.members)
         await trio.to_thread.run_sync(group.server.end, signal.SIGKILL)
         await one.until(lambda: one.trouble)
-        assert one.trouble == f"{group.url}: cannot be reached: connection refused"
+        assert one.trouble == f"{group.url}: cannot be reached: connection refused. Does it run? Is the address right?"
         one.change(gained={10, 11})
         two.change(gained={20})
         await trio.to_thread.run_sync(group.restart)

@@ -57,7 +57,7 @@ class Liar:
             start("401 Unauthorized", [("Content-Type", "application/json")])
             return [json.dumps(self.refusal_by_http).encode()]
         if environ["PATH_INFO"].endswith("/account"):
-            body: Any = {"account": {"name": "ann", "role": "member"}, "announce_url": "http://x"}
+            body: Any = {"account": {"name": "ann", "role": "member"}, "announce_url": "http://x", "max_manifest": 1}
         else:
             self.while_listing()
             body = {"entries": self.entries}

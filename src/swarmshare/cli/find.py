@@ -100,6 +100,8 @@ def _is_file(what: str) -> bool:
     """See rule 2 of the module."""
     if what.endswith(".torrent") or any(separator in what for separator in (os.sep, os.altsep) if separator):
         return True
+    if what in (os.curdir, os.pardir):
+        return True
     if not os.path.isfile(what):
         return False
     try:
