@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from manifest.makers import encoded, good_doc
 
 from swarmshare.errors import ManifestError
 from swarmshare.manifest.names import (
@@ -21,6 +22,7 @@ from swarmshare.manifest.names import (
     matches,
     with_ending,
 )
+from swarmshare.manifest.parse import parse_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,3 +192,12 @@ def test_a_pattern_fits_a_name_in_either_encoding_of_its_letters() -> None:
             assert matches(name, ["no", pattern])
         assert not matches(name, ["e*", "\u00c9*", "*.JPG"])
     assert not matches(on, [])
+
+
+def test_another_name_changes_where_it_lands_and_nothing_that_is_hashed() -> None:
+    manifest = parse_manifest(encoded(good_doc()))
+    other = manifest.renamed("Holiday (2)")
+    assert (other.encode(), other.info_hash) == (manifest.encode(), manifest.info_hash)
+    assert {path[0] for path in other.local_paths(windows=False)} == {"Holiday (2)"}
+    with pytest.raises(ManifestError):
+        manifest.renamed("..")

@@ -336,3 +336,10 @@ def test_a_message_or_a_violation_and_nothing_else(sent: list[bytes], fast: bool
             outcomes.append((got, side.blocks, dict(side.owed)))  # type: ignore[arg-type]
             assert all(request.piece < LAYOUT.piece_count for request in side.owed)
     assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_piece_is_suggested_to_who_knows_how(fast: bool) -> None:
+    pair = Pair(fast=fast)
+    pair.ours.suggest(3)
+    assert pair.to_theirs() == ([m.Suggest(3)] if fast else [])
