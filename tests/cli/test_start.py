@@ -6,6 +6,8 @@ import signal
 import socket
 from collections import Counter
 from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -143,6 +145,24 @@ def test_the_internet_is_let_in_on_demand_only(
 ) -> None:
     monkeypatch.setattr(own_addresses, "own_addresses", lambda _: own)
     assert verb._default() == (host, PORT)
+
+
+def test_a_taken_port_is_named_and_another_one_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as website:
+        thread = Thread(target=website.serve_forever)
+        thread.start()
+        try:
+            port = website.server_port
+            host, other = verb._free(("127.0.0.1", port), Output(as_json=False))
+        finally:
+            website.shutdown()
+            thread.join()
+    assert (host, other > port) == ("127.0.0.1", True)
+    told = capsys.readouterr().err
+    assert f"port {port} is taken: another program is there (http://127.0.0.1:{port}: " in told
+    assert f"The tracker takes port {other} instead" in told
+    assert verb._free(("127.0.0.1", other), Output(as_json=False)) == ("127.0.0.1", other)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -79,19 +81,52 @@ def test_without_a_screen(screen: str, tmp_path: Path) -> None:
     assert "swarmshare --help" in line
 
 
-@pytest.mark.parametrize("command", [["-m", "swarmshare", "gui"], [str(ROOT / "peer_gui.py")]])
-def test_it_opens_and_ends_when_it_is_told_to(command: list[str], display: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [(["-m", "swarmshare", "gui"], signal.SIGINT), ([str(ROOT / "peer_gui.py")], signal.SIGTERM)],
+)
+def test_it_opens_and_ends_when_it_is_told_to(command: list[str], number: int, display: str, tmp_path: Path) -> None:
     environment = {**os.environ, "DISPLAY": display, "SWARMSHARE_HOME": str(tmp_path)}
     process = subprocess.Popen([sys.executable, *command], env=environment, stderr=subprocess.PIPE, text=True)
+    _opened(process, display)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 130
+    assert error.splitlines() == ["swarmshare: interrupted"]
+
+
+def _opened(process: subprocess.Popen[str], display: str) -> None:
     deadline = time.monotonic() + TIMEOUT
     while "SwarmShare" not in _titles(display):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    _, error = process.communicate(timeout=TIMEOUT)
+
+
+def test_ctrl_c_reaches_the_window_before_the_tracker(display: str, tmp_path: Path) -> None:
+    """What a terminal does: its whole process group gets the signal. The window decides, then all of it ends."""
+    (tmp_path / "password").write_text("correct horse battery")
+    environment = {**os.environ, "DISPLAY": display, "SWARMSHARE_HOME": str(tmp_path / "home")}
+    command = ["start", "--listen", "127.0.0.1:0", "--user", "Olga", "--password-file", str(tmp_path / "password")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "swarmshare", *command],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    _opened(process, display)
+    beside = subprocess.run(
+        [sys.executable, "-m", "swarmshare", "start", "--json"],
+        env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=True,
+    )  # fmt: skip
+    running = json.loads(beside.stdout.splitlines()[0])
+    assert running["event"] == "running", "one's own tracker is not started twice"
+    os.killpg(process.pid, signal.SIGINT)
+    said, error = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130
-    assert error.splitlines() == ["swarmshare: interrupted"]
+    assert "The window is asked to close." in said
+    assert error.splitlines()[-1] == "swarmshare: interrupted"
+    host, port = running["url"].removeprefix("http://").split(":")
+    with socket.socket() as probe:
+        assert probe.connect_ex((host, int(port))) != 0, "the tracker has ended with it"
 
 
 def _titles(display: str) -> list[str]:

@@ -15,6 +15,7 @@ from gui.windows import Looking, window_over
 from swarmshare.app.facts import JobFailed, Shared, Trouble
 from swarmshare.app.picture import Job, TransferState
 from swarmshare.errors import StorageError
+from swarmshare.gui.dialogs.leaving import LeavingDialog
 from swarmshare.gui.dialogs.removing import RemovingDialog
 from swarmshare.gui.theme import use_theme
 from swarmshare.schema.alerts import TorrentPaused, TorrentResumed
@@ -249,3 +250,19 @@ def test_a_window_with_nothing_new_rests(looking: Looking, preferences: Preferen
     drawn.clear()
     settle(root)
     assert drawn == []
+
+
+def test_ctrl_c_in_the_terminal_asks_what_ctrl_q_asks(looking: Looking) -> None:
+    def dialogs() -> list[LeavingDialog]:
+        return [child for child in looking.window.root.winfo_children() if isinstance(child, LeavingDialog)]
+
+    looking.window.interrupt()
+    (dialog,) = dialogs()
+    assert not looking.window.interrupted
+    click(dialog.stay)
+    assert not dialogs()
+    looking.window.interrupt()
+    assert len(dialogs()) == 1, "it is another time"
+    looking.window.interrupt()
+    assert looking.window.interrupted, "once more means now"
+    dialogs()[0].destroy()

@@ -58,12 +58,14 @@ class Process:
         cwd: Path | None,
         home: Path | None,
         leash: bool,
+        alone: bool,
         variables: Mapping[str, str],
         module: str,
     ) -> None:
         """``home`` gives it a home, and no other setting, of its own; None: it has ours.
 
-        With ``leash`` its standard input ends when we do, however that happens. ``variables`` are set for it alone. The
+        With ``leash`` its standard input ends when we do, however that happens; ``alone`` keeps the terminal's Ctrl-C
+        from it. ``variables`` are set for it alone. The
         command is what ``module`` runs.
         """
         self.name = name
@@ -81,6 +83,7 @@ class Process:
             [sys.executable, "-P", "-m", module, *arguments, "--json"],
             cwd=cwd, env=environment, stdin=subprocess.PIPE if leash else subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
+            process_group=0 if alone and os.name == "posix" else None,
         )  # fmt: skip
         assert self._popen.stdout is not None
         assert self._popen.stderr is not None
@@ -166,12 +169,21 @@ class Processes:
         cwd: Path | None = None,
         home: Path | None = None,
         leash: bool = False,
+        alone: bool = False,
         variables: Mapping[str, str] | None = None,
         module: str = "swarmshare",
     ) -> Process:
-        """Run a command; ``home`` gives it a home of its own, and ``leash`` tells it when we end."""
+        """Run a command; see :class:`Process`."""
         process = Process(
-            name, arguments, self._inbox, cwd=cwd, home=home, leash=leash, variables=variables or {}, module=module
+            name,
+            arguments,
+            self._inbox,
+            cwd=cwd,
+            home=home,
+            leash=leash,
+            alone=alone,
+            variables=variables or {},
+            module=module,
         )
         self._all.append(process)
         return process

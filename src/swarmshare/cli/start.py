@@ -6,10 +6,12 @@ import argparse
 import getpass
 import shlex
 import shutil
+import signal
 import sys
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from swarmshare.app import accounts, local_tracker
@@ -21,16 +23,23 @@ from swarmshare.cli.arguments import address
 from swarmshare.errors import SwarmShareError, TrackerError
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.tracker.account_names import checked_name
-from swarmshare.tracker.own_addresses import HERE, host_for_neighbours
+from swarmshare.tracker.own_addresses import HERE, host_for_neighbours, is_free
 from swarmshare.tracker.refusals import RefusalError
 
 if TYPE_CHECKING:
+    from swarmshare.app.picture import LocalTracker
     from swarmshare.app.processes import Told
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
     from swarmshare.engine.config import Address
 
 WINDOW: Final = "window"
+INTERRUPTED: Final = 130
+"""The exit status of a window that closed because of a signal."""
+OTHER_PORTS: Final = 10
+"""That are tried when another program has the usual one."""
+TWICE: Final = 1.5
+"""Seconds between two Ctrl-C that mean that it is urgent."""
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -63,11 +72,14 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Start, introduce, and stay."""
-    host, port = arguments.listen or _default()
+    if arguments.listen is None and (beside := local_tracker.tracker_beside(None)) is not None:
+        return _join(beside, arguments, output)
+    host, port = arguments.listen or _free(_default(), output)
     with Processes() as processes:
         tracker = processes.start(
             "tracker", "tracker", "--listen", f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-            "--data", str(swarmshare_home() / "tracker"), "--registration", arguments.registration,
+            "--data", str(swarmshare_home() / "tracker"), "--registration", arguments.registration, "--until-eof",
+            leash=True, alone=True,
         )  # fmt: skip
         told = _hear(processes, tracker, output)
         url, own_url = told["listening"]["url"], local_tracker.own_url(told["listening"]["address"])
@@ -77,14 +89,89 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         if "setup" not in told:
             _greet(own_url, output)
         _introduce(url, own_url, arguments.registration, output)
-        if arguments.no_window or arguments.json or gui.what_is_missing() is not None:
+        window = None
+        if _wants_no_window(arguments):
             _say_what_next(output)
         else:
             output.line("The window opens. When it is closed, the tracker goes on; Ctrl-C stops it.")
-            processes.start(WINDOW, "gui", variables={gui.INVITATION: to_make} if to_make else None)
+            window = _open_window(processes, to_make)
         tracker.echo = True
-        while True:
+        _stay(processes, window, output)
+    return 0
+
+
+def _wants_no_window(arguments: argparse.Namespace) -> bool:
+    return arguments.no_window or arguments.json or gui.what_is_missing() is not None
+
+
+def _open_window(processes: Processes, invitation: str | None) -> Process:
+    return processes.start(WINDOW, "gui", alone=True, variables={gui.INVITATION: invitation} if invitation else None)
+
+
+def _join(beside: LocalTracker, arguments: argparse.Namespace, output: Output) -> int:
+    """One's own tracker runs already: open the window at it, and stay as long as that is open."""
+    output.line(f"Your tracker runs already, at {beside.url}")
+    output.event("running", url=beside.url)
+    if _wants_no_window(arguments):
+        _say_what_next(output)
+        return 0
+    output.line("The window opens there. The tracker goes on when it is closed.")
+    with Processes() as processes:
+        _stay(processes, _open_window(processes, None), output, until_closed=True)
+    return 0
+
+
+def _free(wanted: Address, output: Output) -> Address:
+    """``wanted``, or the next port that is free, after saying what is there; as it is when none is."""
+    host, port = wanted
+    if is_free(host, port):
+        return wanted
+    for other in range(port + 1, port + OTHER_PORTS):
+        if is_free(host, other):
+            output.complaint(f"port {port} is taken: {_what_is_at(port)}. The tracker takes port {other} instead")
+            return host, other
+    return wanted
+
+
+def _what_is_at(port: int) -> str:
+    """What another program says there, as far as that is known."""
+    try:
+        with open_tracker(f"http://{HERE}:{port}") as (_, api):
+            api.account()
+    except TrackerError as error:
+        if error.rule in {"unreachable", "not-a-tracker"}:
+            return f"another program is there ({error})"
+    return "a tracker is there that another user or another home runs"
+
+
+class _CtrlCError(KeyboardInterrupt):
+    """Somebody pressed it at our terminal; no other signal."""
+
+
+def _stay(processes: Processes, window: Process | None, output: Output, *, until_closed: bool = False) -> None:
+    """Pass on what is told, until interrupted; with ``until_closed``, or until the window is closed.
+
+    The terminal's Ctrl-C comes to us alone. While the window is open it is passed on: pieces may be nowhere else, and
+    the window asks. Pressed twice at once it ends everything.
+    """
+
+    def pressed(_signal: int, _frame: object) -> NoReturn:
+        raise _CtrlCError
+
+    signal.signal(signal.SIGINT, pressed)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # else it is under nohup
+        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))  # a closed terminal ends what we started, too
+    last = -TWICE
+    while not (until_closed and window is not None and not window.running):
+        try:
             _look(list(processes.told(None)), output)
+        except _CtrlCError:
+            now = monotonic()
+            if window is None or not window.running or now - last < TWICE:
+                raise
+            last = now
+            output.line("The window is asked to close. Ctrl-C twice ends everything at once.")
+            window.signal(signal.SIGINT)
 
 
 def _default() -> Address:
@@ -105,6 +192,8 @@ def _look(news: list[Told], output: Output) -> None:
     for item in news:
         if item.event == EXIT and item.by.name != WINDOW:
             raise ProcessError(f"the tracker ended: {item.by.last_words}")
+        if item.event == EXIT and item.fields["status"] == INTERRUPTED:
+            raise KeyboardInterrupt
         if item.event == EXIT and item.fields["status"]:
             output.complaint(f"the window ended: {item.by.last_words}")
             _say_what_next(output)

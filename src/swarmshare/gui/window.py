@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 import ttkbootstrap
 
-from swarmshare.app.facts import JobFailed, Shared, Trouble
 from swarmshare.app.picture import TransferState
 from swarmshare.errors import StorageError
 from swarmshare.gui.banner import Banners
@@ -16,6 +16,7 @@ from swarmshare.gui.dialogs.leaving import MOST, ask_to_leave, wait_for_the_end
 from swarmshare.gui.drop import accept_drops
 from swarmshare.gui.litter import swept_here
 from swarmshare.gui.menus import Menus
+from swarmshare.gui.news import say_fact
 from swarmshare.gui.notify import Notifier
 from swarmshare.gui.poll import Poller, sentence
 from swarmshare.gui.preferences import Preferences
@@ -27,10 +28,7 @@ from swarmshare.gui.theme import open_root, pixels
 from swarmshare.gui.toolbar import Toolbar
 from swarmshare.gui.transfers import TransfersPage
 from swarmshare.gui.viewmodel.cells import clean
-from swarmshare.gui.viewmodel.lists import changed_in_words
-from swarmshare.gui.viewmodel.log_lines import limit_in_words, shared
 from swarmshare.gui.words import _, use_language
-from swarmshare.schema.alerts import FileNotice, OpenFilesLimit, PiecesLost, TorrentPaused, TorrentResumed
 
 if TYPE_CHECKING:
     import tkinter
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     from swarmshare.app.desk import Desk
     from swarmshare.app.facts import Fact
     from swarmshare.app.picture import DeskPicture
+    from swarmshare.gui.dialogs.leaving import LeavingDialog
     from swarmshare.gui.poll import Beside
     from swarmshare.gui.shell import Kind
     from swarmshare.gui.welcome import WelcomePage
@@ -68,7 +67,9 @@ class MainWindow:
         self._welcome: WelcomePage | None = None
         self._leaving = False
         self.interrupted = False
-        """Whether a signal asked for the end."""
+        """Whether it ends because of a signal."""
+        self._question: LeavingDialog | None = None
+        """The one that a signal has brought up."""
         self._build()
         self._notifier = Notifier(self.root, preferences)
         self.root.protocol("WM_DELETE_WINDOW", self.close)
@@ -209,30 +210,7 @@ class MainWindow:
         self.transfers.details.note(facts)
         self._notifier.hear(facts, self.picture)
         for fact in facts:
-            match fact:
-                case Shared(path=path, lost_folder=lost):
-                    self.banners.say(shared(fact), "warning" if lost else "success", f"share {path}")
-                case JobFailed(path=path, message=message) if message:
-                    reason = spoken(clean(message.removeprefix(f"{path}: ")))  # the path is named once
-                    text = _("{path} could not be shared: {reason}").format(path=clean(str(path)), reason=reason)
-                    self.banners.say(text, "danger", f"share {path}")
-                case TorrentPaused(info_hash=info_hash, message=message):
-                    text = f"{self._name(info_hash)}: {spoken(clean(message))}"
-                    self.banners.say(text, "danger", info_hash.hex())
-                case TorrentResumed(info_hash=info_hash):
-                    self.banners.unsay(info_hash.hex())
-                case FileNotice(info_hash=info_hash, message=message):
-                    self.say(f"{self._name(info_hash)}: {spoken(clean(message))}", "warning")
-                case Trouble(message=message):
-                    self.say(clean(message), "warning")
-                case OpenFilesLimit(limit=limit):
-                    self.say(limit_in_words(limit), "warning")
-                case PiecesLost(info_hash=info_hash, files=files):
-                    self.say(f"{self._name(info_hash)}: {changed_in_words(files)}.", "warning")
-
-    def _name(self, info_hash: bytes) -> str:
-        transfers = self.picture.transfers if self.picture is not None else ()
-        return next((clean(t.name) for t in transfers if t.info_hash == info_hash.hex()), info_hash.hex()[:8])
+            say_fact(self.banners, fact, self.picture)
 
     # ------------------------------------------------------------------ pages
 
@@ -273,6 +251,20 @@ class MainWindow:
         """End, after a question when others still need this machine."""
         if not self._leaving:
             ask_to_leave(self, self._leave)
+
+    def interrupt(self) -> None:
+        """What Ctrl-C in the terminal does: leave, after the same question; once more in the midst of that: end now."""
+        asked = self._question is not None and self._question.winfo_exists()
+        if self._leaving or asked:
+            self.interrupted = True
+            self.root.quit()
+        else:
+            self.root.deiconify()
+            self._question = ask_to_leave(self, self._leave_interrupted)
+
+    def _leave_interrupted(self) -> None:
+        self.interrupted = True
+        self._leave()
 
     def _leave(self) -> None:
         self._leaving = True
@@ -315,11 +307,14 @@ def run(thread: Beside | None = None, invitation: str = "") -> int:
 
         thread = DeskThread()
     window = MainWindow(thread, preferences, invitation)
+    # Python calls it between two of our callbacks, of which there are ten a second: Tk is not in the midst of anything.
+    before = signal.signal(signal.SIGINT, lambda _signal, _frame: window.root.after_idle(window.interrupt))
     with swept_here(window.root):
         window.poller.start()
         try:
             window.root.mainloop()
         finally:
+            signal.signal(signal.SIGINT, before)
             thread.close()
             thread.closed.wait(MOST)
     if window.interrupted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from errno import EADDRINUSE
 from ipaddress import ip_address
 from typing import Final
 
@@ -34,6 +35,21 @@ def host_for_neighbours() -> str:
     Then it is this machine only: somebody has to say first who is to see the server.
     """
     return HERE if any(ip_address(text).is_global for text in own_addresses(EVERYWHERE)) else EVERYWHERE
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now; True as well when that cannot be told, as for a name."""
+    try:
+        family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            probe.listen()
+    except ValueError:
+        return True
+    except OSError as error:
+        return error.errno != EADDRINUSE
+    return True
 
 
 def _towards(family: socket.AddressFamily, far: str) -> str | None:

@@ -1,0 +1,46 @@
+"""What happened, as sentences for whoever sits there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swarmshare.app.facts import JobFailed, Shared, Trouble
+from swarmshare.gui.sentences import spoken
+from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.gui.viewmodel.lists import changed_in_words
+from swarmshare.gui.viewmodel.log_lines import limit_in_words, shared
+from swarmshare.gui.words import _
+from swarmshare.schema.alerts import FileNotice, OpenFilesLimit, PiecesLost, TorrentPaused, TorrentResumed
+
+if TYPE_CHECKING:
+    from swarmshare.app.facts import Fact
+    from swarmshare.app.picture import DeskPicture
+    from swarmshare.gui.banner import Banners
+
+
+def say_fact(banners: Banners, fact: Fact, picture: DeskPicture | None) -> None:
+    """Show what somebody should know of ``fact``, and take away what it makes untrue; ``picture`` has the names."""
+
+    def name(info_hash: bytes) -> str:
+        transfers = picture.transfers if picture is not None else ()
+        return next((clean(t.name) for t in transfers if t.info_hash == info_hash.hex()), info_hash.hex()[:8])
+
+    match fact:
+        case Shared(path=path, lost_folder=lost):
+            banners.say(shared(fact), "warning" if lost else "success", f"share {path}")
+        case JobFailed(path=path, message=message) if message:
+            reason = spoken(clean(message.removeprefix(f"{path}: ")))  # the path is named once
+            text = _("{path} could not be shared: {reason}").format(path=clean(str(path)), reason=reason)
+            banners.say(text, "danger", f"share {path}")
+        case TorrentPaused(info_hash=info_hash, message=message):
+            banners.say(f"{name(info_hash)}: {spoken(clean(message))}", "danger", info_hash.hex())
+        case TorrentResumed(info_hash=info_hash):
+            banners.unsay(info_hash.hex())
+        case FileNotice(info_hash=info_hash, message=message):
+            banners.say(f"{name(info_hash)}: {spoken(clean(message))}", "warning")
+        case Trouble(message=message):
+            banners.say(clean(message), "warning")
+        case OpenFilesLimit(limit=limit):
+            banners.say(limit_in_words(limit), "warning")
+        case PiecesLost(info_hash=info_hash, files=files):
+            banners.say(f"{name(info_hash)}: {changed_in_words(files)}.", "warning")
