@@ -113,7 +113,7 @@ def _join(beside: LocalTracker, arguments: argparse.Namespace, output: Output) -
     output.line(f"Your tracker runs already, at {beside.url}")
     output.event("running", url=beside.url)
     if _wants_no_window(arguments):
-        _say_what_next(output)
+        _say_what_next(output, stops_it=False)
         return 0
     output.line("The window opens there. The tracker goes on when it is closed.")
     with Processes() as processes:
@@ -287,14 +287,15 @@ def _invitation(url: str) -> str | None:
         return None
 
 
-def _say_what_next(output: Output) -> None:
+def _say_what_next(output: Output, *, stops_it: bool = True) -> None:
     program = _program()
     output.line()
     output.line("Type next, in another terminal:")
     output.line(f"  {program} publish FOLDER --seed")
     output.line(f"  {program} list")
     output.line(f"  {program} download INFOHASH --to Downloads")
-    output.line("Ctrl-C stops the tracker; the same command goes on from there.")
+    if stops_it:
+        output.line("Ctrl-C stops the tracker; the same command goes on from there.")
     sys.stdout.flush()
 
 

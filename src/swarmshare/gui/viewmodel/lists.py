@@ -118,7 +118,7 @@ def transfer_columns() -> list[Column[Transfer]]:
         Column("name", _("Name"), 22, lambda t: clean(t.name), lambda t: natural(t.name)),
         Column("size", _("Size"), 9, lambda t: size(t.bytes_total), lambda t: t.bytes_total, right=True),
         Column("progress", _("Progress"), 14, _progress, share),
-        Column("state", _("State"), 13, _state, lambda t: t.state.value),
+        Column("state", _("State"), 26, _state, lambda t: t.state.value),
         Column("down", _("Down"), 10, lambda t: _rate(t.rate_down), lambda t: t.rate_down, right=True),
         Column("up", _("Up"), 10, lambda t: _rate(t.rate_up), lambda t: t.rate_up, right=True),
         Column("eta", _("ETA"), 10, _eta, lambda t: _NEVER if t.eta is None else t.eta, right=True),

@@ -62,6 +62,10 @@ class Known(Enum):
     """Of a paused transfer that has not been at work since the program began."""
 
 
+_FADED: Final = 0.3, 0.45, 0.7, 0.95
+"""How dark pieces are that are not known now, by how many others had them; what nobody had is between two of them."""
+
+
 def known_of(torrent: TorrentSnapshot, *, paused: bool) -> Known:
     """What ``torrent`` knows of others."""
     if not paused:
@@ -76,8 +80,9 @@ def faded(palette: Palette) -> Palette:
         red, green, blue = _rgb(colour)
         return "#" + f"{round(0.299 * red + 0.587 * green + 0.114 * blue):02x}" * 3
 
-    one, two, three, four = map(grey, palette.held)
-    return replace(palette, held=(one, two, three, four), missing=grey(palette.missing))
+    missing, text = grey(palette.missing), grey(palette.text)
+    one, two, three, four = (mixed(missing, text, part) for part in _FADED)
+    return replace(palette, held=(one, two, three, four), missing=missing)
 
 
 def kinds_of(torrent: TorrentSnapshot, known: Known = Known.NOW) -> bytes:
