@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import ttkbootstrap
+from gui.typing_hands import end
 
 from swarmshare.gui.preferences import Preferences
 from swarmshare.gui.words import use_language
@@ -48,9 +49,7 @@ def root(display: str) -> Iterator[ttkbootstrap.Window]:
     try:
         yield window
     finally:
-        for pending in window.tk.splitlist(window.tk.call("after", "info")):
-            window.tk.call("after", "cancel", pending)  # after_cancel wants the widget that began it
-        window.destroy()
+        end(window)
         tkinter._default_root = None  # type: ignore[attr-defined]  # the next window is the only one again
         gc.collect()  # widgets are in cycles: they must end in this thread
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import tkinter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from gui.typing_hands import until
+from gui.typing_hands import end, until
 from PIL import ImageGrab
 
 from swarmshare.app.thread import DeskThread
@@ -50,12 +50,8 @@ def opened(home: Path) -> Iterator[MainWindow]:
 
 def close(root: tkinter.Tk) -> None:
     """Take a window away for good, with all that is still due in it."""
-    try:
-        for pending in root.tk.splitlist(root.tk.call("after", "info")):
-            root.tk.call("after", "cancel", pending)  # after_cancel wants the widget that began it
-        root.destroy()
-    except tkinter.TclError:
-        pass  # it went by itself
+    with suppress(tkinter.TclError):  # it may have gone by itself
+        end(root)
     tkinter._default_root = None  # type: ignore[attr-defined]  # the next window is the only one again
     gc.collect()  # widgets are in cycles: they must end in this thread
 

@@ -111,10 +111,7 @@ def test_it_fits_a_small_screen(display: str, preferences: Preferences, language
         wide, high = root.minsize()
         assert wide <= pixels(root, 800)
         assert high <= pixels(root, 560), "there is a title above it"
-        # Below the pointer, in the middle of the screen: without a window manager it brings the keyboard along,
-        # and Tk crashes in the next window's focus_force() when it leaves a window that ends afterwards.
-        left, top = root.winfo_pointerx() - wide // 2, root.winfo_pointery() - high // 2
-        root.geometry(f"{wide}x{high}+{left}+{top}")
+        root.geometry(f"{wide}x{high}")
         settle(root)
         assert more.winfo_viewable()
         assert more.winfo_rootx() + more.winfo_width() <= root.winfo_rootx() + root.winfo_width()

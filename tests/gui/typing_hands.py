@@ -19,6 +19,20 @@ def settle(widget: tkinter.Misc) -> None:
     widget.update()
 
 
+def end(root: tkinter.Tk) -> None:
+    """Destroy a window with all that is still due in it.
+
+    It takes the keyboard before. There is no window manager, so a window has it while the pointer is over it; when the
+    pointer has left (for a dialog of it, say) and the window ends, Tk keeps a dangling pointer to what had the keyboard
+    there, and crashes in the focus_force() of the next window.
+    """
+    root.focus_force()
+    root.update()
+    for pending in root.tk.splitlist(root.tk.call("after", "info")):
+        root.tk.call("after", "cancel", pending)  # after_cancel wants the widget that began it
+    root.destroy()
+
+
 def until(widget: tkinter.Misc, condition: Callable[[], object], what: str = "") -> None:
     """Run Tk until something is so."""
     deadline = time.monotonic() + TIMEOUT

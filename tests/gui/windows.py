@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gui.hand_made import HandMadeThread, picture
-from gui.typing_hands import settle
+from gui.typing_hands import end, settle
 
 from swarmshare.gui.window import MainWindow
 
@@ -57,6 +57,4 @@ def window_over(preferences: Preferences, first: DeskPicture | None = None, page
         assert not looking.surprises
     finally:
         window.poller.stop()
-        for pending in window.root.tk.splitlist(window.root.tk.call("after", "info")):
-            window.root.tk.call("after", "cancel", pending)  # after_cancel wants the widget that began it
-        window.root.destroy()
+        end(window.root)
