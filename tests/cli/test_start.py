@@ -107,10 +107,12 @@ def test_it_goes_on_where_it_was(tmp_path: Path, password: Path) -> None:
     first = start(tmp_path, *HERE, "--user", "Olga", "--password-file", password)
     address = event(first, "listening")["address"]
     assert event(first, "signed_in")["role"] == "organiser"
+    introduction(first)
     end(first)
     again = start(tmp_path, "start", "--listen", address)
     account = event(again, "account")
     assert (account["user"], account["role"]) == ("Olga", "organiser")
+    introduction(again)
     end(again)
     other = start(tmp_path, *HERE)  # another port is another tracker, to those who sign in
     url = event(other, "listening")["url"]
