@@ -85,6 +85,8 @@ def find_entry(what: str, sign_in: SignIn) -> Entry:
 
 def load_manifest(path: Path) -> Manifest:
     """The manifest in a file; an error names the file."""
+    if path.is_dir():
+        raise EntryError(f"{str(path)!r} is a folder, not a manifest (.torrent)", hint="Give the file.")
     try:
         return parse_manifest(read_small(path, MAX_BYTES))
     except ManifestError as error:
