@@ -240,4 +240,4 @@ async def test_ones_own_entry_is_withdrawn(tracker: str, name: str, tmp_path: Pa
         assert entry.publisher == name
         await ann.desk.withdraw(info_hash)
         await ann.until(lambda: all(entry.name != name for entry in ann.desk.picture().catalogue))
-        assert ann.transfers[name].state is TransferState.SEEDING
+        await ann.until(lambda: ann.transfers[name].state is TransferState.SEEDING)

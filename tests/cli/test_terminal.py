@@ -129,8 +129,9 @@ def test_without_a_terminal_there_are_lines(top: Path, tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout
     lines = [line for line in done.stdout.splitlines() if not line.startswith(("Listening", "Downloading"))]
     assert lines[-1] == "top/: complete"
-    assert len(lines) > 1
-    assert all(line.startswith("top/: ") and " of 5.8 MiB, " in line for line in lines[:-1])
+    assert all(line.startswith("top/: ") for line in lines), lines
+    # A busy machine is asked while it still checks, or has just ended.
+    assert any(" of 5.8 MiB, " in line for line in lines[:-1]), lines
 
 
 def test_a_log_can_be_followed(top: Path, tmp_path: Path) -> None:
