@@ -135,7 +135,7 @@ class Camera:
 
 
 def transfer(window: MainWindow, name: str) -> Any:
-    return next((found for found in (window.picture.transfers if window.picture else ()) if found.name == name), None)
+    return next((found for found in (window.snapshot.transfers if window.snapshot else ()) if found.name == name), None)
 
 
 def select(camera: Camera, name: str) -> None:
@@ -163,29 +163,29 @@ def tour(camera: Camera, folder: Path, tracker: str) -> None:
     rewrite(page.folder.entry, str(home / "Downloads"))
     page.enter.invoke()
     camera.until(lambda: window._welcome is None)
-    camera.until(lambda: window.picture and len(window.picture.catalogue) >= len(SHARED) + 1)
+    camera.until(lambda: window.snapshot and len(window.snapshot.catalogue) >= len(SHARED) + 1)
     window.turn_to("catalogue")
     camera.shoot("catalogue")
 
 
 def work(camera: Camera, folder: Path, peers: dict[str, Peer]) -> None:
     """Downloads at work, what one shares, and the dialogs."""
-    from swarmshare.app.desk import Desk
-    from swarmshare.app.facts import ShareWish
+    from swarmshare.app.client_session import ClientSession
+    from swarmshare.app.facts import ShareOptions
 
     window = camera.window
-    assert window.picture is not None
-    entries = {entry.name: entry.info_hash for entry in window.picture.catalogue}
+    assert window.snapshot is not None
+    entries = {entry.name: entry.info_hash for entry in window.snapshot.catalogue}
     for name in ("Lecture 07 - Fourier", "ubuntu-lab-image.img"):
-        window.wish(None, Desk.download, entries[name])
+        window.submit(None, ClientSession.download, entries[name])
     camera.until(lambda: all(transfer(window, name) for name in ("Lecture 07 - Fourier", "ubuntu-lab-image.img")))
     camera.until(lambda: transfer(window, "Lecture 07 - Fourier").state.value == "seeding")
     mine = folder / "Field trip"
     if not mine.exists():
         content(folder, "Field trip", (("map.tif", 3), ("photos/one.jpg", 1), ("photos/two.jpg", 1)))
-    window.wish(None, Desk.share, ShareWish(mine, comment="From Tuesday"))
+    window.submit(None, ClientSession.share, ShareOptions(mine, comment="From Tuesday"))
     camera.until(lambda: transfer(window, "Field trip") and transfer(window, "Field trip").state.value == "seeding")
-    window.wish(None, Desk.download, entries[FILM])
+    window.submit(None, ClientSession.download, entries[FILM])
     window.turn_to("all")
     select(camera, FILM)
     window.transfers.details.select(0)  # type: ignore[no-untyped-call]
@@ -246,7 +246,7 @@ def main() -> int:
     images = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
     images.mkdir(parents=True, exist_ok=True)
     sys.path.insert(0, str(ROOT / "src"))
-    from swarmshare.app.thread import DeskThread
+    from swarmshare.app.thread import SessionThread
     from swarmshare.gui.preferences import Preferences
     from swarmshare.gui.window import MainWindow
     from swarmshare.gui.words import use_language
@@ -262,7 +262,7 @@ def main() -> int:
                 preferences.set("theme", theme)
                 preferences.set("window.size", list(SIZE))
                 preferences.set("notifications", False)  # they would be in the picture
-                thread = DeskThread()
+                thread = SessionThread()
                 window = MainWindow(thread, preferences)
                 window.root.geometry("+0+0")
                 window.poller.start()

@@ -35,7 +35,7 @@ from swarmshare.schema.tracker_events import (
 )
 from swarmshare.tracker import exchange, live, values
 from swarmshare.tracker.api import answers, requests
-from swarmshare.tracker.api.door import PREFIX
+from swarmshare.tracker.api.routes import PREFIX
 from swarmshare.tracker.app import create_app
 from swarmshare.tracker.config import TrackerConfig
 from swarmshare.tracker.refusals import Reason

@@ -6,15 +6,15 @@ import sys
 import time
 
 from swarmshare.app import local_tracker
-from swarmshare.app.desk import Desk
-from swarmshare.app.thread import DeskThread
+from swarmshare.app.client_session import ClientSession
+from swarmshare.app.thread import SessionThread
 
 
 def main(port: int) -> None:
     local_tracker.PORT = port  # type: ignore[misc]
-    thread = DeskThread()
-    thread.wish(Desk.start_tracker).result()
-    while not (thread.picture and thread.picture.local_tracker and thread.picture.local_tracker.url):
+    thread = SessionThread()
+    thread.submit(ClientSession.start_tracker).result()
+    while not (thread.snapshot and thread.snapshot.local_tracker and thread.snapshot.local_tracker.url):
         time.sleep(0.01)
     print("listens", flush=True)
     time.sleep(600)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from swarmshare.app.magnets import MAX_PEERS, peers_of
 from swarmshare.manifest.magnet import Magnet
 from swarmshare.manifest.manifest import InfoHash
-from swarmshare.storage.begun import MAX_HOST
+from swarmshare.storage.saved_transfers import MAX_HOST
 
 
 def peers(*texts: str) -> tuple[tuple[str, int], ...]:

@@ -11,7 +11,7 @@ import pytest
 import trio
 from engine.swarm import until
 
-from swarmshare.app.mirror import Deleted, Mirror, News, Sharing, Trouble
+from swarmshare.app.mirror import Deleted, Mirror, News, Problem, Sharing
 from swarmshare.app.mirror_store import STATE, MirrorStore, open_store
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
+    from swarmshare.engine.announcer import TrackerView
     from swarmshare.engine.engine import Engine
-    from swarmshare.engine.ports import SwarmPort
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
 
@@ -42,9 +42,9 @@ class Presence:
     user: str
     address: str
     live: bool = True
-    port: SwarmPort | None = None
+    port: TrackerView | None = None
 
-    async def run(self, port: SwarmPort) -> None:
+    async def run(self, port: TrackerView) -> None:
         self.port = port
         others = self.group.members.setdefault(str(port.manifest.info_hash), [])
         others.append(self)
@@ -328,13 +328,13 @@ async def test_it_goes_on_where_it_stopped(world: World) -> None:
     (running.folder / STATE / ".0123456789abcdef.tmp").write_bytes(b"half of a manifest")
     async with world.mirror() as running:
         await running.whole(first)  # although there is no tracker
-        await until(lambda: running.news[-1] == Trouble("the tracker cannot be reached"))
+        await until(lambda: running.news[-1] == Problem("the tracker cannot be reached"))
         assert not (running.folder / STATE / ".0123456789abcdef.tmp").exists()
         assert running.mirror.status().entries == 2
         world.group.unreachable = False
         await world.seed(engine, second)
         await running.whole(first, second)
-        await until(lambda: running.news[-1] == Trouble(""))
+        await until(lambda: running.news[-1] == Problem(""))
 
 
 @pytest.mark.parametrize("about", ["length", "content"])
@@ -351,7 +351,7 @@ async def test_a_manifest_that_is_not_the_entry(world: World, about: str) -> Non
         await running.whole(right)
         await running.rounds(world.group)
         assert running.nothing_of(lie)
-        assert any(isinstance(one, Trouble) and "lie: the tracker's manifest" in one.message for one in running.news)
+        assert any(isinstance(one, Problem) and "lie: the tracker's manifest" in one.message for one in running.news)
 
 
 async def test_entries_of_one_name(world: World) -> None:

@@ -7,11 +7,11 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from app.desks import Seat, manifest_of, seat
-from app.test_desk_transfers import seed
+from app.sessions import Seat, manifest_of, seat
+from app.test_session_transfers import seed
 
 from swarmshare.app.naming import NameTakenError
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def new(tmp_path: Path) -> Manifest:
 
 
 def port_of(ann: Seat) -> int:
-    return int(ann.desk.picture().addresses[0].rpartition(":")[2])
+    return int(ann.session.snapshot().addresses[0].rpartition(":")[2])
 
 
 async def fetched(ann: Seat, manifest: Manifest, source: Path, name: str) -> None:
@@ -61,27 +61,27 @@ async def test_a_new_version_gets_a_name_of_its_own(
     """Whether the old one is among the transfers, or only its files are there."""
     downloads = tmp_path / "downloads"
     async with seat() as ann:
-        first = await ann.desk.open_manifest(old.encode())
+        first = await ann.session.open_manifest(old.encode())
         await fetched(ann, old, tmp_path / "old", "Holiday")
         if not at_work:
-            await ann.desk.remove([first])
+            await ann.session.remove([first])
         with pytest.raises(NameTakenError, match=r"Holiday/photo: is there already with other content") as caught:
-            await ann.desk.open_manifest(new.encode())
+            await ann.session.open_manifest(new.encode())
         taken = caught.value
         assert (taken.free_name, taken.hint) == ("Holiday (2)", "Move it away, or choose another folder.")
         with pytest.raises(NameTakenError):
-            await ann.desk.download_as(taken.manifest, taken.folder, "Holiday")
+            await ann.session.download_as(taken.manifest, taken.folder, "Holiday")
         with pytest.raises(ManifestError):
-            await ann.desk.download_as(taken.manifest, taken.folder, "../Holiday")
+            await ann.session.download_as(taken.manifest, taken.folder, "../Holiday")
         assert os.listdir(downloads) == ["Holiday"]
-        second = await ann.desk.download_as(taken.manifest, taken.folder, taken.free_name)
+        second = await ann.session.download_as(taken.manifest, taken.folder, taken.free_name)
         assert second == str(new.info_hash), "it is the same torrent"
         await fetched(ann, new, tmp_path / "new", "Holiday (2)")
     assert same(downloads / "Holiday", tmp_path / "old" / "Holiday")
     assert same(downloads / "Holiday (2)", tmp_path / "new" / "Holiday")
     async with seat() as ann:
         await ann.until(lambda: ann.transfers["Holiday (2)"].state is TransferState.SEEDING)
-        await ann.desk.remove([second], delete_data=True)
+        await ann.session.remove([second], delete_data=True)
     assert os.listdir(downloads) == ["Holiday"]
     assert same(downloads / "Holiday", tmp_path / "old" / "Holiday")
 
@@ -90,10 +90,10 @@ async def test_a_name_among_the_transfers_though_nothing_is_there_yet(
     old: Manifest, new: Manifest, tmp_path: Path
 ) -> None:
     async with seat() as ann:
-        await ann.desk.open_manifest(old.encode())
+        await ann.session.open_manifest(old.encode())
         for expected in ("Holiday (2)", "Holiday (3)"):
             with pytest.raises(NameTakenError) as caught:
-                await ann.desk.open_manifest(new.encode())
+                await ann.session.open_manifest(new.encode())
             assert caught.value.free_name == expected
             (tmp_path / "downloads" / "Holiday (2)").mkdir(parents=True, exist_ok=True)
 
@@ -103,17 +103,17 @@ async def test_the_same_data_is_shared_and_stays_when_one_of_them_goes(old: Mani
     (tmp_path / "old" / "Holiday" / "more").write_bytes(b"more")
     larger = manifest_of(tmp_path / "old" / "Holiday")
     async with seat() as ann:
-        first = await ann.desk.open_manifest(old.encode(), tmp_path / "old")
-        await ann.desk.open_manifest(larger.encode(), tmp_path / "old")
+        first = await ann.session.open_manifest(old.encode(), tmp_path / "old")
+        await ann.session.open_manifest(larger.encode(), tmp_path / "old")
         await ann.until(
             lambda: (
-                all(t.state is TransferState.SEEDING for t in ann.desk.picture().transfers)
-                and len(ann.desk.picture().transfers) == 2
+                all(t.state is TransferState.SEEDING for t in ann.session.snapshot().transfers)
+                and len(ann.session.snapshot().transfers) == 2
             )
         )
-        await ann.desk.remove([first], delete_data=True)
+        await ann.session.remove([first], delete_data=True)
         assert sorted(os.listdir(tmp_path / "old" / "Holiday")) == ["more", "photo", "same"]
-        await ann.desk.remove([str(larger.info_hash)], delete_data=True)
+        await ann.session.remove([str(larger.info_hash)], delete_data=True)
     assert os.listdir(tmp_path / "old") == []
 
 
@@ -121,15 +121,15 @@ async def test_what_was_never_its_own_is_not_deleted(old: Manifest, new: Manifes
     """A file that came after the download was begun, or was too large to be looked into before."""
     downloads = tmp_path / "downloads"
     async with seat() as ann:
-        info_hash = await ann.desk.open_manifest(new.encode())
+        info_hash = await ann.session.open_manifest(new.encode())
         await ann.until(lambda: ann.transfers["Holiday"].state is TransferState.DOWNLOADING)
-        await ann.desk.pause([info_hash])
+        await ann.session.pause([info_hash])
         (downloads / "Holiday").mkdir(exist_ok=True)
         (downloads / "Holiday" / "photo").write_bytes((tmp_path / "old" / "Holiday" / "photo").read_bytes())
-        await ann.desk.resume([info_hash])
+        await ann.session.resume([info_hash])
         await ann.until(lambda: ann.transfers["Holiday"].state is TransferState.WAITING)
-        assert "left alone" in ann.transfers["Holiday"].trouble
-        await ann.desk.remove([info_hash], delete_data=True)
+        assert "left alone" in ann.transfers["Holiday"].problem
+        await ann.session.remove([info_hash], delete_data=True)
     assert (downloads / "Holiday" / "photo").read_bytes() == (tmp_path / "old" / "Holiday" / "photo").read_bytes()
 
 

@@ -8,11 +8,11 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
 
 import pytest
-from app.desks import fill, manifest_of
+from app.sessions import fill, manifest_of
 
 from swarmshare.app import thread as module
-from swarmshare.app.desk import Desk, Published, Shared, ShareWish, open_desk
-from swarmshare.app.thread import MAX_FACTS, DeskThread
+from swarmshare.app.client_session import ClientSession, Published, Shared, ShareOptions, open_session
+from swarmshare.app.thread import MAX_FACTS, SessionThread
 from swarmshare.errors import ManifestError, StorageError
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def until(condition: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def thread(own_home: Path) -> Iterator[DeskThread]:
-    thread = DeskThread()
+def thread(own_home: Path) -> Iterator[SessionThread]:
+    thread = SessionThread()
     yield thread
     thread.close()
     assert thread.closed.wait(TIMEOUT)
@@ -39,16 +39,16 @@ def thread(own_home: Path) -> Iterator[DeskThread]:
     until(lambda: not any(other.name == "desk" for other in threading.enumerate()))
 
 
-def test_wishes(thread: DeskThread, tmp_path: Path) -> None:
+def test_wishes(thread: SessionThread, tmp_path: Path) -> None:
     manifest = manifest_of(fill(tmp_path / "top", {"a": 100_000, "b": 1}))
-    wish = thread.wish(Desk.open_manifest, manifest.encode(), tmp_path)  # before the desk stands, perhaps
-    info_hash = wish.result(TIMEOUT)
-    assert thread.picture is not None
-    assert [line.info_hash for line in thread.picture.transfers] == [info_hash], "whoever is granted sees it"
+    submit = thread.submit(ClientSession.open_manifest, manifest.encode(), tmp_path)  # before the desk stands, perhaps
+    info_hash = submit.result(TIMEOUT)
+    assert thread.snapshot is not None
+    assert [line.info_hash for line in thread.snapshot.transfers] == [info_hash], "whoever is granted sees it"
     with pytest.raises(ManifestError):
-        thread.wish(Desk.open_manifest, b"nonsense").result(TIMEOUT)
-    thread.wish(Desk.pause, [info_hash]).result(TIMEOUT)
-    thread.wish(Desk.share, ShareWish(tmp_path / "top", publish=False)).result(TIMEOUT)
+        thread.submit(ClientSession.open_manifest, b"nonsense").result(TIMEOUT)
+    thread.submit(ClientSession.pause, [info_hash]).result(TIMEOUT)
+    thread.submit(ClientSession.share, ShareOptions(tmp_path / "top", publish=False)).result(TIMEOUT)
     facts: list[object] = []
 
     def is_shared() -> bool:
@@ -59,23 +59,23 @@ def test_wishes(thread: DeskThread, tmp_path: Path) -> None:
     assert thread.facts() == []
 
 
-def test_pictures_come_by_themselves(thread: DeskThread) -> None:
-    until(lambda: thread.picture)
-    first = thread.picture
-    until(lambda: thread.picture is not first)
+def test_pictures_come_by_themselves(thread: SessionThread) -> None:
+    until(lambda: thread.snapshot)
+    first = thread.snapshot
+    until(lambda: thread.snapshot is not first)
 
 
 def test_wishes_that_come_too_late(own_home: Path) -> None:
-    thread = DeskThread()
-    until(lambda: thread.picture)
+    thread = SessionThread()
+    until(lambda: thread.snapshot)
     thread.close()
     thread.close()
-    late = thread.wish(Desk.known_trackers)
+    late = thread.submit(ClientSession.known_trackers)
     assert thread.closed.wait(TIMEOUT)
-    later = thread.wish(Desk.known_trackers)
-    for wish in (late, later):
+    later = thread.submit(ClientSession.known_trackers)
+    for submit in (late, later):
         with pytest.raises(CancelledError):
-            wish.result(TIMEOUT)
+            submit.result(TIMEOUT)
     thread.close()
 
 
@@ -86,25 +86,25 @@ def test_a_wish_that_is_cut_short(own_home: Path, tmp_path: Path, monkeypatch: p
         asked.set()
         answer.wait(TIMEOUT)
 
-    monkeypatch.setattr("swarmshare.app.desk.parse_manifest", wait)
-    thread = DeskThread()
-    wish = thread.wish(Desk.open_manifest, b"")
+    monkeypatch.setattr("swarmshare.app.client_session.parse_manifest", wait)
+    thread = SessionThread()
+    submit = thread.submit(ClientSession.open_manifest, b"")
     assert asked.wait(TIMEOUT)
     thread.close()
     answer.set()
     assert thread.closed.wait(TIMEOUT)
     with pytest.raises((CancelledError, AttributeError)):
-        wish.result(TIMEOUT)
+        submit.result(TIMEOUT)
 
 
-def test_only_one_at_a_time(thread: DeskThread) -> None:
-    until(lambda: thread.picture)
-    second = DeskThread()
+def test_only_one_at_a_time(thread: SessionThread) -> None:
+    until(lambda: thread.snapshot)
+    second = SessionThread()
     assert second.closed.wait(TIMEOUT)
     assert isinstance(second.failure, StorageError)
     assert "another window" in second.failure.advice
     with pytest.raises(CancelledError):
-        second.wish(Desk.known_trackers).result(TIMEOUT)
+        second.submit(ClientSession.known_trackers).result(TIMEOUT)
 
 
 def test_facts_that_nobody_takes_are_not_kept_for_ever(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,11 +112,11 @@ def test_facts_that_nobody_takes_are_not_kept_for_ever(own_home: Path, monkeypat
 
     def open_and_note(tell: Callable[[object], None]) -> object:
         tellers.append(tell)
-        return open_desk(tell)
+        return open_session(tell)
 
-    monkeypatch.setattr(module, "open_desk", open_and_note)
-    thread = DeskThread()
-    until(lambda: thread.picture)
+    monkeypatch.setattr(module, "open_session", open_and_note)
+    thread = SessionThread()
+    until(lambda: thread.snapshot)
     facts = [Published(str(number), "name", "bob") for number in range(MAX_FACTS + 5)]
     for fact in facts:
         tellers[0](fact)

@@ -58,7 +58,7 @@ def torrent(manifest: Manifest | None = None, states: bytes | None = None, **cha
         "bytes_done": sum(done[number] for number in wanted),
         "files_done": done, "skipped": frozenset(), "pieces_done": states.count(3), "rate_down": 0.0, "rate_up": 0.0,
         "downloaded": sum(done), "uploaded": 0, "peers": (), "availability": bytes(len(states)), "seeds": 0,
-        "members": (), "tracker_trouble": "",
+        "members": (), "tracker_problem": "",
     }  # fmt: skip
     return TorrentSnapshot(manifest=manifest, piece_states=states, **(fields | changes))
 

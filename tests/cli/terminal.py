@@ -28,7 +28,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-class Picture:
+class Screen:
     """The screen after some output, for one that knows what a display uses: moving, erasing, colours, scrolling."""
 
     def __init__(self, columns: int, rows: int) -> None:
@@ -97,19 +97,19 @@ class Picture:
 class Terminal:
     """A ``swarmshare`` command that runs in a terminal of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], controller: int, picture: Picture) -> None:
-        self.process, self.picture = process, picture
+    def __init__(self, process: subprocess.Popen[bytes], controller: int, screen: Screen) -> None:
+        self.process, self.screen = process, screen
         self.raw = ""
         self._controller = controller
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
         self._rest = ""
 
-    def until(self, condition: Callable[[Picture], Any]) -> None:
+    def until(self, condition: Callable[[Screen], Any]) -> None:
         """Read on until the screen is as it should be."""
         deadline = monotonic() + TIMEOUT
-        while not condition(self.picture):
-            assert monotonic() < deadline, "\n".join(self.picture.lines)
-            assert self._read(), "\n".join(self.picture.lines)
+        while not condition(self.screen):
+            assert monotonic() < deadline, "\n".join(self.screen.lines)
+            assert self._read(), "\n".join(self.screen.lines)
 
     def type(self, keys: bytes) -> None:
         os.write(self._controller, keys)
@@ -131,7 +131,7 @@ class Terminal:
         whole = re.sub(r"\x1b(\[[?0-9;]*)?\Z", "", text)
         self._rest = text[len(whole) :]
         self.raw += whole
-        self.picture.feed(whole)
+        self.screen.feed(whole)
         return bool(data)
 
 
@@ -161,7 +161,7 @@ def terminal(
     )  # fmt: skip
     os.close(end)
     try:
-        yield Terminal(process, controller, Picture(columns, rows))
+        yield Terminal(process, controller, Screen(columns, rows))
     finally:
         process.kill()
         process.wait(TIMEOUT)

@@ -85,7 +85,7 @@ def test_what_it_took_to_sign_in_is_remembered(group: Group, tmp_path: Path, top
         try:
             live = False
             while not live:  # the live connection is made by itself, and there is no event of it
-                assert not event(publishing, "progress")["tracker_trouble"]
+                assert not event(publishing, "progress")["tracker_problem"]
                 live = any(one.get("live") for one in call(tmp_path, "swarm", info_hash))
         finally:
             publishing.terminate()

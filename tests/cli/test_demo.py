@@ -15,10 +15,10 @@ from cli.terminal import terminal
 
 from swarmshare.cli import demo
 from swarmshare.cli.demo_data import digests, make_folder, spoil
-from swarmshare.cli.demo_view import Standing, render_standings
+from swarmshare.cli.demo_view import MachineStats, render_stats
 
 if TYPE_CHECKING:
-    from cli.terminal import Picture
+    from cli.terminal import Screen
     from rich.text import Text
 
 PATIENCE = 3 * TIMEOUT
@@ -87,15 +87,15 @@ def test_a_liar_is_named(tmp_path: Path, stage: Path) -> None:
 
 
 def test_ctrl_c_while_bars_grow(tmp_path: Path, stage: Path) -> None:
-    def growing(picture: Picture) -> bool:
-        return any(line.startswith("  Ben   \u2501") and "down" in line for line in picture.lines)
+    def growing(screen: Screen) -> bool:
+        return any(line.startswith("  Ben   \u2501") and "down" in line for line in screen.lines)
 
     with terminal(tmp_path, "demo", columns=100, environment={"TMPDIR": str(stage)}) as shown:
         shown.until(growing)
         assert at_work(stage)
         shown.type(b"\x03\x03")
         assert shown.wait() == 130
-        assert shown.picture.cursor_visible
+        assert shown.screen.cursor_visible
     assert nothing_is_left(stage)
 
 
@@ -155,12 +155,12 @@ def test_what_is_spoiled_looks_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [1, 20, 40, 60, 80, 200])
 def test_standings_fit(width: int) -> None:
     machines = [
-        Standing("Ann", 10_000, 10_000, rate_up=13_000_000),
-        Standing("Ben", 5_000, 10_000, rate_up=13_000_000, rate_down=25_000_000),
-        Standing("Cho"),
-        Standing("Dee", 10_000, 10_000, here=False),
+        MachineStats("Ann", 10_000, 10_000, rate_up=13_000_000),
+        MachineStats("Ben", 5_000, 10_000, rate_up=13_000_000, rate_down=25_000_000),
+        MachineStats("Cho"),
+        MachineStats("Dee", 10_000, 10_000, here=False),
     ]
-    lines: list[Text] = list(render_standings(machines, width).renderables)  # type: ignore[arg-type]
+    lines: list[Text] = list(render_stats(machines, width).renderables)  # type: ignore[arg-type]
     assert len(lines) == len(machines)
     assert all(text.cell_len < max(width, 2) for text in lines)
     if width >= 80:

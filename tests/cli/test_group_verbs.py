@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.groups import Group
-    from cli.terminal import Picture, Terminal
+    from cli.terminal import Screen, Terminal
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_somebody_at_a_terminal_is_asked(
     group.publish(encoded(good_doc()))
     name = parse_manifest(encoded(good_doc())).name
     with terminal(tmp_path, "withdraw", name, columns=120) as shown:
-        shown.until(lambda picture: any(line.endswith("[y/N]") for line in picture.lines))
+        shown.until(lambda screen: any(line.endswith("[y/N]") for line in screen.lines))
         shown.type(answer.encode() + b"\n")
         assert shown.wait() == status
     assert (f"Withdrawn: '{name}'" in shown.raw) is (status == 0)
@@ -99,7 +99,7 @@ def test_sign_ins_and_password(run: Any, group: Group, member: str, tmp_path: Pa
     assert "--tracker is missing" in refusal(run(*change, "--user", member, "--invite", "x", expect=1))
 
 
-def is_asked(shown: Terminal, prompt: str, times: int, _: Picture) -> bool:
+def is_asked(shown: Terminal, prompt: str, times: int, _: Screen) -> bool:
     return shown.raw.count(prompt) == times
 
 
@@ -170,10 +170,10 @@ def test_a_setting_is_changed(run: Any, tmp_path: Path, capsys: pytest.CaptureFi
 def test_status_in_words(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
     torrent = {
         "name": "Film", "state": "downloading", "error": "", "bytes_done": 50, "bytes_total": 200, "rate_down": 10,
-        "rate_up": 0, "peers": 1, "tracker_trouble": "it is away",
+        "rate_up": 0, "peers": 1, "tracker_problem": "it is away",
     }  # fmt: skip
-    paused = {**torrent, "name": "Other", "state": "paused", "error": "the disk is full", "tracker_trouble": ""}
-    empty = {**torrent, "name": "Empty", "bytes_done": 0, "bytes_total": 0, "rate_down": 0, "tracker_trouble": ""}
+    paused = {**torrent, "name": "Other", "state": "paused", "error": "the disk is full", "tracker_problem": ""}
+    empty = {**torrent, "name": "Empty", "bytes_done": 0, "bytes_total": 0, "rate_down": 0, "tracker_problem": ""}
     with telling_status("download") as status:
         status.tell(addresses=["127.0.0.1:1"], tracker=None, torrents=[torrent, paused, empty], torrent_count=5)
         assert run("status")[-1]["processes"] == 1

@@ -43,8 +43,8 @@ def test_sizes(count: int, text: str) -> None:
 def test_how_sure_it_is_that_this_machine_may_go(known: str, sentence: str) -> None:
     """``l`` is live at the tracker, ``c`` connected to us, ``a`` only announces; all of them hold everything."""
     members = tuple(MemberSnapshot("", (), letter == "l", letter == "c", b"\xff", complete=True) for letter in known)
-    standing = torrent(state=TorrentState.SEEDING, members=members, seeds=len(members))
-    assert safety(standing) == sentence
+    stats = torrent(state=TorrentState.SEEDING, members=members, seeds=len(members))
+    assert safety(stats) == sentence
 
 
 def test_other_words() -> None:

@@ -140,12 +140,12 @@ def test_why_nobody_is_connected_is_told_once_for_each_cause(capsys: pytest.Capt
 def test_a_tracker_that_comes_and_goes_does_not_fill_the_log() -> None:
     heard, now = Heard(), 0.0
     report = Report(Output(as_json=False), heard, [SMALL], clock=lambda: now)
-    troubles = ("cannot be reached. It tries again", "", "timed out. It tries again", "")
+    problems = ("cannot be reached. It tries again", "", "timed out. It tries again", "")
     for step in range(4 * 300):
         now = step * 1.0
-        report.progress(engine(torrent(SMALL, tracker_trouble=troubles[step % 4])))
+        report.progress(engine(torrent(SMALL, tracker_problem=problems[step % 4])))
     told = [line.removeprefix("s\ufffd[2J/: ") for line in heard.said]
-    assert told == [troubles[0], troubles[2]] * 2, "once in ten minutes"
+    assert told == [problems[0], problems[2]] * 2, "once in ten minutes"
 
 
 def test_progress_of_a_check(capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,7 +107,7 @@ def test_programs_are_told_from_the_first_check_on(top: Path, tmp_path: Path) ->
     assert set(first) == {
         "event", "info_hash", "state", "checked", "bytes_done", "bytes_total", "pieces_done", "pieces_total",
         "downloaded", "uploaded", "rate_down", "rate_up", "peers", "seeds", "members",
-        "copies_elsewhere", "announced_only", "only_here", "tracker_trouble",
+        "copies_elsewhere", "announced_only", "only_here", "tracker_problem",
     }  # fmt: skip
     assert (first["state"], first["checked"], first["bytes_total"]) == ("checking", 0, 6_100_000)
     hosts = [event(process, "listening")["address"].rpartition(":")[0] for _ in range(2)]

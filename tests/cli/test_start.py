@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-    from cli.terminal import Picture, Terminal
+    from cli.terminal import Screen, Terminal
 
 HERE = ("start", "--listen", "127.0.0.1:0")
 
@@ -54,8 +54,8 @@ def introduction(process: subprocess.Popen[str]) -> list[str]:
     return lines
 
 
-def is_asked(shown: Terminal, prompt: str, times: int, picture: Picture) -> bool:
-    last = next(filter(None, reversed(picture.lines)), "")
+def is_asked(shown: Terminal, prompt: str, times: int, screen: Screen) -> bool:
+    last = next(filter(None, reversed(screen.lines)), "")
     return last.startswith(prompt) and shown.raw.count(prompt) == times
 
 
@@ -78,9 +78,9 @@ def test_the_first_account_is_made_at_the_terminal(tmp_path: Path) -> None:
             if prompt == "Password:":
                 assert "Choose a password of 8 to 256 characters, not your name" in shown.raw, "told before"
             shown.type(typed.encode() + b"\n")
-        shown.until(lambda picture: any(line.startswith("Ctrl-C stops") for line in picture.lines))
-        (where,) = [line.split()[2].rstrip(";") for line in shown.picture.lines if line.startswith("Tracker at")]
-        assert any(line.startswith(f"Olga (organiser) is signed in at {where}") for line in shown.picture.lines)
+        shown.until(lambda screen: any(line.startswith("Ctrl-C stops") for line in screen.lines))
+        (where,) = [line.split()[2].rstrip(";") for line in shown.screen.lines if line.startswith("Tracker at")]
+        assert any(line.startswith(f"Olga (organiser) is signed in at {where}") for line in shown.screen.lines)
         assert PASSWORD not in shown.raw
         assert "short" not in shown.raw
         assert "This is no name: a name is made of letters and digits" in shown.raw

@@ -84,9 +84,9 @@ def test_on_a_terminal_it_is_live(tmp_path: Path) -> None:
         verb = ann.start("publish", source, "--tracker", ann.tracker, "--seed", "--listen", "127.0.0.1:0")
         info_hash = verb.wait_for("published")["info_hash"]
         with terminal(ann.folder, "swarm", info_hash, columns=100) as shown:
-            shown.until(lambda picture: any(line.startswith("ann ") and "100%" in line for line in picture.lines))
+            shown.until(lambda screen: any(line.startswith("ann ") and "100%" in line for line in screen.lines))
             verb.stop()
-            shown.until(lambda picture: not any(line.startswith("ann ") for line in picture.lines))
+            shown.until(lambda screen: not any(line.startswith("ann ") for line in screen.lines))
             shown.type(b"\x03")
             assert shown.wait() == 130
         with terminal(ann.folder, "swarm", info_hash, "--once", columns=100) as shown:

@@ -14,14 +14,14 @@ from cli.terminal import terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cli.terminal import Picture
+    from cli.terminal import Screen
 
 FOOTER = "Ctrl-C stops; the same command goes on from there."
 
 
-def part_way(picture: Picture) -> bool:
+def part_way(screen: Screen) -> bool:
     """Whether the frame is whole and shows a download that has begun."""
-    lines = [line for line in picture.lines if line]
+    lines = [line for line in screen.lines if line]
     return bool(lines) and lines[-1] == FOOTER and not any("  0.0%  " in line for line in lines)
 
 
@@ -32,8 +32,8 @@ def test_ctrl_c_leaves_the_last_state_and_a_clean_terminal(top: Path, tmp_path: 
             tmp_path, "download", "top.torrent", "--to", "there", "--peer", address, environment={"NO_COLOR": "1"}
         ) as shown,
     ):
-        shown.until(lambda picture: part_way(picture) and any(address in line for line in picture.lines))
-        lines = [line for line in shown.picture.lines if line]
+        shown.until(lambda screen: part_way(screen) and any(address in line for line in screen.lines))
+        lines = [line for line in shown.screen.lines if line]
         assert lines[0].startswith("Downloading top to ")
         assert any(line.startswith("Listening on 127.0.0.1:") for line in lines[1:4]), "the path may take two lines"
         head = next(number for number, line in enumerate(lines) if line.startswith("top/"))
@@ -41,13 +41,13 @@ def test_ctrl_c_leaves_the_last_state_and_a_clean_terminal(top: Path, tmp_path: 
         assert " of 5.8 MiB" in lines[head + 1]
         assert "1 peer (1 seed)" in lines[head + 2]
         assert {"3 files, 1 done"} <= set(lines)
-        assert not shown.picture.cursor_visible
+        assert not shown.screen.cursor_visible
         shown.type(b"\x03")
         assert shown.wait() == 130
-    picture = shown.picture
-    assert picture.cursor_visible
-    assert picture.colours <= {"0", "1", "2"}  # NO_COLOR: bold and dim at most
-    lines = [line for line in picture.lines if line and not line.startswith("Listening")]
+    screen = shown.screen
+    assert screen.cursor_visible
+    assert screen.colours <= {"0", "1", "2"}  # NO_COLOR: bold and dim at most
+    lines = [line for line in screen.lines if line and not line.startswith("Listening")]
     last = next(number for number, line in enumerate(lines) if line.startswith("top/ "))
     assert "".join(lines[:last]).startswith("Downloading top to "), lines
     lines = lines[last:]
@@ -75,25 +75,25 @@ def test_what_matters_stays_above(top: Path, tmp_path: Path) -> None:
         ) as shown,
     ):
         assert shown.wait() == 0
-    lines = [line for line in shown.picture.scrolled + shown.picture.lines if line and "Listening" not in line]
+    lines = [line for line in shown.screen.scrolled + shown.screen.lines if line and "Listening" not in line]
     complete = lines.index("top/: complete")
     assert "".join(lines[:complete]).startswith("Downloading top to ")
     lines = lines[complete:]
     assert lines[1].endswith("complete")
     assert "100%" in lines[2]
     assert len(lines) == 4
-    assert {"32", "36"} <= set(shown.picture.colours)
+    assert {"32", "36"} <= set(shown.screen.colours)
 
 
 def test_a_seed_on_a_terminal(top: Path, tmp_path: Path) -> None:
     with terminal(tmp_path, "seed", "top.torrent", "--data", ".", "--listen", "127.0.0.1:0") as shown:
-        shown.until(lambda picture: part_way(picture) and any(line.endswith("seeding") for line in picture.lines))
-        listening = next(line for line in shown.picture.lines if line.startswith("Listening on "))
+        shown.until(lambda screen: part_way(screen) and any(line.endswith("seeding") for line in screen.lines))
+        listening = next(line for line in shown.screen.lines if line.startswith("Listening on "))
         call(tmp_path, "download", "top.torrent", "--to", "there", "--peer", listening.split()[2].rstrip(","))
-        shown.until(lambda picture: part_way(picture) and any("5.8 MiB so far" in line for line in picture.lines))
+        shown.until(lambda screen: part_way(screen) and any("5.8 MiB so far" in line for line in screen.lines))
         shown.type(b"\x03")
         assert shown.wait() == 130
-    assert "0 B downloaded, 5.8 MiB uploaded" in shown.picture.lines
+    assert "0 B downloaded, 5.8 MiB uploaded" in shown.screen.lines
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"PYTHONIOENCODING": "ascii"}])

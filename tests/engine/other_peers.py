@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from swarmshare.wire.connection import PeerConnection, Settled
+from swarmshare.wire.connection import Negotiated, PeerConnection
 from swarmshare.wire.handshake import HANDSHAKE_LENGTH, Handshake, decode_handshake
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ class OneHashSeed:
         await stream.send_all(Handshake(self.info_hash, PEER_ID, extended=False, v2=False).encode())
         layout = self.manifest.layout
         is_v2 = self.info_hash == self.manifest.info_hash.truncated
-        settled = Settled(fast=True, extended=False, v2=is_v2)
-        connection = PeerConnection(layout, settled, lambda _: None)
+        negotiated = Negotiated(fast=True, extended=False, v2=is_v2)
+        connection = PeerConnection(layout, negotiated, lambda _: None)
         connection.send_opening(b"", held=layout.piece_count)
         connection.set_choking(False)
         while True:

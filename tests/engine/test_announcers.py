@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import trio
 from engine.swarm import Swarm, address, corrupt, until
 
+from swarmshare.engine.announcer import Member
 from swarmshare.engine.config import TorrentConfig
-from swarmshare.engine.ports import Member
 from swarmshare.swarm.bitfield import Bitfield
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from swarmshare.engine.ports import SwarmPort
+    from swarmshare.engine.announcer import TrackerView
 
 TIMEOUT = 60
 
@@ -23,12 +23,12 @@ TIMEOUT = 60
 class Hearsay:
     """An announcer that says what it is told to."""
 
-    def __init__(self, say: Callable[[SwarmPort], None] = lambda port: None) -> None:
+    def __init__(self, say: Callable[[TrackerView], None] = lambda port: None) -> None:
         self.started = trio.Event()
         self.port: Any = None
         self._say = say
 
-    async def run(self, port: SwarmPort) -> None:
+    async def run(self, port: TrackerView) -> None:
         self.port = port
         self._say(port)
         self.started.set()
@@ -51,12 +51,12 @@ async def test_who_is_found_is_dialled(tmp_path: Path) -> None:
         with trio.fail_after(TIMEOUT):
             await torrent.finished.wait()
             assert hearsay.port.complete
-            assert hearsay.port.standing().left == 0
+            assert hearsay.port.stats().left == 0
             changes = hearsay.port.changes()
             assert changes.gained == set(range(swarm.manifest.layout.piece_count))
             await hearsay.started.wait()
         assert swarm.is_whole("leech")
-        assert hearsay.port.standing().downloaded == swarm.manifest.total_length
+        assert hearsay.port.stats().downloaded == swarm.manifest.total_length
 
 
 async def test_a_liar_is_named_to_announcers(tmp_path: Path) -> None:
@@ -106,12 +106,12 @@ async def test_members_count_once_whether_connected_or_not(tmp_path: Path) -> No
             for number, where in ((5, ("192.0.2.5", 5)), (6, ("192.0.2.6", 6))):
                 port.see(number, Member("", (where,), False, bits(count, *range(count))))
             snapshot = engine.snapshot().torrents[0]
-            assert (snapshot.copies_elsewhere, snapshot.announced_only, torrent.others.announced_only) == (3, 2, 2)
-            torrent.others.connected(("192.0.2.5", 5))
-            assert (engine.snapshot().torrents[0].announced_only, torrent.others.announced_only) == (1, 1)
-            torrent.others.disconnected(("192.0.2.5", 5))
-            port.tell_trouble("the tracker is away")
-            assert engine.snapshot().torrents[0].tracker_trouble == "the tracker is away"
+            assert (snapshot.copies_elsewhere, snapshot.announced_only, torrent.known_peers.announced_only) == (3, 2, 2)
+            torrent.known_peers.connected(("192.0.2.5", 5))
+            assert (engine.snapshot().torrents[0].announced_only, torrent.known_peers.announced_only) == (1, 1)
+            torrent.known_peers.disconnected(("192.0.2.5", 5))
+            port.tell_problem("the tracker is away")
+            assert engine.snapshot().torrents[0].tracker_problem == "the tracker is away"
             await engine.remove(torrent)
         assert engine.snapshot().torrents == ()
 

@@ -43,9 +43,9 @@ async def test_a_file_that_cannot_be_made(tmp_path: Path) -> None:
         with trio.fail_after(TIMEOUT):
             await until(lambda: torrent.disk.unfinished == {1})
             assert [str(part) in message for message in notices(engine)] == [True]
-            await until(lambda: torrent.disk.trouble is not None)
-            assert torrent.disk.trouble is not None
-            assert torrent.disk.trouble.needs_person, "now that there is nothing else to do, it is told"
+            await until(lambda: torrent.disk.problem is not None)
+            assert torrent.disk.problem is not None
+            assert torrent.disk.problem.needs_person, "now that there is nothing else to do, it is told"
             assert torrent.state is TorrentState.PAUSED
             assert not torrent.is_complete
             assert torrent.picker.held.held == swarm.manifest.layout.piece_count - len(
@@ -75,8 +75,8 @@ async def test_a_file_that_becomes_too_large(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setattr(torrent.disk.storage, "write", refuse)
         with trio.fail_after(TIMEOUT):
             await until(lambda: torrent.disk.unfinished == {0})
-            await until(lambda: torrent.disk.trouble is not None)
-            assert "disk that takes larger files" in str(torrent.disk.trouble and torrent.disk.trouble.advice)
+            await until(lambda: torrent.disk.problem is not None)
+            assert "disk that takes larger files" in str(torrent.disk.problem and torrent.disk.problem.advice)
             assert tried <= len(swarm.manifest.layout.file_pieces(0)) * 3, "not fetched again and again"
             too_large.clear()
             await torrent.finished.wait()
@@ -94,8 +94,8 @@ async def test_a_file_that_nobody_wants_any_more_is_in_nobodys_way(tmp_path: Pat
         part.mkdir(parents=True)
         _, torrent = await swarm.leech("leech", seed)
         with trio.fail_after(TIMEOUT):
-            await until(lambda: torrent.disk.trouble is not None)
+            await until(lambda: torrent.disk.problem is not None)
             torrent.want(1, Priority.SKIP)
             await torrent.finished.wait()
-            await until(lambda: torrent.disk.trouble is None)
+            await until(lambda: torrent.disk.problem is None)
         assert torrent.disk.blocked == {}

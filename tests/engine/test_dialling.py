@@ -17,7 +17,7 @@ from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.dialer import MAX_RESULTS, MAX_TOLD, RECENT, DialLog
 from swarmshare.engine.engine import open_engine
-from swarmshare.engine.greeting import result_of
+from swarmshare.engine.handshaking import result_of
 from swarmshare.engine.listening import FORGET_AFTER, MAX_TURNED_AWAY, Listening, is_neighbour
 from swarmshare.engine.metadata import find_info
 from swarmshare.manifest.build import Description
@@ -72,7 +72,7 @@ async def test_two_of_us_speak_v2_about_a_hybrid(hybrid: Manifest, tmp_path: Pat
             config = TorrentConfig(folder=tmp_path / "here", peers=(address(seed),), limit_down=2.0**18)
             leech.add(hybrid, config)
             await until(lambda: torrent.sessions)
-            assert all(session.connection.settled.v2 for session in torrent.sessions)
+            assert all(session.connection.negotiated.v2 for session in torrent.sessions)
 
 
 async def test_libtorrent_gives_the_info_of_a_hybrid_that_it_knows_by_its_v1_hash(

@@ -13,7 +13,7 @@ import pytest
 import trio
 from engine.swarm import Swarm, address, until
 
-from swarmshare.engine import disk, keeping
+from swarmshare.engine import disk, file_monitor
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.errors import DiskFullError
@@ -148,7 +148,7 @@ async def test_what_was_taken_away_and_put_back_is_found_without_a_restart(
 ) -> None:
     """Nobody has anything else to offer, so it is from the disk that it comes back."""
     monkeypatch.setattr(disk, "RETRY_AFTER", 0.05)
-    monkeypatch.setattr(keeping, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(file_monitor, "LOOK_EVERY", 0.05)
     async with Swarm(tmp_path, {"a": 400_000, "b": 400_000}) as swarm:
         engine, torrent = await swarm.seed("seed")
         everything = torrent.picker.held.held
@@ -207,7 +207,7 @@ async def test_a_seeded_file_that_is_touched(tmp_path: Path, piece: int) -> None
         assert engine.snapshot().torrents[0].changed_files == ("a",)
         assert not [alert for alert in leech.alerts if isinstance(alert, (PieceFailed, PeerDropped))]
         shutil.copy2(swarm.source / "a", tmp_path / "seed" / "top" / "a")  # it is put back
-        torrent.keeping.look_soon()
+        torrent.file_monitor.look_soon()
         with trio.fail_after(TIMEOUT):
             await leeching.finished.wait()
         assert engine.snapshot().torrents[0].changed_files == ()
@@ -237,7 +237,7 @@ async def test_a_disk_that_is_full_again_and_again_is_a_few_lines(
         told = [type(alert) for alert in engine.alerts if isinstance(alert, (TorrentPaused, TorrentResumed))]
         assert told[:3] == [TorrentPaused, TorrentResumed, TorrentPaused][: len(told)]
         assert len(told) <= 4
-        assert torrent.disk.trouble is None
+        assert torrent.disk.problem is None
         assert swarm.is_whole("leech")
 
 

@@ -230,15 +230,15 @@ async def test_limits(tmp_path: Path) -> None:
 async def test_strangers_are_shown_the_door(tmp_path: Path) -> None:
     async with Swarm(tmp_path, {"a": 5}) as swarm:
         seed, _ = await swarm.seed("seed")
-        for greeting in (
+        for handshaking in (
             b"GET / HTTP/1.1\r\n\r\n",
             b"\x13BitTorrent protocol" + bytes(8) + b"unknown hash........" + b"p" * 20,
             b"\x13Bit",
         ):
             stream = await trio.open_tcp_stream(*address(seed))
             async with stream:
-                await stream.send_all(greeting)
-                if len(greeting) < 10:
+                await stream.send_all(handshaking)
+                if len(handshaking) < 10:
                     await stream.send_eof()
                 with trio.fail_after(TIMEOUT):
                     assert await stream.receive_some() == b""

@@ -13,7 +13,7 @@ from interop.peers import Libtorrent, seeds, until
 from swarmshare.app.magnets import manifest_of
 from swarmshare.engine import metadata
 from swarmshare.engine.config import TorrentConfig
-from swarmshare.engine.greeting import dial
+from swarmshare.engine.handshaking import dial
 from swarmshare.engine.metadata import MAX_MESSAGE, fetch_info, find_info
 from swarmshare.errors import RemoteProtocolError, SwarmShareError
 from swarmshare.manifest.build import Description

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import ttkbootstrap
-from gui.typing_hands import end
+from gui.keyboard import end
 
 from swarmshare.gui.preferences import Preferences
 from swarmshare.gui.words import use_language

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from gui import shells
 
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.tracker_client.api import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from swarmshare.app.facts import Fact
-    from swarmshare.app.picture import DeskPicture, Transfer
+    from swarmshare.app.snapshot import ClientSnapshot, TransferSnapshot
 
 MIB = 2**20
 
@@ -24,7 +24,7 @@ def info_hash(number: int) -> str:
     return f"{number:064x}"
 
 
-def transfer(number: int = 1, **changes: Any) -> Transfer:
+def transfer(number: int = 1, **changes: Any) -> TransferSnapshot:
     """A download in full swing."""
     fields: dict[str, Any] = {
         "info_hash": info_hash(number), "state": TransferState.DOWNLOADING, "bytes_total": 100 * MIB,
@@ -52,23 +52,23 @@ def entry(number: int = 1, **changes: Any) -> Entry:
     return usual._replace(**changes)
 
 
-def picture(*transfers: Transfer, **changes: Any) -> DeskPicture:
-    return shells.picture(**{"transfers": transfers, "person": shells.PERSON, **changes})
+def snapshot(*transfers: TransferSnapshot, **changes: Any) -> ClientSnapshot:
+    return shells.snapshot(**{"transfers": transfers, "person": shells.PERSON, **changes})
 
 
 class HandMadeThread:
     """What a window needs of a desk's thread: it shows what it is given, and keeps the wishes."""
 
-    def __init__(self, picture: DeskPicture | None = None) -> None:
-        self.picture = picture
+    def __init__(self, snapshot: ClientSnapshot | None = None) -> None:
+        self.snapshot = snapshot
         self.failure: BaseException | None = None
         self.closed = Event()
-        self.wishes: list[tuple[str, tuple[Any, ...], dict[str, Any], Future[Any]]] = []
+        self.commands: list[tuple[str, tuple[Any, ...], dict[str, Any], Future[Any]]] = []
         self.happened: list[Fact] = []
 
-    def wish(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        self.wishes.append((method.__name__, args, kwargs, future))
+        self.commands.append((method.__name__, args, kwargs, future))
         return future
 
     def facts(self) -> list[Fact]:

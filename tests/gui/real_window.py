@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from gui.typing_hands import end, until
+from gui.keyboard import end, until
 from PIL import ImageGrab
 
-from swarmshare.app.thread import DeskThread
-from swarmshare.gui.litter import swept_here
+from swarmshare.app.thread import SessionThread
+from swarmshare.gui.garbage import swept_here
 from swarmshare.gui.preferences import Preferences
 from swarmshare.gui.theme import LIGHT
 from swarmshare.gui.window import MainWindow
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from swarmshare.app.picture import Transfer
+    from swarmshare.app.snapshot import TransferSnapshot
 
 
 @contextmanager
@@ -32,13 +32,13 @@ def opened(home: Path) -> Iterator[MainWindow]:
         preferences = Preferences()
         preferences.set("theme", LIGHT)
         preferences.set("notifications", False)
-        thread = DeskThread()
+        thread = SessionThread()
         window = MainWindow(thread, preferences)
         try:
             with swept_here(window.root):
                 window.poller.start()
                 try:
-                    until(window.root, lambda: window.picture is not None, "the desk stands")
+                    until(window.root, lambda: window.snapshot is not None, "the desk stands")
                     yield window
                 finally:
                     thread.close()
@@ -77,8 +77,8 @@ def click_row(window: MainWindow, table: tkinter.Misc, name: str, *, twice: bool
     window.root.update()
 
 
-def transfer(window: MainWindow, name: str) -> Transfer | None:
-    transfers = window.picture.transfers if window.picture else ()
+def transfer(window: MainWindow, name: str) -> TransferSnapshot | None:
+    transfers = window.snapshot.transfers if window.snapshot else ()
     return next((transfer for transfer in transfers if transfer.name == name), None)
 
 

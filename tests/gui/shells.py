@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swarmshare.app.config import Settings
-from swarmshare.app.picture import DeskPicture, Person, Transfer, TransferState
+from swarmshare.app.snapshot import ClientSnapshot, Person, TransferSnapshot, TransferState
 
 if TYPE_CHECKING:
     import tkinter
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 PERSON = Person("ana", "organiser", "http://127.0.0.1:6969")
 
 
-def transfer(name: str = "Holiday.zip", **changes: Any) -> Transfer:
+def transfer(name: str = "Holiday.zip", **changes: Any) -> TransferSnapshot:
     fields: dict[str, Any] = {
         "info_hash": name.encode().hex().ljust(64, "0"), "name": name, "folder": Path("/downloads"),
-        "state": TransferState.SEEDING, "no_peers": "", "trouble": "", "bytes_total": 1 << 20, "bytes_done": 1 << 20,
+        "state": TransferState.SEEDING, "no_peers": "", "problem": "", "bytes_total": 1 << 20, "bytes_done": 1 << 20,
         "checked": 1.0,
         "rate_down": 0.0, "rate_up": 0.0, "downloaded": 0, "uploaded": 0, "peers": 2, "seeds": 1, "copies": 2,
         "only_here": 0, "announced_only": 0, "eta": None, "added_at": 1_700_000_000, "shared": True,
         "sequential": False, "limit_up": None, "limit_down": None, "unserved": False,
     }  # fmt: skip
-    return Transfer(**{**fields, **changes})
+    return TransferSnapshot(**{**fields, **changes})
 
 
-def picture(**changes: Any) -> DeskPicture:
+def snapshot(**changes: Any) -> ClientSnapshot:
     fields: dict[str, Any] = {
-        "addresses": ("127.0.0.1:6881",), "listen_trouble": "", "transfers": (), "looked_at": None, "person": None,
-        "tracker_trouble": "", "catalogue": (), "jobs": (), "local_tracker": None,
+        "addresses": ("127.0.0.1:6881",), "listen_problem": "", "transfers": (), "looked_at": None, "person": None,
+        "tracker_problem": "", "catalogue": (), "jobs": (), "local_tracker": None,
         "settings": Settings(folder=Path("/downloads")),
     }  # fmt: skip
-    return DeskPicture(**{**fields, **changes})
+    return ClientSnapshot(**{**fields, **changes})
 
 
-class Wish(NamedTuple):
+class Command(NamedTuple):
     method: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -57,20 +57,20 @@ class Wish(NamedTuple):
 class WrittenShell:
     """Keeps every wish and every sentence."""
 
-    def __init__(self, root: tkinter.Tk, preferences: Preferences, first: DeskPicture | None = None) -> None:
+    def __init__(self, root: tkinter.Tk, preferences: Preferences, first: ClientSnapshot | None = None) -> None:
         self.root, self.preferences = root, preferences
-        self.picture = first
-        self.wishes: list[Wish] = []
+        self.snapshot = first
+        self.commands: list[Command] = []
         self.said: list[tuple[str, str]] = []
 
-    def wish(self, then: Any, method: Any, *args: Any, **kwargs: Any) -> None:
-        self.wishes.append(Wish(method.__name__, args, kwargs, None, then))
+    def submit(self, then: Any, method: Any, *args: Any, **kwargs: Any) -> None:
+        self.commands.append(Command(method.__name__, args, kwargs, None, then))
 
-    def wish_or(self, failed: Any, then: Any, method: Any, *args: Any, **kwargs: Any) -> None:
-        self.wishes.append(Wish(method.__name__, args, kwargs, failed, then))
+    def submit_or(self, failed: Any, then: Any, method: Any, *args: Any, **kwargs: Any) -> None:
+        self.commands.append(Command(method.__name__, args, kwargs, failed, then))
 
     def say(self, text: str, kind: str = "info") -> None:
         self.said.append((text, kind))
 
-    def last(self) -> Wish:
-        return self.wishes[-1]
+    def last(self) -> Command:
+        return self.commands[-1]

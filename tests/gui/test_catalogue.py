@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from gui.hand_made import entry, info_hash, picture, transfer
+from gui.hand_made import entry, info_hash, snapshot, transfer
+from gui.keyboard import click, press, settle, texts, type_into
 from gui.shells import PERSON
-from gui.typing_hands import click, press, settle, texts, type_into
 from gui.windows import Looking, window_over
 
 from swarmshare.gui.dialogs.withdrawing import WithdrawingDialog
@@ -30,7 +30,7 @@ ENTRIES = (
 
 @pytest.fixture
 def looking(display: str, preferences: Preferences) -> Iterator[Looking]:
-    with window_over(preferences, picture(transfer(3), catalogue=ENTRIES), page="catalogue") as looking:
+    with window_over(preferences, snapshot(transfer(3), catalogue=ENTRIES), page="catalogue") as looking:
         yield looking
 
 
@@ -40,7 +40,7 @@ def names(looking: Looking) -> list[str]:
 
 def test_a_new_entry_is_there_at_once(looking: Looking) -> None:
     assert names(looking) == ["Maps", "Lecture", "Holiday"], "the newest first"
-    looking.see(picture(transfer(3), catalogue=(entry(9, name="New"), *ENTRIES)))
+    looking.see(snapshot(transfer(3), catalogue=(entry(9, name="New"), *ENTRIES)))
     assert names(looking)[0] == "New"
 
 
@@ -55,11 +55,11 @@ def test_return_and_the_button_download_what_is_not_here(looking: Looking) -> No
     page.table.body.event_generate("<Down>")
     settle(page)
     page.table.body.event_generate("<Return>")
-    assert looking.wishes("download") == [(info_hash(2),)]
+    assert looking.commands("download") == [(info_hash(2),)]
     page.table.body.event_generate("<Control-a>")
     settle(page)
     click(button)
-    assert looking.wishes("download")[1:] == [(info_hash(2),), (info_hash(1),)]
+    assert looking.commands("download")[1:] == [(info_hash(2),), (info_hash(1),)]
 
 
 def test_typing_searches_comments_too(looking: Looking) -> None:
@@ -79,7 +79,7 @@ def menu_of(looking: Looking, *which: int) -> tkinter.Menu:
 
 @pytest.mark.parametrize(("role", "may"), [(Role.MEMBER, "disabled"), (Role.ORGANISER, "normal")])
 def test_who_may_withdraw_what(looking: Looking, role: Role, may: str) -> None:
-    looking.see(picture(catalogue=ENTRIES, person=replace(PERSON, role=role)))
+    looking.see(snapshot(catalogue=ENTRIES, person=replace(PERSON, role=role)))
     assert menu_of(looking, 1).entrycget("Withdraw from the catalogue...", "state") == "normal", "one's own"
     assert menu_of(looking, 2).entrycget("Withdraw from the catalogue...", "state") == may
     assert menu_of(looking, 1, 2).entrycget("Withdraw from the catalogue...", "state") == may
@@ -94,11 +94,11 @@ def test_withdrawing_asks_first(looking: Looking) -> None:
     assert "Withdraw Lecture from the catalogue?" in texts(dialog)
     assert "It was shared by rui." in texts(dialog)
     press(dialog, "Escape")
-    assert not looking.wishes("withdraw")
+    assert not looking.commands("withdraw")
     dialog = ask(1, 3)
     assert "Withdraw 2 entries from the catalogue?" in texts(dialog)
     click(dialog.withdraw_button)
-    assert sorted(looking.wishes("withdraw")) == [(info_hash(1),), (info_hash(3),)]
+    assert sorted(looking.commands("withdraw")) == [(info_hash(1),), (info_hash(3),)]
     assert not dialog.winfo_exists()
 
 
@@ -108,12 +108,12 @@ def test_what_others_need_is_copied(looking: Looking) -> None:
     menu.invoke("Copy info hash")
     assert root.clipboard_get() == f"{info_hash(2)}\n{info_hash(1)}"
     menu.invoke("Copy magnet link")
-    assert looking.wishes("magnets") == [([info_hash(2), info_hash(1)],)]
-    thread.wishes[-1][-1].set_result(["magnet:?a", "magnet:?b"])
+    assert looking.commands("magnets") == [([info_hash(2), info_hash(1)],)]
+    thread.commands[-1][-1].set_result(["magnet:?a", "magnet:?b"])
     looking.see()
     assert root.clipboard_get() == "magnet:?a\nmagnet:?b"
     menu.invoke("Copy announce URL")
-    thread.wishes[-1][-1].set_result("http://t/announce/secret")
+    thread.commands[-1][-1].set_result("http://t/announce/secret")
     looking.see()
     assert root.clipboard_get() == "http://t/announce/secret"
     assert "Your passkey is in it" in looking.window.banners.texts[-1]
@@ -125,7 +125,7 @@ def test_what_others_need_is_copied(looking: Looking) -> None:
 
 
 def test_a_tracker_that_is_away_is_said_above_the_list(looking: Looking) -> None:
-    looking.see(picture(catalogue=ENTRIES, tracker_trouble="it does not answer"))
+    looking.see(snapshot(catalogue=ENTRIES, tracker_problem="it does not answer"))
     labels = [
         str(w.cget("text"))
         for f in looking.window.catalogue.winfo_children()
@@ -141,10 +141,10 @@ def test_without_a_person_there_is_the_welcome_page(looking: Looking) -> None:
         return [child for child in looking.window.pages.winfo_children() if isinstance(child, WelcomePage)]
 
     assert not welcomes()
-    looking.see(picture(person=None))
+    looking.see(snapshot(person=None))
     assert len(welcomes()) == 1
     assert not looking.window.side_bar.winfo_ismapped(), "nothing was begun"
-    looking.see(picture(transfer(1), person=None))
+    looking.see(snapshot(transfer(1), person=None))
     assert looking.window.side_bar.winfo_ismapped()
     assert len(welcomes()) == 1
     looking.window.turn_to("all")
@@ -153,5 +153,5 @@ def test_without_a_person_there_is_the_welcome_page(looking: Looking) -> None:
     looking.window.turn_to("catalogue")
     settle(looking.window.root)
     assert len(welcomes()) == 1
-    looking.see(picture(transfer(1), catalogue=ENTRIES))
+    looking.see(snapshot(transfer(1), catalogue=ENTRIES))
     assert not welcomes()

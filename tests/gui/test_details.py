@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli.snapshots import half_way
-from gui.hand_made import picture, transfer
+from gui.hand_made import snapshot, transfer
+from gui.keyboard import settle
 from gui.test_table import kind, texts
-from gui.typing_hands import settle
 from gui.windows import Looking, window_over
 
 from swarmshare.schema.alerts import TorrentComplete
@@ -36,7 +36,7 @@ ONE = transfer(1, info_hash=SWARM.hex(), name="Holiday", added_at=2_000_000_000)
 
 @pytest.fixture
 def looking(display: str, preferences: Preferences) -> Iterator[Looking]:
-    with window_over(preferences, picture(ONE, transfer(2), looked_at=HOLIDAY)) as looking:
+    with window_over(preferences, snapshot(ONE, transfer(2), looked_at=HOLIDAY)) as looking:
         yield looking
 
 
@@ -65,10 +65,10 @@ def test_the_swarm_is_listed(looking: Looking) -> None:
     first = details.swarm.table.items[0]
     assert first.rate_down == max(peer.rate_down for peer in HOLIDAY.peers)
     assert first.address in texts(details.swarm.table.body)
-    looking.see(picture(ONE, looked_at=replace(HOLIDAY, peers=HOLIDAY.peers[:3])))
+    looking.see(snapshot(ONE, looked_at=replace(HOLIDAY, peers=HOLIDAY.peers[:3])))
     assert len(details.swarm.table.items) == 3
     alone = NoPeers(Cause.NOBODY_KNOWN, "there is nobody to ask")
-    looking.see(picture(ONE, looked_at=replace(HOLIDAY, peers=(), no_peers=alone)))
+    looking.see(snapshot(ONE, looked_at=replace(HOLIDAY, peers=(), no_peers=alone)))
     assert str(details.swarm.table._empty.cget("text")) == "There is nobody to ask."
 
 
@@ -84,17 +84,17 @@ def test_files_are_ticked_and_wanted_more(looking: Looking) -> None:
         body.event_generate(f"<{key}>")
         settle(body)
     assert [row.name for row in table.items][1:4] == ["photos", "sea.jpg", "town.jpg"]
-    assert looking.wishes("want") == [(SWARM.hex(), {0: Priority.SKIP})]
-    looking.see(picture(ONE, looked_at=replace(HOLIDAY, skipped=frozenset({0}), preferred=frozenset({1}))))
+    assert looking.commands("want") == [(SWARM.hex(), {0: Priority.SKIP})]
+    looking.see(snapshot(ONE, looked_at=replace(HOLIDAY, skipped=frozenset({0}), preferred=frozenset({1}))))
     assert {"Do not download", "Mixed", "High", "Normal"} <= set(texts(body))
     body.event_generate("<space>")
-    assert looking.wishes("want")[1] == (SWARM.hex(), {0: Priority.NORMAL})
+    assert looking.commands("want")[1] == (SWARM.hex(), {0: Priority.NORMAL})
     body.event_generate("<Home>")
     body.event_generate("<Left>")
     settle(body)
     assert [row.name for row in table.items] == ["Holiday"]
     body.event_generate("<space>")
-    assert looking.wishes("want")[2] == (SWARM.hex(), dict.fromkeys(range(5), Priority.NORMAL)), "some were: all are"
+    assert looking.commands("want")[2] == (SWARM.hex(), dict.fromkeys(range(5), Priority.NORMAL)), "some were: all are"
 
 
 def test_the_graph_has_what_was(looking: Looking) -> None:

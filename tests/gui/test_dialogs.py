@@ -11,8 +11,8 @@ from tkinter.font import Font
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from gui.shells import PERSON, WrittenShell, picture, transfer
-from gui.typing_hands import click, press, settle, texts, type_into, until
+from gui.keyboard import click, press, settle, texts, type_into, until
+from gui.shells import PERSON, WrittenShell, snapshot, transfer
 from manifest.makers import encoded, folder_doc
 
 from swarmshare.app.config import Settings
@@ -43,7 +43,7 @@ MANIFEST = parse_manifest(encoded(folder_doc({b"a": 5})))
 def shell(root: ttkbootstrap.Window, preferences: Preferences) -> WrittenShell:
     root.geometry("900x640")
     settle(root)
-    return WrittenShell(root, preferences, picture(transfers=(transfer(),), person=PERSON))
+    return WrittenShell(root, preferences, snapshot(transfers=(transfer(),), person=PERSON))
 
 
 def test_removing_keeps_the_files_unless_one_ticks(shell: WrittenShell) -> None:
@@ -68,12 +68,12 @@ def test_escape_changes_nothing(shell: WrittenShell) -> None:
         assert opened is not None
         press(opened, "Escape")
         assert not opened.winfo_exists()
-    assert not shell.wishes
+    assert not shell.commands
 
 
 def test_limits(shell: WrittenShell) -> None:
     one = transfer(limit_up=512 * 1024.0)
-    shell.picture = picture(transfers=(one,))
+    shell.snapshot = snapshot(transfers=(one,))
     dialog = ask_limits(shell, [one.info_hash])
     assert dialog.up.entry.get() == "512"
     type_into(dialog.down.entry, "fast")
@@ -124,9 +124,9 @@ def test_another_name_is_offered(shell: WrittenShell, tmp_path: Path) -> None:
     dialog = next(child for child in shell.root.winfo_children() if isinstance(child, OtherNameDialog))
     assert dialog.entry.get() == "top (2)"
     type_into(dialog.entry, "  ")
-    count = len(shell.wishes)
+    count = len(shell.commands)
     click(dialog.accept)
-    assert len(shell.wishes) == count
+    assert len(shell.commands) == count
     type_into(dialog.entry, "mine")
     click(dialog.accept)
     assert shell.last()[:2] == ("download_as", (taken, "mine"))
@@ -151,7 +151,7 @@ def test_leaving_asks_only_when_somebody_still_needs_this_machine(shell: Written
 
     assert ask_to_leave(shell, leave) is None
     assert left == [True]
-    shell.picture = picture(transfers=(transfer(only_here=2),))
+    shell.snapshot = snapshot(transfers=(transfer(only_here=2),))
     dialog = ask_to_leave(shell, leave)
     assert dialog is not None
     assert "2 pieces of Holiday.zip are only on this computer. Close anyway?" in texts(dialog)
@@ -162,7 +162,7 @@ def test_leaving_asks_only_when_somebody_still_needs_this_machine(shell: Written
     assert dialog is not None
     click(dialog.leave)
     assert left == [True, True]
-    shell.picture = picture(transfers=tuple(transfer(f"{number}", only_here=1) for number in range(8)))
+    shell.snapshot = snapshot(transfers=tuple(transfer(f"{number}", only_here=1) for number in range(8)))
     dialog = ask_to_leave(shell, leave)
     assert dialog is not None
     assert "Others still need this computer. Close anyway?" in texts(dialog)
@@ -205,7 +205,7 @@ def _all_dialogs(shell: WrittenShell) -> list[Callable[[], Dialog | None]]:
 
 def test_200_dialogs_leave_nothing(shell: WrittenShell) -> None:
     """What calls Tk when it ends must not wait for the garbage collector, which may run on the engine's thread."""
-    shell.picture = replace(picture(transfers=(transfer(only_here=1),), person=PERSON), settings=Settings())
+    shell.snapshot = replace(snapshot(transfers=(transfer(only_here=1),), person=PERSON), settings=Settings())
     kinds = _all_dialogs(shell)
 
     def count() -> tuple[int, int, int]:
@@ -237,7 +237,7 @@ def test_200_dialogs_leave_nothing(shell: WrittenShell) -> None:
         assert mortal() == mortal_before
     finally:
         gc.enable()
-    shell.wishes.clear()
+    shell.commands.clear()
 
     def are_gone() -> bool:
         gc.collect()

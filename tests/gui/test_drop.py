@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from gui.shells import PERSON, WrittenShell, picture
-from gui.typing_hands import settle, until
+from gui.keyboard import settle, until
+from gui.shells import PERSON, WrittenShell, snapshot
 
 from swarmshare.gui.dialogs.opening import OpenDialog
 from swarmshare.gui.dialogs.share import ShareDialog
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(
 def shell(root: ttkbootstrap.Window, preferences: Preferences) -> WrittenShell:
     root.geometry("900x640+0+0")
     settle(root)
-    return WrittenShell(root, preferences, picture(person=PERSON))
+    return WrittenShell(root, preferences, snapshot(person=PERSON))
 
 
 def drag(root: ttkbootstrap.Window, *files: Path) -> subprocess.Popen[bytes]:
@@ -59,4 +59,4 @@ def test_what_is_dropped_is_shared_or_opened(shell: WrittenShell, root: ttkboots
     assert shell.said[0][0].startswith("Several things at once")
     drag(root, tmp_path / "x.torrent")
     until(root, lambda: any(isinstance(child, OpenDialog) for child in root.winfo_children()), "a dialog")
-    assert not shell.wishes
+    assert not shell.commands

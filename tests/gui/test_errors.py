@@ -9,12 +9,12 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from gui.keyboard import click, press, type_into, until
 from gui.real_window import click_row, opened, transfer
 from gui.test_main_flow import content, dialog, register
-from gui.typing_hands import click, press, type_into, until
 from integration.group import PASSWORD, Group, same
 
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.dialogs.opening import OpenDialog
 from swarmshare.gui.dialogs.settings import SettingsDialog
 
@@ -96,7 +96,7 @@ def test_the_tracker_is_killed_and_comes_back(window: MainWindow, group: Group, 
     group.verb.stop(signal.SIGKILL)
     until(window.root, lambda: said(window, "cannot be reached"), "a sentence")
     group.verb = group.start_tracker(group.address)
-    until(window.root, lambda: window.picture and not window.picture.tracker_trouble, "the tracker is back")
+    until(window.root, lambda: window.snapshot and not window.snapshot.tracker_problem, "the tracker is back")
     film = content(tmp_path, "Film", 100_000)
     seed = ben.start("publish", film, "--seed")
     click_row(window, window.catalogue.table, "Film", twice=True)
@@ -175,6 +175,6 @@ def test_a_taken_port_then_a_free_one(window: MainWindow) -> None:
     type_into(settings.port, "0")
     click(settings.accept)
     until(window.root, lambda: not settings.winfo_exists(), "saved")
-    assert window.picture is not None
-    assert window.picture.addresses
-    assert not window.picture.listen_trouble
+    assert window.snapshot is not None
+    assert window.snapshot.addresses
+    assert not window.snapshot.listen_problem

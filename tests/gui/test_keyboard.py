@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from gui.hand_made import entry, picture, transfer
-from gui.typing_hands import settle
+from gui.hand_made import entry, snapshot, transfer
+from gui.keyboard import settle
 from gui.windows import Looking, window_over
 
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.dialogs.dialog import Dialog
 from swarmshare.gui.dialogs.removing import RemovingDialog
 from swarmshare.gui.dialogs.settings import SettingsDialog
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     import ttkbootstrap
 
-    from swarmshare.app.picture import Transfer
+    from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.gui.preferences import Preferences
 
 
 @pytest.fixture
 def looking(display: str, preferences: Preferences) -> Iterator[Looking]:
-    shown = picture(transfer(1), transfer(2), catalogue=(entry(1), entry(2)))
+    shown = snapshot(transfer(1), transfer(2), catalogue=(entry(1), entry(2)))
     with window_over(preferences, shown) as looking:
         looking.window.root.focus_force()  # there is no window manager here
         settle(looking.window.root)
@@ -105,7 +105,7 @@ def test_tabs_are_changed_from_wherever_one_is(looking: Looking) -> None:
 def test_it_fits_a_small_screen(display: str, preferences: Preferences, language: str) -> None:
     use_language(language)
     preferences.set("window.size", [20_000, 20_000])
-    with window_over(preferences, picture(transfer(1))) as looking:
+    with window_over(preferences, snapshot(transfer(1))) as looking:
         root, more = looking.window.root, looking.window.toolbar.more
         assert root.winfo_width() <= root.winfo_screenwidth(), "another screen may have been larger"
         wide, high = root.minsize()
@@ -134,5 +134,5 @@ def test_a_column_has_room_for_its_own_words(root: ttkbootstrap.Window, language
         assert style.fit(label.text, state.width * style.digit - style.icon) == label.text
 
 
-def in_state(state: TransferState) -> Transfer:
+def in_state(state: TransferState) -> TransferSnapshot:
     return transfer(state=state)

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from gui.keyboard import click, press, type_into, until
 from gui.real_window import click_row, colours_of, opened, rgb, transfer, words_in
-from gui.typing_hands import click, press, type_into, until
 from integration.group import PASSWORD, Group, same
 
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.dialogs.removing import RemovingDialog
 from swarmshare.gui.dialogs.share import ShareDialog
 from swarmshare.gui.theme import palette
@@ -125,6 +125,6 @@ def test_share_and_download(group: Group, tmp_path: Path, display: str) -> None:
     with opened(home) as window:  # the next start goes straight in, and on
         until(window.root, lambda: (found := transfer(window, "Holiday")) and found.state is TransferState.SEEDING)
         assert window._welcome is None
-        assert window.picture is not None
-        assert window.picture.person is not None
-        assert window.picture.person.user == "ana"
+        assert window.snapshot is not None
+        assert window.snapshot.person is not None
+        assert window.snapshot.person.user == "ana"

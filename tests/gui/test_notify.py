@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from gui.shells import picture, transfer
-from gui.typing_hands import everything, settle, until
+from gui.keyboard import everything, settle, until
+from gui.shells import snapshot, transfer
 
 from swarmshare.app.facts import Published
 from swarmshare.gui.notify import PROGRAM, Notifier
@@ -37,7 +37,7 @@ def test_news(root: ttkbootstrap.Window, preferences: Preferences, told: Path) -
     old = transfer("Old", shared=False, downloaded=5)
     facts = [TorrentComplete(bytes.fromhex(found.info_hash), fetched=1) for found in (done, own)]
     facts.append(TorrentComplete(bytes.fromhex(old.info_hash)))  # it was complete when the program began
-    notifier.hear(facts, picture(transfers=(done, own, old)))
+    notifier.hear(facts, snapshot(transfers=(done, own, old)))
     until(root, lambda: told.exists() and told.read_text() == "Download complete|Film|", "told")
     told.unlink()
     notifier.hear([Published("ab", "R&B <b>\u65c5", "ben")], None)

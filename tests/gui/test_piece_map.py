@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cli.snapshots import MIB, manifest_of, peer, torrent
 from gui.hand_made import transfer
-from gui.typing_hands import settle
+from gui.keyboard import settle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.details.piece_map import PieceMap, PiecesTab
 from swarmshare.gui.theme import palette, use_theme
 from swarmshare.gui.viewmodel import pieces

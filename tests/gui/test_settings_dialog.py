@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from gui.shells import PERSON, WrittenShell, picture
-from gui.typing_hands import click, press, settle, type_into, until
+from gui.keyboard import click, press, settle, type_into, until
+from gui.shells import PERSON, WrittenShell, snapshot
 
 from swarmshare.app.config import Settings
-from swarmshare.app.picture import LocalTracker
+from swarmshare.app.snapshot import LocalTracker
 from swarmshare.gui import autostart
 from swarmshare.gui.dialogs.account_tab import AccountTab
 from swarmshare.gui.dialogs.settings import SettingsDialog, open_settings
@@ -35,7 +35,7 @@ def shell(
     root.geometry("900x640")
     settle(root)
     settings = Settings(folder=Path("/downloads"), limit_up=2048.0, listen=(("*", 6881),))
-    return WrittenShell(root, preferences, picture(person=PERSON, settings=settings))
+    return WrittenShell(root, preferences, snapshot(person=PERSON, settings=settings))
 
 
 def opened(shell: WrittenShell) -> SettingsDialog:
@@ -51,7 +51,7 @@ def test_nothing_changed_is_nothing_wished(shell: WrittenShell) -> None:
     assert shell.last()[:2] == ("apply", ({}, None))
     shell.last().grant()
     assert not dialog.winfo_exists()
-    shell.picture = None
+    shell.snapshot = None
     assert open_settings(shell) is None
 
 
@@ -89,7 +89,7 @@ def test_a_taken_port_is_told_where_it_was_typed(shell: WrittenShell) -> None:
     click(dialog.everybody)
     click(dialog.accept)
     assert shell.last().args == ({"listen": (("localhost", 7000),)}, None)
-    shell.picture = picture(listen_trouble="Port 7000 is taken.")
+    shell.snapshot = snapshot(listen_problem="Port 7000 is taken.")
     shell.last().grant()
     assert dialog.complaint == "Port 7000 is taken."
     assert dialog.winfo_exists()
@@ -141,13 +141,13 @@ def test_the_account(shell: WrittenShell) -> None:
     click(tab.start)
     assert shell.last().method == "start_tracker"
     assert not tab.stop.winfo_viewable()
-    shell.picture = picture(local_tracker=LocalTracker("", "", "", "the port is taken"))
+    shell.snapshot = snapshot(local_tracker=LocalTracker("", "", "", "the port is taken"))
     until(dialog, lambda: tab.sentences[2] == "The port is taken.")
     settle(dialog)
     assert [str(button.cget("text")) for button in (tab.start, tab.stop)] == ["Try again", "Do not start it any more"]
     click(tab.stop)
     assert shell.last().method == "stop_tracker"
-    shell.picture = picture(local_tracker=LocalTracker("http://192.168.1.5:1", "http://127.0.0.1:1", "", ""))
+    shell.snapshot = snapshot(local_tracker=LocalTracker("http://192.168.1.5:1", "http://127.0.0.1:1", "", ""))
     until(dialog, lambda: tab.sentences[2] == "A tracker runs on this machine. Others reach it at http://192.168.1.5:1")
     assert tab.sentences[0] == "Nobody is signed in."
     assert tab.sign_out.instate(["disabled"])
@@ -155,7 +155,7 @@ def test_the_account(shell: WrittenShell) -> None:
     click(tab.stop)
     assert shell.last().method == "stop_tracker"
     beside = LocalTracker("http://192.168.1.5:6969", PERSON.tracker, "", "", ours=False)
-    shell.picture = picture(local_tracker=beside, person=PERSON)
+    shell.snapshot = snapshot(local_tracker=beside, person=PERSON)
     until(dialog, lambda: tab.sentences[0] == "ana is signed in at http://192.168.1.5:6969")
     assert tab.sentences[2].splitlines() == [
         "A tracker runs on this machine. Others reach it at http://192.168.1.5:6969",
@@ -169,13 +169,13 @@ def test_the_account(shell: WrittenShell) -> None:
     click(tab.invite)
     shell.last().grant("invite_2")
     assert tab.sentences[1] == "Copied. Give it to one person, with the address http://192.168.1.5:6969: it works once."
-    shell.picture = picture(local_tracker=replace(beside, url="http://127.0.0.1:6969"), person=PERSON)
+    shell.snapshot = snapshot(local_tracker=replace(beside, url="http://127.0.0.1:6969"), person=PERSON)
     until(dialog, lambda: "only this machine reaches it" in tab.sentences[2])
-    shell.picture = picture(person=replace(PERSON, role=Role.MEMBER))
+    shell.snapshot = snapshot(person=replace(PERSON, role=Role.MEMBER))
     until(dialog, lambda: tab.sentences[1] == "Organisers invite people: ask one of them for an invitation.")
     settle(dialog)
     assert not tab.invite.winfo_viewable(), "only organisers invite"
-    shell.picture = picture(person=PERSON, tracker_trouble="It does not answer.")
+    shell.snapshot = snapshot(person=PERSON, tracker_problem="It does not answer.")
     until(dialog, lambda: "It does not answer." in tab.sentences[0])
     click(tab.sign_out)
     assert shell.last().method == "sign_out"

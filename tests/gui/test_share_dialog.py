@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from gui.shells import PERSON, WrittenShell, picture
-from gui.typing_hands import click, press, settle, texts, type_into, until
+from gui.keyboard import click, press, settle, texts, type_into, until
+from gui.shells import PERSON, WrittenShell, snapshot
 
-from swarmshare.app.facts import ShareWish
-from swarmshare.app.picture import Job
+from swarmshare.app.facts import ShareOptions
+from swarmshare.app.snapshot import Job
 from swarmshare.gui.dialogs import share as share_dialog
 from swarmshare.gui.dialogs.share import JobDialog, open_share_dialog
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 def shell(root: ttkbootstrap.Window, preferences: Preferences) -> WrittenShell:
     root.geometry("900x640")
     settle(root)
-    return WrittenShell(root, preferences, picture(person=PERSON))
+    return WrittenShell(root, preferences, snapshot(person=PERSON))
 
 
 def test_the_plain_way(shell: WrittenShell) -> None:
     dialog = open_share_dialog(shell, Path("/srv/Holiday"))
     press(dialog.what.entry, "Return")
-    assert shell.last()[:2] == ("share", (ShareWish(Path("/srv/Holiday")),))
-    shell.picture = picture(person=PERSON, jobs=(Job(7, Path("/srv/Holiday"), 1 << 20, 4 << 20, 1 << 20, 3.0),))
+    assert shell.last()[:2] == ("share", (ShareOptions(Path("/srv/Holiday")),))
+    shell.snapshot = snapshot(person=PERSON, jobs=(Job(7, Path("/srv/Holiday"), 1 << 20, 4 << 20, 1 << 20, 3.0),))
     shell.last().grant(7)
     assert not dialog.winfo_exists()
     job = next(child for child in shell.root.winfo_children() if isinstance(child, JobDialog))
@@ -54,7 +54,7 @@ def test_everything_is_chosen(shell: WrittenShell, tmp_path: Path, monkeypatch: 
         click(check)
     click(dialog.accept)
     assert shell.last().args == (
-        ShareWish(
+        ShareOptions(
             Path("/srv/film.mkv"), piece_length=65536, comment="from the sea", private=True, hybrid=True,
             save_as=tmp_path / "x.torrent",
         ),
@@ -74,9 +74,9 @@ def test_everything_is_chosen(shell: WrittenShell, tmp_path: Path, monkeypatch: 
 def test_whoever_cancels_while_it_is_checked_shares_nothing(shell: WrittenShell) -> None:
     dialog = open_share_dialog(shell, Path("/srv/Holiday"))
     click(dialog.accept)
-    wish = shell.last()
+    submit = shell.last()
     press(dialog, "Escape")
-    wish.grant(4)
+    submit.grant(4)
     assert shell.last()[:2] == ("cancel_job", (4,))
     assert not [child for child in shell.root.winfo_children() if isinstance(child, JobDialog)]
 
@@ -86,23 +86,23 @@ def test_without_a_tracker_it_is_saved_only(
 ) -> None:
     answers = iter([None, tmp_path / "x.torrent"])
     monkeypatch.setattr(share_dialog, "choose_new_file", lambda *_: next(answers))
-    shell.picture = picture()
+    shell.snapshot = snapshot()
     dialog = open_share_dialog(shell, Path("/srv/Holiday"))
     assert any(text.startswith("You are not signed in") for text in texts(dialog))
     click(dialog.accept)
-    assert not shell.wishes  # somebody thought better of it
+    assert not shell.commands  # somebody thought better of it
     click(dialog.accept)
-    wish = shell.last().args[0]
-    assert (wish.publish, wish.seed, wish.save_as) == (False, False, tmp_path / "x.torrent")
+    submit = shell.last().args[0]
+    assert (submit.publish, submit.seed, submit.save_as) == (False, False, tmp_path / "x.torrent")
 
 
 def test_a_job_is_stopped(shell: WrittenShell) -> None:
     job = Job(3, Path("/srv/Holiday"), 0, 0, 0.0, None)
-    shell.picture = picture(jobs=(job,))
+    shell.snapshot = snapshot(jobs=(job,))
     dialog = JobDialog(shell, 3)
     until(dialog, lambda: "Hashing Holiday" in texts(dialog))
     click(dialog.stop)
     assert shell.last()[:2] == ("cancel_job", (3,))
     dialog = JobDialog(shell, 3)
-    shell.picture = replace(shell.picture, jobs=())
+    shell.snapshot = replace(shell.snapshot, jobs=())
     until(shell.root, lambda: not dialog.winfo_exists())

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from gui.keyboard import until
 from gui.real_window import opened, transfer
 from gui.test_main_flow import content, register
-from gui.typing_hands import until
 from integration.group import Group
 
-from swarmshare.app.desk import Desk
+from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.leaving import ask_to_leave
 from swarmshare.gui.dialogs.limits import ask_limits
 from swarmshare.gui.dialogs.opening import open_torrent_dialog
@@ -59,9 +59,9 @@ def uses(window: MainWindow, film: str) -> list[Callable[[], object]]:
         lambda: window.turn_to(random.choice(("catalogue", "all", "seeding", "downloading"))),
         lambda: window.transfers.details.select(random.randrange(5)),
         lambda: window.toolbar.text.set(random.choice(("", "fi", "x"))),
-        lambda: window.wish(None, Desk.pause, [film]),
-        lambda: window.wish(None, Desk.resume, [film]),
-        lambda: window.wish(None, Desk.recheck, [film]),
+        lambda: window.submit(None, ClientSession.pause, [film]),
+        lambda: window.submit(None, ClientSession.resume, [film]),
+        lambda: window.submit(None, ClientSession.recheck, [film]),
         lambda: window.say(str(random.random()), "warning"),
         lambda: use_theme(window.root, window.preferences, random.choice((LIGHT, DARK))),
         lambda: window.root.geometry(f"{random.randint(900, 1200)}x{random.randint(600, 780)}"),
@@ -77,7 +77,7 @@ def test_memory_stays_flat(tmp_path: Path, display: str) -> None:
         film = seed.wait_for("published")["info_hash"]
         with opened(home) as window:
             register(window, group, home, "ana")
-            window.wish(None, Desk.download, film)
+            window.submit(None, ClientSession.download, film)
             until(window.root, lambda: transfer(window, "Film"), "it is there")
             begin, settled = time.monotonic(), 0
             what = uses(window, film)

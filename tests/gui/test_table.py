@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from gui.typing_hands import settle, until
+from gui.keyboard import settle, until
 
 from swarmshare.gui.table.table import Table
 from swarmshare.gui.viewmodel.cells import Bar, Branch, Column, Label, Strip

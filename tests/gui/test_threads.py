@@ -9,10 +9,10 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from gui.typing_hands import settle, until
+from gui.keyboard import settle, until
 
-from swarmshare.app.desk import Desk
-from swarmshare.app.thread import DeskThread
+from swarmshare.app.client_session import ClientSession
+from swarmshare.app.thread import SessionThread
 from swarmshare.gui.window import MainWindow
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def window(
 ) -> Iterator[MainWindow]:
     monkeypatch.setenv("SWARMSHARE_HOME", str(tmp_path / "home"))
     preferences.set("theme", "light")  # the desktop's is asked of another process
-    thread = DeskThread()
+    thread = SessionThread()
     window = MainWindow(thread, preferences)
     window.poller.start()
     try:
@@ -78,18 +78,18 @@ def test_a_desk_at_work_touches_no_widget(window: MainWindow, tmp_path: Any) -> 
     failures: list[BaseException] = []
     hook, threading.excepthook = threading.excepthook, lambda args: failures.append(args.exc_value or KeyError())
     try:
-        until(window.root, lambda: window.picture is not None, "a picture")
+        until(window.root, lambda: window.snapshot is not None, "a picture")
         answered: list[object] = []
-        window.wish(answered.append, Desk.known_trackers)
-        window.wish_or(answered.append, None, Desk.open_magnet, "magnet:?nothing")
-        window.wish(None, Desk.look_at, "ff" * 32)
+        window.submit(answered.append, ClientSession.known_trackers)
+        window.submit_or(answered.append, None, ClientSession.open_magnet, "magnet:?nothing")
+        window.submit(None, ClientSession.look_at, "ff" * 32)
         until(window.root, lambda: len(answered) == 2, "the answers")
         assert isinstance(answered[-1], str)
-        first, deadline = window.picture, time.monotonic() + 30
-        while window.picture is first and time.monotonic() < deadline:
+        first, deadline = window.snapshot, time.monotonic() + 30
+        while window.snapshot is first and time.monotonic() < deadline:
             settle(window.root)
     finally:
         threading.excepthook = hook
-    assert window.picture is not first
+    assert window.snapshot is not first
     assert failures == []
     assert window._thread.failure is None

@@ -8,12 +8,12 @@ from tkinter import ttk
 from typing import TYPE_CHECKING
 
 import pytest
-from gui.hand_made import info_hash, picture, transfer
-from gui.typing_hands import click, settle, type_into
+from gui.hand_made import info_hash, snapshot, transfer
+from gui.keyboard import click, settle, type_into
 from gui.windows import Looking, window_over
 
-from swarmshare.app.facts import JobFailed, Shared, Trouble
-from swarmshare.app.picture import Job, TransferState
+from swarmshare.app.facts import JobFailed, Problem, Shared
+from swarmshare.app.snapshot import Job, TransferState
 from swarmshare.errors import StorageError
 from swarmshare.gui.dialogs.leaving import LeavingDialog
 from swarmshare.gui.dialogs.removing import RemovingDialog
@@ -35,7 +35,7 @@ THREE = (
 
 @pytest.fixture
 def looking(display: str, preferences: Preferences) -> Iterator[Looking]:
-    with window_over(preferences, picture(*THREE)) as looking:
+    with window_over(preferences, snapshot(*THREE)) as looking:
         yield looking
 
 
@@ -53,11 +53,11 @@ def press(looking: Looking, key: str) -> None:
 
 def test_the_newest_is_selected_and_looked_at(looking: Looking) -> None:
     assert names(looking) == ["gamma", "beta", "alpha"]
-    assert looking.wishes("look_at") == [(info_hash(3),)]
+    assert looking.commands("look_at") == [(info_hash(3),)]
     press(looking, "Down")
-    assert looking.wishes("look_at")[-1] == (info_hash(2),)
-    looking.see(picture(*THREE[2:]))
-    assert looking.wishes("look_at")[-1] == (None,), "it is gone"
+    assert looking.commands("look_at")[-1] == (info_hash(2),)
+    looking.see(snapshot(*THREE[2:]))
+    assert looking.commands("look_at")[-1] == (None,), "it is gone"
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_the_newest_is_selected_and_looked_at(looking: Looking) -> None:
         ("Control-r", "resume", [info_hash(2)]),
     ],
 )
-def test_keys_pause_and_resume_what_can_be(looking: Looking, key: str, wish: str, hashes: list[str]) -> None:
+def test_keys_pause_and_resume_what_can_be(looking: Looking, key: str, submit: str, hashes: list[str]) -> None:
     press(looking, "Control-a")
     press(looking, key)
-    assert looking.wishes(wish) == [(hashes,)]
+    assert looking.commands(submit) == [(hashes,)]
 
 
 def test_buttons_act_on_what_is_selected(looking: Looking) -> None:
@@ -79,21 +79,21 @@ def test_buttons_act_on_what_is_selected(looking: Looking) -> None:
         "share": "normal", "open": "normal", "resume": "disabled", "pause": "normal", "remove": "normal",
     }  # fmt: skip
     click(buttons["pause"])
-    assert looking.wishes("pause") == [([info_hash(3)],)]
+    assert looking.commands("pause") == [([info_hash(3)],)]
     click(buttons["resume"])
-    assert looking.wishes("resume") == []
+    assert looking.commands("resume") == []
     press(looking, "Down")
-    looking.see(picture(*THREE))
+    looking.see(snapshot(*THREE))
     click(buttons["resume"])
-    assert looking.wishes("resume") == [([info_hash(2)],)]
+    assert looking.commands("resume") == [([info_hash(2)],)]
 
 
 def test_delete_asks(looking: Looking) -> None:
     press(looking, "Delete")
     dialog = next(child for child in looking.window.root.winfo_children() if isinstance(child, RemovingDialog))
-    assert looking.wishes("remove") == []
+    assert looking.commands("remove") == []
     dialog.remove.invoke()
-    assert looking.wishes("remove") == [([info_hash(3)],)]
+    assert looking.commands("remove") == [([info_hash(3)],)]
 
 
 def test_the_menu_has_it_all(looking: Looking) -> None:
@@ -112,8 +112,8 @@ def test_the_menu_has_it_all(looking: Looking) -> None:
     assert menu.entrycget(entries["Resume"], "state") == "disabled"
     menu.invoke(entries["Force re-check"])
     menu.invoke(entries["Download in order"])
-    assert looking.wishes("recheck") == [([info_hash(3)],)]
-    assert looking.wishes("sequential") == [([info_hash(3)], True)]
+    assert looking.commands("recheck") == [([info_hash(3)],)]
+    assert looking.commands("sequential") == [([info_hash(3)], True)]
 
 
 def test_opening_a_folder_waits_for_nothing(looking: Looking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,13 +143,13 @@ def test_typing_searches(looking: Looking) -> None:
 def test_the_status_bar_says_whether_one_may_leave(looking: Looking) -> None:
     status = looking.window.status
     assert status.light.verdict.sentence == "2 pieces of alpha are only on this computer"
-    looking.see(picture(transfer(1, name="alpha", state=TransferState.SEEDING, shared=True, copies=2, rate_up=2048.0)))
+    looking.see(snapshot(transfer(1, name="alpha", state=TransferState.SEEDING, shared=True, copies=2, rate_up=2048.0)))
     assert status.light.verdict.sentence == "Every piece is on 2 other machines: safe to close"
     texts = [str(child.cget("text")).strip() for child in status.winfo_children()]
     assert texts[1:] == ["2 KiB/s", "2 MiB/s", "127.0.0.1:6881", "ana at 127.0.0.1:6969"]
-    looking.see(picture(person=None, transfers=THREE, listen_trouble="port 1 is taken", tracker_trouble="it is away"))
+    looking.see(snapshot(person=None, transfers=THREE, listen_problem="port 1 is taken", tracker_problem="it is away"))
     assert looking.window.banners.texts == ["Port 1 is taken.", "It is away."]
-    looking.see(picture(person=None, transfers=THREE, listen_trouble="port 1 is taken", tracker_trouble="it is away"))
+    looking.see(snapshot(person=None, transfers=THREE, listen_problem="port 1 is taken", tracker_problem="it is away"))
     assert len(looking.window.banners.texts) == 2, "a trouble is said once"
 
 
@@ -166,7 +166,7 @@ def test_facts_become_sentences(looking: Looking, tmp_path: Path) -> None:
         f"{tmp_path} could not be shared: It is empty.",
         "gamma: The disk is full.",
     ]
-    looking.thread.happened = [Trouble("one file is broken")]
+    looking.thread.happened = [Problem("one file is broken")]
     looking.see()
     assert looking.window.banners.texts[-1] == "one file is broken"
 
@@ -185,37 +185,37 @@ def test_a_sentence_goes_when_it_is_not_true_any_more(looking: Looking, tmp_path
     looking.thread.happened = [TorrentResumed(gamma)]
     looking.see()
     assert looking.window.banners.texts == ["Holiday is shared"]
-    looking.see(picture(*THREE, listen_trouble="port 1 is taken", tracker_trouble="it is away"))
-    looking.see(picture(*THREE, listen_trouble="port 2 is taken"))
+    looking.see(snapshot(*THREE, listen_problem="port 1 is taken", tracker_problem="it is away"))
+    looking.see(snapshot(*THREE, listen_problem="port 2 is taken"))
     assert looking.window.banners.texts == ["Holiday is shared", "Port 2 is taken."]
-    looking.see(picture(*THREE))
+    looking.see(snapshot(*THREE))
     assert looking.window.banners.texts == ["Holiday is shared"]
 
 
 def test_a_wish_that_fails_is_a_sentence_and_so_is_a_surprise(looking: Looking) -> None:
     press(looking, "Control-p")
-    *_, future = looking.thread.wishes[-1]
+    *_, future = looking.thread.commands[-1]
     future.set_exception(StorageError("/srv", "it is read-only", hint="Choose another folder."))
     looking.see()
     assert looking.window.banners.texts == ["/srv: it is read-only. Choose another folder."]
-    looking.window.wish(lambda _result: 1 / 0, type(looking.window.picture).__eq__)  # type: ignore[arg-type]
-    looking.thread.wishes[-1][-1].set_result(None)
+    looking.window.submit(lambda _result: 1 / 0, type(looking.window.snapshot).__eq__)  # type: ignore[arg-type]
+    looking.thread.commands[-1][-1].set_result(None)
     looking.see()
     assert "ZeroDivisionError" in looking.window.banners.texts[-1]
     assert isinstance(looking.surprises.pop(), ZeroDivisionError)
-    looking.see(picture(THREE[0]))
+    looking.see(snapshot(THREE[0]))
     assert names(looking) == ["alpha"], "the window goes on"
 
 
 def test_jobs_are_in_the_side_bar_until_they_are_done(looking: Looking, tmp_path: Path) -> None:
     job = Job(7, tmp_path / "Holiday", 50, 100, 10.0, 5.0)
-    looking.see(picture(*THREE, jobs=(job,)))
+    looking.see(snapshot(*THREE, jobs=(job,)))
     cards = [child for child in looking.window.side_bar.winfo_children() if child.winfo_class() == "TFrame"]
     assert len(cards) == 1
     stop = next(child for child in cards[0].winfo_children()[0].winfo_children() if child.winfo_class() == "TButton")
     click(stop)
-    assert looking.wishes("cancel_job") == [(7,)]
-    looking.see(picture(*THREE))
+    assert looking.commands("cancel_job") == [(7,)]
+    looking.see(snapshot(*THREE))
     assert not cards[0].winfo_exists()
 
 
@@ -227,7 +227,7 @@ def test_the_end_of_the_thread_is_said(looking: Looking) -> None:
 
 
 def test_size_page_and_divider_are_remembered(display: str, preferences: Preferences) -> None:
-    with window_over(preferences, picture(*THREE)) as looking:
+    with window_over(preferences, snapshot(*THREE)) as looking:
         window = looking.window
         window.root.geometry("1000x600")
         settle(window.root)

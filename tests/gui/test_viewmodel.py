@@ -12,8 +12,8 @@ from gui.hand_made import entry, info_hash, transfer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmshare.app.facts import JobFailed, Published, Shared, Trouble
-from swarmshare.app.picture import TransferState
+from swarmshare.app.facts import JobFailed, Problem, Published, Shared
+from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.table.selection import Selection
 from swarmshare.gui.viewmodel.cells import Bar, Label, Strip, arranged, clean, natural, searched
 from swarmshare.gui.viewmodel.file_rows import FileTree, file_columns
@@ -61,7 +61,7 @@ def test_cells_of_a_transfer() -> None:
     assert cell("eta") == "30 s"
     assert cell("ratio") == "0.24"
     assert cell("progress", state=CHECKING, checked=0.25) == Bar(0.25, "25%", "info")
-    assert cell("state", state=WAITING, trouble="the disk\nis full") == Label(
+    assert cell("state", state=WAITING, problem="the disk\nis full") == Label(
         "Waiting: the disk\ufffdis full", "exclamation-triangle-fill", "warning"
     )
     assert cell("eta", state=SEEDING, eta=9.0) == ""
@@ -151,7 +151,7 @@ def test_choosing_by_state_and_search() -> None:
 def test_the_headline_is_what_matters_most() -> None:
     assert headline(transfer()) == (Light.NONE, "Downloading, 30 s left")
     assert headline(transfer(state=PAUSED)) == (Light.NONE, "Paused")
-    assert headline(transfer(state=WAITING, trouble="the disk is full")) == (Light.RED, "the disk is full")
+    assert headline(transfer(state=WAITING, problem="the disk is full")) == (Light.RED, "the disk is full")
     assert headline(transfer(shared=True, copies=0, only_here=2)).light is Light.RED
     assert headline(transfer(no_peers="there is nobody to ask")) == (Light.AMBER, "There is nobody to ask.")
 
@@ -388,7 +388,7 @@ def test_facts_in_words(tmp_path: Path) -> None:
     log = Log()
     swarm = bytes.fromhex(info_hash(1))
     log.note([PieceFailed(swarm, 6, None), PieceFailed(swarm, 7, "10.0.0.1:1"), TorrentComplete(swarm)], 1.0)
-    log.note([PeerDropped(bytes(32), "10.0.0.9:9", "sent\nrubbish", banned=True), Trouble("a file is broken")], 2.0)
+    log.note([PeerDropped(bytes(32), "10.0.0.9:9", "sent\nrubbish", banned=True), Problem("a file is broken")], 2.0)
     log.note([Shared(1, info_hash(1), "Holiday"), Published(info_hash(2), "b", "rui")], 3.0)
     log.note([Shared(1, info_hash(1), "film", "Holiday"), FileNotice(swarm, "a/b: is not a link to c")], 3.5)
     log.note([JobFailed(2, tmp_path, "it is empty"), JobFailed(3, tmp_path, "")], 4.0)
@@ -416,7 +416,7 @@ def test_facts_in_words(tmp_path: Path) -> None:
 
 def test_the_log_is_bounded() -> None:
     log = Log()
-    log.note([Trouble(str(number)) for number in range(MAX_LINES + 5)], 0.0)
+    log.note([Problem(str(number)) for number in range(MAX_LINES + 5)], 0.0)
     assert len(log.lines(None)) == MAX_LINES
     assert log.lines(None)[0].text == str(MAX_LINES + 4)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from gui.shells import WrittenShell, picture
-from gui.typing_hands import click, press, settle, texts, type_into, until
+from gui.keyboard import click, press, settle, texts, type_into, until
+from gui.shells import WrittenShell, snapshot
 
 from swarmshare.app.config import Settings
-from swarmshare.app.picture import LocalTracker
+from swarmshare.app.snapshot import LocalTracker
 from swarmshare.gui.welcome import ONLY_HERE, Answers, WelcomePage
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ LOCAL = LocalTracker("http://192.168.1.5:6969", "http://127.0.0.1:6969", "setup_
 @pytest.fixture
 def shell(root: ttkbootstrap.Window, preferences: Preferences) -> WrittenShell:
     root.geometry("1000x800")
-    return WrittenShell(root, preferences, picture(settings=Settings()))
+    return WrittenShell(root, preferences, snapshot(settings=Settings()))
 
 
 @pytest.fixture
@@ -64,12 +64,12 @@ def test_registering(page: WelcomePage, shell: WrittenShell) -> None:
     type_into(page.invitation, "invite_1")
     type_into(page.folder.entry, "/srv/here")
     click(page.enter)
-    wish = shell.last()
-    assert wish.method == "enter"
+    submit = shell.last()
+    assert submit.method == "enter"
     settings: dict[str, object] = {"folder": Path("/srv/here")}
-    assert wish.args == (Answers("http://10.0.0.1:6969", "ben", "correct horse", True, "invite_1", None, settings),)
+    assert submit.args == (Answers("http://10.0.0.1:6969", "ben", "correct horse", True, "invite_1", None, settings),)
     assert page.enter.instate(["disabled"])
-    wish.refuse("This name is taken.")
+    submit.refuse("This name is taken.")
     assert page.complaint == "This name is taken."
     assert page.enter.instate(["!disabled"])
     click(page.make_account)
@@ -107,19 +107,19 @@ def test_a_tracker_on_this_machine(page: WelcomePage, shell: WrittenShell) -> No
     assert page.note == "Port 6969 is taken."
     click(page.start_tracker)
     assert shell.last().method == "start_tracker"
-    shell.picture = picture(local_tracker=LocalTracker("", "", "", ""))
+    shell.snapshot = snapshot(local_tracker=LocalTracker("", "", "", ""))
     until(page, lambda: page.note == "The tracker starts...")
-    shell.picture = picture(local_tracker=LocalTracker("", "", "", "It ended: no room."))
+    shell.snapshot = snapshot(local_tracker=LocalTracker("", "", "", "It ended: no room."))
     until(page, lambda: page.note == "It ended: no room.")
     assert page.start_tracker.instate(["!disabled"])
     assert str(page.start_tracker.cget("text")) == "Start a tracker on this machine"
-    shell.picture = picture(local_tracker=LOCAL)
+    shell.snapshot = snapshot(local_tracker=LOCAL)
     until(page, lambda: page.tracker.get() == LOCAL.own_url)
     click(page.start_tracker)
     assert shell.last().method == "stop_tracker"
-    shell.picture = picture()
+    shell.snapshot = snapshot()
     until(page, lambda: page.note == "Nobody in your group has one yet? Then this computer can be it.")
-    shell.picture = picture(local_tracker=LOCAL)
+    shell.snapshot = snapshot(local_tracker=LOCAL)
     until(page, lambda: page.note == "The tracker runs. Give this address to the others: http://192.168.1.5:6969")
     assert page.tracker.get() == LOCAL.own_url
     settle(page)
@@ -132,7 +132,7 @@ def test_a_tracker_on_this_machine(page: WelcomePage, shell: WrittenShell) -> No
 
 def test_the_settings_folder_is_offered(page: WelcomePage, shell: WrittenShell) -> None:
     assert page.folder.path == Path.home() / "Downloads"
-    shell.picture = picture(settings=Settings(folder=Path("/srv/d")))
+    shell.snapshot = snapshot(settings=Settings(folder=Path("/srv/d")))
     until(page, lambda: page.folder.path == Path("/srv/d") or page.winfo_ismapped())
 
 

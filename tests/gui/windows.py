@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gui.hand_made import HandMadeThread, picture
-from gui.typing_hands import end, settle
+from gui.hand_made import HandMadeThread, snapshot
+from gui.keyboard import end, settle
 
 from swarmshare.gui.window import MainWindow
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from swarmshare.app.picture import DeskPicture
+    from swarmshare.app.snapshot import ClientSnapshot
     from swarmshare.gui.preferences import Preferences
 
 
@@ -30,23 +30,23 @@ class Looking:
         self.surprises.append(error)
         self.window._surprised(kind, error, trace)
 
-    def see(self, news: DeskPicture | None = None) -> None:
+    def see(self, news: ClientSnapshot | None = None) -> None:
         """Have the window look, at a new picture if there is one."""
         if news is not None:
-            self.thread.picture = news
+            self.thread.snapshot = news
         self.window.poller.look()
         settle(self.window.root)
 
-    def wishes(self, name: str) -> list[tuple[Any, ...]]:
+    def commands(self, name: str) -> list[tuple[Any, ...]]:
         """The arguments of those of one kind."""
-        return [args for method, args, _kwargs, _future in self.thread.wishes if method == name]
+        return [args for method, args, _kwargs, _future in self.thread.commands if method == name]
 
 
 @contextmanager
-def window_over(preferences: Preferences, first: DeskPicture | None = None, page: str = "all") -> Iterator[Looking]:
+def window_over(preferences: Preferences, first: ClientSnapshot | None = None, page: str = "all") -> Iterator[Looking]:
     preferences.set("theme", "light")
     preferences.set("window.page", page)
-    thread = HandMadeThread(first if first is not None else picture())
+    thread = HandMadeThread(first if first is not None else snapshot())
     window = MainWindow(thread, preferences)
     looking = Looking(window, thread)
     window.root.report_callback_exception = looking.surprise

@@ -65,12 +65,12 @@ def test_the_tracker_is_killed_in_mid_download_and_comes_back(group: Group, cont
     leech = bia.start("download", info_hash, "--to", bia.folder / "there", "--seed-after")
     leech.wait_for("progress", lambda event: event["bytes_done"] > 0)
     group.verb.stop(signal.SIGKILL)
-    leech.wait_for("progress", lambda event: event["tracker_trouble"])
+    leech.wait_for("progress", lambda event: event["tracker_problem"])
     leech.wait_for("complete")
     assert same(content, bia.folder / "there" / "Holiday")
     group.verb = group.start_tracker(group.address)
     deadline = time.monotonic() + TIMEOUT
     while (summary := bia.run("swarm", info_hash)[-1])["seeds"] < 2:
         assert time.monotonic() < deadline, summary
-    leech.wait_for("progress", lambda event: not event["tracker_trouble"])
+    leech.wait_for("progress", lambda event: not event["tracker_problem"])
     shutil.rmtree(bia.folder / "there")

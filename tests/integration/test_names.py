@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import trio
-from app.desks import seat
+from app.sessions import seat
 from integration.group import PASSWORD, TIMEOUT, Group, Machine, same
 from integration.names import NAMES
 from tracker.trackers import tracker_in
 from werkzeug.http import parse_options_header
 
 from swarmshare.app.compose import announcers_for
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.cli.command import run_command
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
@@ -83,7 +83,7 @@ def in_plain_ascii(machine: Machine, *arguments: str) -> str:
 
 
 async def until_listed(seated: Any, count: int) -> None:
-    await seated.until(lambda: len(seated.desk.picture().catalogue) == count)
+    await seated.until(lambda: len(seated.session.snapshot().catalogue) == count)
 
 
 async def test_through_every_door(
@@ -132,12 +132,12 @@ async def test_through_every_door(
         mirror = bob.start("mirror", "--data", bob.folder / "mirror")
         async with seat() as window:
             await until_listed(window, len(NAMES))
-            assert {entry.name for entry in window.desk.picture().catalogue} == set(NAMES)
+            assert {entry.name for entry in window.session.snapshot().catalogue} == set(NAMES)
             for number, manifest in enumerate(manifests.values()):
                 if number % 2:
-                    await window.desk.download(str(manifest.info_hash))
+                    await window.session.download(str(manifest.info_hash))
                 else:
-                    await window.desk.open_magnet(magnet_of(manifest))
+                    await window.session.open_magnet(magnet_of(manifest))
             await window.until(
                 lambda: (
                     all(transfer.state is TransferState.SEEDING for transfer in window.transfers.values())

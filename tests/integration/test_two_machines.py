@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
-    from cli.terminal import Picture, Terminal
+    from cli.terminal import Screen, Terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 60
@@ -78,12 +78,12 @@ class Person:
             shown.type(f"{answer}\n".encode())
 
 
-def is_asked(prompt: str, picture: Picture) -> bool:
-    return next(filter(None, reversed(picture.lines)), "").startswith(prompt)
+def is_asked(prompt: str, screen: Screen) -> bool:
+    return next(filter(None, reversed(screen.lines)), "").startswith(prompt)
 
 
 def shows(shown: Terminal, words: str) -> None:
-    shown.until(lambda picture: any(words in line for line in [*picture.scrolled, *picture.lines]))
+    shown.until(lambda screen: any(words in line for line in [*screen.scrolled, *screen.lines]))
 
 
 PASSWORD = "correct horse battery"

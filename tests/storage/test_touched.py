@@ -74,7 +74,7 @@ def test_a_change_in_the_same_tick_of_the_clock(
     storage: TorrentStorage, shared: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was changed a moment before we looked may have been changed again, and its time says nothing."""
-    monkeypatch.setattr(module, "SETTLED", 10**15)
+    monkeypatch.setattr(module, "CERTAIN_AFTER", 10**15)
     storage.file_states()
     assert get(storage, 1) == data_of(manifest, 1)
     fstat = os.fstat
@@ -89,7 +89,7 @@ def test_a_change_in_the_same_tick_of_the_clock(
 def test_what_was_verified_on_its_way_out_is_not_verified_again(
     storage: TorrentStorage, shared: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SETTLED", -(10**15))  # a change of whatever time is long ago
+    monkeypatch.setattr(module, "CERTAIN_AFTER", -(10**15))  # a change of whatever time is long ago
     os.chmod(shared, 0o600)  # it may have been more than that
     assert get(storage, 1) == data_of(manifest, 1)
     monkeypatch.setattr(storage.hashes, "verify_leaves", None)

@@ -77,10 +77,10 @@ def test_what_was_begun_is_finished_first() -> None:
     picker = make(3, blocks=4)
     everything = Bitfield.full(3)
     picker.peer_joined(everything)
-    (begun,) = pieces(picker.pick("a", everything, 1))
-    picker.peer_joined(field(3, begun))  # not the rarest now
-    assert pieces(picker.pick("b", everything, 3)) == [begun]
-    assert begun not in pieces(picker.pick("b", everything, 8)), "all of it is asked for"
+    (saved,) = pieces(picker.pick("a", everything, 1))
+    picker.peer_joined(field(3, saved))  # not the rarest now
+    assert pieces(picker.pick("b", everything, 3)) == [saved]
+    assert saved not in pieces(picker.pick("b", everything, 8)), "all of it is asked for"
 
 
 def test_what_comes_back_is_the_next_to_go_out() -> None:
@@ -231,11 +231,11 @@ def test_a_free_block_that_nobody_has_does_not_put_off_the_endgame() -> None:
     picker.peer_joined(field(3, 1))
     picker.pick("a", has, 2)
     assert not picker.in_endgame, "piece 1 could be asked for"
-    (begun,) = picker.pick("b", field(3, 1), 1)
+    (saved,) = picker.pick("b", field(3, 1), 1)
     assert not picker.in_endgame, "half of it still could"
     picker.peer_lost(1)
     assert picker.in_endgame
-    picker.returned("b", begun)
+    picker.returned("b", saved)
     assert picker.in_endgame
     assert len(picker.pick("c", has, 2)) == 2
 

@@ -131,7 +131,7 @@ class Swarm(RuleBasedStateMachine):
         if name not in self.peers:
             return
         has, free = self.peers[name], self.free()
-        begun = set(self.in_state(PieceState.IN_FLIGHT))
+        saved = set(self.in_state(PieceState.IN_FLIGHT))
         endgame, idle = self.picker.in_endgame, not self.asked[name]
         picked = self.picker.pick(name, self.bitfield(has), count)
         assert len(picked) == len(set(picked)) <= count
@@ -156,7 +156,7 @@ class Swarm(RuleBasedStateMachine):
         else:
             assert set(picked) <= could
             assert len(picked) == min(count, len(could))
-            order = [self.rank(block, begun) for block in picked]
+            order = [self.rank(block, saved) for block in picked]
             assert order == sorted(order)
         if endgame and idle and count:
             again = {block for peer in self.asked for block in self.asked[peer] if len(self.asked_of(block)) == 1}
@@ -186,8 +186,8 @@ class Swarm(RuleBasedStateMachine):
         assert sum(owner == name for owner in self.owner.values()) <= MAX_ALONE
         self.asked[name] |= set(picked)
 
-    def rank(self, block: Block, begun: set[int]) -> tuple[Any, ...]:
-        new = block.piece not in begun
+    def rank(self, block: Block, saved: set[int]) -> tuple[Any, ...]:
+        new = block.piece not in saved
         rarity = block.piece if self.picker.sequential else self.availability(block.piece)
         return (new, -self.priorities[block.piece], rarity if new else 0)
 

@@ -61,8 +61,8 @@ def make_case(seed: int, nodes: int, pieces: int, blocks: int) -> Case:
     links |= {(a, b) for a in range(nodes) for b in range(a + 1, nodes) if rng.random() < density}
     some = [frozenset(piece for piece in every if rng.random() < rng.choice([0.3, 0.8])) for _ in range(nodes)]
     wants = (every, *(every if rng.random() < 0.6 else some[node] for node in range(1, nodes)))
-    begun = rng.random() < 0.3
-    holds = (every, *(frozenset(p for p in wants[n] if begun and rng.random() < 0.3) for n in range(1, nodes)))
+    saved = rng.random() < 0.3
+    holds = (every, *(frozenset(p for p in wants[n] if saved and rng.random() < 0.3) for n in range(1, nodes)))
     silent = tuple((node, rng.uniform(0.0, 20.0)) for node in range(1, nodes) if rng.random() < 0.15)
     late = tuple(rng.choice([0.0, 0.0, rng.uniform(0.0, 10.0)]) for _ in range(nodes))
     rates = tuple(RATE * rng.choice([1, 1, 4, 16]) for _ in range(nodes))

@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateTable
 
 from swarmshare.tracker import database as module
 from swarmshare.tracker.database import Database
-from swarmshare.tracker.database_trouble import DatabaseError
+from swarmshare.tracker.database_problem import DatabaseError
 from swarmshare.tracker.models import SettingRow, Table
 
 if TYPE_CHECKING:

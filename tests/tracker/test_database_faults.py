@@ -21,7 +21,7 @@ from tracker.trackers import PASSWORD, TIMEOUT, Server, problem, tracker_in
 
 from swarmshare.tracker import sqlite as module
 from swarmshare.tracker.database import FILE_NAME, Database
-from swarmshare.tracker.database_trouble import DatabaseError
+from swarmshare.tracker.database_problem import DatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

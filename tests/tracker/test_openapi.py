@@ -108,7 +108,7 @@ def test_the_document(tracker: Tracker) -> None:
         for status, answer in operation["responses"].items():
             if int(status) >= 400:
                 schema = answer["content"]["application/json"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/Problem"}
+                assert schema == {"$ref": "#/components/schemas/ProblemDetails"}
     publish = document["paths"]["/api/v1/catalogue"]["post"]
     assert list(publish["requestBody"]["content"]) == ["application/x-bittorrent", "application/octet-stream"]
     assert "`already-published`" in publish["responses"]["409"]["description"]

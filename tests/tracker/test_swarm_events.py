@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 HASH, OTHER, COUNT = bytes(range(32)), bytes(32), 40
 
 
-class Door:
+class ApiRoutes:
     def __init__(self) -> None:
         self.times = Times()
         self.app = Flask("door")
@@ -61,9 +61,9 @@ class Door:
 
 
 class Peer:
-    def __init__(self, door: Door, number: int) -> None:
+    def __init__(self, routes: ApiRoutes, number: int) -> None:
         self.id = b"%020d" % number
-        self.client = door.connect({"token": f"token of user{number}"})
+        self.client = routes.connect({"token": f"token of user{number}"})
         assert self.client.is_connected(NAMESPACE)
 
     def ask(self, request: Request) -> Any:
@@ -84,24 +84,24 @@ class Peer:
 
 
 @pytest.fixture
-def door() -> Door:
-    return Door()
+def routes() -> ApiRoutes:
+    return ApiRoutes()
 
 
 @pytest.mark.parametrize("auth", [None, {}, "x", {"token": "forged"}, {"token": None}])
-def test_signing_in_is_needed(door: Door, auth: Any) -> None:
-    assert not door.connect(auth).is_connected(NAMESPACE)
-    assert not door.registry.totals()[1]
+def test_signing_in_is_needed(routes: ApiRoutes, auth: Any) -> None:
+    assert not routes.connect(auth).is_connected(NAMESPACE)
+    assert not routes.registry.totals()[1]
 
 
-def test_an_address_is_needed(door: Door) -> None:
+def test_an_address_is_needed(routes: ApiRoutes) -> None:
     auth = {"token": "token of user1"}
-    assert not door.socketio.test_client(door.app, namespace=NAMESPACE, auth=auth).is_connected(NAMESPACE)
-    assert door.connect(auth).is_connected(NAMESPACE)
+    assert not routes.socketio.test_client(routes.app, namespace=NAMESPACE, auth=auth).is_connected(NAMESPACE)
+    assert routes.connect(auth).is_connected(NAMESPACE)
 
 
-def test_every_event_has_its_answer(door: Door) -> None:
-    one, two = Peer(door, 1), Peer(door, 2)
+def test_every_event_has_its_answer(routes: ApiRoutes) -> None:
+    one, two = Peer(routes, 1), Peer(routes, 2)
     assert one.join(all_bits(COUNT)).member == 1
     state = two.join()
     assert (state.member, state.seeds, [peer.user for peer in state.peers]) == (2, 1, ["user1"])
@@ -119,40 +119,40 @@ def test_every_event_has_its_answer(door: Door) -> None:
     assert two.emit("join", {}, {})["error"] == Refusal.MALFORMED
 
 
-def test_pushes_go_to_members_and_to_nobody_else(door: Door) -> None:
-    one, two, elsewhere = Peer(door, 1), Peer(door, 2), Peer(door, 3)
+def test_pushes_go_to_members_and_to_nobody_else(routes: ApiRoutes) -> None:
+    one, two, elsewhere = Peer(routes, 1), Peer(routes, 2), Peer(routes, 3)
     one.join()
     two.join()
     elsewhere.join(info_hash=OTHER)
-    door.times.pass_(1)
+    routes.times.pass_(1)
     for peer in (one, two, elsewhere):
         peer.pushes()
     one.ask(Have(HASH, (range(4, 6),), ()))
-    door.times.pass_(1)
+    routes.times.pass_(1)
     (push,) = two.pushes()
     assert push.changes == MemberChanges((), (), ((1, (range(4, 6),)),), ())
     assert one.pushes() == [push]
     assert not elsewhere.pushes()
     two.ask(Leave(HASH))
     one.ask(Have(HASH, (range(7, 8),), ()))
-    door.times.pass_(1)
+    routes.times.pass_(1)
     assert not two.pushes()
 
 
-def test_who_disconnects_is_gone(door: Door) -> None:
-    one, two = Peer(door, 1), Peer(door, 2)
+def test_who_disconnects_is_gone(routes: ApiRoutes) -> None:
+    one, two = Peer(routes, 1), Peer(routes, 2)
     one.join()
     two.join()
-    door.times.pass_(1)
+    routes.times.pass_(1)
     one.pushes()
     two.client.disconnect(NAMESPACE)
-    door.times.pass_(1)
+    routes.times.pass_(1)
     (push,) = one.pushes()
     assert push.changes == MemberChanges((), (2,), (), ())
 
 
-def test_the_names_of_socketio_are_no_events(door: Door) -> None:
-    one = Peer(door, 1)
+def test_the_names_of_socketio_are_no_events(routes: ApiRoutes) -> None:
+    one = Peer(routes, 1)
     one.join()
     for event in ("connect", "disconnect"):
         assert (
@@ -162,59 +162,59 @@ def test_the_names_of_socketio_are_no_events(door: Door) -> None:
     assert one.ask(Stats(HASH, 1, 2, 3, 4, 5)) == {}
 
 
-def test_a_large_swarm_is_told_of_availability_only(door: Door) -> None:
-    many = [Peer(door, number) for number in range(MAX_MEMBERS + 1)]
+def test_a_large_swarm_is_told_of_availability_only(routes: ApiRoutes) -> None:
+    many = [Peer(routes, number) for number in range(MAX_MEMBERS + 1)]
     told = [peer.join(as_bits(1, COUNT)).holdings for peer in many]
     assert [len(holdings) for holdings in told[:-1] if holdings is not None] == list(range(1, MAX_MEMBERS + 1))
     assert told[-1] is None
-    door.times.pass_(1)
+    routes.times.pass_(1)
     many[0].pushes()
     many[0].ask(Have(HASH, (range(2),), ()))
-    door.times.pass_(1)
+    routes.times.pass_(1)
     (push,) = many[0].pushes()
     assert push.changes == AvailabilityChanges((range(2),), b"\1\1")
     assert push.leeches == MAX_MEMBERS + 1
 
 
-def test_a_suspended_account_is_cut(door: Door) -> None:
-    one, two = Peer(door, 1), Peer(door, 2)
+def test_a_suspended_account_is_cut(routes: ApiRoutes) -> None:
+    one, two = Peer(routes, 1), Peer(routes, 2)
     one.join()
     two.join()
-    door.registry.disconnect_account(3)
+    routes.registry.disconnect_account(3)
     assert not two.client.is_connected(NAMESPACE)
     assert one.client.is_connected(NAMESPACE)
-    assert door.registry.totals() == (1, 1)
+    assert routes.registry.totals() == (1, 1)
 
 
-def test_a_second_connection_of_the_same_peer_leaves_the_first_without_pushes(door: Door) -> None:
-    first, second = Peer(door, 1), Peer(door, 1)
+def test_a_second_connection_of_the_same_peer_leaves_the_first_without_pushes(routes: ApiRoutes) -> None:
+    first, second = Peer(routes, 1), Peer(routes, 1)
     first.join()
     second.join()
-    door.times.pass_(1)
+    routes.times.pass_(1)
     first.pushes()
     second.ask(Have(HASH, (range(1),), ()))
-    door.times.pass_(1)
+    routes.times.pass_(1)
     assert not first.pushes()
     assert second.pushes()
     assert first.ask(Resync(HASH))["error"] == Refusal.NOT_JOINED
 
 
-def test_too_fast(door: Door) -> None:
-    one = Peer(door, 1)
+def test_too_fast(routes: ApiRoutes) -> None:
+    one = Peer(routes, 1)
     answers = [one.ask(Join(HASH, one.id, 6881, COUNT, bytes(5), 1)) for _ in range(201)]
     assert answers[-1]["error"] == Refusal.TOO_FAST
     assert not any("error" in answer for answer in answers[:-1])
-    door.times.pass_(1)
+    routes.times.pass_(1)
     one.join()
 
 
 def test_a_mistake_of_ours_is_logged_and_answered(
-    door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    routes: ApiRoutes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    one = Peer(door, 1)
+    one = Peer(routes, 1)
     monkeypatch.setattr(LiveMembers, "join", fail)
     with caplog.at_level(logging.ERROR):
         assert one.ask(Join(HASH, one.id, 6881, COUNT, bytes(5), 1))["error"] == Refusal.INTERNAL

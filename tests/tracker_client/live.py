@@ -14,7 +14,7 @@ from manifest.makers import encoded, folder_doc
 from tracker.trackers import PASSWORD, TIMEOUT, Server
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from swarmshare.engine.ports import Changes, Member, Standing
+from swarmshare.engine.announcer import Changes, Member, TransferStats
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.runs import bits_of_runs, pieces_of_bits
 
@@ -51,8 +51,8 @@ class Port:
         self.members: dict[int, Member] = {}
         self.pieces: dict[int, set[int] | None] = {}
         self.dialled: list[Address] = []
-        self.troubles: list[str] = []
-        self.trouble = ""
+        self.problems: list[str] = []
+        self.problem = ""
         self._gained: set[int] = set()
         self._lost: set[int] = set()
         self._liars: set[Address] = set()
@@ -63,8 +63,8 @@ class Port:
     def complete(self) -> bool:
         return len(self.held) == PIECES
 
-    def standing(self) -> Standing:
-        return Standing(1000, 2000, (PIECES - len(self.held)) * 2**14, 10, 20)
+    def stats(self) -> TransferStats:
+        return TransferStats(1000, 2000, (PIECES - len(self.held)) * 2**14, 10, 20)
 
     def bits(self) -> bytes:
         return bits(self.held)
@@ -97,9 +97,9 @@ class Port:
         pieces -= set(lost)
         self._tell()
 
-    def tell_trouble(self, message: str) -> None:
-        self.trouble = message
-        self.troubles.append(message)
+    def tell_problem(self, message: str) -> None:
+        self.problem = message
+        self.problems.append(message)
         self._tell()
 
     # For tests

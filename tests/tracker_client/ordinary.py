@@ -14,15 +14,15 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from swarmshare.engine.ports import Changes, Standing
+from swarmshare.engine.announcer import Changes, TransferStats
 from swarmshare.manifest.bencoding import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from ssl import SSLContext
 
+    from swarmshare.engine.announcer import Member
     from swarmshare.engine.config import Address
-    from swarmshare.engine.ports import Member
     from swarmshare.manifest.manifest import Manifest
 
 TIMEOUT = 60
@@ -126,7 +126,7 @@ def until_cut(*first: bytes) -> Iterator[bytes]:
 
 @dataclass
 class Torrent:
-    """A :class:`~swarmshare.engine.ports.SwarmPort` that a test can see and move."""
+    """A :class:`~swarmshare.engine.announcer.TrackerView` that a test can see and move."""
 
     manifest: Manifest
     peer_id: bytes = b"-XX0000-abcdefghijkl"
@@ -138,7 +138,7 @@ class Torrent:
     """How often it was asked how it stands: once for each request."""
     found_now: list[list[Address]] = field(default_factory=list)
     """What was found, call by call."""
-    troubles: SimpleQueue[str] = field(default_factory=SimpleQueue)
+    problems: SimpleQueue[str] = field(default_factory=SimpleQueue)
     """What was told; also the sign that an announce has ended."""
     _news: trio.Event = field(default_factory=trio.Event)
 
@@ -147,10 +147,10 @@ class Torrent:
         v1 = self.manifest.info_hash_v1
         return (self.manifest.info_hash.truncated, *((v1,) if v1 else ()))
 
-    def standing(self) -> Standing:
+    def stats(self) -> TransferStats:
         self.questions += 1
         left = 0 if self.complete else self.manifest.total_length - self.downloaded
-        return Standing(self.uploaded, self.downloaded, left, 0, 0)
+        return TransferStats(self.uploaded, self.downloaded, left, 0, 0)
 
     def bits(self) -> bytes:
         raise NotImplementedError
@@ -176,14 +176,14 @@ class Torrent:
     def see_pieces(self, number: int, gained: Collection[int], lost: Collection[int]) -> None:
         raise NotImplementedError
 
-    def tell_trouble(self, message: str) -> None:
-        self.troubles.put(message)
+    def tell_problem(self, message: str) -> None:
+        self.problems.put(message)
 
     async def announced(self) -> str:
         """Wait until the next announce has ended, and its announcer waits; gives the trouble that it told."""
-        trouble = await trio.to_thread.run_sync(partial(self.troubles.get, timeout=TIMEOUT))
+        problem = await trio.to_thread.run_sync(partial(self.problems.get, timeout=TIMEOUT))
         await wait_all_tasks_blocked()
-        return trouble
+        return problem
 
 
 def contact(host: str, port: int) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmshare.engine.ports import Standing
+from swarmshare.engine.announcer import TransferStats
 from swarmshare.errors import TrackerError
 from swarmshare.manifest.bencoding import encode
 from swarmshare.tracker.announce_query import Event, parse_announce
@@ -77,7 +77,9 @@ def parse(value: Any, *, from_loopback: bool = False) -> Any:
 def test_a_tracker_reads_what_we_write(
     wire_hash: bytes, peer_id: bytes, event: Any, tracker_id: bytes | None, announce_url: str
 ) -> None:
-    url = Question(wire_hash, peer_id, 6881, Standing(1, 2, 3, 4, 5), "0000ABCD", event, tracker_id).url(announce_url)
+    url = Question(wire_hash, peer_id, 6881, TransferStats(1, 2, 3, 4, 5), "0000ABCD", event, tracker_id).url(
+        announce_url
+    )
     assert url.isascii()
     assert url.startswith(announce_url.partition("#")[0])
     query = parse_announce(url.partition("?")[2].encode())

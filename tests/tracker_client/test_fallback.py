@@ -58,7 +58,7 @@ async def test_without_websockets_it_is_as_live_by_polling(group: Group) -> None
         async with announced((group.url, group.token, direct), (proxy.url, group.token, behind)):
             await direct.until(lambda: list(direct.pieces.values()) == [{2}])
             await behind.until(lambda: list(behind.pieces.values()) == [{1}])
-            assert (behind.trouble, direct.trouble) == (f"{proxy.url}: {POLLING}", "")
+            assert (behind.problem, direct.problem) == (f"{proxy.url}: {POLLING}", "")
             for piece in range(3, 9):
                 direct.change(gained={piece})
                 behind.change(gained={piece + 1})
@@ -66,7 +66,7 @@ async def test_without_websockets_it_is_as_live_by_polling(group: Group) -> None
                 await direct.until(partial(holds, direct, piece + 1))
             members = await trio.to_thread.run_sync(group.members)
             assert members[behind.port]["live"]
-        assert "closed" not in behind.trouble
+        assert "closed" not in behind.problem
         assert len(proxy.refused) == 1, "it does not knock again and again"
         # It said good-bye.
         members = await trio.to_thread.run_sync(group.members)
@@ -78,7 +78,7 @@ async def test_many_swarms_at_once_fit_into_polls(group: Group) -> None:
     port = Port(3)
     with proxied(group.server.address, no_websockets) as proxy:
         async with announced((proxy.url, group.token, port)):
-            await port.until(lambda: port.trouble)
+            await port.until(lambda: port.problem)
             link = await connection.connection_to(proxy.url, group.token, port.peer_id).link()
             answers: list[Any] = []
 
@@ -99,9 +99,9 @@ async def test_a_connection_by_polling_that_breaks_is_made_again(group: Group) -
             await one.until(lambda: one.members)
             await trio.to_thread.run_sync(group.server.end, signal.SIGKILL)
             one.change(gained={7})
-            await one.until(lambda: "not a tracker's" in one.trouble or "reached" in one.trouble)
+            await one.until(lambda: "not a tracker's" in one.problem or "reached" in one.problem)
             await trio.to_thread.run_sync(group.restart)
-            await two.until(lambda: list(two.pieces.values()) == [{1, 7}] and POLLING in two.trouble)
+            await two.until(lambda: list(two.pieces.values()) == [{1, 7}] and POLLING in two.problem)
 
 
 async def test_where_nothing_live_gets_through_it_announces(group: Group) -> None:
@@ -113,10 +113,10 @@ async def test_where_nothing_live_gets_through_it_announces(group: Group) -> Non
             (member,) = direct.members.values()
             assert (member.user, member.live) == ("Olga", False)
             await behind.until(lambda: behind.dialled)
-            assert behind.trouble == f"{proxy.url}: {ANNOUNCES}"
+            assert behind.problem == f"{proxy.url}: {ANNOUNCES}"
             passes.append(True)
             await direct.until(lambda: [member.live for member in direct.members.values()] == [True])
-            await behind.until(lambda: behind.members and behind.trouble == f"{proxy.url}: {POLLING}")
+            await behind.until(lambda: behind.members and behind.problem == f"{proxy.url}: {POLLING}")
 
 
 async def test_the_catalogue_is_followed_by_polling(group: Group) -> None:
@@ -137,9 +137,9 @@ async def test_the_catalogue_is_asked_for_where_nothing_live_gets_through(
     with proxied(group.server.address, nothing_live) as proxy:
         async with watching(proxy.url, group.token) as notes:
             await notes.until(lambda: len(notes.told) >= 4)
-            lists, troubles = notes.told[0:4:2], notes.told[1:4:2]
+            lists, problems = notes.told[0:4:2], notes.told[1:4:2]
             assert [len(listed) for listed in lists] == [2, 2]
-            assert all("the list is asked for" in str(trouble) for trouble in troubles)
+            assert all("the list is asked for" in str(problem) for problem in problems)
 
 
 async def test_a_sign_in_that_is_not_valid_is_told_where_nothing_live_gets_through(group: Group) -> None:

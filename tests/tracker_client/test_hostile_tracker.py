@@ -200,7 +200,7 @@ async def test_malformed_pushes() -> None:
         await tell(script, push(11, gained=[[2, [8, 1]]]))
         await port.until(lambda: port.pieces[2] == {8})
         assert port.members == before
-        assert (script.count("join"), script.count("resync"), port.trouble) == (1, 0, "")
+        assert (script.count("join"), script.count("resync"), port.problem) == (1, 0, "")
 
 
 @pytest.mark.parametrize(
@@ -228,14 +228,14 @@ async def test_an_answer_that_cannot_be_used(wrong: Any) -> None:
         script.answers["join"] = wrong
         async with trio.open_nursery() as nursery:
             nursery.start_soon(TrackerAnnouncer(url, "token").run, port)
-            await port.until(lambda: port.trouble)
-            assert port.trouble.startswith(f"{url}: ")
-            assert port.trouble.isprintable()
-            assert len(port.trouble) < 300
+            await port.until(lambda: port.problem)
+            assert port.problem.startswith(f"{url}: ")
+            assert port.problem.isprintable()
+            assert len(port.problem) < 300
             assert not port.members
             assert not port.dialled
             script.answers["join"] = answer(members=[peer(1), peer(2)])
-            await port.until(lambda: port.members and not port.trouble)
+            await port.until(lambda: port.members and not port.problem)
             nursery.cancel_scope.cancel()
 
 
@@ -294,7 +294,7 @@ async def test_a_refusal_that_passes(reason: str) -> None:
         port.change(gained={4})
         await until(lambda: script.count("join") == 2)
         assert script.asked[-1][1]["bitfield"] == bits({4})
-        assert not any(port.troubles)
+        assert not any(port.problems)
 
 
 RAW = [
@@ -384,9 +384,9 @@ async def test_a_server_that_asks_and_does_not_read(monkeypatch: pytest.MonkeyPa
     with hostile() as (url, script):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(TrackerAnnouncer(url, "token").run, port)
-            await port.until(lambda: port.trouble)
+            await port.until(lambda: port.problem)
             monkeypatch.setattr(engine_io, "MAX_UNSENT", 100)
-            await port.until(lambda: not port.trouble)
+            await port.until(lambda: not port.problem)
             assert script.connections == 1
             nursery.cancel_scope.cancel()
 
@@ -414,11 +414,11 @@ async def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(TrackerAnnouncer(url, "token").run, port)
                 monkeypatch.setattr(bridge, "TIMEOUT", 0.5)
-                await port.until(lambda: port.trouble)
-                assert port.trouble == f"{url}: cannot be reached: no answer within 0 s"
+                await port.until(lambda: port.problem)
+                assert port.problem == f"{url}: cannot be reached: no answer within 0 s"
                 monkeypatch.undo()
                 script.answers["join"] = answer()
-                await port.until(lambda: not port.trouble)
+                await port.until(lambda: not port.problem)
                 nursery.cancel_scope.cancel()
         finally:
             silent.set()
@@ -456,7 +456,7 @@ async def test_somebody_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bridge, "TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        assert await trouble(url) == f"{url}: cannot be reached: no answer within 0 s"
+        assert await problem(url) == f"{url}: cannot be reached: no answer within 0 s"
 
 
 @pytest.mark.parametrize(
@@ -470,30 +470,30 @@ async def test_somebody_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_whoever_answers_is_no_tracker(status: int, body: bytes, headers: dict[str, str], says: str) -> None:
     with answering(status, body, headers) as (url, _):
         expected = f"{url}: the answer is not a tracker's{says}. Is the address right?"
-        assert await trouble(url) == expected
+        assert await problem(url) == expected
 
 
 async def test_a_token_goes_nowhere_else() -> None:
     with hostile() as (elsewhere, script):
         where = elsewhere.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
         with answering(302, b"", {"Location": where}) as (url, _):
-            assert f"{url}: it points to '{where}'" in await trouble(url)
+            assert f"{url}: it points to '{where}'" in await problem(url)
         assert not script.auths
 
 
 async def test_tls_where_there_is_none() -> None:
     with answering(200, b"") as (url, _):
         url = url.replace("http://", "https://")
-        assert (await trouble(url)).startswith(f"{url}: cannot be reached: ")
+        assert (await problem(url)).startswith(f"{url}: cannot be reached: ")
 
 
-async def trouble(url: str) -> str:
+async def problem(url: str) -> str:
     port = Port(1)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(TrackerAnnouncer(url, "token").run, port)
-        await port.until(lambda: port.trouble)
+        await port.until(lambda: port.problem)
         nursery.cancel_scope.cancel()
-    return port.trouble
+    return port.problem
 
 
 async def test_a_certificate_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -501,7 +501,7 @@ async def test_a_certificate_of_nobody(tmp_path: Path, monkeypatch: pytest.Monke
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "nobody.pem")
     with hostile(context) as (url, script):
-        assert "its certificate cannot be trusted (self-signed certificate)" in await trouble(url)
+        assert "its certificate cannot be trusted (self-signed certificate)" in await problem(url)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nobody.pem"))
-        assert "its certificate cannot be trusted (IP address mismatch" in await trouble(url)
+        assert "its certificate cannot be trusted (IP address mismatch" in await problem(url)
         assert not script.auths

@@ -181,12 +181,12 @@ def test_a_certificate_of_nobody(tmp_path: Path) -> None:
     context.load_cert_chain(tmp_path / "nobody.pem")
     with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def greet() -> None:
+        def exchange_handshakes() -> None:
             connection, _ = server.accept()
             with connection, contextlib.suppress(OSError):
                 context.wrap_socket(connection, server_side=True)
 
-        thread = threading.Thread(target=greet)
+        thread = threading.Thread(target=exchange_handshakes)
         thread.start()
         with pytest.raises(TrackerError, match="its certificate cannot be trusted") as caught:
             ask(f"https://127.0.0.1:{server.getsockname()[1]}", "secret")

@@ -109,9 +109,9 @@ async def test_a_refusal_of_our_tracker(server: Server) -> None:
     url = f"{server.url}/announce/{'x' * 32}"
     with trio.fail_after(TIMEOUT):
         async with announcing(torrent, [url]):
-            trouble = await torrent.announced()
-    assert trouble.startswith(f"{server.address}: this passkey is not valid")
-    assert "xxx" not in trouble
+            problem = await torrent.announced()
+    assert problem.startswith(f"{server.address}: this passkey is not valid")
+    assert "xxx" not in problem
 
 
 # What is asked, and when. Time passes when a test says so.

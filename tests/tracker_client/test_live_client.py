@@ -47,7 +47,7 @@ async def test_two_see_each_other(group: Group) -> None:
         await seed.until(lambda: list(seed.pieces.values()) == [{3, 5, 6, 7, 20}])
         leech.change(lost={3, 6})
         await seed.until(lambda: list(seed.pieces.values()) == [{5, 7, 20}])
-        assert seed.troubles == leech.troubles == [""]
+        assert seed.problems == leech.problems == [""]
     assert await trio.to_thread.run_sync(group.members) == {}, "both have left"
 
 
@@ -92,13 +92,13 @@ async def test_the_tracker_is_killed_and_comes_back_with_nothing(group: Group) -
         await one.until(lambda: one.members)
         await two.until(lambda: two.members)
         await trio.to_thread.run_sync(group.server.end, signal.SIGKILL)
-        await one.until(lambda: one.trouble)
-        assert one.trouble == f"{group.url}: cannot be reached: connection refused. Does it run? Is the address right?"
+        await one.until(lambda: one.problem)
+        assert one.problem == f"{group.url}: cannot be reached: connection refused. Does it run? Is the address right?"
         one.change(gained={10, 11})
         two.change(gained={20})
         await trio.to_thread.run_sync(group.restart)
-        await one.until(lambda: list(one.pieces.values()) == [{2, 20}] and not one.trouble)
-        await two.until(lambda: list(two.pieces.values()) == [{1, 10, 11}] and not two.trouble)
+        await one.until(lambda: list(one.pieces.values()) == [{2, 20}] and not one.problem)
+        await two.until(lambda: list(two.pieces.values()) == [{1, 10, 11}] and not two.problem)
         one.change(gained={12})
         await two.until(lambda: list(two.pieces.values()) == [{1, 10, 11, 12}])
 
@@ -118,9 +118,9 @@ async def test_a_token_that_is_not_valid(group: Group) -> None:
     port = Port(40)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(TrackerAnnouncer(group.url, "nonsense").run, port)
-        await port.until(lambda: port.trouble)
+        await port.until(lambda: port.problem)
         nursery.cancel_scope.cancel()
-    assert port.trouble == (
+    assert port.problem == (
         f"{group.url}: your sign-in is not valid (any more). "
         f"Sign in again: swarmshare login --tracker {group.url} --user NAME"
     )
@@ -130,7 +130,7 @@ async def test_a_swarm_that_the_catalogue_has_not(group: Group) -> None:
     port = Port(41)
     await trio.to_thread.run_sync(group.ask, "DELETE", f"/catalogue/{HASH}")
     async with announced(group, port):
-        await port.until(lambda: port.trouble)
-        assert port.trouble == f"{group.url}: the catalogue has no such info hash"
+        await port.until(lambda: port.problem)
+        assert port.problem == f"{group.url}: the catalogue has no such info hash"
         await trio.to_thread.run_sync(group.publish)
-        await port.until(lambda: not port.trouble)
+        await port.until(lambda: not port.problem)

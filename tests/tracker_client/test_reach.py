@@ -98,9 +98,9 @@ async def told(url: str) -> dict[str, str]:
     port = Port(1)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(TrackerAnnouncer(url, "token").run, port)
-        await port.until(lambda: port.trouble)
+        await port.until(lambda: port.problem)
         nursery.cancel_scope.cancel()
-    found["live"] = port.trouble
+    found["live"] = port.problem
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swarmshare.manifest.layout import PieceLayout
-from swarmshare.wire.connection import PeerConnection, Settled
+from swarmshare.wire.connection import Negotiated, PeerConnection
 
 if TYPE_CHECKING:
     from swarmshare.manifest.layout import Block
@@ -37,8 +37,8 @@ def feed(connection: PeerConnection, data: bytes, step: int = 0) -> list[Message
 class Side(PeerConnection):
     """A connection that keeps the blocks it gets."""
 
-    def __init__(self, settled: Settled, layout: PieceLayout = LAYOUT) -> None:
-        super().__init__(layout, settled, self.keep)
+    def __init__(self, negotiated: Negotiated, layout: PieceLayout = LAYOUT) -> None:
+        super().__init__(layout, negotiated, self.keep)
         self.blocks: dict[tuple[int, int], bytearray] = {}
         self.wanted = True
 
@@ -52,8 +52,8 @@ class Pair:
     """Two sides that agreed on the same."""
 
     def __init__(self, *, fast: bool = True, extended: bool = True, v2: bool = True) -> None:
-        self.settled = Settled(fast, extended, v2)
-        self.ours, self.theirs = Side(self.settled), Side(self.settled)
+        self.negotiated = Negotiated(fast, extended, v2)
+        self.ours, self.theirs = Side(self.negotiated), Side(self.negotiated)
 
     def to_ours(self) -> list[Message]:
         return feed(self.ours, b"".join(self.theirs.take_output()))

@@ -13,7 +13,7 @@ from swarmshare.errors import LocalProtocolError, RemoteProtocolError
 from swarmshare.manifest.layout import Block
 from swarmshare.wire import connection as module
 from swarmshare.wire import messages as m
-from swarmshare.wire.connection import MAX_HASH_REQUESTS, TRANSITIONS, USELESS_ALLOWANCE, Phase, Settled
+from swarmshare.wire.connection import MAX_HASH_REQUESTS, TRANSITIONS, USELESS_ALLOWANCE, Negotiated, Phase
 
 ROOT = bytes(range(32))
 A_BLOCK = m.Piece(0, 0, 7).encode() + b"1234567"
@@ -43,7 +43,7 @@ def test_a_block_comes_to_its_place() -> None:
 
 
 def test_what_was_not_asked_for_is_dropped() -> None:
-    side = Side(Settled())
+    side = Side(Negotiated())
     data = m.Piece(0, 0, BLOCK).encode() + bytes(BLOCK) + m.Have(5).encode()
     assert feed(side, data) == [m.Have(5)]
     assert not side.blocks
@@ -144,7 +144,7 @@ def test_small_talk() -> None:
 
 
 def test_a_state_said_twice_is_said_once() -> None:
-    side = Side(Settled())
+    side = Side(Negotiated())
     twice = b"".join(kind().encode() * 2 for kind in (m.Unchoke, m.Choke, m.Interested, m.NotInterested))
     assert feed(side, twice) == [m.Unchoke(), m.Choke(), m.Interested(), m.NotInterested()]
 
@@ -179,7 +179,7 @@ def rejected(side: Side, request: m.Request) -> bool:
 
 
 def test_requests_that_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    side = Side(Settled())
+    side = Side(Negotiated())
     assert rejected(side, m.Request(0, 0, BLOCK)), "choked"
     side.grant_fast(0)
     side.take_output()
@@ -199,14 +199,14 @@ def test_requests_that_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_short_piece_may_be_requested_with_its_padding(begin: int) -> None:
     """libtorrent up to 2.0.11 asks for whole blocks at a file's end, v1 clients for all of a hybrid's padding."""
     request = m.Request(3, begin, BLOCK)
-    side = Side(Settled())
+    side = Side(Negotiated())
     side.set_choking(False)
     assert feed(side, request.encode()) == [request]
 
 
 def violates(rule: str, data: bytes, **agreed: bool) -> None:
     for step in (0, 1):
-        side = Side(Settled(**agreed))
+        side = Side(Negotiated(**agreed))
         side.set_choking(False)
         with pytest.raises(RemoteProtocolError) as caught:
             feed(side, data, step)
@@ -240,7 +240,7 @@ def test_what_a_peer_holds_is_said_once_and_first() -> None:
     for first in (m.HaveAll(), m.HaveNone(), m.BitfieldMessage(b"\x80"), m.Have(0)):
         for second in (m.HaveAll(), m.HaveNone(), m.BitfieldMessage(b"\x80")):
             violates("late-bitfield", first.encode() + second.encode())
-    side = Side(Settled())
+    side = Side(Negotiated())
     before = m.Extended(0, b"").encode() + m.Unchoke().encode() + m.AllowedFast(1).encode()
     assert len(feed(side, before + m.BitfieldMessage(b"\xfc").encode())) == 4
 
@@ -263,16 +263,16 @@ def test_what_was_not_agreed_on() -> None:
 
 
 def test_idle_talk_has_an_end() -> None:
-    side = Side(Settled())
+    side = Side(Negotiated())
     with pytest.raises(RemoteProtocolError) as caught:
         feed(side, m.Choke().encode() * (USELESS_ALLOWANCE + 1))
     assert caught.value.rule == "useless"
-    side = Side(Settled())
+    side = Side(Negotiated())
     feed(side, (m.Choke().encode() + m.Have(1).encode()) * (2 * USELESS_ALLOWANCE))
 
 
 def test_our_own_mistakes_are_bugs() -> None:
-    side = Side(Settled(extended=False, v2=False))
+    side = Side(Negotiated(extended=False, v2=False))
     with pytest.raises(LocalProtocolError, match="while choked"):
         side.request([Block(0, 0, 1)])
     with pytest.raises(LocalProtocolError, match="did not ask"):
@@ -295,7 +295,7 @@ def test_the_table_is_whole() -> None:
     """Every message has a place in it, but for the openings once the talk has begun."""
     kinds = set(m.Message.__args__)
     openings = {m.BitfieldMessage, m.HaveAll, m.HaveNone}
-    assert {kind for phase, kind in TRANSITIONS if phase is Phase.GREETING} == kinds
+    assert {kind for phase, kind in TRANSITIONS if phase is Phase.HANDSHAKING} == kinds
     assert {kind for phase, kind in TRANSITIONS if phase is Phase.TALKING} == kinds - openings
 
 
@@ -322,7 +322,7 @@ def test_a_message_or_a_violation_and_nothing_else(sent: list[bytes], fast: bool
     """The fuzz target: whatever comes, in one chunk or byte by byte, comes to the same, and to nothing else."""
     outcomes = []
     for step in (0, 1):
-        side = Side(Settled(fast=fast, v2=v2))
+        side = Side(Negotiated(fast=fast, v2=v2))
         feed(side, m.Unchoke().encode())
         side.request([Block(0, 0, 7)])
         side.set_choking(False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swarmshare.app.facts import Published
-from swarmshare.app.picture import Person
+from swarmshare.app.snapshot import Person
 from swarmshare.errors import TrackerError
 from swarmshare.tracker_client.api import MAX_LISTED
 
@@ -25,12 +25,12 @@ class Catalogue:
         self.sign_in = sign_in
         self.person: Person | None = Person(sign_in.user, role, sign_in.tracker)
         """None when the tracker says that nobody is signed in."""
-        self.trouble = ""
+        self.problem = ""
         """Why the tracker is of no use at present; empty when all is well."""
         self._tell = tell
         self._listed = False
         self._entries: dict[str, Entry] = {}
-        self._picture: tuple[Entry, ...] | None = ()
+        self._snapshot: tuple[Entry, ...] | None = ()
 
     async def follow(self) -> None:
         """Follow until cancelled, or until the sign-in is not valid any more."""
@@ -40,13 +40,13 @@ class Catalogue:
             await watch(self.sign_in.tracker, self.sign_in.token, self)
         except TrackerError:
             self.person = None
-            self.trouble = f"{self.sign_in.tracker}: your sign-in is not valid any more. Sign in again."
+            self.problem = f"{self.sign_in.tracker}: your sign-in is not valid any more. Sign in again."
 
-    def picture(self) -> tuple[Entry, ...]:
+    def snapshot(self) -> tuple[Entry, ...]:
         """The newest first; the same object as long as nothing changes."""
-        if self._picture is None:
-            self._picture = tuple(sorted(self._entries.values(), key=lambda entry: -entry.published_at))
-        return self._picture
+        if self._snapshot is None:
+            self._snapshot = tuple(sorted(self._entries.values(), key=lambda entry: -entry.published_at))
+        return self._snapshot
 
     def __contains__(self, info_hash: str) -> bool:
         return info_hash in self._entries
@@ -56,10 +56,10 @@ class Catalogue:
     def listed(self, account: Account, entries: list[Entry]) -> None:
         """See :class:`~swarmshare.tracker_client.watch.Watcher`, as all that follows."""
         self.person = Person(account.user, account.role, self.sign_in.tracker)
-        self.trouble = ""
+        self.problem = ""
         before = self._entries
         self._entries = {entry.info_hash: entry for entry in entries}
-        self._picture = None
+        self._snapshot = None
         if self._listed:
             self._tell_of(entry for entry in reversed(entries) if entry.info_hash not in before)
         self._listed = True
@@ -70,25 +70,25 @@ class Catalogue:
         if is_new and len(self._entries) >= MAX_LISTED:
             return
         self._entries[entry.info_hash] = entry
-        self._picture = None
+        self._snapshot = None
         if is_new:
             self._tell_of([entry])
 
     def withdrawn(self, info_hash: str) -> None:
         """An entry is gone."""
         if self._entries.pop(info_hash, None) is not None:
-            self._picture = None
+            self._snapshot = None
 
     def counted(self, counts: list[Counts]) -> None:
         """Swarms are not as they were."""
         for info_hash, seeds, peers, copies in counts:
             if (entry := self._entries.get(info_hash)) is not None:
                 self._entries[info_hash] = entry._replace(seeds=seeds, peers=peers, copies=copies)
-                self._picture = None
+                self._snapshot = None
 
     def away(self, error: TrackerError) -> None:
         """The tracker cannot be reached."""
-        self.trouble = error.advice
+        self.problem = error.advice
 
     def _tell_of(self, entries: Iterable[Entry]) -> None:
         for entry in entries:

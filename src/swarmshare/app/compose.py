@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.app.config import Configuration
-    from swarmshare.engine.ports import Announcer
+    from swarmshare.engine.announcer import Announcer
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn
 

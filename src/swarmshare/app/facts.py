@@ -43,18 +43,18 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Problem:
     """Something of one's own cannot be used, and is left as it is: a file that says how a transfer was."""
 
     message: str
 
 
-Fact: TypeAlias = Alert | Shared | JobFailed | Published | Trouble
+Fact: TypeAlias = Alert | Shared | JobFailed | Published | Problem
 """What happened, once. Of the alerts, verified pieces are left out: there are too many, and the pictures show them."""
 
 
 @dataclass(frozen=True, slots=True)
-class ShareWish:
+class ShareOptions:
     """What to share, and how."""
 
     path: Path

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from swarmshare.app.facts import Published
-    from swarmshare.app.picture import LocalTracker
+    from swarmshare.app.snapshot import LocalTracker
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import SignedIn
@@ -52,8 +52,8 @@ class Group:
     @property
     def local_tracker(self) -> LocalTracker | None:
         """The tracker on this machine: one's own, else one that another process runs."""
-        own = self.own.picture
-        return own if own is not None and not (own.trouble and self._beside) else self._beside
+        own = self.own.snapshot
+        return own if own is not None and not (own.problem and self._beside) else self._beside
 
     async def look_beside(self) -> None:
         """See what other processes run, from time to time, until cancelled."""

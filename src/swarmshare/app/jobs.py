@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 import trio
 
 from swarmshare.app.facts import JobFailed, Shared
-from swarmshare.app.picture import Job
 from swarmshare.app.publishing import ask_before, describe, hash_path, publish, remember_whole
+from swarmshare.app.snapshot import Job
 from swarmshare.errors import SwarmShareError
-from swarmshare.storage.begun import Begun
 from swarmshare.storage.create import check_plan
 from swarmshare.storage.files import write_atomic
 from swarmshare.storage.plan import make_plan
+from swarmshare.storage.saved_transfers import SavedTransfer
 from swarmshare.storage.target import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from swarmshare.app.facts import ShareWish
+    from swarmshare.app.facts import ShareOptions
     from swarmshare.app.publishing import Hashed
     from swarmshare.app.transfers import Transfers
     from swarmshare.manifest.build import Description
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Running:
-    wish: ShareWish
+    options: ShareOptions
     before: Callable[[int], None] | None
     progress: Progress | None = None
     stop: Event = field(default_factory=Event)
@@ -58,24 +58,24 @@ class Jobs:
         self._last = 0
         self._one_at_a_time = trio.CapacityLimiter(1)  # two at once would only make a disk seek
 
-    def pictures(self) -> tuple[Job, ...]:
+    def snapshots(self) -> tuple[Job, ...]:
         """How each gets on."""
-        return tuple(_picture(number, running) for number, running in self._running.items())
+        return tuple(_snapshot(number, running) for number, running in self._running.items())
 
-    async def begin(self, wish: ShareWish, nursery: trio.Nursery) -> int:
+    async def begin(self, options: ShareOptions, nursery: trio.Nursery) -> int:
         """Begin one; its number. What can be known before hours of hashing is looked at here.
 
         Raises :class:`TrackerError` when there is nowhere to publish, :class:`StorageError` when the manifest cannot be
         saved where it should, and what :func:`~swarmshare.storage.create.check_plan` raises.
         """
         before = None
-        if wish.save_as is not None:
-            await trio.to_thread.run_sync(check_target, wish.save_as)
-        if wish.publish:
+        if options.save_as is not None:
+            await trio.to_thread.run_sync(check_target, options.save_as)
+        if options.publish:
             before = await trio.to_thread.run_sync(ask_before, self._sign_in())
-        await trio.to_thread.run_sync(_check, wish, before, abandon_on_cancel=True)
+        await trio.to_thread.run_sync(_check, options, before, abandon_on_cancel=True)
         self._last += 1
-        self._running[self._last] = running = _Running(wish, before)
+        self._running[self._last] = running = _Running(options, before)
         nursery.start_soon(self._run, self._last, running)
         return self._last
 
@@ -85,7 +85,7 @@ class Jobs:
             running.scope.cancel()
 
     async def _run(self, number: int, running: _Running) -> None:
-        path = running.wish.path
+        path = running.options.path
         fact: Shared | JobFailed = JobFailed(number, path, "")
         try:
             with running.scope:
@@ -98,58 +98,58 @@ class Jobs:
         self._tell(fact)
 
     async def _share(self, number: int, running: _Running) -> Shared:
-        wish = running.wish
+        options = running.options
         hashed = await trio.to_thread.run_sync(
             partial(_hash, running), abandon_on_cancel=True, limiter=self._one_at_a_time
         )
         manifest = hashed.manifest
-        if wish.publish:
+        if options.publish:
             manifest = await trio.to_thread.run_sync(publish, manifest, self._sign_in(), abandon_on_cancel=True)
-        if wish.save_as is not None:
-            await trio.to_thread.run_sync(write_atomic, wish.save_as, manifest.encode())
-        if wish.seed:
+        if options.save_as is not None:
+            await trio.to_thread.run_sync(write_atomic, options.save_as, manifest.encode())
+        if options.seed:
             await trio.to_thread.run_sync(self._remember, hashed)
-            begun = Begun(manifest=manifest, folder=hashed.folder, added_at=int(time.time()), shared=True)
-            if begun.info_hash in self._transfers:
-                await self._transfers.resume([begun.info_hash])
+            saved = SavedTransfer(manifest=manifest, folder=hashed.folder, added_at=int(time.time()), shared=True)
+            if saved.info_hash in self._transfers:
+                await self._transfers.resume([saved.info_hash])
             else:
-                await self._transfers.add(begun)
+                await self._transfers.add(saved)
         lost = hashed.plan.name if hashed.plan.in_folder and not manifest.in_folder else ""
-        return Shared(number, str(manifest.info_hash), manifest.name, lost, wish.path)
+        return Shared(number, str(manifest.info_hash), manifest.name, lost, options.path)
 
     def _remember(self, hashed: Hashed) -> None:
         with suppress(SwarmShareError):  # it is hashed once more, then
             remember_whole(hashed.manifest, hashed.folder, self._resume)
 
 
-def _check(wish: ShareWish, before: Callable[[int], None] | None) -> None:
-    plan, about = make_plan(wish.path), _description(wish)
-    check_plan(plan, about, piece_length=wish.piece_length, hybrid=wish.hybrid, before=before)
+def _check(options: ShareOptions, before: Callable[[int], None] | None) -> None:
+    plan, about = make_plan(options.path), _description(options)
+    check_plan(plan, about, piece_length=options.piece_length, hybrid=options.hybrid, before=before)
 
 
-def _description(wish: ShareWish) -> Description:
-    return describe(private=wish.private, comment=wish.comment, now=int(time.time()))
+def _description(options: ShareOptions) -> Description:
+    return describe(private=options.private, comment=options.comment, now=int(time.time()))
 
 
 def _hash(running: _Running) -> Hashed:
-    wish = running.wish
+    options = running.options
 
     def note(progress: Progress) -> None:
         running.progress = progress
 
     return hash_path(
-        wish.path,
-        _description(wish),
-        piece_length=wish.piece_length,
-        hybrid=wish.hybrid,
+        options.path,
+        _description(options),
+        piece_length=options.piece_length,
+        hybrid=options.hybrid,
         before=running.before,
         progress=note,
         cancel=running.stop,
     )
 
 
-def _picture(number: int, running: _Running) -> Job:
+def _snapshot(number: int, running: _Running) -> Job:
     progress = running.progress
     if progress is None:
-        return Job(number, running.wish.path, 0, 0, 0.0, None)
-    return Job(number, running.wish.path, progress.bytes_done, progress.bytes_total, progress.rate, progress.eta)
+        return Job(number, running.options.path, 0, 0, 0.0, None)
+    return Job(number, running.options.path, progress.bytes_done, progress.bytes_total, progress.rate, progress.eta)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.app.picture import LocalTracker
 from swarmshare.app.processes import EXIT, Processes
 from swarmshare.app.running import running
+from swarmshare.app.snapshot import LocalTracker
 from swarmshare.storage.home import swarmshare_home
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def tracker_beside(own: int | None) -> LocalTracker | None:
         if told.get("verb") != "tracker" or told.get("pid") == own:
             continue
         if isinstance(url, str) and isinstance(addresses, list) and addresses and isinstance(addresses[0], str):
-            return LocalTracker(url=url, own_url=own_url(addresses[0]), setup_token="", trouble="", ours=False)
+            return LocalTracker(url=url, own_url=own_url(addresses[0]), setup_token="", problem="", ours=False)
     return None
 
 
@@ -49,7 +49,7 @@ class OwnTracker:
     """Its life, and how it gets on."""
 
     def __init__(self) -> None:
-        self.picture: LocalTracker | None = None
+        self.snapshot: LocalTracker | None = None
         """None when none was started, or it was stopped."""
         self._scope: trio.CancelScope | None = None
         self._error = ""
@@ -62,25 +62,25 @@ class OwnTracker:
     @property
     def runs(self) -> bool:
         """Whether it runs, or is about to."""
-        failed = self.picture is not None and self.picture.trouble
+        failed = self.snapshot is not None and self.snapshot.problem
         return self._scope is not None and not failed
 
     def settled(self) -> None:
         """The first account was made."""
-        if self.picture is not None:
-            self.picture = replace(self.picture, setup_token="")
+        if self.snapshot is not None:
+            self.snapshot = replace(self.snapshot, setup_token="")
 
     def stop(self) -> None:
         """Stop it, if it runs."""
         if self._scope is not None:
             self._scope.cancel()
             self._scope = None
-        self.picture = None
+        self.snapshot = None
 
     async def run(self, task_status: trio.TaskStatus[bool] = trio.TASK_STATUS_IGNORED) -> None:
         """Run it, until it is stopped or ends; tells whether it listens, as soon as that is known."""
         scope = self._scope = trio.CancelScope()
-        self.picture = LocalTracker(url="", own_url="", setup_token="", trouble="")
+        self.snapshot = LocalTracker(url="", own_url="", setup_token="", problem="")
         listens = False
 
         def tell() -> None:
@@ -120,16 +120,16 @@ class OwnTracker:
                 await trio.to_thread.run_sync(process.end, monotonic() + GRACE)
 
     def _hear(self, told: Told) -> None:
-        if self.picture is None:
+        if self.snapshot is None:
             return
         if told.event == "setup":
-            self.picture = replace(self.picture, setup_token=told.fields["setup_token"])
+            self.snapshot = replace(self.snapshot, setup_token=told.fields["setup_token"])
         elif told.event == "listening":
             url, own = told.fields["url"], own_url(told.fields["address"])
-            self.picture = replace(self.picture, url=url, own_url=own)
+            self.snapshot = replace(self.snapshot, url=url, own_url=own)
         elif told.event == "error":
             hint = " Another program is there, perhaps another tracker." if told.fields["code"] == "listen" else ""
             self._error = f"{told.fields['message']}.{hint}"
         elif told.event == EXIT:
-            trouble = f"the tracker on this computer ended: {self._error or told.by.last_words}"
-            self.picture = LocalTracker(url="", own_url="", setup_token="", trouble=trouble)
+            problem = f"the tracker on this computer ended: {self._error or told.by.last_words}"
+            self.snapshot = LocalTracker(url="", own_url="", setup_token="", problem=problem)

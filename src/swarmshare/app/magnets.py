@@ -14,7 +14,7 @@ from swarmshare.errors import SwarmShareError
 from swarmshare.manifest.bencoding import encode_with_raw
 from swarmshare.manifest.magnet import magnet_of
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage.begun import MAX_HOST
+from swarmshare.storage.saved_transfers import MAX_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from swarmshare.app.mirror_store import MirrorStore
+    from swarmshare.engine.announcer import Announcer
     from swarmshare.engine.engine import Engine
-    from swarmshare.engine.ports import Announcer
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.tracker_client.api import Entry, Swarm
@@ -71,13 +71,13 @@ class Deleted(NamedTuple):
     """Who else holds everything of it."""
 
 
-class Trouble(NamedTuple):
+class Problem(NamedTuple):
     """What the tracker or the disk refuses; empty: all is well again. It is tried again."""
 
     message: str
 
 
-News: TypeAlias = Sharing | Deleted | Trouble
+News: TypeAlias = Sharing | Deleted | Problem
 
 
 class Status(NamedTuple):
@@ -151,10 +151,10 @@ class Mirror:
                 await self._follow()
             except (TrackerError, StorageError, ManifestError) as error:
                 if self._debounce.failed(error.advice):
-                    self._tell(Trouble(error.advice))
+                    self._tell(Problem(error.advice))
             else:
                 if self._debounce.worked(trio.current_time()):
-                    self._tell(Trouble(""))
+                    self._tell(Problem(""))
             await self._pause()
 
     def status(self) -> Status:

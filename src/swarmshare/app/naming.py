@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import TakenError
 from swarmshare.manifest.names import MAX_COMPONENT_BYTES, folded
-from swarmshare.storage.begun import Begun
 from swarmshare.storage.disk_names import local_names
 from swarmshare.storage.paths import WINDOWS
 from swarmshare.storage.pieces import TorrentStorage
+from swarmshare.storage.saved_transfers import SavedTransfer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -38,7 +38,7 @@ class NameTakenError(TakenError):
         self.manifest, self.folder, self.free_name = manifest, folder, free_name
 
 
-def refuse_taken(manifest: Manifest, folder: Path, others: Collection[Begun]) -> None:
+def refuse_taken(manifest: Manifest, folder: Path, others: Collection[SavedTransfer]) -> None:
     """Raise :class:`NameTakenError` if ``manifest`` cannot go to ``folder``, because of ``others`` or of what is there.
 
     Blocks.
@@ -48,7 +48,7 @@ def refuse_taken(manifest: Manifest, folder: Path, others: Collection[Begun]) ->
         raise NameTakenError(manifest, folder, path, _free_name(manifest, folder, others))
 
 
-def in_common(one: Begun, other: Begun) -> Iterator[tuple[int, int]]:
+def in_common(one: SavedTransfer, other: SavedTransfer) -> Iterator[tuple[int, int]]:
     """The numbers of the files that ``one`` and ``other`` have at the same place, on any file system."""
     places = _places(other, near=_root(one.manifest, one.folder))
     if places:
@@ -57,8 +57,8 @@ def in_common(one: Begun, other: Begun) -> Iterator[tuple[int, int]]:
                 yield number, places[place]
 
 
-def _first_of_others(manifest: Manifest, folder: Path, others: Collection[Begun]) -> Path | None:
-    new = Begun(manifest=manifest, folder=folder, added_at=0)
+def _first_of_others(manifest: Manifest, folder: Path, others: Collection[SavedTransfer]) -> Path | None:
+    new = SavedTransfer(manifest=manifest, folder=folder, added_at=0)
     for other in others:
         for number, theirs in in_common(new, other):
             one, two = manifest.files[number], other.manifest.files[theirs]
@@ -91,7 +91,7 @@ def _first_on_disk(manifest: Manifest, folder: Path) -> Path | None:
     return paths[min(taken)] if taken else None
 
 
-def _free_name(manifest: Manifest, folder: Path, others: Collection[Begun]) -> str:
+def _free_name(manifest: Manifest, folder: Path, others: Collection[SavedTransfer]) -> str:
     """``Holiday (2)``, or ``film (2).mkv``."""
     taken = {_root(other.manifest, other.folder) for other in others}
     stem, ending = (manifest.name, "") if manifest.in_folder else os.path.splitext(manifest.name)
@@ -115,14 +115,14 @@ def _root(manifest: Manifest, folder: Path) -> tuple[str, ...]:
     return _key(os.path.realpath(folder), (_top(manifest),))
 
 
-def _places(begun: Begun, near: tuple[str, ...]) -> dict[tuple[str, ...], int]:
+def _places(saved: SavedTransfer, near: tuple[str, ...]) -> dict[tuple[str, ...], int]:
     """The number of each file by its place; none when all of it is somewhere else than ``near``."""
-    root = _root(begun.manifest, begun.folder)
+    root = _root(saved.manifest, saved.folder)
     shorter = min(len(root), len(near))
     if root[:shorter] != near[:shorter]:
         return {}
-    folder = os.path.realpath(begun.folder)
-    paths = local_names(begun.manifest, begun.folder)
+    folder = os.path.realpath(saved.folder)
+    paths = local_names(saved.manifest, saved.folder)
     return {_key(folder, parts): number for number, parts in enumerate(paths)}
 
 

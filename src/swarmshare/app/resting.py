@@ -15,16 +15,16 @@ from swarmshare.swarm.pieces import PieceState, Priority
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from swarmshare.storage.begun import Begun
+    from swarmshare.storage.saved_transfers import SavedTransfer
 
 _STATES: Final = bytes((PieceState.MISSING, PieceState.HELD)).ljust(256)
 _ON_ITS_WAY_NO_MORE: Final = bytes((0, 0, 0, PieceState.HELD)).ljust(256)
 
 
-def resting_snapshot(begun: Begun, resume: Path) -> TorrentSnapshot:
+def resting_snapshot(saved: SavedTransfer, resume: Path) -> TorrentSnapshot:
     """What is held as far as the resume data in the folder ``resume`` can be trusted; looks at every file."""
-    manifest = begun.manifest
-    storage = TorrentStorage(manifest, begun.folder)
+    manifest = saved.manifest
+    storage = TorrentStorage(manifest, saved.folder)
     try:
         found = load_resume(resume / f"{manifest.info_hash}.resume", manifest, storage).held
     finally:
@@ -54,15 +54,15 @@ def resting_snapshot(begun: Begun, resume: Path) -> TorrentSnapshot:
         availability=bytes(manifest.layout.piece_count),
         seeds=0,
         members=(),
-        tracker_trouble="",
+        tracker_problem="",
     )
-    return resting(last, begun)
+    return resting(last, saved)
 
 
-def resting(last: TorrentSnapshot, begun: Begun) -> TorrentSnapshot:
+def resting(last: TorrentSnapshot, saved: SavedTransfer) -> TorrentSnapshot:
     """``last``, without what only something at work has, and with what is wanted and was counted by now."""
     manifest, files_done = last.manifest, last.files_done
-    skipped = frozenset(number for number, priority in begun.priorities.items() if priority is Priority.SKIP)
+    skipped = frozenset(number for number, priority in saved.priorities.items() if priority is Priority.SKIP)
     return replace(
         last,
         state=TorrentState.PAUSED,
@@ -72,10 +72,10 @@ def resting(last: TorrentSnapshot, begun: Begun) -> TorrentSnapshot:
         skipped=skipped,
         rate_down=0.0,
         rate_up=0.0,
-        downloaded=begun.downloaded,
-        uploaded=begun.uploaded,
+        downloaded=saved.downloaded,
+        uploaded=saved.uploaded,
         piece_states=last.piece_states.translate(_ON_ITS_WAY_NO_MORE),
         peers=(),
         members=(),
-        tracker_trouble="",
+        tracker_problem="",
     )

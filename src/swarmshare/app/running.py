@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from swarmshare.app.picture import Transfer
+    from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.schema.snapshot import TorrentSnapshot
 
 EVERY: Final = 2.0
@@ -101,26 +101,26 @@ def torrent_fields(torrents: Iterable[TorrentSnapshot]) -> list[dict[str, object
             "rate_down": round(torrent.rate_down),
             "rate_up": round(torrent.rate_up),
             "peers": len(torrent.peers),
-            "tracker_trouble": torrent.tracker_trouble,
+            "tracker_problem": torrent.tracker_problem,
         }
         for torrent in islice(torrents, MAX_TORRENTS)
     ]
 
 
-def transfer_fields(transfers: Iterable[Transfer]) -> list[dict[str, object]]:
+def transfer_fields(transfers: Iterable[TransferSnapshot]) -> list[dict[str, object]]:
     """What is told of a window's transfers."""
     return [
         {
             "info_hash": transfer.info_hash,
             "name": transfer.name,
             "state": transfer.state.value,
-            "error": transfer.trouble,
+            "error": transfer.problem,
             "bytes_done": transfer.bytes_done,
             "bytes_total": transfer.bytes_total,
             "rate_down": round(transfer.rate_down),
             "rate_up": round(transfer.rate_up),
             "peers": transfer.peers,
-            "tracker_trouble": "",
+            "tracker_problem": "",
         }
         for transfer in islice(transfers, MAX_TORRENTS)
     ]

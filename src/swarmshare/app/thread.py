@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 import trio
 
-from swarmshare.app.desk import Desk, open_desk
+from swarmshare.app.client_session import ClientSession, open_session
 from swarmshare.engine.unwrap import lone_exception
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from swarmshare.app.desk import Fact
-    from swarmshare.app.picture import DeskPicture
+    from swarmshare.app.client_session import Fact
+    from swarmshare.app.snapshot import ClientSnapshot
 
 EVERY: Final = 0.2
 """Seconds between pictures."""
@@ -29,12 +29,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class DeskThread:
+class SessionThread:
     """Runs a desk under ``trio.run``. All methods may be called from any thread, and none of them waits."""
 
     def __init__(self) -> None:
         """Starts at once; a wish may be made before the desk stands, and is seen to when it does."""
-        self.picture: DeskPicture | None = None
+        self.snapshot: ClientSnapshot | None = None
         """The newest; None until the desk stands."""
         self.failure: BaseException | None = None
         """Why it ended, when nobody asked it to."""
@@ -45,12 +45,14 @@ class DeskThread:
         Thread(target=self._main, name="desk", daemon=True).start()
         self._running.wait()  # for an empty loop: a millisecond
 
-    def wish(
-        self, method: Callable[Concatenate[Desk, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    def submit(
+        self, method: Callable[Concatenate[ClientSession, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> Future[R]:
         """Call a method of the desk on its own thread. A wish that comes too late, or is cut short, is cancelled."""
         granted: Future[R] = Future()
-        start = partial(self._nursery.start_soon, self._grant, granted, lambda desk: method(desk, *args, **kwargs))
+        start = partial(
+            self._nursery.start_soon, self._grant, granted, lambda session: method(session, *args, **kwargs)
+        )
         try:
             self._token.run_sync_soon(lambda: granted.cancel() if self._over() else start())
         except trio.RunFinishedError:
@@ -83,23 +85,23 @@ class DeskThread:
                 self._token = trio.lowlevel.current_trio_token()
                 self._ending, self._stands = trio.Event(), trio.Event()
                 self._running.set()
-                async with open_desk(self._facts.append) as self._desk:
+                async with open_session(self._facts.append) as self._session:
                     self._stands.set()
                     while not self._ending.is_set():
-                        self.picture = self._desk.picture()
+                        self.snapshot = self._session.snapshot()
                         with trio.move_on_after(EVERY):
                             await self._ending.wait()
                     self._nursery.cancel_scope.cancel()
 
-    async def _grant(self, granted: Future[R], ask: Callable[[Desk], Awaitable[R]]) -> None:
+    async def _grant(self, granted: Future[R], ask: Callable[[ClientSession], Awaitable[R]]) -> None:
         try:
             await self._stands.wait()
-            result = await ask(self._desk)
+            result = await ask(self._session)
         except Exception as error:
             granted.set_exception(error)
         except BaseException:
             granted.cancel()
             raise
         else:
-            self.picture = self._desk.picture()  # whoever sees that it is granted also sees what came of it
+            self.snapshot = self._session.snapshot()  # whoever sees that it is granted also sees what came of it
             granted.set_result(result)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.picture import Transfer, TransferState
 from swarmshare.app.resting import resting
+from swarmshare.app.snapshot import TransferSnapshot, TransferState
 from swarmshare.engine.no_peers import no_peers
-from swarmshare.engine.pictures import torrent_snapshot
+from swarmshare.engine.snapshots import torrent_snapshot
 from swarmshare.schema.snapshot import TorrentState, count_only_here, count_served
 from swarmshare.swarm.pieces import PieceState
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.snapshot import TorrentSnapshot
-    from swarmshare.storage.begun import Begun
+    from swarmshare.storage.saved_transfers import SavedTransfer
     from swarmshare.swarm.picker import Priority
 
 COUNT_EVERY: Final = 2.0
@@ -36,16 +36,16 @@ _STATES: Final = {
 }
 
 
-class Work:
-    """A transfer. Whoever changes ``begun`` sees to it that it is saved."""
+class Transfer:
+    """A transfer. Whoever changes ``saved`` sees to it that it is saved."""
 
-    def __init__(self, begun: Begun, last: TorrentSnapshot | None = None) -> None:
+    def __init__(self, saved: SavedTransfer, last: TorrentSnapshot | None = None) -> None:
         """``last`` is how a paused one was when it was at work."""
         self.torrent: Torrent | None = None
         """While it is at work."""
-        self._begun = begun
+        self._saved = saved
         self._last = last
-        self._line: Transfer | None = None
+        self._line: TransferSnapshot | None = None
         self._seen: object = None
         """What the line was made of."""
         self._look_at = self._count_at = 0.0
@@ -61,30 +61,30 @@ class Work:
     # ------------------------------------------------------------------ at work or not
 
     @property
-    def begun(self) -> Begun:
+    def saved(self) -> SavedTransfer:
         """What is to be remembered, but for what passed since it was started: see :attr:`totals`."""
-        return self._begun
+        return self._saved
 
-    @begun.setter
-    def begun(self, begun: Begun) -> None:
-        self._begun = begun
+    @saved.setter
+    def saved(self, saved: SavedTransfer) -> None:
+        self._saved = saved
         self._line = None
         self._held = -1
 
     @property
     def manifest(self) -> Manifest:
         """What is shared."""
-        return self._begun.manifest
+        return self._saved.manifest
 
     @property
-    def totals(self) -> Begun:
+    def totals(self) -> SavedTransfer:
         """All that is to be remembered, as of now."""
         if self.torrent is None:
-            return self._begun
+            return self._saved
         return replace(
-            self._begun,
-            downloaded=self._begun.downloaded + self.torrent.downloads.received,
-            uploaded=self._begun.uploaded + self.torrent.uploads.sent,
+            self._saved,
+            downloaded=self._saved.downloaded + self.torrent.downloads.received,
+            uploaded=self._saved.uploaded + self.torrent.uploads.sent,
         )
 
     def start(self, torrent: Torrent) -> None:
@@ -108,18 +108,18 @@ class Work:
             availability, seeds = self._others or (snapshot.availability, snapshot.seeds)
             self._others = None
             self._last = resting(replace(snapshot, availability=availability, seeds=seeds), self.totals)
-            self._begun = self.totals
+            self._saved = self.totals
             self.torrent = self._line = None
 
     def want(self, files: Mapping[int, Priority]) -> None:
         """Want files more or less from now on; numbers that there are not are passed over."""
         there = {number: priority for number, priority in files.items() if 0 <= number < len(self.manifest.files)}
-        self.begun = replace(self._begun, priorities={**self._begun.priorities, **there})
+        self.saved = replace(self._saved, priorities={**self._saved.priorities, **there})
         if self.torrent is not None:
             for number, priority in there.items():
                 self.torrent.want(number, priority)
         elif self._last is not None:
-            self._last = resting(self._last, self._begun)
+            self._last = resting(self._last, self._saved)
 
     # ------------------------------------------------------------------ pictures
 
@@ -127,7 +127,7 @@ class Work:
         """All about it; of a paused one, how it was last."""
         if self.torrent is not None:
             snapshot = torrent_snapshot(self.torrent)
-            before = self._begun
+            before = self._saved
             return replace(
                 snapshot,
                 downloaded=before.downloaded + snapshot.downloaded,
@@ -135,7 +135,7 @@ class Work:
             )
         return self._last
 
-    def line(self, now: float) -> Transfer:
+    def line(self, now: float) -> TransferSnapshot:
         """Its line; the same object as long as nothing changes."""
         torrent = self.torrent
         if torrent is None:
@@ -152,8 +152,8 @@ class Work:
         seen = (
             rates,
             torrent.state,
-            torrent.disk.trouble,
-            torrent.keeping.changed_files,
+            torrent.disk.problem,
+            torrent.file_monitor.changed_files,
             torrent.disk.checked,
             torrent.picker.held.held,
             torrent.downloads.received,
@@ -180,7 +180,7 @@ class Work:
         availability, seeds = picker.availability, picker.seeds
         only_here = 0 if seeds else count_only_here(picker.states, availability)
         copies = min(availability, default=0) + seeds
-        self._copies, self._counted_seeds = (copies, only_here, torrent.others.announced_only), seeds
+        self._copies, self._counted_seeds = (copies, only_here, torrent.known_peers.announced_only), seeds
         if _STATES[torrent.state] is not TransferState.DOWNLOADING or seeds or _is_served(torrent):
             self._unserved_since = None
         elif self._unserved_since is None:
@@ -200,14 +200,14 @@ class Work:
             self._bytes = total, done
         return self._bytes
 
-    def _working_line(self, torrent: Torrent, rate_down: float, rate_up: float) -> Transfer:
+    def _working_line(self, torrent: Torrent, rate_down: float, rate_up: float) -> TransferSnapshot:
         state = _STATES[torrent.state]
         total, done = self._sum(torrent)
         return replace(
             self._plain_line(),
             state=state,
-            trouble=torrent.disk.trouble.advice if torrent.disk.trouble else "",
-            changed_files=torrent.keeping.changed_files,
+            problem=torrent.disk.problem.advice if torrent.disk.problem else "",
+            changed_files=torrent.file_monitor.changed_files,
             bytes_total=total,
             bytes_done=done,
             checked=torrent.disk.checked,
@@ -218,42 +218,42 @@ class Work:
             eta=(total - done) / rate_down if state is TransferState.DOWNLOADING and rate_down > 0 else None,
         )
 
-    def _resting_line(self) -> Transfer:
+    def _resting_line(self) -> TransferSnapshot:
         last, line = self._last, self._plain_line()
         if last is None:
             return line
         return replace(line, bytes_total=last.bytes_total, bytes_done=last.bytes_done, checked=last.checked)
 
-    def _plain_line(self) -> Transfer:
+    def _plain_line(self) -> TransferSnapshot:
         """All that does not depend on whether it is at work."""
-        begun = self.totals
+        saved = self.totals
         copies, only_here, announced_only = self._copies
-        return Transfer(
-            info_hash=begun.info_hash,
-            name=begun.manifest.name,
-            folder=begun.folder,
-            state=TransferState.PAUSED if begun.paused else TransferState.CHECKING,  # soon, by the next engine
-            trouble="",
+        return TransferSnapshot(
+            info_hash=saved.info_hash,
+            name=saved.manifest.name,
+            folder=saved.folder,
+            state=TransferState.PAUSED if saved.paused else TransferState.CHECKING,  # soon, by the next engine
+            problem="",
             no_peers="",
             unserved=False,
-            bytes_total=begun.manifest.total_length,
+            bytes_total=saved.manifest.total_length,
             bytes_done=0,
             checked=0.0,
             rate_down=0.0,
             rate_up=0.0,
-            downloaded=begun.downloaded,
-            uploaded=begun.uploaded,
+            downloaded=saved.downloaded,
+            uploaded=saved.uploaded,
             peers=0,
             seeds=0,
             copies=copies,
             announced_only=announced_only,
             only_here=only_here,
             eta=None,
-            added_at=begun.added_at,
-            shared=begun.shared,
-            sequential=begun.sequential,
-            limit_up=begun.limit_up,
-            limit_down=begun.limit_down,
+            added_at=saved.added_at,
+            shared=saved.shared,
+            sequential=saved.sequential,
+            limit_up=saved.limit_up,
+            limit_down=saved.limit_down,
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from swarmshare.app.naming import in_common
-from swarmshare.app.transfer import Work
+from swarmshare.app.transfer import Transfer
 from swarmshare.engine.config import TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.errors import StorageError, SwarmShareError
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.app.ledger import Ledger
-    from swarmshare.app.picture import Transfer
+    from swarmshare.app.snapshot import TransferSnapshot
+    from swarmshare.engine.announcer import Announcer
     from swarmshare.engine.config import EngineConfig
     from swarmshare.engine.engine import Engine
-    from swarmshare.engine.ports import Announcer
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.alerts import Alert
     from swarmshare.schema.snapshot import TorrentSnapshot
-    from swarmshare.storage.begun import Begun
+    from swarmshare.storage.saved_transfers import SavedTransfer
     from swarmshare.swarm.picker import Priority
 
 SAVE_EVERY: Final = 60.0
@@ -41,10 +41,10 @@ class Transfers:
 
     def __init__(self, ledger: Ledger, announcers: Callable[[Manifest], tuple[Announcer, ...]]) -> None:
         """``announcers`` tells which trackers a manifest talks to."""
-        self.listen_trouble = ""
+        self.listen_problem = ""
         """Why nobody can reach us; empty when all is well."""
         self._ledger, self._announcers = ledger, announcers
-        self._works: dict[str, Work] = {}
+        self._works: dict[str, Transfer] = {}
         self._deleting: set[str] = set()
         self._engine: Engine | None = None
         self._stands = trio.Event()
@@ -64,29 +64,29 @@ class Transfers:
         """Where we listen."""
         return tuple(self._engine.addresses) if self._engine is not None else ()
 
-    def lines(self) -> tuple[Transfer, ...]:
+    def lines(self) -> tuple[TransferSnapshot, ...]:
         """A line for each transfer, the oldest first."""
         now = trio.current_time()
-        return tuple(work.line(now) for work in self._works.values())
+        return tuple(transfer.line(now) for transfer in self._works.values())
 
     def refuse_known(self, info_hash: str) -> None:
         """Raises :class:`SwarmShareError` for what is here already."""
-        if (work := self._works.get(info_hash)) is not None:
-            raise SwarmShareError(f"{work.manifest.name} is among your transfers already")
+        if (transfer := self._works.get(info_hash)) is not None:
+            raise SwarmShareError(f"{transfer.manifest.name} is among your transfers already")
 
-    def all(self) -> list[Begun]:
+    def all(self) -> list[SavedTransfer]:
         """What was begun, the oldest first."""
-        return [work.begun for work in self._works.values()]
+        return [transfer.saved for transfer in self._works.values()]
 
     def snapshot(self, info_hash: str | None) -> TorrentSnapshot | None:
         """All about one of them."""
-        work = self._works.get(info_hash) if info_hash is not None else None
-        return work.snapshot() if work is not None else None
+        transfer = self._works.get(info_hash) if info_hash is not None else None
+        return transfer.snapshot() if transfer is not None else None
 
     def manifest(self, info_hash: str) -> Manifest | None:
         """The manifest of one of them."""
-        work = self._works.get(info_hash)
-        return work.manifest if work is not None else None
+        transfer = self._works.get(info_hash)
+        return transfer.manifest if transfer is not None else None
 
     def alerts(self) -> Iterator[Alert]:
         """What the engine has told since the last call."""
@@ -98,7 +98,7 @@ class Transfers:
     async def load(self) -> list[StorageError]:
         """Take up what was begun before; what is wrong with those that cannot be used."""
         works, broken = await self._ledger.load()
-        self._works = {work.begun.info_hash: work for work in works}
+        self._works = {transfer.saved.info_hash: transfer for transfer in works}
         return broken
 
     async def run(
@@ -110,17 +110,17 @@ class Transfers:
             while True:
                 async with AsyncExitStack() as stack:
                     self._engine = await self._open(stack, config())
-                    for work in self._works.values():
-                        if not work.begun.paused:
-                            self._start(work)
+                    for transfer in self._works.values():
+                        if not transfer.saved.paused:
+                            self._start(transfer)
                     self._stands.set()
                     task_status.started()
                     task_status = trio.TASK_STATUS_IGNORED
                     try:
                         await self._end.wait()
                     finally:
-                        for work in self._works.values():
-                            work.stop()
+                        for transfer in self._works.values():
+                            transfer.stop()
                         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSING):
                             await self._ledger.save_what_can_be(self._works.values())
                 self._end = trio.Event()
@@ -134,9 +134,9 @@ class Transfers:
         try:
             engine = await stack.enter_async_context(open_engine(config))
         except StorageError as error:
-            self.listen_trouble = f"{error}. Choose another port: until then, nobody can reach this computer."
+            self.listen_problem = f"{error}. Choose another port: until then, nobody can reach this computer."
             return await stack.enter_async_context(open_engine(replace(config, listen=())))
-        self.listen_trouble = ""
+        self.listen_problem = ""
         return engine
 
     async def reopen(self) -> None:
@@ -148,7 +148,7 @@ class Transfers:
 
     async def announce_anew(self) -> None:
         """Other trackers are to be told of what is at work."""
-        if any(work.torrent is not None for work in self._works.values()):
+        if any(transfer.torrent is not None for transfer in self._works.values()):
             await self.reopen()
 
     def limit(self, up: float | None, down: float | None) -> None:
@@ -156,61 +156,61 @@ class Transfers:
         if self._engine is not None:
             self._engine.limit(up, down)
 
-    def _start(self, work: Work) -> None:
+    def _start(self, transfer: Transfer) -> None:
         assert self._engine is not None
-        begun = work.begun
+        saved = transfer.saved
         config = TorrentConfig(
-            folder=begun.folder,
-            peers=begun.peers,
-            announcers=self._announcers(begun.manifest),
-            priorities=begun.priorities,
-            sequential=begun.sequential,
-            limit_up=begun.limit_up,
-            limit_down=begun.limit_down,
+            folder=saved.folder,
+            peers=saved.peers,
+            announcers=self._announcers(saved.manifest),
+            priorities=saved.priorities,
+            sequential=saved.sequential,
+            limit_up=saved.limit_up,
+            limit_down=saved.limit_down,
         )
-        work.start(self._engine.add(begun.manifest, config))
+        transfer.start(self._engine.add(saved.manifest, config))
 
-    async def _stop(self, work: Work) -> None:
-        if work.torrent is not None and self._engine is not None:
-            work.look_last(trio.current_time())
-            await self._engine.remove(work.torrent)  # what is on its way to the disk counts, too
-        work.stop()
+    async def _stop(self, transfer: Transfer) -> None:
+        if transfer.torrent is not None and self._engine is not None:
+            transfer.look_last(trio.current_time())
+            await self._engine.remove(transfer.torrent)  # what is on its way to the disk counts, too
+        transfer.stop()
 
     # ------------------------------------------------------------------ wishes
 
-    async def add(self, begun: Begun) -> None:
+    async def add(self, saved: SavedTransfer) -> None:
         """Begin one."""
-        info_hash = begun.info_hash
+        info_hash = saved.info_hash
         async with self._turn:
             self.refuse_known(info_hash)
             if info_hash in self._deleting:
-                raise SwarmShareError(f"{begun.manifest.name} is still being deleted", hint="Try again in a moment.")
-            await self._ledger.add(begun)
-            self._works[info_hash] = work = Work(begun)
-            self._start(work)
+                raise SwarmShareError(f"{saved.manifest.name} is still being deleted", hint="Try again in a moment.")
+            await self._ledger.add(saved)
+            self._works[info_hash] = transfer = Transfer(saved)
+            self._start(transfer)
 
     async def pause(self, info_hashes: Collection[str]) -> None:
         """Stop, until :meth:`resume`."""
         async with self._turn:
-            working = [work for work in self._of(info_hashes) if not work.begun.paused]
-            for work in working:
-                work.begun = replace(work.begun, paused=True)
+            working = [transfer for transfer in self._of(info_hashes) if not transfer.saved.paused]
+            for transfer in working:
+                transfer.saved = replace(transfer.saved, paused=True)
             await self._stop_these(working)
             await self._ledger.save(working)
 
     async def resume(self, info_hashes: Collection[str]) -> None:
         """Go on."""
         async with self._turn:
-            resting = [work for work in self._of(info_hashes) if work.begun.paused]
-            for work in resting:
-                work.begun = replace(work.begun, paused=False)
-                self._start(work)
+            resting = [transfer for transfer in self._of(info_hashes) if transfer.saved.paused]
+            for transfer in resting:
+                transfer.saved = replace(transfer.saved, paused=False)
+                self._start(transfer)
             await self._ledger.save(resting)
 
     async def remove(self, info_hashes: Collection[str], *, delete_data: bool) -> None:
         """Forget them, and with ``delete_data`` delete their files."""
         works = self._of(info_hashes)
-        gone = {work.begun.info_hash for work in works}
+        gone = {transfer.saved.info_hash for transfer in works}
         self._deleting |= gone
         try:
             async with self._turn:
@@ -219,8 +219,8 @@ class Transfers:
                 await self._stop_these(works)
                 await self._ledger.forget(works)
             if delete_data:
-                others = [work.begun for work in self._works.values()]
-                paths = [(work.begun, self._ledger.resume_path(work)) for work in works]
+                others = [transfer.saved for transfer in self._works.values()]
+                paths = [(transfer.saved, self._ledger.resume_path(transfer)) for transfer in works]
                 await trio.to_thread.run_sync(_delete, paths, others, abandon_on_cancel=True)
             await self._ledger.forget_resume(works)
         finally:
@@ -232,14 +232,14 @@ class Transfers:
             works = self._of(info_hashes)
             await self._stop_these(works)
             await self._ledger.forget_pieces(works)
-            for work in works:
-                self._start(work)
-                if work.begun.paused:
+            for transfer in works:
+                self._start(transfer)
+                if transfer.saved.paused:
                     assert self._nursery is not None
-                    self._nursery.start_soon(self._rest_again, work)
+                    self._nursery.start_soon(self._rest_again, transfer)
 
-    async def _rest_again(self, work: Work) -> None:
-        torrent = work.torrent
+    async def _rest_again(self, transfer: Transfer) -> None:
+        torrent = transfer.torrent
         assert torrent is not None
         async with trio.open_nursery() as nursery:
 
@@ -250,50 +250,50 @@ class Transfers:
             nursery.start_soon(until, torrent.ready)
             nursery.start_soon(until, torrent.gone)
         async with self._turn:
-            if work.begun.paused and work.torrent is torrent:
-                await self._stop(work)
+            if transfer.saved.paused and transfer.torrent is torrent:
+                await self._stop(transfer)
 
     async def want(self, info_hash: str, files: Mapping[int, Priority]) -> None:
         """Want files more or less."""
-        for work in self._of([info_hash]):
-            work.want(files)
-            await self._ledger.save([work])
+        for transfer in self._of([info_hash]):
+            transfer.want(files)
+            await self._ledger.save([transfer])
 
     async def limit_each(self, info_hashes: Collection[str], up: float | None, down: float | None) -> None:
         """Bytes a second, for each of them."""
         works = self._of(info_hashes)
-        for work in works:
-            work.begun = replace(work.begun, limit_up=up, limit_down=down)
-            if work.torrent is not None:
-                work.torrent.limit(up, down)
+        for transfer in works:
+            transfer.saved = replace(transfer.saved, limit_up=up, limit_down=down)
+            if transfer.torrent is not None:
+                transfer.torrent.limit(up, down)
         await self._ledger.save(works)
 
     async def sequential(self, info_hashes: Collection[str], wanted: bool) -> None:
         """Fetch pieces in their order, or the rarest first."""
         works = self._of(info_hashes)
-        for work in works:
-            work.begun = replace(work.begun, sequential=wanted)
-            if work.torrent is not None:
-                work.torrent.picker.sequential = wanted
+        for transfer in works:
+            transfer.saved = replace(transfer.saved, sequential=wanted)
+            if transfer.torrent is not None:
+                transfer.torrent.picker.sequential = wanted
         await self._ledger.save(works)
 
-    def _of(self, info_hashes: Collection[str]) -> list[Work]:
+    def _of(self, info_hashes: Collection[str]) -> list[Transfer]:
         return [self._works[info_hash] for info_hash in dict.fromkeys(info_hashes) if info_hash in self._works]
 
-    async def _stop_these(self, works: list[Work]) -> None:
+    async def _stop_these(self, works: list[Transfer]) -> None:
         async with trio.open_nursery() as nursery:
-            for work in works:
-                nursery.start_soon(self._stop, work)
+            for transfer in works:
+                nursery.start_soon(self._stop, transfer)
 
 
-def _delete(removed: list[tuple[Begun, Path]], others: list[Begun]) -> None:
+def _delete(removed: list[tuple[SavedTransfer, Path]], others: list[SavedTransfer]) -> None:
     """Delete what each of ``removed`` has for itself, by its resume data, and the ``others`` do not share."""
     refused: StorageError | None = None
-    for begun, resume in removed:
-        own = own_files(begun.manifest, begun.folder, resume)
-        shared = {number for other in others for number, _ in in_common(begun, other)}
+    for saved, resume in removed:
+        own = own_files(saved.manifest, saved.folder, resume)
+        shared = {number for other in others for number, _ in in_common(saved, other)}
         try:
-            delete_files(begun.manifest, begun.folder, own - shared)
+            delete_files(saved.manifest, saved.folder, own - shared)
         except StorageError as error:
             refused = refused or error
     if refused is not None:

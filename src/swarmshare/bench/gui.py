@@ -70,11 +70,11 @@ class Figures:
 def bench_gui(pieces: Sequence[int], rows: Sequence[int], length: int, *, starts: int, downloads: int) -> Figures:
     """Measure on an empty machine: every window has a home of its own. ``length``: bytes of each download."""
     with _screen() as environment, tempfile.TemporaryDirectory(prefix="swarmshare-bench-") as folder:
-        begun = [_start(environment, Path(folder, f"start-{number}")) for number in range(starts + 1)][1:]
+        saved = [_start(environment, Path(folder, f"start-{number}")) for number in range(starts + 1)][1:]
         redraw = {count: _seconds(environment, "map", count)["redraw"] for count in pieces}
         tables = {count: _seconds(environment, "table", count) for count in rows}
         window, headless = _downloads(environment, Path(folder), length, downloads)
-        return Figures(Spread.of(begun), redraw, tables, window, headless)
+        return Figures(Spread.of(saved), redraw, tables, window, headless)
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def _spread(side: str, torrent: Path, source: Path, target: Path, peers: int, ra
 def _swarmshare(torrent: str, folder: str, rate: str) -> None:
     manifest = parse_manifest(Path(torrent).read_bytes())
 
-    class Others:
+    class KnownPeers:
         """Tells of the peers that the parent has named."""
 
         async def run(self, port: Any) -> None:
@@ -78,7 +78,7 @@ def _swarmshare(torrent: str, folder: str, rate: str) -> None:
     async def main() -> None:
         async with open_engine(EngineConfig(limit_up=float(rate))) as engine:
             print(f'{{"port": {engine.listening.port}}}', flush=True)
-            torrent = engine.add(manifest, TorrentConfig(folder=Path(folder), announcers=(Others(),)))
+            torrent = engine.add(manifest, TorrentConfig(folder=Path(folder), announcers=(KnownPeers(),)))
             await torrent.finished.wait()
             print("{}", flush=True)
             await trio.sleep_forever()

@@ -8,9 +8,9 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.desk import Desk
-from swarmshare.app.picture import Transfer, TransferState
-from swarmshare.app.thread import DeskThread
+from swarmshare.app.client_session import ClientSession
+from swarmshare.app.snapshot import TransferSnapshot, TransferState
+from swarmshare.app.thread import SessionThread
 from swarmshare.bench.children import tell
 from swarmshare.gui.details.piece_map import PieceMap
 from swarmshare.gui.preferences import Preferences
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from swarmshare.app.picture import DeskPicture
+    from swarmshare.app.snapshot import ClientSnapshot
 
 REPEATS: Final = 40
 """Of what is timed within one process."""
@@ -37,9 +37,9 @@ FEW: Final = 1000
 
 
 def _start() -> None:
-    window = MainWindow(DeskThread(), Preferences())
+    window = MainWindow(SessionThread(), Preferences())
     window.poller.start()
-    while window.picture is None or not window.root.winfo_viewable():
+    while window.snapshot is None or not window.root.winfo_viewable():
         window.root.update()
         sleep(0.001)
     window.root.update()
@@ -86,14 +86,14 @@ def _torrent(pieces: int, rng: random.Random) -> TorrentSnapshot:
         manifest=manifest, state=TorrentState.DOWNLOADING, error="", checked=1.0, bytes_total=pieces * length,
         bytes_done=0, files_done=(0,), skipped=frozenset(), pieces_done=0, rate_down=0.0, rate_up=0.0, downloaded=0,
         uploaded=0, peers=peers, piece_states=states, availability=bytes(rng.choices(range(5), k=pieces)), seeds=0,
-        members=(), tracker_trouble="",
+        members=(), tracker_problem="",
     )  # fmt: skip
 
 
 def _table(count: str) -> None:
     root, rng = _root(), random.Random(0)
     preferences = Preferences(Path("/nonexistent/window.json"))
-    table: Table[Transfer] = Table(
+    table: Table[TransferSnapshot] = Table(
         root, "bench", transfer_columns(), lambda row: row.info_hash, preferences, sort="name"
     )
     table.pack(fill="both", expand=True)
@@ -110,16 +110,16 @@ def _table(count: str) -> None:
     tell(**measured)
 
 
-def _click(table: Table[Transfer]) -> None:
+def _click(table: Table[TransferSnapshot]) -> None:
     x = (table.rows.edges[0] + table.rows.edges[1]) // 2  # the size
     table.header.event_generate("<ButtonPress-1>", x=x, y=5)
     table.header.event_generate("<ButtonRelease-1>", x=x, y=5)
 
 
-def _transfer(number: int, rng: random.Random) -> Transfer:
+def _transfer(number: int, rng: random.Random) -> TransferSnapshot:
     total = rng.randrange(1, 10**10)
-    return Transfer(
-        info_hash=f"{number:064x}", name=f"transfer {rng.random()}", folder=Path("/"), trouble="", no_peers="",
+    return TransferSnapshot(
+        info_hash=f"{number:064x}", name=f"transfer {rng.random()}", folder=Path("/"), problem="", no_peers="",
         bytes_total=total, state=TransferState.DOWNLOADING, bytes_done=rng.randrange(total), checked=1.0,
         rate_down=rng.random() * 1e7, rate_up=rng.random() * 1e7, downloaded=total, uploaded=total, peers=3, seeds=1,
         copies=1, only_here=0, eta=rng.random() * 1e4, added_at=0, shared=False, sequential=False, limit_up=None,
@@ -145,24 +145,24 @@ class _Clock:
         self._begin = 0.0
         self.seconds = 0.0
 
-    def see(self, picture: DeskPicture | None) -> None:
+    def see(self, snapshot: ClientSnapshot | None) -> None:
         """The newest picture."""
-        for transfer in picture.transfers if picture is not None else ():
+        for transfer in snapshot.transfers if snapshot is not None else ():
             if transfer.downloaded and not self._begin:
                 self._begin = perf_counter()
             if transfer.state is TransferState.SEEDING and not self.seconds:
                 self.seconds = perf_counter() - self._begin
 
 
-def _wish(thread: DeskThread, torrent: str, folder: str) -> Future[str]:
-    return thread.wish(Desk.open_manifest, Path(torrent).read_bytes(), Path(folder))
+def _command(thread: SessionThread, torrent: str, folder: str) -> Future[str]:
+    return thread.submit(ClientSession.open_manifest, Path(torrent).read_bytes(), Path(folder))
 
 
 def _headless(torrent: str, folder: str) -> None:
-    thread, clock = DeskThread(), _Clock()
-    _wish(thread, torrent, folder).result()
+    thread, clock = SessionThread(), _Clock()
+    _command(thread, torrent, folder).result()
     while not clock.seconds:
-        clock.see(thread.picture)
+        clock.see(thread.snapshot)
         sleep(0.01)
     tell(seconds=clock.seconds, stalls=[])
     thread.close()
@@ -170,22 +170,22 @@ def _headless(torrent: str, folder: str) -> None:
 
 
 def _window(torrent: str, folder: str) -> None:
-    thread, clock, stalls = DeskThread(), _Clock(), list[float]()
+    thread, clock, stalls = SessionThread(), _Clock(), list[float]()
     window = MainWindow(thread, Preferences())
     window.poller.start()
     window.turn_to("all")
-    _wish(thread, torrent, folder)
+    _command(thread, torrent, folder)
 
     def beat(due: float) -> None:
         now = perf_counter()
         stalls.append(max(now - due, 0.0))
-        clock.see(thread.picture)
+        clock.see(thread.snapshot)
         if clock.seconds and len(stalls) > 1:  # what took no time says nothing about stalls, but is no error
             window.root.quit()
         else:
             window.root.after(BEAT, beat, now + BEAT / 1000)
 
-    while thread.picture is None or not thread.picture.transfers:
+    while thread.snapshot is None or not thread.snapshot.transfers:
         window.root.update()
     window.root.after(BEAT, beat, perf_counter() + BEAT / 1000)
     window.root.mainloop()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from swarmshare.app.processes import EXIT, Process, ProcessError
 from swarmshare.cli.demo_data import MIB, digests, make_folder, spoil
-from swarmshare.cli.demo_view import Standing
+from swarmshare.cli.demo_view import MachineStats
 from swarmshare.cli.render import size
 from swarmshare.errors import SwarmShareError
 
@@ -49,7 +49,7 @@ class _Machine:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder
-        self.standing = Standing(name)
+        self.stats = MachineStats(name)
         self.addresses: set[str] = set()
         self.complete = False
         self.process: Process | None = None
@@ -131,25 +131,25 @@ class Play:
                 "--seed-after",
             )  # fmt: skip
         ann = self._machines[PUBLISHER]
-        self._until(lambda: ann.standing.copies_elsewhere > 0, "every piece is on another machine", PUBLISHER, *FIRST)
+        self._until(lambda: ann.stats.copies_elsewhere > 0, "every piece is on another machine", PUBLISHER, *FIRST)
 
     def _complete(self) -> None:
         ann, others = self._machines[PUBLISHER], [self._machines[name] for name in FIRST]
         self._view.step(f"Every piece is on another machine, so {PUBLISHER} leaves.")
         self._stop(ann)
-        parts = ", ".join(f"{machine.name} has {machine.standing.part}" for machine in others)
-        self._view.say(f"{PUBLISHER} sent {size(ann.standing.uploaded)}. {parts}.")
+        parts = ", ".join(f"{machine.name} has {machine.stats.part}" for machine in others)
+        self._view.say(f"{PUBLISHER} sent {size(ann.stats.uploaded)}. {parts}.")
         self._view.step("What each of them lacks, another one has: they complete one another.")
         self._until(
-            lambda: all(machine.complete and machine.standing.complete for machine in others),
+            lambda: all(machine.complete and machine.stats.complete for machine in others),
             "all are complete", PUBLISHER, *FIRST,
         )  # fmt: skip
         self._fresh(others)
         swarm = self._call(FIRST[0], "swarm", self._info_hash)
         self._end(swarm, 0)
         self._repeat(swarm)
-        received = sum(machine.standing.downloaded for machine in others)
-        if ann.standing.uploaded >= received:
+        received = sum(machine.stats.downloaded for machine in others)
+        if ann.stats.uploaded >= received:
             raise DemoError(f"all of it came from {PUBLISHER}")
 
     def _spoil(self) -> None:
@@ -190,7 +190,7 @@ class Play:
 
     def _sum_up(self, seconds: float) -> None:
         self._view.step(f"All of it was true, in {seconds:.0f} s:")
-        uploaded = {name: self._machines[name].standing.uploaded for name in (PUBLISHER, *FIRST)}
+        uploaded = {name: self._machines[name].stats.uploaded for name in (PUBLISHER, *FIRST)}
         for name, sent in uploaded.items():
             self._view.say(f"{name} sent {size(sent)}")
         for name, by in self._banned.items():
@@ -237,20 +237,20 @@ class Play:
         self._to_end.add(machine.process)
         machine.process.stop()
         self._end(machine.process, INTERRUPTED)
-        machine.standing.here = False
+        machine.stats.here = False
 
     def _fresh(self, machines: list[_Machine]) -> None:
         """Wait until each has told how it stands once more."""
-        before = [machine.standing.told for machine in machines]
+        before = [machine.stats.told for machine in machines]
         self._until(
-            lambda: all(m.standing.told > told for m, told in zip(machines, before, strict=True)),
+            lambda: all(m.stats.told > told for m, told in zip(machines, before, strict=True)),
             "everybody tells how it stands",
         )
 
     def _until(self, is_so: Callable[[], bool], what: str, *shown: str) -> None:
         """Take what processes tell until something ``is_so``; meanwhile, show machines."""
         deadline = monotonic() + PATIENCE
-        standings = [self._machines[name].standing for name in shown]
+        stats = [self._machines[name].stats for name in shown]
         try:
             while not is_so():
                 if monotonic() > deadline:
@@ -258,7 +258,7 @@ class Play:
                 for told in self._processes.told(FRAME):
                     self._note(told)
                 if shown:
-                    self._view.show(standings)
+                    self._view.show(stats)
         finally:
             self._view.settle()
 
@@ -275,7 +275,7 @@ class Play:
             case "listening":
                 machine.addresses.add(told.fields["address"])
             case "progress" if "pieces_done" in told.fields:  # not of hashing
-                machine.standing.update(told.fields)
+                machine.stats.update(told.fields)
             case "complete":
                 machine.complete = True
             case "peer_dropped" if told.fields["banned"]:

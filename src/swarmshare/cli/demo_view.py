@@ -28,7 +28,7 @@ _LEAST_BAR: Final = 8
 
 
 @dataclass
-class Standing:
+class MachineStats:
     """How far a machine has come, by what it told last."""
 
     name: str
@@ -73,13 +73,13 @@ class Standing:
         return ((self.rate_down, "down"), (self.rate_up, "up")) if self.here else ((0, "down"), (0, "up"))
 
 
-def render_standings(machines: Sequence[Standing], width: int) -> Group:
+def render_stats(machines: Sequence[MachineStats], width: int) -> Group:
     """A line for each machine, of fewer than ``width`` cells."""
     width = min(width - 1, WIDTH)
     return Group(*(_standing(machine, width) for machine in machines))
 
 
-def _standing(machine: Standing, width: int) -> Text:
+def _standing(machine: MachineStats, width: int) -> Text:
     pieces = f"{machine.pieces_done:,}/{machine.pieces_total:,}" if machine.pieces_total else ""
     down, up = (f"{rate(speed)} {way}" if speed else "" for speed, way in machine.rates)
     cells = [Cell(machine.part, _PERCENT, right=True), Cell(pieces, _PIECES, right=True)]
@@ -122,14 +122,14 @@ class DemoView:
         """One line of what a command says, or of what it means."""
         self._print(f"  {text}", style)
 
-    def show(self, machines: Sequence[Standing]) -> None:
+    def show(self, machines: Sequence[MachineStats]) -> None:
         """How far everybody is, as it changes."""
         if self._console is not None:
             if self._live is None:
                 # Frames are pushed: rich's own thread would draw behind our back.
                 self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
                 self._live.start()
-            self._live.update(render_standings(machines, self._console.width), refresh=True)
+            self._live.update(render_stats(machines, self._console.width), refresh=True)
         elif not self._as_json and monotonic() >= self._next_line:
             self._next_line = monotonic() + PLAIN_INTERVAL
             self._print("  " + ", ".join(f"{machine.name} {machine.part}" for machine in machines if machine.here))

@@ -47,9 +47,9 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(_arguments: argparse.Namespace, _output: Output) -> int:
     """Open the window, and stay until it is closed."""
-    trouble = what_is_missing()
-    if trouble is not None:
-        raise trouble
+    problem = what_is_missing()
+    if problem is not None:
+        raise problem
     import tkinter
 
     from swarmshare.gui.window import run as open_window

@@ -110,8 +110,8 @@ def _torrent(torrent: TorrentSnapshot, width: int, height: int) -> list[Text]:
             lines.append(line(news, width, "green" if torrent.copies_elsewhere else "bold yellow"))
         if news := changed(torrent):
             lines.append(line(news, width, "bold yellow"))
-        if torrent.tracker_trouble:
-            lines.append(line(clean(torrent.tracker_trouble), width, "yellow"))
+        if torrent.tracker_problem:
+            lines.append(line(clean(torrent.tracker_problem), width, "yellow"))
         if torrent.no_peers is not None:
             lines += _wrapped(torrent.no_peers.message, width, "yellow")
         lines += _map(torrent, width, height - len(lines))

@@ -149,7 +149,7 @@ class _Journal:
 
     def tell(self, news: News) -> None:
         """Something happened."""
-        from swarmshare.app.mirror import Deleted, Sharing, Trouble
+        from swarmshare.app.mirror import Deleted, Problem, Sharing
 
         say, event = self._people.say, self._output.event
         match news:
@@ -161,8 +161,8 @@ class _Journal:
             case Deleted(manifest, holder):
                 event("deleted", **_fields(manifest), holder=clean(holder))
                 say(f"{clean(manifest.name)}: deleted to make room; {holder} holds all of it")
-            case Trouble(message):
-                event("trouble", message=clean(message))
+            case Problem(message):
+                event("problem", message=clean(message))
                 say(f"Trouble: {message.removesuffix('.')}. It is tried again." if message else "All is well again")
 
     def look(self, status: Status, now: float) -> None:

@@ -133,12 +133,12 @@ class Report:
             self._output.event("progress", **_fields(torrent))
             self._tell_news(torrent)
 
-    def _is_news(self, name: str, trouble: str) -> bool:
+    def _is_news(self, name: str, problem: str) -> bool:
         """Whether it was not told of late: a tracker that comes and goes would fill a log with two sentences."""
-        now, key = self._clock(), (name, trouble)
+        now, key = self._clock(), (name, problem)
         for old in [old for old, at in self._told_at.items() if now - at >= REPEAT_AFTER]:
             del self._told_at[old]
-        if not trouble or key in self._told_at or len(self._told_at) >= MAX_TOLD:
+        if not problem or key in self._told_at or len(self._told_at) >= MAX_TOLD:
             return False
         self._told_at[key] = now
         return True
@@ -151,13 +151,13 @@ class Report:
         told = self._told.get(name, ())
         if safety(torrent) and safety(torrent) not in told:
             self._people.say(f"{name}: {safety(torrent)}")
-        if torrent.tracker_trouble not in told and self._is_news(name, torrent.tracker_trouble):
-            self._people.say(f"{name}: {torrent.tracker_trouble}")
+        if torrent.tracker_problem not in told and self._is_news(name, torrent.tracker_problem):
+            self._people.say(f"{name}: {torrent.tracker_problem}")
         if alone is not None and cause not in told:
             info_hash, message = str(torrent.manifest.info_hash), clean(alone.message)
             self._output.event("no_peers", info_hash=info_hash, cause=cause, message=message)
             self._people.say(f"{name}: nobody connected: {message}")
-        self._told[name] = {safety(torrent), torrent.tracker_trouble, cause}
+        self._told[name] = {safety(torrent), torrent.tracker_problem, cause}
 
 
 def _fields(torrent: TorrentSnapshot) -> dict[str, object]:
@@ -179,5 +179,5 @@ def _fields(torrent: TorrentSnapshot) -> dict[str, object]:
         "copies_elsewhere": torrent.copies_elsewhere,
         "announced_only": torrent.announced_only,
         "only_here": torrent.only_here,
-        "tracker_trouble": clean(torrent.tracker_trouble),
+        "tracker_problem": clean(torrent.tracker_problem),
     }

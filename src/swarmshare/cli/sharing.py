@@ -125,6 +125,6 @@ def _refuse_what_needs_a_person(added: list[Torrent], *, serve_parts: bool) -> N
     if serve_parts and any(torrent.picker.held.held for torrent in added):
         return
     for torrent in added:
-        trouble = torrent.disk.trouble
-        if trouble is not None and trouble.needs_person and not torrent.is_complete:
-            raise trouble
+        problem = torrent.disk.problem
+        if problem is not None and problem.needs_person and not torrent.is_complete:
+            raise problem

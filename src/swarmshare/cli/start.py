@@ -27,8 +27,8 @@ from swarmshare.tracker.own_addresses import HERE, host_for_neighbours, is_free
 from swarmshare.tracker.refusals import RefusalError
 
 if TYPE_CHECKING:
-    from swarmshare.app.picture import LocalTracker
     from swarmshare.app.processes import Told
+    from swarmshare.app.snapshot import LocalTracker
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
     from swarmshare.engine.config import Address
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         output.event("listening", **told["listening"])
         to_make = _make_account(arguments, own_url, told["setup"], output) if "setup" in told else None
         if "setup" not in told:
-            _greet(own_url, output)
+            _exchange_handshakes(own_url, output)
         _introduce(url, own_url, arguments.registration, output)
         window = None
         if _wants_no_window(arguments):
@@ -250,7 +250,7 @@ def _nobody() -> SwarmShareError:
     return SwarmShareError("nobody answers at this terminal", hint="Give --user and --password-file.")
 
 
-def _greet(url: str, output: Output) -> None:
+def _exchange_handshakes(url: str, output: Output) -> None:
     """Say who is signed in, or how to."""
     try:
         with open_tracker(url, signed_in_at(url).token) as (_, api):

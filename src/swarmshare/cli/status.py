@@ -38,8 +38,8 @@ def run(_arguments: argparse.Namespace, output: Output) -> int:
             output.line(f"  tracker: {tracker}")
         for torrent in _list(told, "torrents"):
             output.line(f"  {_in_words(torrent)}")
-            for trouble in filter(None, (torrent.get("error"), torrent.get("tracker_trouble"))):
-                output.line(f"    {trouble}")
+            for problem in filter(None, (torrent.get("error"), torrent.get("tracker_problem"))):
+                output.line(f"    {problem}")
         if (more := told.get("torrent_count", 0) - len(_list(told, "torrents"))) > 0:
             output.line(f"  and {more:,} more")
     home = swarmshare_home()

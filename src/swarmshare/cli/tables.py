@@ -28,14 +28,14 @@ _LEAST_NAME = 12
 
 def file_lines(torrent: TorrentSnapshot, width: int, room: int) -> list[Text]:
     """The wanted files: first those begun, then those not begun, then the whole ones; ``room`` lines and a heading."""
-    begun: list[int] = []
+    saved: list[int] = []
     new: list[int] = []
     whole: list[int] = []
     entries, done = torrent.manifest.files, torrent.files_done
     for number, (entry, have) in enumerate(zip(entries, done, strict=True)):
         if number not in torrent.skipped:
-            (whole if have >= entry.length else begun if have else new).append(number)
-    total = len(begun) + len(new) + len(whole)
+            (whole if have >= entry.length else saved if have else new).append(number)
+    total = len(saved) + len(new) + len(whole)
     heading = f"{plural(total, 'file')}, {len(whole):,} done"
     if torrent.skipped:
         heading += f", {len(torrent.skipped):,} not wanted"
@@ -44,7 +44,7 @@ def file_lines(torrent: TorrentSnapshot, width: int, room: int) -> list[Text]:
     name = width - (2 + 2 + PERCENT + 2 + _SIZE)
     bar_width = min(name // 3, 40) if name >= 2 * _LEAST_NAME else 0
     name -= bar_width + 2 if bar_width else 0
-    shown = list(islice(chain(begun, new, whole), room if total <= room else room - 1))
+    shown = list(islice(chain(saved, new, whole), room if total <= room else room - 1))
     for number in shown:
         entry, part = entries[number], share(done[number], entries[number].length)
         text = row(_INDENT, Cell("/".join(entry.path), max(name, 1)), gap=0)

@@ -1,4 +1,4 @@
-"""A torrent as announcers see it: the engine's side of :mod:`swarmshare.engine.ports`."""
+"""A torrent as announcers see it: the engine's side of :mod:`swarmshare.engine.announcer`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from swarmshare.engine.ports import Changes, Member, Standing
+from swarmshare.engine.announcer import Changes, Member, TransferStats
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from swarmshare.engine.torrent import Torrent
 
 
-class TorrentPort:
+class TorrentView:
     """What one announcer may know of a torrent, and tell it."""
 
     def __init__(self, torrent: Torrent, dialer: Dialer, peer_id: bytes, port: int) -> None:
@@ -24,7 +24,7 @@ class TorrentPort:
         self.wire_hashes = (manifest.info_hash.truncated, *((manifest.info_hash_v1,) if manifest.info_hash_v1 else ()))
         self.peer_id = peer_id
         self.port = port
-        self.trouble = ""
+        self.problem = ""
         self._torrent = torrent
         self._dialer = dialer
         self._seen: set[int] = set()
@@ -36,10 +36,10 @@ class TorrentPort:
         """Whether we have all that we want."""
         return self._torrent.is_complete
 
-    def standing(self) -> Standing:
+    def stats(self) -> TransferStats:
         """How we stand."""
         torrent, now = self._torrent, trio.current_time()
-        return Standing(
+        return TransferStats(
             torrent.uploads.sent,
             torrent.downloads.received,
             torrent.disk.bytes_left,
@@ -67,7 +67,7 @@ class TorrentPort:
 
     def see(self, number: int, member: Member | None) -> None:
         """A member is there or is another than it was; None: it is gone."""
-        self._torrent.others.see((self, number), member)
+        self._torrent.known_peers.see((self, number), member)
         if member is None:
             self._seen.discard(number)
         else:
@@ -75,11 +75,11 @@ class TorrentPort:
 
     def see_pieces(self, number: int, gained: Collection[int], lost: Collection[int]) -> None:
         """A member gained and lost pieces."""
-        self._torrent.others.see_pieces((self, number), gained, lost)
+        self._torrent.known_peers.see_pieces((self, number), gained, lost)
 
-    def tell_trouble(self, message: str) -> None:
+    def tell_problem(self, message: str) -> None:
         """The tracker cannot be reached, or refuses; empty: all is well again."""
-        self.trouble = message
+        self.problem = message
 
     # The torrent's side.
 
@@ -98,4 +98,4 @@ class TorrentPort:
 
     def close(self) -> None:
         """The announcer is done: what it said of others holds no more."""
-        self._torrent.others.forget_all((self, number) for number in self._seen)
+        self._torrent.known_peers.forget_all((self, number) for number in self._seen)

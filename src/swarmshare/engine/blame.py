@@ -50,7 +50,7 @@ class Blame:
         request = self._suspects.accuse(piece, leaves, by_block)
         for suspect in contributors:
             suspect.requester.proven = False
-        able = [peer for peer in torrent.sessions if peer.connection.settled.v2 and peer.has.has(piece)]
+        able = [peer for peer in torrent.sessions if peer.connection.negotiated.v2 and peer.has.has(piece)]
         for peer in self._rng.sample(able, min(WITNESSES, len(able))):
             peer.connection.request_hashes(request)
             peer.wake()

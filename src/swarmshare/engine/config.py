@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from swarmshare.engine.ports import Announcer
+    from swarmshare.engine.announcer import Announcer
     from swarmshare.swarm.picker import Priority
 
 Address: TypeAlias = tuple[str, int]

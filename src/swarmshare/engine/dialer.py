@@ -57,7 +57,7 @@ class DialLog:
         return {address: result for address, (result, at) in reversed(self._results.items()) if now - at <= RECENT}
 
 
-class _Luck:
+class _DialHistory:
     """How it went with an address so far."""
 
     __slots__ = ("due", "failures", "given", "rank")
@@ -86,17 +86,17 @@ class Dialer:
         self._dial = dial
         self._may_dial = may_dial
         self._rng = rng
-        self._known = {address: _Luck(rank, given=True) for rank, address in enumerate(given)}
+        self._known = {address: _DialHistory(rank, given=True) for rank, address in enumerate(given)}
         self._busy: set[Address] = set()
         self._news = trio.Event()
 
     def found(self, addresses: Sequence[Address]) -> None:
         """Addresses that may be dialled, the most useful first; those that a user gave come before them."""
         for rank, address in enumerate(addresses):
-            if (luck := self._known.get(address)) is not None:
-                luck.rank = rank
+            if (history := self._known.get(address)) is not None:
+                history.rank = rank
             elif len(self._known) < _MAX_FOUND:
-                self._known[address] = _Luck(rank, given=False)
+                self._known[address] = _DialHistory(rank, given=False)
         self._news.set()
 
     async def run(self) -> None:
@@ -113,21 +113,21 @@ class Dialer:
     def _due(self) -> list[Address]:
         now = trio.current_time()
         due = [
-            (not luck.given, luck.failures, luck.rank, address)
-            for address, luck in self._known.items()
-            if luck.due <= now and address not in self._busy
+            (not history.given, history.failures, history.rank, address)
+            for address, history in self._known.items()
+            if history.due <= now and address not in self._busy
         ]
         return [address for *_, address in sorted(due) if self._may_dial(address)]
 
     async def _try(self, address: Address) -> None:
-        luck = self._known[address]
+        history = self._known[address]
         start = trio.current_time()
         connected = (await self._dial(address)).outcome is Outcome.ENDED
         self._busy.discard(address)
         now = trio.current_time()
-        luck.failures = 0 if connected and now - start > _SHORT else luck.failures + 1
-        if luck.failures >= _TRIES and not luck.given:
+        history.failures = 0 if connected and now - start > _SHORT else history.failures + 1
+        if history.failures >= _TRIES and not history.given:
             self._known.pop(address, None)
         first, most = REDIAL_AFTER
-        pause = min(most, first * 2 ** max(0, luck.failures - 1))
-        luck.due = now + pause * self._rng.uniform(0.75, 1.25)
+        pause = min(most, first * 2 ** max(0, history.failures - 1))
+        history.due = now + pause * self._rng.uniform(0.75, 1.25)

@@ -52,14 +52,14 @@ class TorrentDisk:
         config: TorrentConfig,
         resume_folder: Path | None,
         opened: OpenFiles,
-        on_trouble: Callable[[StorageError | None], None],
+        on_problem: Callable[[StorageError | None], None],
         on_notice: Callable[[StorageError], None],
     ) -> None:
-        """``on_trouble`` is told what the disk refuses, and None when it does so no more; ``on_notice``, what else."""
+        """``on_problem`` is told what the disk refuses, and None when it does so no more; ``on_notice``, what else."""
         self.storage = TorrentStorage(manifest, config.folder, opened)
         self.checked = 0.0
         """How much of the check is done, from 0 to 1."""
-        self.trouble: StorageError | None = None
+        self.problem: StorageError | None = None
         """What the disk refuses at present."""
         self._refusals: dict[object, StorageError] = {}
         """What the disk refused last, by who is to try it again."""
@@ -80,7 +80,7 @@ class TorrentDisk:
         """The pieces that these bytes are of."""
         self._manifest = manifest
         self._resume_path = resume_folder / f"{manifest.info_hash}.resume" if resume_folder else None
-        self._on_trouble = on_trouble
+        self._on_problem = on_problem
         self._on_notice = on_notice
         self._waiting: deque[tuple[int, memoryview]] = deque()
         """Pieces whose blocks are all here, on their way to the disk."""
@@ -285,14 +285,14 @@ class TorrentDisk:
             except StorageError as error:
                 if error.needs_person:
                     self._refusals.pop(refused, None)
-                    self._tell_trouble()
+                    self._tell_problem()
                     raise
                 self._refusals[refused] = error
-                self._tell_trouble()
+                self._tell_problem()
                 await trio.sleep(RETRY_AFTER)
             else:
                 self._refusals.pop(refused, None)
-                self._tell_trouble()
+                self._tell_problem()
                 return result
 
     def note_refusal(self, error: StorageError | None) -> None:
@@ -301,12 +301,12 @@ class TorrentDisk:
             self._refusals.pop(self, None)
         else:
             self._refusals[self] = error
-        self._tell_trouble()
+        self._tell_problem()
 
-    def _tell_trouble(self) -> None:
-        was, self.trouble = self.trouble, next(reversed(self._refusals.values()), None)
-        if was is not self.trouble:
-            self._on_trouble(self.trouble)
+    def _tell_problem(self) -> None:
+        was, self.problem = self.problem, next(reversed(self._refusals.values()), None)
+        if was is not self.problem:
+            self._on_problem(self.problem)
 
     async def save(self, bits: bytes) -> None:
         """Write resume data: ``bits`` are what we hold now. Without it nothing is lost but time: that is no trouble."""

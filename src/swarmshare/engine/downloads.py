@@ -45,7 +45,7 @@ class Downloads:
             self.buffers.recycle(data)
             if written is None:
                 self._picker.failed(piece)
-                self._torrent.keeping.look_soon()
+                self._torrent.file_monitor.look_soon()
                 self._torrent.apply_blocked()
                 continue
             leaves, right = written
@@ -157,7 +157,7 @@ class Downloads:
         if len(contributors) == 1 and contributors[0] in torrent.sessions:
             contributors[0].requester.proven = True
             self._refill(contributors[0])  # it was asked for little until now
-        torrent.keeping.unsaved = True
+        torrent.file_monitor.unsaved = True
         torrent.alert(PieceVerified(torrent.manifest.info_hash.full, piece))
         for session in list(torrent.sessions):
             session.requester.rejections.forget(piece)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.engine.announcing import TorrentPort
+from swarmshare.engine.announcing import TorrentView
 from swarmshare.engine.config import show_address
 from swarmshare.engine.descriptors import divide_descriptors
 from swarmshare.engine.dialer import Dialer
-from swarmshare.engine.greeting import (
+from swarmshare.engine.handshaking import (
     DIAL_ERRORS,
     ENCRYPTED,
     HANDSHAKE_TIMEOUT,
@@ -25,7 +25,7 @@ from swarmshare.engine.greeting import (
 from swarmshare.engine.limits import new_bucket
 from swarmshare.engine.listening import Listening, open_listeners
 from swarmshare.engine.peer_session import PeerSession
-from swarmshare.engine.pictures import torrent_snapshot
+from swarmshare.engine.snapshots import torrent_snapshot
 from swarmshare.engine.torrent import Torrent
 from swarmshare.engine.unwrap import lone_exception
 from swarmshare.errors import RemoteProtocolError
@@ -38,14 +38,14 @@ from swarmshare.wire.handshake import Handshake, dial_handshakes
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from swarmshare.engine.announcer import Announcer
     from swarmshare.engine.config import Address, EngineConfig, TorrentConfig
-    from swarmshare.engine.ports import Announcer
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.alerts import Alert
 
 MAX_HALF_OPEN: Final = 20
 """Dials under way at the same time."""
-MAX_GREETING: Final = 100
+MAX_HANDSHAKING: Final = 100
 """Accepted connections that have not said yet what they want. More are closed at once."""
 ACCEPT_AGAIN: Final = 0.1
 """Seconds until another connection is accepted, after one that the system had no room for."""
@@ -82,7 +82,7 @@ class Engine:
         self._torrents: dict[bytes, Torrent] = {}
         """By every hash that a handshake may name."""
         self._half_open = trio.CapacityLimiter(MAX_HALF_OPEN)
-        self._greeting = 0
+        self._handshaking = 0
         self._up, self._down = (new_bucket(rate) if rate else None for rate in (config.limit_up, config.limit_down))
         self._rng = random.Random()
         self._descriptors = divide_descriptors()
@@ -139,7 +139,7 @@ class Engine:
 
         def may_dial(address: Address) -> bool:
             room = len(torrent.sessions) < self.config.max_peers and self._connections < self._descriptors.connections
-            return room and address not in torrent.downloads.blame.banned and not torrent.others.is_here(address)
+            return room and address not in torrent.downloads.blame.banned and not torrent.known_peers.is_here(address)
 
         dialer = Dialer(torrent.config.peers, partial(self._dial_and_share, torrent), may_dial, self._rng)
         try:
@@ -156,7 +156,7 @@ class Engine:
             torrent.gone.set()
 
     async def _announce(self, torrent: Torrent, announcer: Announcer, dialer: Dialer) -> None:
-        port = TorrentPort(torrent, dialer, self.config.peer_id, self.listening.port or NO_LISTENING)
+        port = TorrentView(torrent, dialer, self.config.peer_id, self.listening.port or NO_LISTENING)
         torrent.ports.append(port)
         try:
             await announcer.run(port)
@@ -193,21 +193,21 @@ class Engine:
     async def _accept(self, stream: trio.SocketStream) -> None:
         self._connections += 1
         try:
-            await self._greet_and_share(stream)
+            await self._exchange_and_share(stream)
         finally:
             self._connections -= 1
             await trio.aclose_forcefully(stream)
 
-    async def _greet_and_share(self, stream: trio.SocketStream) -> None:
-        if self._greeting >= MAX_GREETING:
+    async def _exchange_and_share(self, stream: trio.SocketStream) -> None:
+        if self._handshaking >= MAX_HANDSHAKING:
             return
-        self._greeting += 1
+        self._handshaking += 1
         try:
-            session = await self._greet(stream)
+            session = await self._exchange_handshakes(stream)
         except DIAL_ERRORS:
             session = None
         finally:
-            self._greeting -= 1
+            self._handshaking -= 1
         if session is not None:
             await self._share(session)
 
@@ -215,7 +215,7 @@ class Engine:
         if self.listening.turned_away(host, cause, trio.current_time()):
             self.alerts.append(ConnectionFailed(None, host, cause, message))
 
-    async def _greet(self, stream: trio.SocketStream) -> PeerSession | None:
+    async def _exchange_handshakes(self, stream: trio.SocketStream) -> PeerSession | None:
         """Answer a handshake; None when it is for nothing that we have, or from somebody who may not connect."""
         host, own = stream.socket.getpeername()[0], stream.socket.getsockname()[0]
         if not self.listening.admits(host, own):

@@ -60,7 +60,7 @@ class LayerFetcher:
         able = [
             session
             for session in sessions
-            if session.connection.settled.v2
+            if session.connection.negotiated.v2
             and not session.has.is_empty
             and len(session.connection.asked_hashes) < _OUTSTANDING
         ]
@@ -71,7 +71,7 @@ class LayerFetcher:
                 continue
             willing = [session for session in able if session not in self._refusers.get(request, ())]
             if not willing:
-                if not {session for session in sessions if session.connection.settled.v2} - self._refusers[request]:
+                if not {session for session in sessions if session.connection.negotiated.v2} - self._refusers[request]:
                     del self._refusers[request]
                     self._due[request] = now + _REST
                 continue

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
+from swarmshare.engine.announcer import Changes, TransferStats
 from swarmshare.engine.config import new_peer_id
-from swarmshare.engine.greeting import DIAL_ERRORS, dial
-from swarmshare.engine.ports import Changes, Standing
+from swarmshare.engine.handshaking import DIAL_ERRORS, dial
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.swarm.diagnosis import NO_LISTENING
 from swarmshare.wire.extensions import HANDSHAKE_ID, OUR_IDS, ExtendedHandshake, decode_extended_handshake
@@ -34,8 +34,8 @@ from swarmshare.wire.metadata import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from swarmshare.engine.announcer import AnnounceContext
     from swarmshare.engine.config import Address
-    from swarmshare.engine.ports import AnnouncePort
     from swarmshare.manifest.manifest import InfoHash
 
 AT_ONCE: Final = 5
@@ -53,8 +53,8 @@ MAX_MESSAGE: Final = 2**20
 class Finder(Protocol):
     """Somebody who knows addresses of peers: an announcer that needs no manifest."""
 
-    async def run(self, port: AnnouncePort) -> None:
-        """See :class:`~swarmshare.engine.ports.Announcer`."""
+    async def run(self, port: AnnounceContext) -> None:
+        """See :class:`~swarmshare.engine.announcer.Announcer`."""
 
 
 async def find_info(
@@ -92,7 +92,7 @@ async def find_info(
 async def fetch_info(info_hash: InfoHash, address: Address, peer_id: bytes, info_hash_v1: bytes | None = None) -> bytes:
     """The encoded ``info`` dictionary, from one peer.
 
-    Raises :class:`RemoteProtocolError` when it has none or a wrong one, and what :func:`~.greeting.dial` raises.
+    Raises :class:`RemoteProtocolError` when it has none or a wrong one, and what :func:`~.handshaking.dial` raises.
     """
     stream, theirs, _ = await dial(address, dial_handshakes(info_hash.truncated, info_hash_v1, peer_id))
     with trio.fail_after(FETCH_WITHIN):
@@ -174,9 +174,9 @@ class _Search:
         self._ask = ask
         self._known: set[Address] = set()
 
-    def standing(self) -> Standing:
+    def stats(self) -> TransferStats:
         """As libtorrent has it: there is a little left, or trackers would take us for a seed."""
-        return Standing(0, 0, METADATA_PIECE, 0, 0)
+        return TransferStats(0, 0, METADATA_PIECE, 0, 0)
 
     async def changed(self) -> None:
         """Nothing ever does."""
@@ -193,5 +193,5 @@ class _Search:
                 self._known.add(address)
                 self._ask(address)
 
-    def tell_trouble(self, message: str) -> None:
+    def tell_problem(self, message: str) -> None:
         """There may be others."""

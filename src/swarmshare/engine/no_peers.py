@@ -23,11 +23,11 @@ def no_peers(torrent: Torrent, now: float) -> NoPeers | None:
         return None
     if torrent.state not in {TorrentState.DOWNLOADING, TorrentState.SEEDING}:
         return None
-    listening, banned, others = torrent.listening, torrent.downloads.blame.banned, torrent.others
+    listening, banned, known_peers = torrent.listening, torrent.downloads.blame.banned, torrent.known_peers
     dials = torrent.dial_log.recent(now)
-    members = dict(list(others.members.items())[:MAX_MEMBERS])
+    members = dict(list(known_peers.members.items())[:MAX_MEMBERS])
     if torrent.is_complete:  # two that have everything need no connection
-        for key in [key for key in members if (bits := others.bits_of(key)) is not None and bits.is_full]:
+        for key in [key for key in members if (bits := known_peers.bits_of(key)) is not None and bits.is_full]:
             for address in members.pop(key).addresses:
                 dials.pop(address, None)
     return explain(
@@ -36,7 +36,7 @@ def no_peers(torrent: Torrent, now: float) -> NoPeers | None:
             hybrid=torrent.manifest.hybrid,
             reach=listening.reach,
             has_tracker=bool(torrent.ports),
-            tracker_away=any(port.trouble for port in torrent.ports),
+            tracker_away=any(port.problem for port in torrent.ports),
             dials={
                 address: DialResult(Outcome.BANNED) if address in banned else result
                 for address, result in dials.items()

@@ -16,7 +16,7 @@ from swarmshare.storage.opening import is_limit
 from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.requester import Requester
-from swarmshare.wire.connection import PeerConnection, Settled
+from swarmshare.wire.connection import Negotiated, PeerConnection
 from swarmshare.wire.extensions import dont_have
 
 if TYPE_CHECKING:
@@ -67,12 +67,12 @@ class PeerSession:
             self.marks += ((self.host, self._port),)
         self.peer_id = theirs.peer_id
         self.stream = stream
-        settled = Settled(
+        negotiated = Negotiated(
             fast=theirs.fast and ours.fast,
             extended=theirs.extended and ours.extended,
             v2=theirs.info_hash == torrent.manifest.info_hash.truncated,
         )
-        self.connection = PeerConnection(torrent.layout, settled, self._place)
+        self.connection = PeerConnection(torrent.layout, negotiated, self._place)
         self.has = Bitfield(torrent.layout.piece_count)
         self.requester = Requester(torrent.picker, self)
         self.looks_elsewhere = theirs.peer_id.startswith(PEER_ID_PREFIX)
@@ -104,7 +104,7 @@ class PeerSession:
     def tell_dont_have(self, piece: int) -> None:
         """Take back that we hold ``piece`` (BEP 54), if the peer understands that."""
         message = dont_have(self.ids, piece)
-        if message is not None and self.connection.settled.extended:
+        if message is not None and self.connection.negotiated.extended:
             self.connection.send_extended(message)
 
     def close(self) -> None:
@@ -245,7 +245,7 @@ class PeerSession:
         except StorageError as error:
             if is_limit(error):
                 self.torrent.on_limit()
-            self.torrent.keeping.look_soon()
+            self.torrent.file_monitor.look_soon()
             return None
 
     async def _send(self, parts: list[bytes | memoryview]) -> None:

@@ -2,8 +2,8 @@
 
 All of it runs on one trio thread, so plain calls need no locks; only files are touched from worker threads, one call
 for each piece. Its parts share its state: :mod:`~swarmshare.engine.downloads` asks and receives,
-:mod:`~swarmshare.engine.uploads` serves, :mod:`~swarmshare.engine.keeping` looks after the files. The way of a block is
-told in docs/DESIGN.md.
+:mod:`~swarmshare.engine.uploads` serves, :mod:`~swarmshare.engine.file_monitor` looks after the files. The way of a
+block is told in docs/DESIGN.md.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from swarmshare.engine.choking import Choking
 from swarmshare.engine.dialer import DialLog
 from swarmshare.engine.disk import TorrentDisk
 from swarmshare.engine.downloads import Downloads
-from swarmshare.engine.keeping import Keeping
+from swarmshare.engine.file_monitor import FileMonitor
+from swarmshare.engine.known_peers import KnownPeers
 from swarmshare.engine.limits import limits
 from swarmshare.engine.listening import Listening
-from swarmshare.engine.others import Others
 from swarmshare.engine.uploads import Uploads
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.manifest.layout import Block
@@ -50,7 +50,7 @@ from swarmshare.wire.metadata import METADATA, decode_metadata
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from swarmshare.engine.announcing import TorrentPort
+    from swarmshare.engine.announcing import TorrentView
     from swarmshare.engine.config import EngineConfig, TorrentConfig
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.manifest.manifest import Manifest
@@ -107,14 +107,14 @@ class Torrent:
         self.gone = trio.Event()
         """Set when nothing is done for it any more."""
         self.sessions: set[PeerSession] = set()
-        self.ports: list[TorrentPort] = []
+        self.ports: list[TorrentView] = []
         """How announcers see it."""
         self.picker = PiecePicker(self.layout, random.Random())
         self.picker.sequential = config.sequential
-        self.others = Others(self.picker, self.layout.piece_count)
-        self.keeping = Keeping(self)
+        self.known_peers = KnownPeers(self.picker, self.layout.piece_count)
+        self.file_monitor = FileMonitor(self)
         self.disk = TorrentDisk(
-            manifest, config, engine.resume_folder, opened, self.keeping.on_trouble, self.keeping.on_notice
+            manifest, config, engine.resume_folder, opened, self.file_monitor.on_problem, self.file_monitor.on_notice
         )
         self.uploads = Uploads(manifest, self.disk.storage, self.picker)
         self.downloads = Downloads(self)
@@ -134,7 +134,7 @@ class Torrent:
     @property
     def state(self) -> TorrentState:
         """What it is doing."""
-        if self.disk.trouble is not None:
+        if self.disk.problem is not None:
             return TorrentState.PAUSED
         if not self.ready.is_set():
             return TorrentState.CHECKING
@@ -143,21 +143,21 @@ class Torrent:
     async def run(self) -> None:
         """Check what is there, then share, until cancelled; then save what we know and close the files."""
         try:
-            await self.keeping.start()
+            await self.file_monitor.start()
             for file in range(len(self.priorities)):
                 self.apply_priority(file)
             self.alone_since = trio.current_time()
             self.ready.set()
             self.look_for_the_end()
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.keeping.run)
+                nursery.start_soon(self.file_monitor.run)
                 nursery.start_soon(self.downloads.run)
                 nursery.start_soon(self._choking.run)
                 nursery.start_soon(self._tick)
         finally:
             for session in list(self.sessions):
                 session.close()
-            await self.keeping.save_and_close()
+            await self.file_monitor.save_and_close()
 
     def apply_priority(self, file: int) -> None:
         """Let the picker know how much a file is wanted.
@@ -190,7 +190,7 @@ class Torrent:
             self.update_interest(session)
         if self.disk.unfinished:
             self.not_complete()
-        self.keeping.look_soon()  # it makes room for the file, or finds that nothing is missing any more
+        self.file_monitor.look_soon()  # it makes room for the file, or finds that nothing is missing any more
 
     def limit(self, up: float | None, down: float | None) -> None:
         """Give at most ``up`` and take at most ``down`` bytes a second from now on, beside the engine's limits."""
@@ -226,7 +226,7 @@ class Torrent:
             self.uploads.super_seeding.active = several and self.picker.is_only_holder
             for session in list(self.sessions):
                 # While the disk refuses, nobody is read from, and silence says nothing.
-                if now - session.last_received > IDLE_TIMEOUT and self.disk.trouble is None:
+                if now - session.last_received > IDLE_TIMEOUT and self.disk.problem is None:
                     session.close()
                 elif now - session.last_sent > KEEP_ALIVE_AFTER:
                     session.connection.keep_alive()
@@ -263,10 +263,10 @@ class Torrent:
         self.sessions.add(session)
         self._company.set()
         if session.listens is not None:
-            self.others.connected(session.listens)
+            self.known_peers.connected(session.listens)
         connection = session.connection
         self.picker.peer_joined(session.has)
-        if connection.settled.extended:
+        if connection.negotiated.extended:
             handshake = extensions.ExtendedHandshake(
                 client=self._engine.client,
                 upload_only=self.is_complete,
@@ -284,7 +284,7 @@ class Torrent:
         self.sessions.remove(session)
         self.alone_since = trio.current_time()
         if session.listens is not None:
-            self.others.disconnected(session.listens)
+            self.known_peers.disconnected(session.listens)
         self.downloads.session_ended(session)
         self.picker.peer_left(session.has)
         self.uploads.super_seeding.forget(session)
@@ -347,7 +347,7 @@ class Torrent:
                 session.requester.pipeline.peer_limit = handshake.queue
                 if session.listens is None and handshake.port is not None:
                     session.listens = (session.host, handshake.port)
-                    self.others.connected(session.listens)
+                    self.known_peers.connected(session.listens)
         elif message.ext_id == extensions.OUR_IDS[METADATA]:
             self.uploads.answer_metadata(session, decode_metadata(message.payload))
         elif message.ext_id == extensions.OUR_IDS[extensions.DONT_HAVE]:

@@ -62,7 +62,7 @@ class Uploads:
 
     def grant_fast(self, session: PeerSession) -> None:
         """A newcomer may have a few pieces even while it is choked: what it has, it can give (BEP 6)."""
-        if session.has.held < GRANTED and session.connection.settled.fast:
+        if session.has.held < GRANTED and session.connection.negotiated.fast:
             info_hash, count = self._manifest.info_hash.truncated, self._manifest.layout.piece_count
             for piece in allowed_fast_set(session.host, info_hash, count):
                 if self._picker.held.has(piece):

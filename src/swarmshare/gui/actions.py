@@ -8,8 +8,8 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from swarmshare.app.desk import Desk
-from swarmshare.app.picture import TransferState
+from swarmshare.app.client_session import ClientSession
+from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.storage.disk_names import local_names
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from swarmshare.app.picture import Transfer
+    from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.gui.shell import Shell
     from swarmshare.tracker_client.api import Entry
 
@@ -44,7 +44,7 @@ def open_path(shell: Shell, path: Path) -> None:
 class TransferActions:
     """Acts on what ``selected`` brings at that moment."""
 
-    def __init__(self, shell: Shell, selected: Callable[[], Sequence[Transfer]]) -> None:
+    def __init__(self, shell: Shell, selected: Callable[[], Sequence[TransferSnapshot]]) -> None:
         self._shell, self._selected = shell, selected
 
     def _hashes(self, *states: TransferState) -> list[str]:
@@ -54,12 +54,12 @@ class TransferActions:
         """Pause them."""
         going = (state for state in TransferState if state is not TransferState.PAUSED)
         if hashes := self._hashes(*going):
-            self._shell.wish(None, Desk.pause, hashes)
+            self._shell.submit(None, ClientSession.pause, hashes)
 
     def resume(self) -> None:
         """Let them go on."""
         if hashes := self._hashes(TransferState.PAUSED):
-            self._shell.wish(None, Desk.resume, hashes)
+            self._shell.submit(None, ClientSession.resume, hashes)
 
     def remove(self) -> None:
         """Ask whether to remove them, and how."""
@@ -71,7 +71,7 @@ class TransferActions:
     def recheck(self) -> None:
         """Verify all of their data again."""
         if hashes := self._hashes():
-            self._shell.wish(None, Desk.recheck, hashes)
+            self._shell.submit(None, ClientSession.recheck, hashes)
 
     def limits(self) -> None:
         """Ask for limits."""
@@ -83,16 +83,16 @@ class TransferActions:
     def sequential(self) -> None:
         """In order, or the rarest first: the other way than the first of them has it now."""
         if transfers := self._selected():
-            self._shell.wish(None, Desk.sequential, self._hashes(), not transfers[0].sequential)
+            self._shell.submit(None, ClientSession.sequential, self._hashes(), not transfers[0].sequential)
 
     def open_folder(self) -> None:
         """Show where the first of them is."""
         for transfer in self._selected()[:1]:
             open_path(self._shell, transfer.folder / self._own_folder(transfer))
 
-    def _own_folder(self, transfer: Transfer) -> str:
+    def _own_folder(self, transfer: TransferSnapshot) -> str:
         """What the folder of its files is called, when it has one of its own."""
-        looked_at = self._shell.picture.looked_at if self._shell.picture is not None else None
+        looked_at = self._shell.snapshot.looked_at if self._shell.snapshot is not None else None
         if looked_at is None or str(looked_at.manifest.info_hash) != transfer.info_hash:
             return ""
         manifest = looked_at.manifest
@@ -146,8 +146,8 @@ class EntryActions:
         self._shell, self._selected = shell, selected
 
     def _here(self) -> set[str]:
-        picture = self._shell.picture
-        return {transfer.info_hash for transfer in picture.transfers} if picture is not None else set()
+        snapshot = self._shell.snapshot
+        return {transfer.info_hash for transfer in snapshot.transfers} if snapshot is not None else set()
 
     def download(self) -> None:
         """Download all of them that are not here yet."""
@@ -157,7 +157,7 @@ class EntryActions:
         here = self._here()
         for entry in self._selected():
             if entry.info_hash not in here:
-                self._shell.wish(partial(offer_other_name, self._shell), download, entry.info_hash)
+                self._shell.submit(partial(offer_other_name, self._shell), download, entry.info_hash)
 
     def save_manifest(self) -> None:
         """Ask where to save the manifest of the first of them."""
@@ -181,8 +181,8 @@ class EntryActions:
     def fill_menu(self, menu: tkinter.Menu) -> None:
         """All of it."""
         entries, here = self._selected(), self._here()
-        picture = self._shell.picture
-        person = picture.person if picture is not None else None
+        snapshot = self._shell.snapshot
+        person = snapshot.person if snapshot is not None else None
         new = any(entry.info_hash not in here for entry in entries)
         may_withdraw = person is not None and bool(entries) and all(map(person.may_withdraw, entries))
         menu.add_command(
@@ -215,7 +215,7 @@ def copy(shell: Shell, lines: Sequence[str]) -> None:
 def copy_magnets(shell: Shell, info_hashes: Sequence[str]) -> None:
     """Copy the magnet links of transfers or entries, when they are known."""
     if info_hashes:
-        shell.wish(lambda links: copy(shell, links), Desk.magnets, info_hashes)
+        shell.submit(lambda links: copy(shell, links), ClientSession.magnets, info_hashes)
 
 
 def offer_announce_url(shell: Shell, menu: tkinter.Menu) -> None:
@@ -226,10 +226,10 @@ def offer_announce_url(shell: Shell, menu: tkinter.Menu) -> None:
         shell.root.clipboard_append(url)
         shell.say(_("Copied. Your passkey is in it: it is for your own programs, not for others."), "warning")
 
-    signed_in = shell.picture is not None and shell.picture.person is not None
+    signed_in = shell.snapshot is not None and shell.snapshot.person is not None
     menu.add_command(
         label=_("Copy announce URL"),
-        command=lambda: shell.wish(copied, Desk.announce_url),
+        command=lambda: shell.submit(copied, ClientSession.announce_url),
         state="normal" if signed_in else "disabled",
     )
 
@@ -242,4 +242,6 @@ def save_manifest(shell: Shell, info_hash: str, name: str) -> None:
 
     path = choose_new_file(shell.root, with_ending(name, ".torrent"), torrent_kinds())
     if path is not None:
-        shell.wish(lambda _nothing: shell.say(_("Saved as {path}").format(path=path), "success"), save, info_hash, path)
+        shell.submit(
+            lambda _nothing: shell.say(_("Saved as {path}").format(path=path), "success"), save, info_hash, path
+        )

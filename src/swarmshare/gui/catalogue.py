@@ -16,7 +16,7 @@ from swarmshare.gui.words import _, ngettext, number, size
 if TYPE_CHECKING:
     import tkinter
 
-    from swarmshare.app.picture import DeskPicture, Transfer
+    from swarmshare.app.snapshot import ClientSnapshot, TransferSnapshot
     from swarmshare.gui.shell import Shell
     from swarmshare.tracker_client.api import Entry
 
@@ -27,8 +27,8 @@ class CataloguePage(ttkbootstrap.Frame):
     def __init__(self, parent: tkinter.Misc, shell: Shell) -> None:
         super().__init__(parent)
         self._search = ""
-        self._picture: DeskPicture | None = None
-        self._here: dict[str, Transfer] = {}
+        self._snapshot: ClientSnapshot | None = None
+        self._here: dict[str, TransferSnapshot] = {}
         gap = pixels(self, 8)
         top = ttkbootstrap.Frame(self, padding=(2 * gap, gap))
         top.pack(fill="x")
@@ -38,8 +38,8 @@ class CataloguePage(ttkbootstrap.Frame):
         self._download.pack(side="right")
         self._summary = ttkbootstrap.Label(top)
         self._summary.pack(side="left")
-        self._trouble = ttkbootstrap.Label(top, bootstyle="danger")
-        self._trouble.pack(side="left", padx=2 * gap)
+        self._problem = ttkbootstrap.Label(top, bootstyle="danger")
+        self._problem.pack(side="left", padx=2 * gap)
         self.table: Table[Entry] = Table(
             self,
             "catalogue",
@@ -60,32 +60,32 @@ class CataloguePage(ttkbootstrap.Frame):
         self._search = text
         self._fill()
 
-    def show(self, picture: DeskPicture) -> None:
+    def show(self, snapshot: ClientSnapshot) -> None:
         """This is how things stand."""
-        before, self._picture = self._picture, picture
-        if before is None or before.transfers != picture.transfers:
+        before, self._snapshot = self._snapshot, snapshot
+        if before is None or before.transfers != snapshot.transfers:
             self._here.clear()
-            self._here.update((transfer.info_hash, transfer) for transfer in picture.transfers)
+            self._here.update((transfer.info_hash, transfer) for transfer in snapshot.transfers)
             self.table.refresh()
             self._selected()
         if (
             before is None
-            or before.catalogue is not picture.catalogue
-            or before.tracker_trouble != picture.tracker_trouble
+            or before.catalogue is not snapshot.catalogue
+            or before.tracker_problem != snapshot.tracker_problem
         ):
             self._fill()
 
     def _fill(self) -> None:
-        picture = self._picture
-        if picture is None:
+        snapshot = self._snapshot
+        if snapshot is None:
             return
-        entries = found(picture.catalogue, self._search)
-        nothing = _("Nothing has this in its name") if picture.catalogue else _("Nobody has shared anything yet")
+        entries = found(snapshot.catalogue, self._search)
+        nothing = _("Nothing has this in its name") if snapshot.catalogue else _("Nobody has shared anything yet")
         self.table.show(entries, nothing)
         count, total = len(entries), sum(entry.total_length for entry in entries)
         text = ngettext("{n} entry, {size}", "{n} entries, {size}", count)
         self._summary.configure(text=text.format(n=number(count), size=size(total)))
-        self._trouble.configure(text=clean(picture.tracker_trouble))
+        self._problem.configure(text=clean(snapshot.tracker_problem))
 
     def _selected(self) -> None:
         new = any(entry.info_hash not in self._here for entry in self.table.selected)

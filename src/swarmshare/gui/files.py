@@ -18,33 +18,33 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from pathlib import Path
 
-    from swarmshare.app.desk import Desk
+    from swarmshare.app.client_session import ClientSession
 
 
-async def download(desk: Desk, info_hash: str) -> str | NameTakenError:
+async def download(session: ClientSession, info_hash: str) -> str | NameTakenError:
     """Download an entry of the catalogue."""
-    return await _begin(desk.download(info_hash))
+    return await _begin(session.download(info_hash))
 
 
-async def download_as(desk: Desk, taken: NameTakenError, name: str) -> str | NameTakenError:
+async def download_as(session: ClientSession, taken: NameTakenError, name: str) -> str | NameTakenError:
     """Download by another name what could not be begun."""
-    return await _begin(desk.download_as(taken.manifest, taken.folder, name))
+    return await _begin(session.download_as(taken.manifest, taken.folder, name))
 
 
-async def open_magnet(desk: Desk, link: str, folder: Path) -> str | NameTakenError:
+async def open_magnet(session: ClientSession, link: str, folder: Path) -> str | NameTakenError:
     """Download what a magnet link names."""
-    return await _begin(desk.open_magnet(link, folder))
+    return await _begin(session.open_magnet(link, folder))
 
 
-async def open_file(desk: Desk, path: Path, folder: Path | None = None) -> str | NameTakenError:
+async def open_file(session: ClientSession, path: Path, folder: Path | None = None) -> str | NameTakenError:
     """Download what the manifest at ``path`` describes."""
     data = await trio.to_thread.run_sync(read_small, path, MAX_BYTES)
-    return await _begin(desk.open_manifest(data, folder))
+    return await _begin(session.open_manifest(data, folder))
 
 
-async def save_manifest(desk: Desk, info_hash: str, path: Path) -> None:
+async def save_manifest(session: ClientSession, info_hash: str, path: Path) -> None:
     """Write the manifest of a transfer, or of an entry of the catalogue, to ``path``."""
-    await trio.to_thread.run_sync(write_atomic, path, await desk.manifest(info_hash))
+    await trio.to_thread.run_sync(write_atomic, path, await session.manifest(info_hash))
 
 
 async def _begin(begin: Awaitable[str]) -> str | NameTakenError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmshare.app.facts import JobFailed, Shared, Trouble
+from swarmshare.app.facts import JobFailed, Problem, Shared
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.lists import changed_in_words
@@ -14,15 +14,15 @@ from swarmshare.schema.alerts import FileNotice, OpenFilesLimit, PiecesLost, Tor
 
 if TYPE_CHECKING:
     from swarmshare.app.facts import Fact
-    from swarmshare.app.picture import DeskPicture
+    from swarmshare.app.snapshot import ClientSnapshot
     from swarmshare.gui.banner import Banners
 
 
-def say_fact(banners: Banners, fact: Fact, picture: DeskPicture | None) -> None:
-    """Show what somebody should know of ``fact``, and take away what it makes untrue; ``picture`` has the names."""
+def say_fact(banners: Banners, fact: Fact, snapshot: ClientSnapshot | None) -> None:
+    """Show what somebody should know of ``fact``, and take away what it makes untrue; ``snapshot`` has the names."""
 
     def name(info_hash: bytes) -> str:
-        transfers = picture.transfers if picture is not None else ()
+        transfers = snapshot.transfers if snapshot is not None else ()
         return next((clean(t.name) for t in transfers if t.info_hash == info_hash.hex()), info_hash.hex()[:8])
 
     match fact:
@@ -38,7 +38,7 @@ def say_fact(banners: Banners, fact: Fact, picture: DeskPicture | None) -> None:
             banners.unsay(info_hash.hex())
         case FileNotice(info_hash=info_hash, message=message):
             banners.say(f"{name(info_hash)}: {spoken(clean(message))}", "warning")
-        case Trouble(message=message):
+        case Problem(message=message):
             banners.say(clean(message), "warning")
         case OpenFilesLimit(limit=limit):
             banners.say(limit_in_words(limit), "warning")

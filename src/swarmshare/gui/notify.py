@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from swarmshare.app.facts import Fact
-    from swarmshare.app.picture import DeskPicture
+    from swarmshare.app.snapshot import ClientSnapshot
     from swarmshare.gui.preferences import Preferences
 
 PROGRAM: Final = "notify-send"
@@ -37,12 +37,12 @@ class Notifier:
         self._running: list[subprocess.Popen[bytes]] = []
         self._toasts: list[ttk.ToastNotification] = []
 
-    def hear(self, facts: Sequence[Fact], picture: DeskPicture | None) -> None:
+    def hear(self, facts: Sequence[Fact], snapshot: ClientSnapshot | None) -> None:
         """Tell what of ``facts`` is news to somebody who is not looking."""
         self._running = [process for process in self._running if process.poll() is None]
         if not self._preferences.get("notifications", True):
             return
-        names = {transfer.info_hash: transfer for transfer in picture.transfers} if picture else {}
+        names = {transfer.info_hash: transfer for transfer in snapshot.transfers} if snapshot else {}
         done = [
             names[fact.info_hash.hex()]
             for fact in facts

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from threading import Event
 
-    from swarmshare.app.desk import Desk
+    from swarmshare.app.client_session import ClientSession
     from swarmshare.app.facts import Fact
-    from swarmshare.app.picture import DeskPicture
+    from swarmshare.app.snapshot import ClientSnapshot
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,20 +26,20 @@ EVERY: Final = 100
 
 
 class Beside(Protocol):
-    """What the window needs of a :class:`~swarmshare.app.thread.DeskThread`."""
+    """What the window needs of a :class:`~swarmshare.app.thread.SessionThread`."""
 
     closed: Event
 
     @property
-    def picture(self) -> DeskPicture | None:
+    def snapshot(self) -> ClientSnapshot | None:
         """The newest."""
 
     @property
     def failure(self) -> BaseException | None:
         """Why it ended by itself."""
 
-    def wish(
-        self, method: Callable[Concatenate[Desk, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    def submit(
+        self, method: Callable[Concatenate[ClientSession, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> Future[R]:
         """Have a method of the desk called over there."""
 
@@ -58,15 +58,15 @@ class Poller:
         root: tkinter.Tk,
         thread: Beside,
         *,
-        show: Callable[[DeskPicture], object],
+        show: Callable[[ClientSnapshot], object],
         note: Callable[[list[Fact]], object],
         ended: Callable[[BaseException | None], object],
     ) -> None:
         """``show`` gets each new picture, ``note`` the facts; ``ended`` is called once, when the thread has ended."""
-        self.picture: DeskPicture | None = None
+        self.snapshot: ClientSnapshot | None = None
         self._root, self._thread = root, thread
         self._show, self._note, self._ended = show, note, ended
-        self._wishes: list[tuple[Future[Any], Callable[[Any], object] | None, Callable[[str], object]]] = []
+        self._commands: list[tuple[Future[Any], Callable[[Any], object] | None, Callable[[str], object]]] = []
         self._next: str | None = None
 
     def start(self) -> None:
@@ -79,9 +79,9 @@ class Poller:
             self._root.after_cancel(self._next)
             self._next = None
 
-    def expect(self, wish: Future[R], then: Callable[[R], object] | None, failed: Callable[[str], object]) -> None:
+    def expect(self, command: Future[R], then: Callable[[R], object] | None, failed: Callable[[str], object]) -> None:
         """Call ``then`` with what a wish brings, or ``failed`` with why it does not, as a sentence."""
-        self._wishes.append((wish, then, failed))
+        self._commands.append((command, then, failed))
 
     def look(self) -> None:
         """Hand over what there is now. Whatever goes wrong in that, the next look comes."""
@@ -89,22 +89,22 @@ class Poller:
         over = self._thread.closed.is_set()
         if not over:
             self._next = self._root.after(EVERY, self.look)
-        picture = self._thread.picture
-        news = picture is not None and picture is not self.picture
-        self.picture = picture
+        snapshot = self._thread.snapshot
+        news = snapshot is not None and snapshot is not self.snapshot
+        self.snapshot = snapshot
         try:
             if facts := self._thread.facts():
                 self._note(facts)
-            if news and picture is not None:
-                self._show(picture)
+            if news and snapshot is not None:
+                self._show(snapshot)
         finally:
             self._answer()
             if over:
                 self._ended(self._thread.failure)
 
     def _answer(self) -> None:
-        done = [wish for wish in self._wishes if wish[0].done()]
-        self._wishes = [wish for wish in self._wishes if wish not in done]
+        done = [command for command in self._commands if command[0].done()]
+        self._commands = [command for command in self._commands if command not in done]
         for future, then, failed in done:
             if future.cancelled():
                 continue

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     import tkinter
     from collections.abc import Awaitable, Callable
 
-    from swarmshare.app.desk import Desk
-    from swarmshare.app.picture import DeskPicture
+    from swarmshare.app.client_session import ClientSession
+    from swarmshare.app.snapshot import ClientSnapshot
     from swarmshare.gui.preferences import Preferences
 
 P = ParamSpec("P")
@@ -25,27 +25,27 @@ class Shell(Protocol):
     preferences: Preferences
 
     @property
-    def picture(self) -> DeskPicture | None:
+    def snapshot(self) -> ClientSnapshot | None:
         """The newest picture; None until the desk stands."""
 
-    def wish(
+    def submit(
         self,
         then: Callable[[R], object] | None,
-        method: Callable[Concatenate[Desk, P], Awaitable[R]],
+        method: Callable[Concatenate[ClientSession, P], Awaitable[R]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
         """Make a wish. ``then`` is called on Tk's thread with what it brings; an error becomes a banner."""
 
-    def wish_or(
+    def submit_or(
         self,
         failed: Callable[[str], object],
         then: Callable[[R], object] | None,
-        method: Callable[Concatenate[Desk, P], Awaitable[R]],
+        method: Callable[Concatenate[ClientSession, P], Awaitable[R]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Like :meth:`wish`; an error is handed to ``failed``, as a sentence."""
+        """Like :meth:`submit`; an error is handed to ``failed``, as a sentence."""
 
     def say(self, text: str, kind: Kind = "info") -> None:
         """Show a sentence in a banner, until it is closed or others push it out."""

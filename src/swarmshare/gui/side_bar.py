@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import ttkbootstrap
 
-from swarmshare.app.desk import Desk
+from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.theme import palette, pixels
 from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.lists import counts
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import tkinter
     from collections.abc import Callable
 
-    from swarmshare.app.picture import DeskPicture, Job
+    from swarmshare.app.snapshot import ClientSnapshot, Job
     from swarmshare.gui.shell import Shell
 
 CATALOGUE: Final = "catalogue"
@@ -70,14 +70,14 @@ class SideBar(ttkbootstrap.Frame):
         self._list.selection_set(name)
         self._list.focus(name)
 
-    def show(self, picture: DeskPicture) -> None:
+    def show(self, snapshot: ClientSnapshot) -> None:
         """This is how things stand."""
-        numbers = {CATALOGUE: len(picture.catalogue), **counts(picture.transfers)}
+        numbers = {CATALOGUE: len(snapshot.catalogue), **counts(snapshot.transfers)}
         for name, count in numbers.items():
             if self._counts.get(name) != count:
                 self._list.set(name, "count", f"{number(count)}  " if count else "")
         self._counts = numbers
-        jobs = {job.number: job for job in picture.jobs}
+        jobs = {job.number: job for job in snapshot.jobs}
         for gone in self._jobs.keys() - jobs.keys():
             self._jobs.pop(gone).destroy()
         for key, job in jobs.items():
@@ -125,7 +125,7 @@ class _JobCard(ttkbootstrap.Frame):
             icon="x-lg",
             icon_only=True,
             bootstyle="secondary-ghost",
-            command=lambda: shell.wish(None, Desk.cancel_job, number_of_job),
+            command=lambda: shell.submit(None, ClientSession.cancel_job, number_of_job),
         )
         self._stop.pack(side="right")
         self._name = ttkbootstrap.Label(top)

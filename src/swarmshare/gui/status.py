@@ -14,7 +14,7 @@ from swarmshare.gui.words import _, rate
 if TYPE_CHECKING:
     import tkinter
 
-    from swarmshare.app.picture import DeskPicture
+    from swarmshare.app.snapshot import ClientSnapshot
 
 _SHAPES = {
     Light.GREEN: "check-circle-fill",
@@ -64,22 +64,22 @@ class StatusBar(ttkbootstrap.Frame):
         for fact in (self.up, self.down, self.address, self.tracker):
             fact.pack(side="right", padx=(2 * gap, 0))
 
-    def show(self, picture: DeskPicture) -> None:
+    def show(self, snapshot: ClientSnapshot) -> None:
         """How things stand."""
-        self.light.show(overall(picture.transfers))
-        self.down.say(rate(sum(transfer.rate_down for transfer in picture.transfers)))
-        self.up.say(rate(sum(transfer.rate_up for transfer in picture.transfers)))
-        if picture.listen_trouble:
+        self.light.show(overall(snapshot.transfers))
+        self.down.say(rate(sum(transfer.rate_down for transfer in snapshot.transfers)))
+        self.up.say(rate(sum(transfer.rate_up for transfer in snapshot.transfers)))
+        if snapshot.listen_problem:
             self.address.say(_("nobody can reach us"), "danger")
         else:
-            self.address.say(clean(picture.addresses[0]) if picture.addresses else "")
-        if picture.person is None:
+            self.address.say(clean(snapshot.addresses[0]) if snapshot.addresses else "")
+        if snapshot.person is None:
             self.tracker.say(_("not signed in"))
-        elif picture.tracker_trouble:
+        elif snapshot.tracker_problem:
             self.tracker.say(_("tracker away"), "danger")
         else:
-            host = picture.person.tracker.split("://", 1)[-1]
-            self.tracker.say(_("{user} at {host}").format(user=clean(picture.person.user), host=clean(host)))
+            host = snapshot.person.tracker.split("://", 1)[-1]
+            self.tracker.say(_("{user} at {host}").format(user=clean(snapshot.person.user), host=clean(host)))
 
 
 class _Fact(ttkbootstrap.Label):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
-from swarmshare.app.desk import Desk
+from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.actions import TransferActions
 from swarmshare.gui.details.notebook import Details
 from swarmshare.gui.table.table import Table
@@ -16,7 +16,7 @@ from swarmshare.gui.words import _
 if TYPE_CHECKING:
     import tkinter
 
-    from swarmshare.app.picture import DeskPicture, Transfer
+    from swarmshare.app.snapshot import ClientSnapshot, TransferSnapshot
     from swarmshare.gui.shell import Shell
 
 _TABLE_SHARE = 0.45
@@ -30,11 +30,11 @@ class TransfersPage(ttkbootstrap.Frame):
         super().__init__(parent)
         self._shell = shell
         self._which, self._search = "all", ""
-        self._picture: DeskPicture | None = None
+        self._snapshot: ClientSnapshot | None = None
         self._looked_at: str | None = None
         self._panes = ttkbootstrap.Panedwindow(self, orient="vertical")
         self._panes.pack(fill="both", expand=True)
-        self.table: Table[Transfer] = Table(
+        self.table: Table[TransferSnapshot] = Table(
             self._panes, "transfers", transfer_columns(), lambda t: t.info_hash, shell.preferences, sort="-added"
         )
         self.details = Details(self._panes, shell)
@@ -58,16 +58,16 @@ class TransfersPage(ttkbootstrap.Frame):
         self._search = text
         self._fill()
 
-    def show(self, picture: DeskPicture) -> None:
+    def show(self, snapshot: ClientSnapshot) -> None:
         """This is how things stand."""
-        self._picture = picture
+        self._snapshot = snapshot
         self._fill()
-        self.details.show(picture)
+        self.details.show(snapshot)
 
     def _fill(self) -> None:
-        if self._picture is None:
+        if self._snapshot is None:
             return
-        transfers = self._picture.transfers
+        transfers = self._snapshot.transfers
         found = chosen(transfers, self._which, self._search)
         before = self.table.items
         self.table.show(
@@ -85,7 +85,7 @@ class TransfersPage(ttkbootstrap.Frame):
         if info_hash != self._looked_at:
             self._looked_at = info_hash
             self.details.about(info_hash)
-            self._shell.wish(None, Desk.look_at, info_hash)
+            self._shell.submit(None, ClientSession.look_at, info_hash)
 
     def _place(self, height: int) -> None:
         if height > 1 and not self._placed:

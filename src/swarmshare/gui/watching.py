@@ -8,23 +8,23 @@ if TYPE_CHECKING:
     import tkinter
     from collections.abc import Callable
 
-    from swarmshare.app.picture import DeskPicture
+    from swarmshare.app.snapshot import ClientSnapshot
     from swarmshare.gui.shell import Shell
 
 EVERY: Final = 100
 """Milliseconds."""
 
 
-def watch(widget: tkinter.Misc, shell: Shell, see: Callable[[DeskPicture], object]) -> None:
+def watch(widget: tkinter.Misc, shell: Shell, see: Callable[[ClientSnapshot], object]) -> None:
     """Call ``see`` with each new picture, for as long as the widget lives."""
 
-    def look(last: DeskPicture | None) -> None:
+    def look(last: ClientSnapshot | None) -> None:
         if not widget.winfo_exists():
             return
-        picture = shell.picture
-        pending = shell.root.after(EVERY, look, picture)
-        if picture is not None and picture is not last:
-            see(picture)
+        snapshot = shell.snapshot
+        pending = shell.root.after(EVERY, look, snapshot)
+        if snapshot is not None and snapshot is not last:
+            see(snapshot)
         if not widget.winfo_exists():
             shell.root.after_cancel(pending)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import ttkbootstrap as ttk
 
-from swarmshare.app.desk import Desk
+from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.choosing import FolderField
 from swarmshare.gui.dialogs.dialog import Check, Form, field, rewrite
 from swarmshare.gui.scrolled import Scrolled
@@ -19,7 +19,7 @@ from swarmshare.gui.words import _
 if TYPE_CHECKING:
     import tkinter
 
-    from swarmshare.app.picture import DeskPicture, LocalTracker
+    from swarmshare.app.snapshot import ClientSnapshot, LocalTracker
     from swarmshare.gui.shell import Shell
 
 ONLY_HERE: Final = (("localhost", 0),)
@@ -42,14 +42,14 @@ class Answers(NamedTuple):
     settings: dict[str, object]
 
 
-async def enter(desk: Desk, answers: Answers) -> None:
+async def enter(session: ClientSession, answers: Answers) -> None:
     """Make the account, or sign in; if that worked, the settings are changed, too."""
     tracker, user, password, new, invitation, setup_token, settings = answers
     if new:
-        await desk.register(tracker, user, password, invitation=invitation, setup_token=setup_token)
+        await session.register(tracker, user, password, invitation=invitation, setup_token=setup_token)
     else:
-        await desk.sign_in(tracker, user, password)
-    await desk.change_settings(settings)
+        await session.sign_in(tracker, user, password)
+    await session.change_settings(settings)
 
 
 class WelcomePage(ttk.Frame):
@@ -76,7 +76,7 @@ class WelcomePage(ttk.Frame):
         page.follow()
         self._new = True
         self.choose(new=True)
-        shell.wish(self._offer, Desk.known_trackers)
+        shell.submit(self._offer, ClientSession.known_trackers)
         watch(self, shell, self._see)
         self.user.focus_set()
 
@@ -123,8 +123,8 @@ class WelcomePage(ttk.Frame):
             entry.bind("<Return>", lambda _event: self.enter.invoke())
 
     def _foot(self, card: ttk.Frame, gap: int) -> None:
-        self._trouble = ttk.Label(card, bootstyle="danger", wraplength=pixels(self, WIDTH), justify="left")
-        self._trouble.pack(fill="x", pady=gap)
+        self._problem = ttk.Label(card, bootstyle="danger", wraplength=pixels(self, WIDTH), justify="left")
+        self._problem.pack(fill="x", pady=gap)
         self.enter = ttk.Button(card, bootstyle="primary", command=self._enter)
         self.enter.pack(fill="x", ipady=gap // 4)
         ttk.Separator(card).pack(fill="x", pady=gap)
@@ -147,7 +147,7 @@ class WelcomePage(ttk.Frame):
     @property
     def complaint(self) -> str:
         """What went wrong, as it can be read now."""
-        return str(self._trouble.cget("text"))
+        return str(self._problem.cget("text"))
 
     @property
     def note(self) -> str:
@@ -175,17 +175,17 @@ class WelcomePage(ttk.Frame):
             if not self.tracker.get():
                 self.tracker.set(trackers[0])
 
-    def _see(self, picture: DeskPicture) -> None:
+    def _see(self, snapshot: ClientSnapshot) -> None:
         if not self._filled:
             self._filled = True
-            if picture.settings.folder is not None:
-                rewrite(self.folder.entry, str(picture.settings.folder))
-        if picture.local_tracker != self._local:
-            self._local = picture.local_tracker
+            if snapshot.settings.folder is not None:
+                rewrite(self.folder.entry, str(snapshot.settings.folder))
+        if snapshot.local_tracker != self._local:
+            self._local = snapshot.local_tracker
             self._see_tracker(self._local)
 
     def _see_tracker(self, local: LocalTracker | None) -> None:
-        self._runs = local is not None and not local.trouble
+        self._runs = local is not None and not local.problem
         self.start_tracker.configure(
             text=_("Stop the tracker") if self._runs else _("Start a tracker on this machine"), state="normal"
         )
@@ -196,8 +196,8 @@ class WelcomePage(ttk.Frame):
         if local is None:
             self._setup_token = ""
             self._say_what_it_is_for()
-        elif local.trouble:
-            self._note.configure(text=spoken(local.trouble), bootstyle="danger")
+        elif local.problem:
+            self._note.configure(text=spoken(local.problem), bootstyle="danger")
         elif not local.url:
             self._note.configure(text=_("The tracker starts..."), bootstyle="secondary")
         else:
@@ -217,10 +217,10 @@ class WelcomePage(ttk.Frame):
     def _switch(self) -> None:
         self.start_tracker.configure(state="disabled")
         if self._runs:
-            self._shell.wish_or(self._not_started, None, Desk.stop_tracker)
+            self._shell.submit_or(self._not_started, None, ClientSession.stop_tracker)
         else:
             self._note.configure(text=_("The tracker starts..."), bootstyle="secondary")
-            self._shell.wish_or(self._not_started, None, Desk.start_tracker)
+            self._shell.submit_or(self._not_started, None, ClientSession.start_tracker)
 
     def _not_started(self, sentence: str) -> None:
         if self.winfo_exists():
@@ -247,7 +247,7 @@ class WelcomePage(ttk.Frame):
         return ""
 
     def _enter(self) -> None:
-        self._trouble.configure(text=self._mistake())
+        self._problem.configure(text=self._mistake())
         if self.complaint:
             return
         self.enter.configure(state="disabled")
@@ -255,19 +255,19 @@ class WelcomePage(ttk.Frame):
         if not self.everybody.on:
             settings["listen"] = ONLY_HERE
         tracker, code = self.tracker.get().strip(), self.invitation.get().strip()
-        local = self._shell.picture.local_tracker if self._shell.picture else None
+        local = self._shell.snapshot.local_tracker if self._shell.snapshot else None
         token = self._setup_token if local is not None and tracker == local.own_url else ""
         if code.startswith(SETUP):  # the tracker's first account was to be made elsewhere, and is made here
             token, code = code, ""
         answers = Answers(
             tracker, self.user.get().strip(), self.password.get(), self._new, code or None, token or None, settings
         )
-        self._shell.wish_or(self._failed, self._entered, enter, answers)
+        self._shell.submit_or(self._failed, self._entered, enter, answers)
 
     def _failed(self, sentence: str) -> None:
         if self.winfo_exists():
             self.enter.configure(state="normal")
-            self._trouble.configure(text=sentence)
+            self._problem.configure(text=sentence)
 
     def _entered(self, _nothing: None) -> None:
         if self.winfo_exists():

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 import ttkbootstrap
 
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.errors import StorageError
 from swarmshare.gui.banner import Banners
 from swarmshare.gui.catalogue import CataloguePage
 from swarmshare.gui.dialogs.leaving import MOST, ask_to_leave, wait_for_the_end
 from swarmshare.gui.drop import accept_drops
-from swarmshare.gui.litter import swept_here
+from swarmshare.gui.garbage import swept_here
 from swarmshare.gui.menus import Menus
 from swarmshare.gui.news import say_fact
 from swarmshare.gui.notify import Notifier
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
-    from swarmshare.app.desk import Desk
+    from swarmshare.app.client_session import ClientSession
     from swarmshare.app.facts import Fact
-    from swarmshare.app.picture import DeskPicture
+    from swarmshare.app.snapshot import ClientSnapshot
     from swarmshare.gui.dialogs.leaving import LeavingDialog
     from swarmshare.gui.poll import Beside
     from swarmshare.gui.shell import Kind
@@ -63,7 +63,7 @@ class MainWindow:
         self.root: tkinter.Tk = open_root(preferences, TITLE)
         self.root.report_callback_exception = self._surprised
         self.poller = Poller(self.root, thread, show=self._show, note=self._note, ended=self._ended)
-        self._troubles: dict[str, str] = {}
+        self._problems: dict[str, str] = {}
         self._welcome: WelcomePage | None = None
         self._leaving = False
         self.interrupted = False
@@ -131,30 +131,30 @@ class MainWindow:
     # ------------------------------------------------------------------ Shell
 
     @property
-    def picture(self) -> DeskPicture | None:
+    def snapshot(self) -> ClientSnapshot | None:
         """The newest picture; None until the desk stands."""
-        return self.poller.picture
+        return self.poller.snapshot
 
-    def wish(
+    def submit(
         self,
         then: Callable[[R], object] | None,
-        method: Callable[Concatenate[Desk, P], Awaitable[R]],
+        method: Callable[Concatenate[ClientSession, P], Awaitable[R]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
         """Make a wish. ``then`` is called with what it brings; an error becomes a banner."""
-        self.poller.expect(self._thread.wish(method, *args, **kwargs), then, self._refused)
+        self.poller.expect(self._thread.submit(method, *args, **kwargs), then, self._refused)
 
-    def wish_or(
+    def submit_or(
         self,
         failed: Callable[[str], object],
         then: Callable[[R], object] | None,
-        method: Callable[Concatenate[Desk, P], Awaitable[R]],
+        method: Callable[Concatenate[ClientSession, P], Awaitable[R]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Like :meth:`wish`; an error is handed to ``failed``, as a sentence."""
-        self.poller.expect(self._thread.wish(method, *args, **kwargs), then, failed)
+        """Like :meth:`submit`; an error is handed to ``failed``, as a sentence."""
+        self.poller.expect(self._thread.submit(method, *args, **kwargs), then, failed)
 
     def say(self, text: str, kind: Kind = "info") -> None:
         """Show a sentence in a banner."""
@@ -165,33 +165,33 @@ class MainWindow:
 
     # ------------------------------------------------------------------ what is new
 
-    def _show(self, picture: DeskPicture) -> None:
-        self._greet(picture)
-        self.side_bar.show(picture)
-        self.transfers.show(picture)
-        self.catalogue.show(picture)
-        self.status.show(picture)
+    def _show(self, snapshot: ClientSnapshot) -> None:
+        self._exchange_handshakes(snapshot)
+        self.side_bar.show(snapshot)
+        self.transfers.show(snapshot)
+        self.catalogue.show(snapshot)
+        self.status.show(snapshot)
         states = {transfer.state for transfer in self.transfers.table.selected}
         acting = bool(states) and self.page is self.transfers
         self.toolbar.allow("pause", usable=acting and states != {TransferState.PAUSED})
         self.toolbar.allow("resume", usable=acting and TransferState.PAUSED in states)
         self.toolbar.allow("remove", usable=acting)
-        self._complain("listen", spoken(clean(picture.listen_trouble)))
-        self._complain("tracker", spoken(clean(picture.tracker_trouble)))
+        self._complain("listen", spoken(clean(snapshot.listen_problem)))
+        self._complain("tracker", spoken(clean(snapshot.tracker_problem)))
 
-    def _complain(self, about: str, trouble: str) -> None:
+    def _complain(self, about: str, problem: str) -> None:
         """Say a trouble once, however long it lasts, and no longer."""
-        if trouble != self._troubles.get(about, ""):
-            self._troubles[about] = trouble
-            if trouble:
-                self.banners.say(trouble, "warning", about)
+        if problem != self._problems.get(about, ""):
+            self._problems[about] = problem
+            if problem:
+                self.banners.say(problem, "warning", about)
             else:
                 self.banners.unsay(about)
 
-    def _greet(self, picture: DeskPicture) -> None:
+    def _exchange_handshakes(self, snapshot: ClientSnapshot) -> None:
         """The welcome page is there while there is nobody whose catalogue it could be."""
-        first = picture.person is None and not picture.transfers and not picture.jobs
-        wanted = first or (picture.person is None and self.page is self.catalogue)
+        first = snapshot.person is None and not snapshot.transfers and not snapshot.jobs
+        wanted = first or (snapshot.person is None and self.page is self.catalogue)
         if first and self.side_bar.winfo_manager():
             self.side_bar.pack_forget()
         elif not first and not self.side_bar.winfo_manager():
@@ -208,9 +208,9 @@ class MainWindow:
 
     def _note(self, facts: Sequence[Fact]) -> None:
         self.transfers.details.note(facts)
-        self._notifier.hear(facts, self.picture)
+        self._notifier.hear(facts, self.snapshot)
         for fact in facts:
-            say_fact(self.banners, fact, self.picture)
+            say_fact(self.banners, fact, self.snapshot)
 
     # ------------------------------------------------------------------ pages
 
@@ -231,8 +231,8 @@ class MainWindow:
             self.transfers.lift()
         if self._welcome is not None:
             self._welcome.lift()
-        if self.picture is not None:
-            self._show(self.picture)
+        if self.snapshot is not None:
+            self._show(self.snapshot)
 
     def _search(self, text: str) -> None:
         self.transfers.search(text)
@@ -303,9 +303,9 @@ def run(thread: Beside | None = None, invitation: str = "") -> int:
     preferences = Preferences()
     use_language(preferences.get("language", ""))
     if thread is None:
-        from swarmshare.app.thread import DeskThread
+        from swarmshare.app.thread import SessionThread
 
-        thread = DeskThread()
+        thread = SessionThread()
     window = MainWindow(thread, preferences, invitation)
     # Python calls it between two of our callbacks, of which there are ten a second: Tk is not in the midst of anything.
     before = signal.signal(signal.SIGINT, lambda _signal, _frame: window.root.after_idle(window.interrupt))

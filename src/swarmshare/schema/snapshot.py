@@ -123,7 +123,7 @@ class TorrentSnapshot:
     seeds: int
     """Others that hold everything: connected peers, and whom a tracker tells of."""
     members: tuple[MemberSnapshot, ...]
-    tracker_trouble: str
+    tracker_problem: str
     """Why a tracker is of no use at present, in words; empty when all is well."""
     preferred: frozenset[int] = frozenset()
     """The numbers of the files that are wanted before the others."""

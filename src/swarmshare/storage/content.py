@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from swarmshare.storage.places import Whereabouts
 
 
-SETTLED: Final = 2_000_000_000
+CERTAIN_AFTER: Final = 2_000_000_000
 """Nanoseconds after a change within which another one may leave the times of a file as they are: FAT counts in steps of
 two seconds. A page that is mapped into memory may change unnoticed for longer, until the system has written it."""
 
@@ -119,7 +119,7 @@ class ContentFile:
         with self._lock:
             if changed != self._proven_at:
                 self._proven, self._proven_at = set(), changed
-            if _is_settled(changed):
+            if _is_certain(changed):
                 self._proven.add(offset)
 
     def disproven(self) -> LostError:
@@ -204,7 +204,7 @@ class ContentFile:
                 if not self._writers and not self._dirty:
                     self._state = state
                     changed = status.st_ctime_ns
-                    self._sure = changed if _is_settled(max(changed, status.st_mtime_ns)) else None
+                    self._sure = changed if _is_certain(max(changed, status.st_mtime_ns)) else None
                 return None if self._lost or self._appeared or self._touched else state
         except StorageError:
             with self._lock:
@@ -424,6 +424,6 @@ class ContentFile:
         return FileState("/".join(place.path), status.st_size, status.st_mtime_ns, inode, own)
 
 
-def _is_settled(changed: int) -> bool:
+def _is_certain(changed: int) -> bool:
     """Whether a change from now on gives a file another time than ``changed``, in nanoseconds since 1970."""
-    return time.time_ns() - changed > SETTLED
+    return time.time_ns() - changed > CERTAIN_AFTER

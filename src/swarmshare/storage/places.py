@@ -107,13 +107,13 @@ class Whereabouts:
         Raises :class:`StorageError`.
         """
         with parent_of(self.folder, self._final, make=True) as (parent, name):
-            there, begun = look(name, parent), look(at(self.part, parent), parent)
+            there, saved = look(name, parent), look(at(self.part, parent), parent)
             if there is not None and (what := self._conflict(there)):
                 raise TakenError(self.final, what)
-            if begun is not None and (what := strange(begun)):
+            if saved is not None and (what := strange(saved)):
                 raise BlockedError(self.part, what, hint=IN_THE_WAY)
-            target = self.part if begun is not None else self.part.parent
-            called = str(target) if parent is None else self.part.name if begun is not None else "."
+            target = self.part if saved is not None else self.part.parent
+            called = str(target) if parent is None else self.part.name if saved is not None else "."
             if not os.access(called, os.W_OK, dir_fd=parent):
                 raise BlockedError(target, "cannot be written to", hint=NO_RIGHT)
             if there is None and not self.length:
@@ -160,7 +160,7 @@ class Whereabouts:
     def drop_part(self) -> None:
         """Remove what was begun, which is not needed any more; if that is refused, nothing but room is lost."""
         with contextlib.suppress(StorageError), parent_of(self.folder, self._part, make=False) as (parent, name):
-            if (begun := look(name, parent)) is not None and not strange(begun):
+            if (saved := look(name, parent)) is not None and not strange(saved):
                 os.unlink(name, dir_fd=parent)
 
     def sync_folder(self) -> None:

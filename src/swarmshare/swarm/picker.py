@@ -66,7 +66,7 @@ class PiecePicker:
         self.held = held.copy()
         """The pieces that we have; to be changed by the picker only."""
         self._states = bytearray(held.flags().translate(_FROM_HELD))
-        self._settled = held.copy()  # held, or to be skipped: nothing to ask for
+        self._not_needed = held.copy()  # held, or to be skipped: nothing to ask for
         # On offer is exactly what is MISSING and not to be skipped.
         self._availability = Availability(held.complement(), self._rng)
 
@@ -112,11 +112,11 @@ class PiecePicker:
 
     def is_interesting(self, has: Bitfield) -> bool:
         """Whether a peer with these pieces has one that we want and lack."""
-        return self._settled.missing_from(has)
+        return self._not_needed.missing_from(has)
 
     def wants(self, piece: int) -> bool:
         """Whether we want ``piece`` and lack it; so a ``have`` makes a peer interesting, in O(1)."""
-        return not self._settled.has(piece)
+        return not self._not_needed.has(piece)
 
     # What we want, and how far it is.
 
@@ -136,10 +136,10 @@ class PiecePicker:
         if state == PieceState.HELD:
             return
         if priority is Priority.SKIP:
-            self._settled.set(piece)
+            self._not_needed.set(piece)
             self._owners.pop(piece, None)
         else:
-            self._settled.clear(piece)
+            self._not_needed.clear(piece)
         if state == PieceState.MISSING:
             self._availability.withdraw(piece)
             self._offer(piece)
@@ -154,7 +154,7 @@ class PiecePicker:
         asked for what another peer was asked for.
         """
         picked: list[Block] = []
-        for partial in self._begun(peer, has, without):
+        for partial in self._started(peer, has, without):
             picked += self._take(partial, count - len(picked))
         while (left := count - len(picked)) > 0 and (
             pieces := self._choose(has, -(-left // self._blocks_per_piece), without)
@@ -164,7 +164,7 @@ class PiecePicker:
         if not picked and self._requests.is_idle(peer):
             for piece in [piece for piece in self._owners if piece in self._with_free and has.has(piece)]:
                 del self._owners[piece]  # better than to wait for a peer that we know nothing of
-            for partial in self._begun(peer, has, without):
+            for partial in self._started(peer, has, without):
                 picked += self._take(partial, count - len(picked))
         if picked:
             self._requests.add(peer, picked)
@@ -277,7 +277,7 @@ class PiecePicker:
         self._availability.withdraw(piece)
         self._states[piece] = PieceState.HELD
         self.held.set(piece)
-        self._settled.set(piece)
+        self._not_needed.set(piece)
 
     def failed(self, piece: int) -> None:
         """``piece`` was VERIFYING and is wrong, nobody knows where: MISSING, all of it; else ValueError."""
@@ -293,7 +293,7 @@ class PiecePicker:
         self._states[piece] = PieceState.MISSING
         self.held.clear(piece)
         if self._priorities[piece] is not Priority.SKIP:
-            self._settled.clear(piece)
+            self._not_needed.clear(piece)
         self._offer(piece)
 
     # The steps that these are made of.
@@ -318,9 +318,9 @@ class PiecePicker:
         choose = self._availability.lowest if self.sequential else self._availability.rarest
         return choose(has, Priority.HIGH, limit, without) or choose(has, Priority.NORMAL, limit, without)
 
-    def _begun(self, peer: Hashable, has: Bitfield, without: Collection[int]) -> list[PartialPiece]:
+    def _started(self, peer: Hashable, has: Bitfield, without: Collection[int]) -> list[PartialPiece]:
         """The pieces with a free block that ``peer`` may be asked for: high priority first, then the oldest."""
-        begun = [
+        saved = [
             partial
             for piece, partial in self._with_free.items()
             if has.has(piece)
@@ -328,8 +328,8 @@ class PiecePicker:
             and self._priorities[piece] is not Priority.SKIP
             and self._owners.get(piece, peer) == peer
         ]
-        begun.sort(key=lambda partial: -self._priorities[partial.piece])
-        return begun
+        saved.sort(key=lambda partial: -self._priorities[partial.piece])
+        return saved
 
     def _take(self, partial: PartialPiece, count: int) -> list[Block]:
         taken = partial.take(count)

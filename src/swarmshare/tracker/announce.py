@@ -15,7 +15,7 @@ from swarmshare.errors import AnnounceError
 from swarmshare.manifest.bencoding import encode
 from swarmshare.tracker.addresses import believable, parse_address, visible
 from swarmshare.tracker.announce_query import Event, parse_announce, parse_scrape
-from swarmshare.tracker.database_trouble import trouble_of
+from swarmshare.tracker.database_problem import problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,15 +34,15 @@ DEFAULT_NUMWANT: Final = 50
 
 def blueprint(registry: SwarmRegistry, directory: Directory) -> Blueprint:
     """``/announce`` and ``/scrape``, each also with a passkey as the next part of the path."""
-    door = _Door(registry, directory)
+    views = _AnnounceViews(registry, directory)
     routes = Blueprint("announce", __name__)
-    for path, view in (("/announce", door.announce), ("/scrape", door.scrape)):
+    for path, view in (("/announce", views.announce), ("/scrape", views.scrape)):
         routes.add_url_rule(path, view_func=view, methods=["GET"])
         routes.add_url_rule(f"{path}/<passkey>", view_func=view, methods=["GET"])
     return routes
 
 
-class _Door:
+class _AnnounceViews:
     """What both questions need to be answered."""
 
     def __init__(self, registry: SwarmRegistry, directory: Directory) -> None:
@@ -128,9 +128,9 @@ def _bencoded(answer: Callable[[], Value]) -> Response:
     except AnnounceError as error:
         value = {b"failure reason": str(error).encode()}
     except SQLAlchemyError as error:
-        if (trouble := trouble_of(error)) is None:
+        if (problem := problem_of(error)) is None:
             raise
-        value = {b"failure reason": f"{trouble.sentence}: try again later".encode()}
+        value = {b"failure reason": f"{problem.sentence}: try again later".encode()}
     return Response(encode(value), content_type="text/plain", headers={"Cache-Control": "no-store"})
 
 

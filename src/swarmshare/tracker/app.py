@@ -18,7 +18,7 @@ from swarmshare.tracker import announce, events, metrics, pages
 from swarmshare.tracker.accounts import Accounts
 from swarmshare.tracker.api import accounts, catalogue, exchange, swarms
 from swarmshare.tracker.api.answers import Health
-from swarmshare.tracker.api.door import Door
+from swarmshare.tracker.api.routes import ApiRoutes
 from swarmshare.tracker.catalogue import Catalogue
 from swarmshare.tracker.changes import Changes
 from swarmshare.tracker.database import Database
@@ -61,7 +61,7 @@ def create_app(
     """The tracker as a WSGI application; whoever makes it calls :meth:`Services.close` in the end.
 
     ``offload`` runs long computations; ``later`` calls a function after so many seconds; ``clock`` tells the time of
-    day, and ``monotonic`` measures time. Raises :class:`~swarmshare.tracker.database_trouble.DatabaseError`.
+    day, and ``monotonic`` measures time. Raises :class:`~swarmshare.tracker.database_problem.DatabaseError`.
     """
     database = Database(config.database, config.data)
     guard = Guard(config)
@@ -154,15 +154,15 @@ class _Swarms:
 
 
 def _api(services: Services) -> Blueprint:
-    door = Door(services.directory)
+    routes = ApiRoutes(services.directory)
     for part in (accounts, catalogue, swarms, exchange):
-        part.add_routes(door, services)
+        part.add_routes(routes, services)
 
-    @door.blueprint.get("/openapi.json")
+    @routes.blueprint.get("/openapi.json")
     def openapi() -> Response:
-        return jsonify(door.document())
+        return jsonify(routes.document())
 
-    return door.blueprint
+    return routes.blueprint
 
 
 def _monitoring(app: Flask, services: Services) -> Blueprint:
@@ -171,9 +171,9 @@ def _monitoring(app: Flask, services: Services) -> Blueprint:
 
     @blueprint.get("/healthz")
     def healthz() -> tuple[Response, int]:
-        trouble = services.database.look()
-        health = Health(status=trouble.code if trouble else "ok", version=__version__)
-        return jsonify(health), HTTPStatus.SERVICE_UNAVAILABLE if trouble else HTTPStatus.OK
+        problem = services.database.look()
+        health = Health(status=problem.code if problem else "ok", version=__version__)
+        return jsonify(health), HTTPStatus.SERVICE_UNAVAILABLE if problem else HTTPStatus.OK
 
     @blueprint.get("/metrics")
     def expose() -> Response:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.orm import Session
 
 from swarmshare.tracker import sqlite
-from swarmshare.tracker.database_trouble import DatabaseError, Trouble, trouble_of
+from swarmshare.tracker.database_problem import DatabaseError, DatabaseProblem, problem_of
 from swarmshare.tracker.sqlite import RESTORE, WRITES
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Database:
             raise DatabaseError(
                 f"the driver for this database is not installed: {error}", hint=f"Try: pip install {error.name}"
             ) from None
-        self._trouble: Trouble | None = None
+        self._problem: DatabaseProblem | None = None
         """What was wrong when it was last used."""
         self._turn = Lock()
         """Whose turn to write it is: in SQLite there is one writer at a time, and elsewhere it costs little."""
@@ -95,18 +95,20 @@ class Database:
                 self._turn.release()
         self._note(None)
 
-    def look(self) -> Trouble | None:
+    def look(self) -> DatabaseProblem | None:
         """What is wrong at this moment. With SQLite, that is told at once, whoever waits for what."""
-        if self._trouble is Trouble.DAMAGED:
-            return self._trouble
+        if self._problem is DatabaseProblem.DAMAGED:
+            return self._problem
         if self.file is not None:
-            self._note(sqlite.look_at(str(self.file), writing=self._trouble in (Trouble.FULL, Trouble.DISK)))
-            return self._trouble
+            self._note(
+                sqlite.look_at(str(self.file), writing=self._problem in (DatabaseProblem.FULL, DatabaseProblem.DISK))
+            )
+            return self._problem
         try:
             with self.read() as session:
                 session.scalar(select(1))
         except SQLAlchemyError as error:
-            return trouble_of(error) or Trouble.AWAY
+            return problem_of(error) or DatabaseProblem.AWAY
         return None
 
     def close(self) -> None:
@@ -119,34 +121,34 @@ class Database:
         try:
             yield
         except SQLAlchemyError as error:
-            if trouble := trouble_of(error):
-                self._note(trouble, error)
+            if problem := problem_of(error):
+                self._note(problem, error)
             raise
 
-    def _note(self, trouble: Trouble | None, error: SQLAlchemyError | None = None) -> None:
+    def _note(self, problem: DatabaseProblem | None, error: SQLAlchemyError | None = None) -> None:
         """Tell the log, once, that something goes wrong or goes well again. What is damaged stays so."""
-        if trouble is self._trouble or self._trouble is Trouble.DAMAGED:
+        if problem is self._problem or self._problem is DatabaseProblem.DAMAGED:
             return
-        self._trouble = trouble
-        if trouble is None:
+        self._problem = problem
+        if problem is None:
             _log.warning("the tracker's database works again")
         else:
             # What SQLAlchemy itself says may have the values of a statement in it.
             reason = error.orig if isinstance(error, DBAPIError) else None
-            _log.error("%s%s", trouble.sentence, f" ({reason})" if reason else "")
+            _log.error("%s%s", problem.sentence, f" ({reason})" if reason else "")
 
     def failure(self, error: SQLAlchemyError | sqlite3.Error | CommandError | OSError) -> DatabaseError:
         """What to say of a database that cannot be used from the start."""
         reason: object = error.orig if isinstance(error, DBAPIError) else error
         if isinstance(error, OSError):
             reason = (error.strerror or str(error)).lower()
-        trouble = None if isinstance(error, (CommandError, OSError)) else trouble_of(error)
+        problem = None if isinstance(error, (CommandError, OSError)) else problem_of(error)
         what = f"{self.file or self.url}: the database cannot be opened: "
-        if trouble is Trouble.DAMAGED:
+        if problem is DatabaseProblem.DAMAGED:
             return DatabaseError(f"{what}it is damaged ({reason})", hint=RESTORE)
         if isinstance(error, CommandError):
             return DatabaseError(f"{what}{reason}", hint="Was it made by a newer version?")
-        return DatabaseError(f"{what}{trouble.sentence if trouble and trouble is not Trouble.AWAY else reason}")
+        return DatabaseError(f"{what}{problem.sentence if problem and problem is not DatabaseProblem.AWAY else reason}")
 
     def _migrate(self) -> None:
         config = Config()

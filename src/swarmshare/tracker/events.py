@@ -34,7 +34,7 @@ from swarmshare.schema.tracker_wire import (
     parse_token,
 )
 from swarmshare.tracker.addresses import parse_address
-from swarmshare.tracker.database_trouble import trouble_of
+from swarmshare.tracker.database_problem import problem_of
 from swarmshare.tracker.live_members import LiveMembers
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
         except EventError as error:
             raise _refused(error) from None
         except SQLAlchemyError as error:
-            if (trouble := trouble_of(error)) is None:
+            if (problem := problem_of(error)) is None:
                 raise
-            raise _refused(EventError(Refusal.INTERNAL, trouble.sentence)) from None
+            raise _refused(EventError(Refusal.INTERNAL, problem.sentence)) from None
         if identity is None:
             raise _refused(EventError(Refusal.SIGNED_OUT, "this token is not valid (any more): sign in again"))
         address = parse_address(environ.get("REMOTE_ADDR", ""))
@@ -118,8 +118,8 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
         except EventError as error:
             return dump_error(error)
         except Exception as error:
-            if isinstance(error, SQLAlchemyError) and (trouble := trouble_of(error)):
-                return dump_error(EventError(Refusal.INTERNAL, trouble.sentence))
+            if isinstance(error, SQLAlchemyError) and (problem := problem_of(error)):
+                return dump_error(EventError(Refusal.INTERNAL, problem.sentence))
             _log.exception("the tracker made a mistake with %s", event)
             return dump_error(EventError(Refusal.INTERNAL, "the tracker made a mistake; its log says more"))
 

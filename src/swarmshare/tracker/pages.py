@@ -21,11 +21,11 @@ def blueprint(services: Services) -> Blueprint:
 
     @pages.get("/")
     def home() -> str:
-        trouble = services.database.look()
-        sentence = trouble.sentence if trouble else ""
-        registration = Registration.CLOSED if trouble else services.accounts.settings().registration
+        problem = services.database.look()
+        sentence = problem.sentence if problem else ""
+        registration = Registration.CLOSED if problem else services.accounts.settings().registration
         url = services.base_url()
-        return render_template("home.html", version=__version__, trouble=sentence, url=url, registration=registration)
+        return render_template("home.html", version=__version__, problem=sentence, url=url, registration=registration)
 
     @pages.get("/setup/<token>")
     def setup_form(token: str) -> str:

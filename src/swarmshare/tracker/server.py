@@ -81,7 +81,7 @@ def serve(
     A host may be ``*``: every address, of both protocols.
 
     With a file descriptor as ``leash``, its end ends the server, too. Raises :class:`ListenError`, or
-    :class:`~swarmshare.tracker.database_trouble.DatabaseError`.
+    :class:`~swarmshare.tracker.database_problem.DatabaseError`.
     """
     workers = ThreadPool(WORKERS)
     with ExitStack() as stack:

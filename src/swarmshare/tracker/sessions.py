@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from swarmshare.tracker import values
 from swarmshare.tracker.account_names import folded
 from swarmshare.tracker.database import rows_changed
-from swarmshare.tracker.database_trouble import trouble_of
+from swarmshare.tracker.database_problem import problem_of
 from swarmshare.tracker.models import AccountRow, TokenRow
 from swarmshare.tracker.ports import Role
 from swarmshare.tracker.ratelimit import network_of
@@ -76,7 +76,7 @@ class Sessions:
                 row = self._still(session, proven)
                 return values.SignedIn(account=as_account(row), token=self.issue(session, row.id, label))
         except SQLAlchemyError as error:
-            if trouble_of(error) is None:
+            if problem_of(error) is None:
                 raise
         with self._database.read() as session:
             account = as_account(self._still(session, proven))

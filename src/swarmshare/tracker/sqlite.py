@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from sqlalchemy import event
 
-from swarmshare.tracker.database_trouble import DatabaseError, Trouble, trouble_of
+from swarmshare.tracker.database_problem import DatabaseError, DatabaseProblem, problem_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -67,7 +67,7 @@ def _done(connection: sqlite3.Connection, statement: str) -> bool:
             connection.execute(statement).close()
             return True
         except sqlite3.Error as error:
-            if trouble_of(error) is not Trouble.LOCKED:
+            if problem_of(error) is not DatabaseProblem.LOCKED:
                 return False
         time.sleep(LOOK)
     return False
@@ -99,7 +99,7 @@ def make_file(path: Path) -> None:
             new.rename(path)  # a file system without links
 
 
-def look_at(path: str, *, writing: bool) -> Trouble | None:
+def look_at(path: str, *, writing: bool) -> DatabaseProblem | None:
     """What is wrong at this moment; without waiting. ``writing``: try whether the disk takes anything."""
     try:
         # A connection of its own, since all others may be waiting; "rw" makes no file where there is none.
@@ -110,5 +110,5 @@ def look_at(path: str, *, writing: bool) -> Trouble | None:
                 own.execute(f"PRAGMA user_version = {version}")  # writes the first page, whatever it says
             own.execute("COMMIT")
     except sqlite3.Error as error:
-        return trouble_of(error) or Trouble.AWAY
+        return problem_of(error) or DatabaseProblem.AWAY
     return None

@@ -96,9 +96,9 @@ class SwarmRegistry:
         """By swarm and who of an announced member without an account, another such one whose place it took."""
         later(EXPIRY_INTERVAL, self._expire)
 
-    def attach(self, door: LiveDoor) -> None:
-        """Tell ``door``, too, from now on."""
-        self._doors.append(door)
+    def attach(self, routes: LiveDoor) -> None:
+        """Tell ``routes``, too, from now on."""
+        self._doors.append(routes)
 
     def watch(self, watcher: Callable[[bytes], object]) -> None:
         """Call ``watcher`` with the info hash of a swarm that changed; for each, at most once in 250 ms."""
@@ -110,8 +110,8 @@ class SwarmRegistry:
 
     def release(self, session: str, info_hash: bytes) -> None:
         """A connection has lost its membership, by no act of its own."""
-        for door in self._doors:
-            door.release(session, info_hash)
+        for routes in self._doors:
+            routes.release(session, info_hash)
 
     def reachable(self, addresses: Iterable[Address]) -> tuple[bytes, ...]:
         """Where others reach a member that is seen at ``addresses``."""
@@ -241,8 +241,8 @@ class SwarmRegistry:
     def disconnect_account(self, account: int) -> None:
         """An account may not take part any more: its connections are cut, and its announces forgotten."""
         self._forget(self.store.expel(account))
-        for door in self._doors:
-            door.cut(account)
+        for routes in self._doors:
+            routes.cut(account)
 
     def withdraw(self, info_hash: bytes) -> None:
         """An entry is no longer in the catalogue: it has no swarm."""
@@ -270,8 +270,8 @@ class SwarmRegistry:
     def _tell(self, info_hash: bytes) -> None:
         if changes := self.store.take_changes(info_hash):
             told = push(info_hash, changes)
-            for door in self._doors:
-                door.push(told)
+            for routes in self._doors:
+                routes.push(told)
         for watcher in self._watchers:
             watcher(info_hash)
 

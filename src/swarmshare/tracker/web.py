@@ -12,9 +12,9 @@ from flask.json.provider import JSONProvider
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from swarmshare.tracker.api.answers import Problem
-from swarmshare.tracker.api.door import PREFIX
-from swarmshare.tracker.database_trouble import trouble_of
+from swarmshare.tracker.api.answers import ProblemDetails
+from swarmshare.tracker.api.routes import PREFIX
+from swarmshare.tracker.database_problem import problem_of
 from swarmshare.tracker.refusals import Reason, RefusalError
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ class Web(Flask):
 
 
 def _refused(error: RefusalError) -> Response:
-    response = _problem(Problem(code=error.reason.code, message=str(error), field=error.field), error.reason.status)
+    response = _problem(
+        ProblemDetails(code=error.reason.code, message=str(error), field=error.field), error.reason.status
+    )
     if error.retry_after:
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     if error.reason.status is HTTPStatus.UNAUTHORIZED:
@@ -81,12 +83,12 @@ def _refused(error: RefusalError) -> Response:
 
 def _database_failed(error: SQLAlchemyError) -> Response:
     """A full disk, a server that is away: for whoever runs the tracker to deal with. The log has been told."""
-    if (trouble := trouble_of(error)) is None:
+    if (problem := problem_of(error)) is None:
         raise error
     if not request.path.startswith(PREFIX):
-        return Response(f"{trouble.sentence}\n", HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain")
-    message = f"{trouble.sentence}; nothing was changed"
-    return _problem(Problem(code=trouble.code, message=message), HTTPStatus.SERVICE_UNAVAILABLE)
+        return Response(f"{problem.sentence}\n", HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain")
+    message = f"{problem.sentence}; nothing was changed"
+    return _problem(ProblemDetails(code=problem.code, message=message), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _failed(error: HTTPException) -> Response:
@@ -100,13 +102,13 @@ def _failed(error: HTTPException) -> Response:
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the request is too large",
         HTTPStatus.INTERNAL_SERVER_ERROR: "the tracker made a mistake; its log says more",
     }.get(status, status.phrase.lower())
-    problem = _problem(Problem(code=_CODES.get(status, "http"), message=message), status)
+    problem = _problem(ProblemDetails(code=_CODES.get(status, "http"), message=message), status)
     if "Allow" in response.headers:
         problem.headers["Allow"] = response.headers["Allow"]
     return problem
 
 
-def _problem(problem: Problem, status: HTTPStatus) -> Response:
+def _problem(problem: ProblemDetails, status: HTTPStatus) -> Response:
     return Response(msgspec.json.encode(problem), status, mimetype="application/json")
 
 

@@ -16,8 +16,8 @@ from swarmshare.tracker_client.text import MAX_TEXT, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from swarmshare.engine.announcer import TransferStats
     from swarmshare.engine.config import Address
-    from swarmshare.engine.ports import Standing
 
 Event: TypeAlias = Literal["", "started", "completed", "stopped"]
 
@@ -41,7 +41,7 @@ class Question(NamedTuple):
     """v1 or truncated v2 info hash, 20 bytes."""
     peer_id: bytes
     port: int
-    standing: Standing
+    stats: TransferStats
     key: str
     """By which the tracker knows us again at another address."""
     event: Event
@@ -54,9 +54,9 @@ class Question(NamedTuple):
             "info_hash": quote_from_bytes(self.wire_hash, safe=""),
             "peer_id": quote_from_bytes(self.peer_id, safe=""),
             "port": self.port,
-            "uploaded": self.standing.uploaded,
-            "downloaded": self.standing.downloaded,
-            "left": self.standing.left,
+            "uploaded": self.stats.uploaded,
+            "downloaded": self.stats.downloaded,
+            "left": self.stats.left,
             "key": self.key,
             "numwant": 0 if self.event == "stopped" else MAX_PEERS,
             "compact": 1,

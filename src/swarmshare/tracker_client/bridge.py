@@ -60,7 +60,7 @@ class Link:
         self._tracker, self._token, self._namespace, self._pushes = tracker, token, namespace, pushes
         self._trio = trio.lowlevel.current_trio_token()
         self._client: Any = None
-        self._greeted = trio.Event()
+        self._handshaken = trio.Event()
         self._refusal: object = None
         self._questions: set[_Question] = set()
         self._lock = threading.Lock()
@@ -135,7 +135,7 @@ class Link:
                 # A limiter of its own, since a thread that was given up may look up a name for as long as it likes.
                 limiter = trio.CapacityLimiter(1)
                 await trio.to_thread.run_sync(self._connect, abandon_on_cancel=True, limiter=limiter)
-                await self._greeted.wait()
+                await self._handshaken.wait()
         except trio.TooSlowError:
             raise self._error(f"no answer within {TIMEOUT:.0f} s") from None
         if self._refusal is not None:
@@ -150,18 +150,18 @@ class Link:
         if len(data) == 1:
             self._pushes[event](data[0])
 
-    def greeted(self, *_: object) -> None:
+    def handshaken(self, *_: object) -> None:
         """The tracker let us in."""
-        self._tell(self._greeted.set)
+        self._tell(self._handshaken.set)
 
     def refused(self, *data: object) -> None:
         """The tracker did not."""
         if self._client.eio.state != "connected":
             return  # there is no connection yet: another way may get through
-        if self._greeted.is_set():
+        if self._handshaken.is_set():
             self.close()
         self._refusal = data
-        self._tell(self._greeted.set)
+        self._tell(self._handshaken.set)
 
     def ended(self) -> None:
         """Both threads are done with the connection."""
@@ -216,7 +216,7 @@ class Link:
 
     def _connect_by(self, transport: str, connection: socket.socket | None) -> None:
         self._client = client = _Client(self, connection)
-        client.on("connect", self.greeted, self._namespace)
+        client.on("connect", self.handshaken, self._namespace)
         client.on("connect_error", self.refused, self._namespace)
         for event in self._pushes:
             client.on(event, partial(self.push, event), self._namespace)
@@ -237,7 +237,7 @@ class Link:
 
     def _end(self) -> None:
         self.over.set()
-        self._greeted.set()
+        self._handshaken.set()
         for question in self._questions:
             question.done.set()
 

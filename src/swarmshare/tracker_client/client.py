@@ -1,4 +1,4 @@
-"""A SwarmShare tracker as an :class:`~swarmshare.engine.ports.Announcer`: live, over Socket.IO.
+"""A SwarmShare tracker as an :class:`~swarmshare.engine.announcer.Announcer`: live, over Socket.IO.
 
 All of it is hints for the download, which goes on whatever the tracker does: it may be slow, wrong, hostile or away.
 """
@@ -35,8 +35,8 @@ from swarmshare.tracker_client.view import SwarmView
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from swarmshare.engine.announcer import TrackerView
     from swarmshare.engine.config import Address
-    from swarmshare.engine.ports import SwarmPort
     from swarmshare.schema.runs import Runs
     from swarmshare.schema.tracker_events import Push, Request
     from swarmshare.tracker_client.bridge import Link
@@ -68,15 +68,15 @@ class TrackerAnnouncer:
         """``tracker`` is as :func:`~swarmshare.tracker_client.http.tracker_url` gives it."""
         self._tracker, self._token = tracker, token
 
-    async def run(self, port: SwarmPort) -> None:
-        """See :class:`~swarmshare.engine.ports.Announcer`."""
+    async def run(self, port: TrackerView) -> None:
+        """See :class:`~swarmshare.engine.announcer.Announcer`."""
         await _Membership(port, connection_to(self._tracker, self._token, port.peer_id)).run()
 
 
 class _Membership:
     """Our part in one swarm of one tracker."""
 
-    def __init__(self, port: SwarmPort, connection: TrackerConnection) -> None:
+    def __init__(self, port: TrackerView, connection: TrackerConnection) -> None:
         self.piece_count = port.manifest.layout.piece_count
         self._port = port
         self._connection = connection
@@ -107,7 +107,7 @@ class _Membership:
                     self._lost_at = trio.current_time()
                     if isinstance(end, EventError):
                         if end.reason not in _QUIET:
-                            self._port.tell_trouble(f"{self._connection.tracker}: {one_line(str(end))}")
+                            self._port.tell_problem(f"{self._connection.tracker}: {one_line(str(end))}")
                         await trio.sleep(backoff.pause(trio.current_time() - since))
                     elif not self._joined:
                         self.away(end)
@@ -142,7 +142,7 @@ class _Membership:
         if self._nursery is not None and error.rule == NOT_LIVE and not self._fallback.runs:
             self._nursery.start_soon(self._fallback.run)
         if not self._fallback.runs:
-            self._port.tell_trouble(error.advice)
+            self._port.tell_problem(error.advice)
 
     # What we do
 
@@ -175,11 +175,11 @@ class _Membership:
             self._port.port,
             self.piece_count,
             self._port.bits(),
-            self._port.standing().left,
+            self._port.stats().left,
         )
         self._view.start(parse_state(await self._ask(join), self.piece_count))
         self._joined = True
-        self._port.tell_trouble(self._link.way if self._link is not None else "")
+        self._port.tell_problem(self._link.way if self._link is not None else "")
 
     async def _tell_pieces(self) -> None:
         while True:
@@ -226,7 +226,7 @@ class _Membership:
     async def _tell_stats(self) -> None:
         while True:
             await trio.sleep(max(SHORTEST_INTERVAL, self._view.interval))
-            parse_answer("stats", await self._ask(Stats(self._info_hash, *self._port.standing())))
+            parse_answer("stats", await self._ask(Stats(self._info_hash, *self._port.stats())))
 
     async def _find_more(self) -> None:
         while True:

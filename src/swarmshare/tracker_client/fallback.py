@@ -15,8 +15,8 @@ from swarmshare.tracker_client.http_announce import HttpAnnouncer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from swarmshare.engine.announcer import Changes, TrackerView, TransferStats
     from swarmshare.engine.config import Address
-    from swarmshare.engine.ports import Changes, Standing, SwarmPort
 
 
 def nothing_live(tracker: str, instead: str) -> str:
@@ -27,7 +27,7 @@ def nothing_live(tracker: str, instead: str) -> str:
 class FallbackAnnouncer:
     """One torrent's announces to a tracker of ours, in the name of an account."""
 
-    def __init__(self, tracker: str, token: str, port: SwarmPort) -> None:
+    def __init__(self, tracker: str, token: str, port: TrackerView) -> None:
         self._tracker, self._token = tracker, token
         self._port = _Told(port, nothing_live(tracker, "ordinary announces are in use"))
         self.runs = False
@@ -54,7 +54,7 @@ class FallbackAnnouncer:
 class _Told:
     """A torrent to which each success of an announce says how it was made."""
 
-    def __init__(self, port: SwarmPort, way: str) -> None:
+    def __init__(self, port: TrackerView, way: str) -> None:
         self._port = port
         self._way = way
 
@@ -74,8 +74,8 @@ class _Told:
     def complete(self) -> bool:
         return self._port.complete
 
-    def standing(self) -> Standing:
-        return self._port.standing()
+    def stats(self) -> TransferStats:
+        return self._port.stats()
 
     async def changed(self) -> None:
         await self._port.changed()
@@ -86,5 +86,5 @@ class _Told:
     def found(self, addresses: Sequence[Address]) -> None:
         self._port.found(addresses)
 
-    def tell_trouble(self, message: str) -> None:
-        self._port.tell_trouble(message or self._way)
+    def tell_problem(self, message: str) -> None:
+        self._port.tell_problem(message or self._way)

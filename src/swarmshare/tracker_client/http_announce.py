@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from swarmshare.engine.ports import AnnouncePort
+    from swarmshare.engine.announcer import AnnounceContext
 
 FIRST_RETRY: Final = 5.0
 """Seconds to the next try when no tracker worked; twice as long after each, up to ``MAX_INTERVAL``."""
@@ -28,7 +28,7 @@ GOODBYE: Final = 1.0
 
 
 class HttpAnnouncer:
-    """Announces one torrent to the trackers of its manifest: an :class:`~swarmshare.engine.ports.Announcer`.
+    """Announces one torrent to the trackers of its manifest: an :class:`~swarmshare.engine.announcer.Announcer`.
 
     One tracker at a time: the first that works, by tiers (BEP 12), as a private swarm needs it (BEP 27). A hybrid is
     announced by both its hashes.
@@ -39,7 +39,7 @@ class HttpAnnouncer:
         self._tiers = tiers
         self._rng = rng
 
-    async def run(self, port: AnnouncePort) -> None:
+    async def run(self, port: AnnounceContext) -> None:
         """Announce until cancelled; then tell the trackers that we leave, within a second."""
         announces = _Announces(self._tiers, self._rng, port)
         try:
@@ -77,7 +77,7 @@ class _Tracker:
 class _Announces:
     """One torrent's announces, from start to stop."""
 
-    def __init__(self, tiers: Sequence[Sequence[str]], rng: Random, port: AnnouncePort) -> None:
+    def __init__(self, tiers: Sequence[Sequence[str]], rng: Random, port: AnnounceContext) -> None:
         self._port = port
         self._rng = rng
         self._key = f"{rng.getrandbits(32):08X}"
@@ -118,29 +118,29 @@ class _Announces:
 
     async def _announce(self) -> float | None:
         """Seconds to the next announce, by the first tracker that works; None: none does."""
-        troubles: list[str] = []
+        problems: list[str] = []
         hints: list[str] = []
         for tier in self._tiers:
             for tracker in tier:
                 try:
                     replies = await self._tell(tracker)
                 except TrackerError as error:
-                    troubles.append(one_line(f"{tracker.name}: {error}"))
+                    problems.append(one_line(f"{tracker.name}: {error}"))
                     hints.append(error.hint)
                     continue
                 tier.remove(tracker)
                 tier.insert(0, tracker)
                 self._hear(tracker, replies)
                 return max(reply.interval for reply in replies)
-        troubles += [f"{name}: only trackers with an http or https address are used" for name in self._unusable]
-        more = f" (and {len(troubles) - 1} more trackers of no use)" if len(troubles) > 1 else ""
+        problems += [f"{name}: only trackers with an http or https address are used" for name in self._unusable]
+        more = f" (and {len(problems) - 1} more trackers of no use)" if len(problems) > 1 else ""
         hint = f". {hints[0]}" if hints and hints[0] else ""
-        self._port.tell_trouble(troubles[0] + more + hint if troubles else "")
+        self._port.tell_problem(problems[0] + more + hint if problems else "")
         return None
 
     def _hear(self, tracker: _Tracker, replies: list[Reply]) -> None:
         warning = next((reply.warning for reply in replies if reply.warning), "")
-        self._port.tell_trouble(one_line(f"{tracker.name}: {warning}") if warning else "")
+        self._port.tell_problem(one_line(f"{tracker.name}: {warning}") if warning else "")
         if found := list(dict.fromkeys(peer for reply in replies for peer in reply.peers)):
             self._port.found(found)
 
@@ -180,7 +180,7 @@ class _Announces:
 
     async def _ask(self, tracker: _Tracker, wire_hash: bytes, event: Event) -> Reply:
         port, peer_id = self._port, self._port.peer_id
-        question = Question(wire_hash, peer_id, port.port, port.standing(), self._key, event, tracker.tracker_id)
+        question = Question(wire_hash, peer_id, port.port, port.stats(), self._key, event, tracker.tracker_id)
         reply = await get(question.url(tracker.url), lambda page: _read(tracker.url, page, peer_id))
         tracker.tracker_id = reply.tracker_id or tracker.tracker_id
         return reply

@@ -1,4 +1,4 @@
-"""What a tracker tells of one swarm, kept in order and told on as a :class:`SwarmPort` wants it."""
+"""What a tracker tells of one swarm, kept in order and told on as a :class:`TrackerView` wants it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from ipaddress import ip_address
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.engine.ports import Member
+from swarmshare.engine.announcer import Member
 from swarmshare.schema.tracker_events import AvailabilityChanges
 from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from swarmshare.engine.announcer import TrackerView
     from swarmshare.engine.config import Address
-    from swarmshare.engine.ports import SwarmPort
     from swarmshare.schema.tracker_events import Holding, MemberChanges, Peer, Push, State
 
 MAX_CHANGED: Final = 2**14
@@ -26,7 +26,7 @@ MAX_ADDRESSES: Final = 2**12
 class SwarmView:
     """One swarm as of a push, told to a port."""
 
-    def __init__(self, port: SwarmPort) -> None:
+    def __init__(self, port: TrackerView) -> None:
         self.interval = 0
         """Seconds between two signs of life that the tracker wants."""
         self._port = port

@@ -55,7 +55,7 @@ requests under way when we choke it, and no more than that."""
 class Phase(Enum):
     """Whether a peer may still say what it holds from the start."""
 
-    GREETING = "greeting"
+    HANDSHAKING = "greeting"
     TALKING = "talking"
     CLOSED = "closed"
 
@@ -66,8 +66,8 @@ _LATER: Final = (Have, Request, Piece, Cancel, Suggest, Reject, HashRequest, Has
 
 TRANSITIONS: Final[dict[tuple[Phase, type[Message]], Phase]] = {
     # BEP 3 wants the bitfield first; libtorrent may send its extension handshake and an unchoke before.
-    **{(Phase.GREETING, kind): Phase.TALKING for kind in (*_OPENING, *_LATER)},
-    **{(Phase.GREETING, kind): Phase.GREETING for kind in _ANY_TIME},
+    **{(Phase.HANDSHAKING, kind): Phase.TALKING for kind in (*_OPENING, *_LATER)},
+    **{(Phase.HANDSHAKING, kind): Phase.HANDSHAKING for kind in _ANY_TIME},
     **{(Phase.TALKING, kind): Phase.TALKING for kind in (*_ANY_TIME, *_LATER)},
 }
 """What a peer may send in each phase, and the phase after it. What is not here is a violation."""
@@ -76,7 +76,7 @@ _FAST: Final = (HaveAll, HaveNone, Suggest, Reject, AllowedFast)
 _HASHES: Final = (HashRequest, Hashes, HashReject)
 
 
-class Settled(NamedTuple):
+class Negotiated(NamedTuple):
     """What both handshakes agreed on."""
 
     fast: bool = True
@@ -93,7 +93,7 @@ class PeerConnection:
     def __init__(
         self,
         layout: PieceLayout,
-        settled: Settled,
+        negotiated: Negotiated,
         place: Callable[[Block], memoryview | None],
     ) -> None:
         """``place`` says where a block that we asked for belongs (a view of just its length), or None to drop its data.
@@ -101,13 +101,13 @@ class PeerConnection:
         Until the block has come, it is the same place however often it is asked for.
         """
         self._layout = layout
-        self.settled = settled
+        self.negotiated = negotiated
         self._place = place
         self._reader = MessageReader(layout.piece_count, self._place_block, self._upcoming)
         self._waste = memoryview(bytearray(BLOCK_LENGTH))
         self._output: list[Output] = []
         self._useless = USELESS_ALLOWANCE
-        self.phase = Phase.GREETING
+        self.phase = Phase.HANDSHAKING
         self._permitted = self._permissions()
         self.am_choking = self.peer_choking = True
         self.am_interested = self.peer_interested = False
@@ -172,11 +172,11 @@ class PeerConnection:
 
     def _enter(self, phase: Phase | None, kind: type[Message]) -> None:
         """Go on to the phase after a message of ``kind``, unless it may not be sent at all."""
-        if kind in _FAST and not self.settled.fast:
+        if kind in _FAST and not self.negotiated.fast:
             raise RemoteProtocolError("no-fast", "a message of BEP 6, which was not agreed on")
-        if kind is Extended and not self.settled.extended:
+        if kind is Extended and not self.negotiated.extended:
             raise RemoteProtocolError("no-extensions", "a message of BEP 10, which was not agreed on")
-        if kind in _HASHES and not self.settled.v2:
+        if kind in _HASHES and not self.negotiated.v2:
             raise RemoteProtocolError("no-v2", "a message about hashes on a BitTorrent v1 connection")
         if phase is None:
             raise RemoteProtocolError("late-bitfield", "the peer said twice what it holds from the start")
@@ -186,9 +186,9 @@ class PeerConnection:
     def _permissions(self) -> dict[type[Message], Phase]:
         """The row of :data:`TRANSITIONS` for this phase, without what was not agreed on."""
         refused: set[type[Message]] = set()
-        refused.update(() if self.settled.fast else _FAST)
-        refused.update(() if self.settled.v2 else _HASHES)
-        refused.update(() if self.settled.extended else (Extended,))
+        refused.update(() if self.negotiated.fast else _FAST)
+        refused.update(() if self.negotiated.v2 else _HASHES)
+        refused.update(() if self.negotiated.extended else (Extended,))
         return {kind: after for (at, kind), after in TRANSITIONS.items() if at is self.phase and kind not in refused}
 
     def _note(self, message: Message) -> bool:
@@ -210,7 +210,7 @@ class PeerConnection:
             case Choke() | Unchoke():
                 changed = self.peer_choking != isinstance(message, Choke)
                 self.peer_choking = isinstance(message, Choke)
-                if self.peer_choking and not self.settled.fast:
+                if self.peer_choking and not self.negotiated.fast:
                     self.asked.clear()
                 return changed
             case Interested() | NotInterested():
@@ -285,7 +285,7 @@ class PeerConnection:
 
     def send_opening(self, bits: bytes, *, held: int) -> None:
         """Say what we hold, ``held`` pieces by the bitfield ``bits``; shorter where BEP 6 allows."""
-        if self.settled.fast and held in {0, self._layout.piece_count}:
+        if self.negotiated.fast and held in {0, self._layout.piece_count}:
             self._output.append((HaveAll() if held else HaveNone()).encode())
         elif held:
             self._output.append(BitfieldMessage(bits).encode())
@@ -296,7 +296,7 @@ class PeerConnection:
 
     def send_extended(self, message: Extended) -> None:
         """Send a message of an extension; only under an id that the peer gave."""
-        self._require(self.settled.extended, "an extension message that was not agreed on")
+        self._require(self.negotiated.extended, "an extension message that was not agreed on")
         self._output.append(message.encode())
 
     def set_choking(self, choking: bool) -> None:
@@ -318,13 +318,13 @@ class PeerConnection:
 
     def grant_fast(self, piece: int) -> None:
         """Let the peer request ``piece`` while it is choked, if it knows how."""
-        if self.settled.fast and piece not in self.granted_fast:
+        if self.negotiated.fast and piece not in self.granted_fast:
             self.granted_fast.add(piece)
             self._output.append(AllowedFast(piece).encode())
 
     def suggest(self, piece: int) -> None:
         """Say that ``piece`` would be given if the peer asked for it, if it knows how."""
-        if self.settled.fast:
+        if self.negotiated.fast:
             self._output.append(Suggest(piece).encode())
 
     def request(self, blocks: Iterable[Block]) -> None:
@@ -343,7 +343,7 @@ class PeerConnection:
         if self.asked.get(block):
             self._reader.forget()
             # With BEP 6 an answer comes for sure, and until then the request counts.
-            if self.settled.fast:
+            if self.negotiated.fast:
                 self.asked[block] = False
             else:
                 del self.asked[block]
@@ -366,7 +366,7 @@ class PeerConnection:
 
     def request_hashes(self, request: HashRequest) -> None:
         """Ask for nodes of a tree (BEP 52)."""
-        self._require(self.settled.v2, "a hash request on a BitTorrent v1 connection")
+        self._require(self.negotiated.v2, "a hash request on a BitTorrent v1 connection")
         self.asked_hashes.add(request)
         self._output.append(request.encode())
 
@@ -385,7 +385,7 @@ class PeerConnection:
         )
 
     def _reject(self, block: Block) -> None:
-        if self.settled.fast:
+        if self.negotiated.fast:
             self._output.append(Reject._make(block).encode())
 
     def _require(self, allowed: bool, what: str) -> None:

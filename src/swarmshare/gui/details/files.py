@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import ttkbootstrap
 
-from swarmshare.app.desk import Desk
+from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.actions import open_path
 from swarmshare.gui.table.table import Table
 from swarmshare.gui.viewmodel.file_rows import FileRow, FileTree, file_columns, priority_name
@@ -17,7 +17,7 @@ from swarmshare.swarm.pieces import Priority
 if TYPE_CHECKING:
     import tkinter
 
-    from swarmshare.app.picture import Transfer
+    from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.gui.shell import Shell
     from swarmshare.schema.snapshot import TorrentSnapshot
 
@@ -31,7 +31,7 @@ class FilesTab(ttkbootstrap.Frame):
         super().__init__(parent)
         self._shell = shell
         self._tree: FileTree | None = None
-        self._transfer: Transfer | None = None
+        self._transfer: TransferSnapshot | None = None
         self._seen: tuple[object, ...] = ()
         self.table: Table[FileRow] = Table(
             self, "files", file_columns(self._the_tree), lambda row: row, shell.preferences
@@ -45,7 +45,7 @@ class FilesTab(ttkbootstrap.Frame):
         assert self._tree is not None  # there are no rows without one
         return self._tree
 
-    def show(self, torrent: TorrentSnapshot | None, transfer: Transfer | None) -> None:
+    def show(self, torrent: TorrentSnapshot | None, transfer: TransferSnapshot | None) -> None:
         """The files of one transfer."""
         self._transfer = transfer
         if torrent is None:
@@ -73,7 +73,7 @@ class FilesTab(ttkbootstrap.Frame):
     def _want(self, rows: list[FileRow], priority: Priority) -> None:
         if self._transfer is not None:
             files = {file: priority for row in rows for file in range(row.first, row.end)}
-            self._shell.wish(None, Desk.want, self._transfer.info_hash, files)
+            self._shell.submit(None, ClientSession.want, self._transfer.info_hash, files)
 
     def _open(self, row: FileRow) -> None:
         if row.folder:

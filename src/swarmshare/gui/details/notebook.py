@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.details.files import FilesTab
 from swarmshare.gui.details.log import LogTab
 from swarmshare.gui.details.piece_map import PiecesTab
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from swarmshare.app.facts import Fact
-    from swarmshare.app.picture import DeskPicture, Transfer
+    from swarmshare.app.snapshot import ClientSnapshot, TransferSnapshot
     from swarmshare.gui.shell import Shell
 
 
@@ -46,7 +46,7 @@ class Details(ttkbootstrap.Notebook):
             self.add(tab, text=title)
         self._speeds, self._log = Speeds(), Log()
         self._info_hash: str | None = None
-        self._picture: DeskPicture | None = None
+        self._snapshot: ClientSnapshot | None = None
         self._graph_is_old = True
         self.bind("<<NotebookTabChanged>>", lambda _event: self._fill())
 
@@ -55,10 +55,10 @@ class Details(ttkbootstrap.Notebook):
         self._info_hash = info_hash
         self._fill()
 
-    def show(self, picture: DeskPicture) -> None:
+    def show(self, snapshot: ClientSnapshot) -> None:
         """This is how things stand."""
-        self._picture = picture
-        self._graph_is_old = self._speeds.note(monotonic(), picture.transfers)
+        self._snapshot = snapshot
+        self._graph_is_old = self._speeds.note(monotonic(), snapshot.transfers)
         self._fill(new_transfer=False)
 
     def note(self, facts: Sequence[Fact]) -> None:
@@ -71,12 +71,12 @@ class Details(ttkbootstrap.Notebook):
         shown: tkinter.Misc = self.nametowidget(self.select())
         return shown
 
-    def _transfer(self) -> Transfer | None:
-        transfers = self._picture.transfers if self._picture is not None else ()
+    def _transfer(self) -> TransferSnapshot | None:
+        transfers = self._snapshot.transfers if self._snapshot is not None else ()
         return next((transfer for transfer in transfers if transfer.info_hash == self._info_hash), None)
 
     def _fill(self, *, new_transfer: bool = True) -> None:
-        torrent = self._picture.looked_at if self._picture is not None else None
+        torrent = self._snapshot.looked_at if self._snapshot is not None else None
         if torrent is not None and torrent.manifest.info_hash.full.hex() != self._info_hash:
             torrent = None  # the picture is from before
         tab = self._tab()

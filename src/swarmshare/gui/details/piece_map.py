@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ttkbootstrap
 from PIL import ImageTk
 
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.status import LightLabel
 from swarmshare.gui.theme import palette, pixels
 from swarmshare.gui.viewmodel.lists import headline
@@ -26,7 +26,7 @@ from swarmshare.gui.viewmodel.pieces import (
 from swarmshare.gui.words import _, number, size
 
 if TYPE_CHECKING:
-    from swarmshare.app.picture import Transfer
+    from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.gui.theme import Palette
     from swarmshare.schema.snapshot import TorrentSnapshot
 
@@ -171,7 +171,7 @@ class PiecesTab(ttkbootstrap.Frame):
         self._known = Known.NOW
         self._legend.bind("<Configure>", lambda _event: self._draw_legend())
 
-    def show(self, torrent: TorrentSnapshot | None, transfer: Transfer | None) -> None:
+    def show(self, torrent: TorrentSnapshot | None, transfer: TransferSnapshot | None) -> None:
         """How one transfer stands."""
         paused = transfer is not None and transfer.state is TransferState.PAUSED
         self._known = known_of(torrent, paused=paused) if torrent is not None else Known.NOW

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import ttkbootstrap as ttk
 
-from swarmshare.app.desk import Desk
+from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.theme import pixels
 from swarmshare.gui.watching import watch
@@ -16,7 +16,7 @@ from swarmshare.gui.words import _
 if TYPE_CHECKING:
     import tkinter
 
-    from swarmshare.app.picture import DeskPicture, LocalTracker, Person
+    from swarmshare.app.snapshot import ClientSnapshot, LocalTracker, Person
     from swarmshare.gui.shell import Shell
 
 
@@ -55,8 +55,8 @@ class AccountTab(ttk.Frame):
         """What can be read: who is signed in, of the invitation, of the tracker."""
         return str(self._who.cget("text")), str(self._hint.cget("text")), str(self._tracker.cget("text"))
 
-    def _see(self, picture: DeskPicture) -> None:
-        person, local, trouble = now = picture.person, picture.local_tracker, picture.tracker_trouble
+    def _see(self, snapshot: ClientSnapshot) -> None:
+        person, local, problem = now = snapshot.person, snapshot.local_tracker, snapshot.tracker_problem
         if now == self._seen:
             return
         if self._seen is None or person != self._seen[0]:
@@ -68,13 +68,13 @@ class AccountTab(ttk.Frame):
             told = _("{user} is signed in at {tracker}").format(
                 user=person.user, tracker=address_for_others(person.tracker, local)
             )
-            self._who.configure(text=f"{told}\n{spoken(trouble)}" if trouble else told)
+            self._who.configure(text=f"{told}\n{spoken(problem)}" if problem else told)
         self.sign_out.configure(state="normal" if person else "disabled")
         self._see_tracker(local)
 
     def _see_tracker(self, local: LocalTracker | None) -> None:
-        if local is None or local.trouble:
-            self._tracker.configure(text=spoken(local.trouble) if local else _("No tracker runs on this machine."))
+        if local is None or local.problem:
+            self._tracker.configure(text=spoken(local.problem) if local else _("No tracker runs on this machine."))
         elif local.url:
             if is_for_here_only(local.url):
                 text = _("A tracker runs on this machine, and only this machine reaches it: {url}")
@@ -85,7 +85,7 @@ class AccountTab(ttk.Frame):
             self._tracker.configure(text=text.format(url=local.url))
         else:
             self._tracker.configure(text=_("The tracker starts..."))
-        failed = local is not None and bool(local.trouble)
+        failed = local is not None and bool(local.problem)
         self.start.configure(text=_("Try again") if failed else _("Start a tracker on this machine"))
         self.stop.configure(text=_("Do not start it any more") if failed else _("Stop the tracker"))
         ours = local is not None and local.ours
@@ -109,10 +109,10 @@ class AccountTab(ttk.Frame):
             )
 
     def _sign_out(self) -> None:
-        self._shell.wish(None, Desk.sign_out)
+        self._shell.submit(None, ClientSession.sign_out)
 
     def _invite(self) -> None:
-        self._shell.wish_or(self._say, self._invited, Desk.invite)
+        self._shell.submit_or(self._say, self._invited, ClientSession.invite)
 
     def _invited(self, code: str) -> None:
         if not self.winfo_exists():
@@ -124,9 +124,9 @@ class AccountTab(ttk.Frame):
         self.invitation.pack(fill="x", before=self._hint)
         self.clipboard_clear()
         self.clipboard_append(code)
-        picture = self._shell.picture
-        tracker = picture.person.tracker if picture is not None and picture.person is not None else ""
-        address = address_for_others(tracker, picture.local_tracker if picture is not None else None)
+        snapshot = self._shell.snapshot
+        tracker = snapshot.person.tracker if snapshot is not None and snapshot.person is not None else ""
+        address = address_for_others(tracker, snapshot.local_tracker if snapshot is not None else None)
         text = _("Copied. Give it to one person, with the address {url}: it works once.")
         self._say(text.format(url=address))
 
@@ -135,18 +135,18 @@ class AccountTab(ttk.Frame):
             self._hint.configure(text=sentence)
 
     def _copy(self) -> None:
-        local = self._shell.picture.local_tracker if self._shell.picture else None
+        local = self._shell.snapshot.local_tracker if self._shell.snapshot else None
         if local is not None and local.url:
             self.clipboard_clear()
             self.clipboard_append(local.url)
 
     def _start(self) -> None:
         self.start.configure(state="disabled")
-        self._shell.wish_or(self._switch_failed, None, Desk.start_tracker)
+        self._shell.submit_or(self._switch_failed, None, ClientSession.start_tracker)
 
     def _stop(self) -> None:
         self.stop.configure(state="disabled")
-        self._shell.wish_or(self._switch_failed, None, Desk.stop_tracker)
+        self._shell.submit_or(self._switch_failed, None, ClientSession.stop_tracker)
 
     def _switch_failed(self, sentence: str) -> None:
         if self.winfo_exists():

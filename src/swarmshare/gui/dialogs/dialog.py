@@ -33,7 +33,7 @@ class Dialog(ttk.Toplevel):
         outer.pack(fill="both", expand=True)
         self.body = ttk.Frame(outer)
         self.body.pack(fill="both", expand=True)
-        self._trouble = ttk.Label(outer, bootstyle="danger", wraplength=pixels(self, WIDTH), justify="left")
+        self._problem = ttk.Label(outer, bootstyle="danger", wraplength=pixels(self, WIDTH), justify="left")
         self._buttons = ttk.Frame(outer)
         self._buttons.pack(fill="x", pady=(3 * self.gap, 0))
         self._default: ttk.Button | None = None
@@ -78,16 +78,16 @@ class Dialog(ttk.Toplevel):
 
     def complain(self, text: str) -> None:
         """Say above the buttons what cannot be done, and why; nothing when the text is empty."""
-        self._trouble.configure(text=text)
+        self._problem.configure(text=text)
         if text:
-            self._trouble.pack(fill="x", pady=(2 * self.gap, 0), before=self._buttons)
+            self._problem.pack(fill="x", pady=(2 * self.gap, 0), before=self._buttons)
         else:
-            self._trouble.pack_forget()
+            self._problem.pack_forget()
 
     @property
     def complaint(self) -> str:
         """What it says at present."""
-        return str(self._trouble.cget("text"))
+        return str(self._problem.cget("text"))
 
     def show(self, focus: tkinter.Misc | None = None) -> None:
         """Bring it up, in the middle of its window."""

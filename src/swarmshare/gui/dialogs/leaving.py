@@ -28,12 +28,12 @@ NAMED: Final = 5
 
 def ask_to_leave(shell: Shell, then: Callable[[], object]) -> LeavingDialog | None:
     """Call ``then``; but ask before that when pieces are only here, or something is still being hashed."""
-    picture = shell.picture
+    snapshot = shell.snapshot
     reasons = []
-    if picture is not None:
-        reasons = [verdict.sentence for verdict in map(about, picture.transfers) if verdict.light is Light.RED]
-        if picture.jobs:
-            count = len(picture.jobs)
+    if snapshot is not None:
+        reasons = [verdict.sentence for verdict in map(about, snapshot.transfers) if verdict.light is Light.RED]
+        if snapshot.jobs:
+            count = len(snapshot.jobs)
             reasons.append(
                 ngettext(
                     "{count} item is still being hashed to be shared",

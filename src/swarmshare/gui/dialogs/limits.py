@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import ttkbootstrap as ttk
 
-from swarmshare.app.desk import Desk
+from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.dialog import Dialog, Form
 from swarmshare.gui.words import _, ngettext, number, read_number
 
@@ -54,7 +54,7 @@ class LimitsDialog(Dialog):
     def __init__(self, shell: Shell, info_hashes: Collection[str]) -> None:
         super().__init__(shell.root, _("Limits"))
         self._shell, self._info_hashes = shell, list(info_hashes)
-        transfers = shell.picture.transfers if shell.picture else ()
+        transfers = shell.snapshot.transfers if shell.snapshot else ()
         first = next((transfer for transfer in transfers if transfer.info_hash in info_hashes), None)
         count = len(self._info_hashes)
         self.heading(
@@ -82,4 +82,4 @@ class LimitsDialog(Dialog):
             self.complain(str(error))
             return
         self.destroy()
-        self._shell.wish(None, Desk.limit, self._info_hashes, up, down)
+        self._shell.submit(None, ClientSession.limit, self._info_hashes, up, down)

@@ -32,7 +32,7 @@ class OpenDialog(Dialog):
         form = Form(self.body)
         self.what = PathField(form.frame, path)
         self.what.offer(_("Choose..."), lambda window: choose_file(window, torrent_kinds()))
-        settings = shell.picture.settings if shell.picture else None
+        settings = shell.snapshot.settings if shell.snapshot else None
         self.folder = FolderField(form.frame, settings.folder if settings else None)
         form.row(_("File or link"), self.what, _("Of BitTorrent v2 or hybrid; those of v1 alone are not understood."))
         form.row(_("Download into"), self.folder)
@@ -49,9 +49,9 @@ class OpenDialog(Dialog):
         else:
             self._busy(True)
             if is_magnet(text):
-                self._shell.wish_or(self._failed, self._opened, open_magnet, text, folder)
+                self._shell.submit_or(self._failed, self._opened, open_magnet, text, folder)
             else:
-                self._shell.wish_or(self._failed, self._opened, open_file, self.what.path or Path(), folder)
+                self._shell.submit_or(self._failed, self._opened, open_file, self.what.path or Path(), folder)
 
     def _busy(self, busy: bool) -> None:
         self.complain("")
@@ -64,7 +64,7 @@ class OpenDialog(Dialog):
         else:
             self._shell.say(sentence, "danger")
 
-    def _opened(self, begun: str | NameTakenError) -> None:
+    def _opened(self, saved: str | NameTakenError) -> None:
         if self.winfo_exists():
             self.destroy()
-        offer_other_name(self._shell, begun)
+        offer_other_name(self._shell, saved)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from swarmshare.gui.shell import Shell
 
 
-def offer_other_name(shell: Shell, begun: str | NameTakenError) -> OtherNameDialog | None:
+def offer_other_name(shell: Shell, saved: str | NameTakenError) -> OtherNameDialog | None:
     """Ask for another name if that is what beginning a download brought; None when it has begun."""
-    return OtherNameDialog(shell, begun) if isinstance(begun, NameTakenError) else None
+    return OtherNameDialog(shell, saved) if isinstance(saved, NameTakenError) else None
 
 
 class OtherNameDialog(Dialog):
@@ -42,7 +42,7 @@ class OtherNameDialog(Dialog):
     def _accept(self) -> None:
         if name := self.entry.get().strip():
             self._busy(True)
-            self._shell.wish_or(self._failed, self._begun, download_as, self._taken, name)
+            self._shell.submit_or(self._failed, self._started, download_as, self._taken, name)
 
     def _busy(self, busy: bool) -> None:
         self.complain("")
@@ -55,8 +55,8 @@ class OtherNameDialog(Dialog):
         else:
             self._shell.say(sentence, "danger")
 
-    def _begun(self, begun: str | NameTakenError) -> None:
-        if isinstance(begun, NameTakenError):
+    def _started(self, saved: str | NameTakenError) -> None:
+        if isinstance(saved, NameTakenError):
             self._failed(_("Something else has that name, too."))
         elif self.winfo_exists():
             self.destroy()

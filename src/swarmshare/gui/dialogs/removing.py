@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmshare.app.desk import Desk
+from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.dialog import Check, Dialog
 from swarmshare.gui.words import _, ngettext, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from swarmshare.app.picture import Transfer
+    from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.gui.shell import Shell
 
 
-def ask_to_remove(shell: Shell, transfers: Sequence[Transfer]) -> RemovingDialog | None:
+def ask_to_remove(shell: Shell, transfers: Sequence[TransferSnapshot]) -> RemovingDialog | None:
     """Ask whether to remove these; None when there are none."""
     return RemovingDialog(shell, transfers) if transfers else None
 
@@ -23,7 +23,7 @@ def ask_to_remove(shell: Shell, transfers: Sequence[Transfer]) -> RemovingDialog
 class RemovingDialog(Dialog):
     """The files stay unless one ticks the box; what is only here is named."""
 
-    def __init__(self, shell: Shell, transfers: Sequence[Transfer]) -> None:
+    def __init__(self, shell: Shell, transfers: Sequence[TransferSnapshot]) -> None:
         super().__init__(shell.root, _("Remove"))
         self._shell, self._info_hashes = shell, [transfer.info_hash for transfer in transfers]
         count = len(transfers)
@@ -57,4 +57,4 @@ class RemovingDialog(Dialog):
     def _remove(self) -> None:
         delete = self.files.on
         self.destroy()
-        self._shell.wish(None, Desk.remove, self._info_hashes, delete_data=delete)
+        self._shell.submit(None, ClientSession.remove, self._info_hashes, delete_data=delete)

@@ -19,8 +19,8 @@ from swarmshare.gui.theme import DARK, LIGHT, SYSTEM, use_theme
 from swarmshare.gui.words import LANGUAGES, _, read_number
 
 if TYPE_CHECKING:
+    from swarmshare.app.client_session import ClientSession
     from swarmshare.app.config import Settings
-    from swarmshare.app.desk import Desk
     from swarmshare.engine.config import Address
     from swarmshare.gui.shell import Shell
 
@@ -33,13 +33,13 @@ _HOURS: Final = ("08:00", "18:00")
 
 def open_settings(shell: Shell) -> SettingsDialog | None:
     """The dialog; None while there are no settings to be seen yet."""
-    return SettingsDialog(shell, shell.picture.settings) if shell.picture else None
+    return SettingsDialog(shell, shell.snapshot.settings) if shell.snapshot else None
 
 
-async def apply(desk: Desk, changes: dict[str, object], start_with_system: bool | None) -> None:
+async def apply(session: ClientSession, changes: dict[str, object], start_with_system: bool | None) -> None:
     """Change settings, and whether the window starts with the system; None: as it is."""
     if changes:
-        await desk.change_settings(changes)
+        await session.change_settings(changes)
     if start_with_system is not None:
         await trio.to_thread.run_sync(autostart.switch, start_with_system)
 
@@ -56,7 +56,7 @@ class SettingsDialog(Dialog):
         self._network(self._tab(_("Network")), settings)
         self._window(self._tab(_("Window")))
         self._shown = self._changes_shown()
-        if shell.picture is not None:
+        if shell.snapshot is not None:
             account = AccountTab(self.tabs, shell)
             self.tabs.add(account, text=_("Account"))
         bind_tab_keys(self, self.tabs)
@@ -113,8 +113,8 @@ class SettingsDialog(Dialog):
         form.row(
             _("Port"), self.port, _("0: any free one. A firewall or router may want one that stays, such as 6881.")
         )
-        if self._shell.picture is not None and self._shell.picture.addresses:
-            ttk.Label(form.frame, text="\n".join(self._shell.picture.addresses[:8])).grid(column=1, sticky="w")
+        if self._shell.snapshot is not None and self._shell.snapshot.addresses:
+            ttk.Label(form.frame, text="\n".join(self._shell.snapshot.addresses[:8])).grid(column=1, sticky="w")
 
     def _window(self, form: Form) -> None:
         preferences = self._shell.preferences
@@ -174,7 +174,7 @@ class SettingsDialog(Dialog):
         self._accept_window()
         self.complain("")
         self.accept.configure(state="disabled")
-        self._shell.wish_or(self._failed, self._saved, apply, changes, switched)
+        self._shell.submit_or(self._failed, self._saved, apply, changes, switched)
 
     def _accept_window(self) -> None:
         preferences = self._shell.preferences
@@ -195,9 +195,9 @@ class SettingsDialog(Dialog):
     def _saved(self, _nothing: None) -> None:
         if not self.winfo_exists():
             return
-        trouble = spoken(self._shell.picture.listen_trouble) if self._shell.picture else ""
-        if trouble:
-            self._failed(trouble)
+        problem = spoken(self._shell.snapshot.listen_problem) if self._shell.snapshot else ""
+        if problem:
+            self._failed(problem)
             self._shown = self._changes_shown()
         else:
             self.destroy()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import ttkbootstrap as ttk
 
-from swarmshare.app.desk import Desk
-from swarmshare.app.facts import ShareWish
+from swarmshare.app.client_session import ClientSession
+from swarmshare.app.facts import ShareOptions
 from swarmshare.gui.dialogs.choosing import PathField, choose_file, choose_folder, choose_new_file, torrent_kinds
 from swarmshare.gui.dialogs.dialog import Check, Dialog, Form, field
 from swarmshare.gui.theme import pixels
@@ -18,7 +18,7 @@ from swarmshare.manifest.names import with_ending
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from swarmshare.app.picture import DeskPicture, Job
+    from swarmshare.app.snapshot import ClientSnapshot, Job
     from swarmshare.gui.shell import Shell
 
 PIECE_LENGTHS: Final = tuple(2**exponent for exponent in range(14, 26))
@@ -36,7 +36,7 @@ class ShareDialog(Dialog):
     def __init__(self, shell: Shell, path: Path | None) -> None:
         super().__init__(shell.root, _("Share"))
         self._shell = shell
-        signed_in = shell.picture is not None and shell.picture.person is not None
+        signed_in = shell.snapshot is not None and shell.snapshot.person is not None
         self.heading(_("Share a file or folder"), icon="cloud-arrow-up")
         form = Form(self.body)
         self.what = PathField(form.frame, path)
@@ -79,7 +79,7 @@ class ShareDialog(Dialog):
             if save_as is None:
                 return
         chosen = self.piece_size.current()
-        wish = ShareWish(
+        options = ShareOptions(
             path,
             piece_length=PIECE_LENGTHS[chosen - 1] if chosen > 0 else None,
             comment=self.comment.get().strip(),
@@ -91,19 +91,19 @@ class ShareDialog(Dialog):
         )
         self.accept.configure(state="disabled", text=_("Checking..."))
         self.complain("")
-        self._shell.wish_or(self._failed, self._begun, Desk.share, wish)
+        self._shell.submit_or(self._failed, self._started, ClientSession.share, options)
 
     def _failed(self, sentence: str) -> None:
         if self.winfo_exists():  # else somebody thought better of it
             self.accept.configure(state="normal", text=_("Share"))
             self.complain(sentence)
 
-    def _begun(self, number: int) -> None:
+    def _started(self, number: int) -> None:
         if self.winfo_exists():
             self.destroy()
             JobDialog(self._shell, number)
         else:
-            self._shell.wish(None, Desk.cancel_job, number)
+            self._shell.submit(None, ClientSession.cancel_job, number)
 
 
 class JobDialog(Dialog):
@@ -127,8 +127,8 @@ class JobDialog(Dialog):
         """What is said under the bar."""
         return str(self._figures.cget("text"))
 
-    def _see(self, picture: DeskPicture) -> None:
-        job = next((job for job in picture.jobs if job.number == self._number), None)
+    def _see(self, snapshot: ClientSnapshot) -> None:
+        job = next((job for job in snapshot.jobs if job.number == self._number), None)
         if job is None:
             self.destroy()  # done, or failed: then a banner says why
             return
@@ -137,7 +137,7 @@ class JobDialog(Dialog):
         self._figures.configure(text=describe(job))
 
     def _stop(self) -> None:
-        self._shell.wish(None, Desk.cancel_job, self._number)
+        self._shell.submit(None, ClientSession.cancel_job, self._number)
         self.destroy()
 
 

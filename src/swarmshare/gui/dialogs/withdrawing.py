@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.desk import Desk
+from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.dialog import Dialog
 from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
@@ -56,7 +56,7 @@ class WithdrawingDialog(Dialog):
 
     def _others(self, entries: Sequence[Entry]) -> str:
         """Who published them, when that is somebody else than whoever sits here."""
-        person = self._shell.picture.person if self._shell.picture is not None else None
+        person = self._shell.snapshot.person if self._shell.snapshot is not None else None
         own = person.user if person is not None else ""
         users = list(dict.fromkeys(clean(entry.publisher) for entry in entries))
         if users == [own]:
@@ -66,4 +66,4 @@ class WithdrawingDialog(Dialog):
     def _withdraw(self) -> None:
         self.destroy()
         for info_hash in self._info_hashes:
-            self._shell.wish(None, Desk.withdraw, info_hash)
+            self._shell.submit(None, ClientSession.withdraw, info_hash)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import ttkbootstrap
 
-from swarmshare.gui.table.hands import Hands
 from swarmshare.gui.table.header import Header, Layout
+from swarmshare.gui.table.input import TableInput
 from swarmshare.gui.table.rows import Rows
 from swarmshare.gui.table.selection import Selection
 from swarmshare.gui.theme import pixels
@@ -69,7 +69,7 @@ class Table(ttkbootstrap.Frame, Generic[T]):
         self.body.bind("<Configure>", self._resized)
         self.bind("<Configure>", lambda _event: self._fit_bars())
         self.bind("<<ThemeChanged>>", self._restyled)
-        Hands(self)
+        TableInput(self)
 
     # ------------------------------------------------------------------ what it shows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.viewmodel.cells import Bar, Column, Label, clean, natural, searched
 from swarmshare.gui.viewmodel.safety import Light, Verdict, about
@@ -13,7 +13,7 @@ from swarmshare.gui.words import _, duration, ngettext, number, percent, rate, s
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from swarmshare.app.picture import Transfer
+    from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.gui.viewmodel.cells import Tone
     from swarmshare.tracker_client.api import Entry
 
@@ -27,12 +27,12 @@ _STATES: Final[dict[TransferState, tuple[str, Tone]]] = {
 _NEVER: Final = float("inf")
 
 
-def share(transfer: Transfer) -> float:
+def share(transfer: TransferSnapshot) -> float:
     """How much of it is done, from 0 to 1; of nothing, all is."""
     return transfer.bytes_done / transfer.bytes_total if transfer.bytes_done < transfer.bytes_total else 1.0
 
 
-def ratio(transfer: Transfer) -> float:
+def ratio(transfer: TransferSnapshot) -> float:
     """How many times it was given away: of what was downloaded, or of everything when it was not."""
     return transfer.uploaded / (transfer.downloaded or transfer.bytes_total or 1)
 
@@ -58,10 +58,10 @@ def changed_in_words(files: Sequence[str]) -> str:
     return text.format(file=clean(files[0]))
 
 
-def headline(transfer: Transfer) -> Verdict:
+def headline(transfer: TransferSnapshot) -> Verdict:
     """What is most worth saying about it, in one sentence."""
-    if transfer.trouble:
-        return Verdict(Light.RED, clean(transfer.trouble))
+    if transfer.problem:
+        return Verdict(Light.RED, clean(transfer.problem))
     if transfer.changed_files:
         return Verdict(Light.AMBER, changed_in_words(transfer.changed_files))
     verdict = about(transfer)
@@ -76,20 +76,20 @@ def headline(transfer: Transfer) -> Verdict:
     return Verdict(Light.NONE, state_name(transfer.state))
 
 
-def _doing(transfer: Transfer) -> str:
+def _doing(transfer: TransferSnapshot) -> str:
     """What it does, or why it does nothing."""
     if transfer.unserved:
         return _("Nobody online has the rest") if transfer.bytes_done else _("Nobody online has it")
     return state_name(transfer.state)
 
 
-def _state(transfer: Transfer) -> Label:
+def _state(transfer: TransferSnapshot) -> Label:
     icon, tone = _STATES[TransferState.WAITING if transfer.unserved else transfer.state]
     name = _doing(transfer)
-    return Label(f"{name}: {clean(transfer.trouble)}" if transfer.trouble else name, icon, tone)
+    return Label(f"{name}: {clean(transfer.problem)}" if transfer.problem else name, icon, tone)
 
 
-def _progress(transfer: Transfer) -> Bar:
+def _progress(transfer: TransferSnapshot) -> Bar:
     if transfer.state is TransferState.CHECKING:
         return Bar(transfer.checked, percent(transfer.checked), "info")
     part = share(transfer)
@@ -97,11 +97,11 @@ def _progress(transfer: Transfer) -> Bar:
     return Bar(part, percent(part), tone)
 
 
-def _eta(transfer: Transfer) -> str:
+def _eta(transfer: TransferSnapshot) -> str:
     return duration(transfer.eta) if transfer.eta and transfer.state is TransferState.DOWNLOADING else ""
 
 
-def _copies(transfer: Transfer) -> Label:
+def _copies(transfer: TransferSnapshot) -> Label:
     if transfer.state is TransferState.PAUSED:  # as last known, if it was
         return Label(number(transfer.copies) if transfer.copies or transfer.only_here else "\u2014", "", "muted")
     light = about(transfer).light
@@ -112,7 +112,7 @@ def _rate(value: float) -> str:
     return rate(value) if value >= 1 else ""
 
 
-def transfer_columns() -> list[Column[Transfer]]:
+def transfer_columns() -> list[Column[TransferSnapshot]]:
     """In the language that is spoken now."""
     return [
         Column("name", _("Name"), 22, lambda t: clean(t.name), lambda t: natural(t.name)),
@@ -155,14 +155,14 @@ FILTERS: Final[dict[str, frozenset[TransferState]]] = {
 """By what transfers can be chosen in the side bar, and which states each of them has."""
 
 
-def chosen(transfers: Sequence[Transfer], which: str, search: str) -> Sequence[Transfer]:
+def chosen(transfers: Sequence[TransferSnapshot], which: str, search: str) -> Sequence[TransferSnapshot]:
     """Those of one of the :data:`FILTERS` whose names have what is searched."""
     states = FILTERS[which]
     found = transfers if len(states) == len(TransferState) else [t for t in transfers if t.state in states]
     return searched(found, search, lambda transfer: transfer.name)
 
 
-def counts(transfers: Sequence[Transfer]) -> dict[str, int]:
+def counts(transfers: Sequence[TransferSnapshot]) -> dict[str, int]:
     """How many there are of each of the :data:`FILTERS`."""
     of_state = dict.fromkeys(TransferState, 0)
     for transfer in transfers:
@@ -180,7 +180,7 @@ def _health(entry: Entry) -> Label:
     return Label(text, "circle-fill", "success" if entry.copies > 1 else "warning")
 
 
-def entry_columns(here: Mapping[str, Transfer]) -> list[Column[Entry]]:
+def entry_columns(here: Mapping[str, TransferSnapshot]) -> list[Column[Entry]]:
     """In the language that is spoken now. ``here`` has what this machine has at work, by info hash, at any time."""
 
     def mine(entry: Entry) -> Label | Bar:

@@ -6,7 +6,7 @@ from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from swarmshare.app.facts import JobFailed, Published, Shared, Trouble
+from swarmshare.app.facts import JobFailed, Problem, Published, Shared
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
@@ -73,7 +73,7 @@ def _about(fact: Fact) -> str:
     match fact:
         case Shared() | Published():
             return fact.info_hash
-        case JobFailed() | Trouble() | OpenFilesLimit():
+        case JobFailed() | Problem() | OpenFilesLimit():
             return ""
         case ConnectionFailed(info_hash=about):
             return about.hex() if about is not None else ""
@@ -125,7 +125,7 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
             reason = clean(message.removeprefix(f"{path}: "))
             text = _("{path} could not be shared: {reason}").format(path=clean(str(path)), reason=reason)
             return text, "x-circle", "danger"
-        case Trouble(message=message):
+        case Problem(message=message):
             return clean(message), "exclamation-triangle", "warning"
         case PieceVerified(piece=piece):
             return _("Piece {piece} is right").format(piece=number(piece)), "check", "muted"

@@ -42,7 +42,7 @@ def _only(kinds: tuple[int, ...]) -> bytes:
 
 
 _OF_STATE: Final = [tuple(state | copies << 2 for copies in range(MAX_COPIES + 1)) for state in range(4)]
-_STANDING_OUT: Final = tuple(map(_only, ((NOBODY,), (HELD,), _OF_STATE[VERIFYING], _OF_STATE[IN_FLIGHT])))
+_PROMINENT: Final = tuple(map(_only, ((NOBODY,), (HELD,), _OF_STATE[VERIFYING], _OF_STATE[IN_FLIGHT])))
 """For each of four sorts of kinds that are not to be mixed with others, a table that makes them 255, all else 0."""
 _SKIP: Final = bytes.maketrans(
     bytes([NOBODY, *(MISSING | copies << 2 for copies in range(MAX_COPIES + 1))]), bytes([UNWANTED] * (MAX_COPIES + 2))
@@ -141,7 +141,7 @@ def map_image(kinds: bytes, grid: Grid, palette: Palette) -> Image.Image:
     if grid.cells != grid.pieces:
         line = line.resize((grid.cells, 1), Image.Resampling.BOX)
         colours = nobody_colour(palette), palette.held[0], palette.verifying, palette.in_flight
-        for colour, mask in zip(colours, _standing_out(kinds, grid.cells), strict=True):
+        for colour, mask in zip(colours, _prominent(kinds, grid.cells), strict=True):
             line.paste(_rgb(colour), mask=mask)
     data = line.tobytes() + bytes(background) * (grid.columns * grid.rows - grid.cells)
     image = Image.frombytes("RGB", (grid.columns, grid.rows), data)
@@ -153,10 +153,10 @@ def map_image(kinds: bytes, grid: Grid, palette: Palette) -> Image.Image:
     return image
 
 
-def _standing_out(kinds: bytes, cells: int) -> list[Image.Image]:
-    """For each of :data:`_STANDING_OUT`, a mask of the cells that have such a piece."""
+def _prominent(kinds: bytes, cells: int) -> list[Image.Image]:
+    """For each of :data:`_PROMINENT`, a mask of the cells that have such a piece."""
     size = len(kinds), 1
-    bands = [Image.frombytes("L", size, kinds.translate(table)) for table in _STANDING_OUT]
+    bands = [Image.frombytes("L", size, kinds.translate(table)) for table in _PROMINENT]
     if len(kinds) > _ROUNDED * cells:
         means = [band.convert("F").resize((cells, 1), Image.Resampling.BOX) for band in bands]
         return [mean.point(lambda value: value * 1e6).convert("L") for mean in means]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from swarmshare.app.picture import Transfer
+    from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.gui.viewmodel.cells import Tone
 
 
@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
     sentence: str
 
 
-def about(transfer: Transfer) -> Verdict:
+def about(transfer: TransferSnapshot) -> Verdict:
     """Whether the others can do without this machine, as far as one transfer goes.
 
     That is asked of what was shared from here or is complete here, and of a download that others wait for.
@@ -77,7 +77,7 @@ def about(transfer: Transfer) -> Verdict:
     return Verdict(Light.GREEN, sentence.format(n=number(transfer.copies), name=name) + _how_sure(transfer))
 
 
-def overall(transfers: Iterable[Transfer]) -> Verdict:
+def overall(transfers: Iterable[TransferSnapshot]) -> Verdict:
     """The worst of all, in one sentence."""
     verdicts = [(about(transfer), transfer) for transfer in transfers]
     light = max((verdict.light for verdict, _transfer in verdicts), default=Light.NONE)
@@ -107,7 +107,7 @@ def overall(transfers: Iterable[Transfer]) -> Verdict:
     return Verdict(light, sentence.format(n=number(only_here)))
 
 
-def _how_sure(transfer: Transfer) -> str:
+def _how_sure(transfer: TransferSnapshot) -> str:
     """How many of the other machines are known by their own announce alone."""
     announced = min(transfer.announced_only, transfer.copies)
     if not announced:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from swarmshare.app.picture import Transfer
+    from swarmshare.app.snapshot import TransferSnapshot
 
 EVERY: Final = 1.0
 """Seconds between samples."""
@@ -31,7 +31,7 @@ class Speeds:
         self._total: deque[Sample] = deque(maxlen=round(WINDOW / EVERY) + 1)
         self._each: dict[str, deque[Sample]] = {}
 
-    def note(self, now: float, transfers: Iterable[Transfer]) -> bool:
+    def note(self, now: float, transfers: Iterable[TransferSnapshot]) -> bool:
         """Take a sample; False when it is not yet time for one."""
         if self._total and now - self._total[-1].at < EVERY:
             return False

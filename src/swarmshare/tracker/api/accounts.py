@@ -9,29 +9,29 @@ from flask import request
 
 from swarmshare.tracker import values
 from swarmshare.tracker.api import answers, requests
-from swarmshare.tracker.api.door import May
+from swarmshare.tracker.api.routes import May
 from swarmshare.tracker.catalogue import one_line
 from swarmshare.tracker.refusals import Reason
 
 if TYPE_CHECKING:
-    from swarmshare.tracker.api.door import Door
+    from swarmshare.tracker.api.routes import ApiRoutes
     from swarmshare.tracker.directory import Holder
     from swarmshare.tracker.services import Services
 
 _INVITATION = (Reason.INVITATION_UNKNOWN, Reason.INVITATION_USED, Reason.INVITATION_EXPIRED)
 
 
-def add_routes(door: Door, services: Services) -> None:
-    """Add them to ``door``."""
-    _add_people(door, services)
-    _add_tokens(door, services)
-    _add_own_account(door, services)
-    _add_organiser(door, services)
-    _add_invitations(door, services)
+def add_routes(routes: ApiRoutes, services: Services) -> None:
+    """Add them to ``routes``."""
+    _add_people(routes, services)
+    _add_tokens(routes, services)
+    _add_own_account(routes, services)
+    _add_organiser(routes, services)
+    _add_invitations(routes, services)
 
 
-def _add_people(door: Door, services: Services) -> None:
-    @door.route(
+def _add_people(routes: ApiRoutes, services: Services) -> None:
+    @routes.route(
         "POST",
         "/accounts",
         may=May.ANYBODY,
@@ -60,7 +60,7 @@ def _add_people(door: Door, services: Services) -> None:
             label=one_line(json.label),
         )
 
-    @door.route(
+    @routes.route(
         "POST",
         "/password-resets",
         may=May.ANYBODY,
@@ -73,8 +73,8 @@ def _add_people(door: Door, services: Services) -> None:
         services.accounts.reset_password(json.name, json.invitation, json.new, address=_address())
 
 
-def _add_tokens(door: Door, services: Services) -> None:
-    @door.route(
+def _add_tokens(routes: ApiRoutes, services: Services) -> None:
+    @routes.route(
         "POST",
         "/tokens",
         may=May.ANYBODY,
@@ -87,17 +87,17 @@ def _add_tokens(door: Door, services: Services) -> None:
         """Sign in: get a token."""
         return services.sessions.sign_in(json.name, json.password, label=one_line(json.label), address=_address())
 
-    @door.route("GET", "/tokens", may=May.MEMBER, gives=answers.Tokens)
+    @routes.route("GET", "/tokens", may=May.MEMBER, gives=answers.Tokens)
     def list_tokens(who: Holder) -> answers.Tokens:
         """One's tokens that still hold, the newest first."""
         return answers.Tokens(tokens=services.sessions.listed(who.identity.account, who.token))
 
-    @door.route("DELETE", "/tokens/current", may=May.MEMBER, status=HTTPStatus.NO_CONTENT)
+    @routes.route("DELETE", "/tokens/current", may=May.MEMBER, status=HTTPStatus.NO_CONTENT)
     def sign_out(who: Holder) -> None:
         """Sign out: end the token that this request comes with."""
         services.sessions.revoke(who.identity.account, who.token)
 
-    @door.route(
+    @routes.route(
         "DELETE",
         "/tokens/<int(max=2147483647):token>",
         may=May.MEMBER,
@@ -109,12 +109,12 @@ def _add_tokens(door: Door, services: Services) -> None:
         services.sessions.revoke(who.identity.account, token)
 
 
-def _add_own_account(door: Door, services: Services) -> None:
+def _add_own_account(routes: ApiRoutes, services: Services) -> None:
     def url(passkey: str | None) -> str:
         base = services.announce_url()
         return base if passkey is None else f"{base}/{passkey}"
 
-    @door.route("GET", "/account", may=May.MEMBER, gives=answers.Me)
+    @routes.route("GET", "/account", may=May.MEMBER, gives=answers.Me)
     def me(who: Holder) -> answers.Me:
         """Who one is, the announce URL for one's ordinary clients, and how large a manifest may be."""
         account = who.identity.account
@@ -124,7 +124,7 @@ def _add_own_account(door: Door, services: Services) -> None:
             max_manifest=services.config.max_manifest,
         )
 
-    @door.route(
+    @routes.route(
         "PUT",
         "/account/password",
         may=May.MEMBER,
@@ -136,25 +136,25 @@ def _add_own_account(door: Door, services: Services) -> None:
         """Change one's password. Every token of the account ends, this one too."""
         services.accounts.change_password(who.identity.name, json.old, json.new, address=_address())
 
-    @door.route("POST", "/account/passkey", may=May.MEMBER, gives=answers.AnnounceUrl)
+    @routes.route("POST", "/account/passkey", may=May.MEMBER, gives=answers.AnnounceUrl)
     def renew_passkey(who: Holder) -> answers.AnnounceUrl:
         """Get a new passkey. Ordinary clients with the one before are refused: fetch their ``.torrent`` files again."""
         return answers.AnnounceUrl(announce_url=url(services.accounts.renew_passkey(who.identity.account)))
 
-    @door.route("DELETE", "/account/passkey", may=May.MEMBER, status=HTTPStatus.NO_CONTENT)
+    @routes.route("DELETE", "/account/passkey", may=May.MEMBER, status=HTTPStatus.NO_CONTENT)
     def revoke_passkey(who: Holder) -> None:
         """Have no passkey any more, until it is renewed."""
         services.accounts.revoke_passkey(who.identity.account)
 
 
-def _add_organiser(door: Door, services: Services) -> None:
-    @door.route("GET", "/accounts", may=May.ORGANISER, asks=requests.Page, gives=answers.Accounts)
+def _add_organiser(routes: ApiRoutes, services: Services) -> None:
+    @routes.route("GET", "/accounts", may=May.ORGANISER, asks=requests.Page, gives=answers.Accounts)
     def list_accounts(query: requests.Page, who: Holder) -> answers.Accounts:
         """All accounts, the oldest first."""
         total, found = services.accounts.listed(offset=query.offset, limit=query.limit)
         return answers.Accounts(total=total, accounts=found)
 
-    @door.route(
+    @routes.route(
         "PATCH",
         "/accounts/<int(max=2147483647):account>",
         may=May.ORGANISER,
@@ -166,20 +166,20 @@ def _add_organiser(door: Door, services: Services) -> None:
         """Suspend an account, which cuts its live connections; let it in again; or change its role."""
         return services.accounts.change(account, suspended=json.suspended, role=json.role)
 
-    @door.route("GET", "/settings", may=May.ORGANISER, gives=values.Settings)
+    @routes.route("GET", "/settings", may=May.ORGANISER, gives=values.Settings)
     def settings(who: Holder) -> values.Settings:
         """What the organiser has decided."""
         return services.accounts.settings()
 
-    @door.route("PATCH", "/settings", may=May.ORGANISER, takes=requests.ChangeSettings, gives=values.Settings)
+    @routes.route("PATCH", "/settings", may=May.ORGANISER, takes=requests.ChangeSettings, gives=values.Settings)
     def change_settings(json: requests.ChangeSettings, who: Holder) -> values.Settings:
         """Decide who may register."""
         services.accounts.change_settings(values.Settings(registration=json.registration))
         return services.accounts.settings()
 
 
-def _add_invitations(door: Door, services: Services) -> None:
-    @door.route(
+def _add_invitations(routes: ApiRoutes, services: Services) -> None:
+    @routes.route(
         "POST",
         "/invitations",
         may=May.ORGANISER,
@@ -192,12 +192,12 @@ def _add_invitations(door: Door, services: Services) -> None:
         """Make an invitation: for one person to register, or for an account to set its password anew."""
         return services.invitations.create(json.account)
 
-    @door.route("GET", "/invitations", may=May.ORGANISER, gives=answers.Invitations)
+    @routes.route("GET", "/invitations", may=May.ORGANISER, gives=answers.Invitations)
     def list_invitations(who: Holder) -> answers.Invitations:
         """The invitations, the newest first. Their codes cannot be told again."""
         return answers.Invitations(invitations=services.invitations.listed())
 
-    @door.route(
+    @routes.route(
         "DELETE",
         "/invitations/<int(max=2147483647):invitation>",
         may=May.ORGANISER,

@@ -7,7 +7,7 @@ from msgspec import Struct
 from swarmshare.tracker import values
 
 
-class Problem(Struct, frozen=True, kw_only=True):
+class ProblemDetails(Struct, frozen=True, kw_only=True):
     """Why something was not done. Nothing was changed."""
 
     code: str

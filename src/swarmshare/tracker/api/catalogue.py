@@ -11,12 +11,12 @@ from flask import Response
 
 from swarmshare.tracker import values
 from swarmshare.tracker.api import answers, requests
-from swarmshare.tracker.api.door import PREFIX, May, Raw
+from swarmshare.tracker.api.routes import PREFIX, May, Raw
 from swarmshare.tracker.catalogue import Wanted, unknown_entry
 from swarmshare.tracker.refusals import Reason
 
 if TYPE_CHECKING:
-    from swarmshare.tracker.api.door import Door
+    from swarmshare.tracker.api.routes import ApiRoutes
     from swarmshare.tracker.directory import Holder
     from swarmshare.tracker.services import Services
 
@@ -26,11 +26,11 @@ ENTRY: Final = "/catalogue/<string(length=64):info_hash>"
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
-def add_routes(door: Door, services: Services) -> None:
-    """Add them to ``door``."""
+def add_routes(routes: ApiRoutes, services: Services) -> None:
+    """Add them to ``routes``."""
     config = services.config
 
-    @door.route("GET", "/catalogue", may=May.MEMBER, asks=requests.FindEntries, gives=answers.Entries)
+    @routes.route("GET", "/catalogue", may=May.MEMBER, asks=requests.FindEntries, gives=answers.Entries)
     def list_entries(query: requests.FindEntries, who: Holder) -> answers.Entries:
         """What has been published."""
         wanted = Wanted(
@@ -44,7 +44,7 @@ def add_routes(door: Door, services: Services) -> None:
         total, entries = services.catalogue.listed(wanted, offset=query.offset, limit=query.limit)
         return answers.Entries(total=total, entries=entries)
 
-    @door.route(
+    @routes.route(
         "POST",
         "/catalogue",
         may=May.MEMBER,
@@ -63,12 +63,12 @@ def add_routes(door: Door, services: Services) -> None:
         location = {"Location": f"{PREFIX}/catalogue/{entry.info_hash}"}
         return entry, HTTPStatus.CREATED if new else HTTPStatus.OK, location
 
-    @door.route("GET", ENTRY, may=May.MEMBER, gives=values.Entry, refuses=[Reason.UNKNOWN_ENTRY])
+    @routes.route("GET", ENTRY, may=May.MEMBER, gives=values.Entry, refuses=[Reason.UNKNOWN_ENTRY])
     def entry(info_hash: str, who: Holder) -> values.Entry:
         """One entry."""
         return services.catalogue.entry(parse_info_hash(info_hash))
 
-    @door.route(
+    @routes.route(
         "GET",
         f"{ENTRY}/torrent",
         may=May.MEMBER,
@@ -89,7 +89,7 @@ def add_routes(door: Door, services: Services) -> None:
         response.headers.set("Content-Disposition", "attachment", **names)
         return response
 
-    @door.route(
+    @routes.route(
         "DELETE",
         ENTRY,
         may=May.MEMBER,

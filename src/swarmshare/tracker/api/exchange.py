@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 from flask import Response
 
 from swarmshare.tracker.api import requests
-from swarmshare.tracker.api.door import May
+from swarmshare.tracker.api.routes import May
 from swarmshare.tracker.exchange import AccountsDocument, CatalogueDocument, Report
 from swarmshare.tracker.refusals import Reason
 
 if TYPE_CHECKING:
-    from swarmshare.tracker.api.door import Door
+    from swarmshare.tracker.api.routes import ApiRoutes
     from swarmshare.tracker.directory import Holder
     from swarmshare.tracker.services import Services
 
 
-def add_routes(door: Door, services: Services) -> None:
-    """Add them to ``door``."""
+def add_routes(routes: ApiRoutes, services: Services) -> None:
+    """Add them to ``routes``."""
     limit = services.config.max_import
 
-    @door.route("GET", "/export/accounts", may=May.ORGANISER, asks=requests.ExportAccounts, gives=AccountsDocument)
+    @routes.route("GET", "/export/accounts", may=May.ORGANISER, asks=requests.ExportAccounts, gives=AccountsDocument)
     def export_accounts(query: requests.ExportAccounts, who: Holder) -> AccountsDocument:
         """All accounts."""
         return services.exchange.export_accounts(secrets=query.secrets)
 
-    @door.route(
+    @routes.route(
         "POST",
         "/import/accounts",
         may=May.ORGANISER,
@@ -39,12 +39,12 @@ def add_routes(door: Door, services: Services) -> None:
         """Add the accounts whose names are free; the others stay as they are. All or nothing."""
         return services.exchange.import_accounts(json)
 
-    @door.route("GET", "/export/catalogue", may=May.ORGANISER, gives="application/json")
+    @routes.route("GET", "/export/catalogue", may=May.ORGANISER, gives="application/json")
     def export_catalogue(who: Holder) -> Response:
         """The whole catalogue, with every manifest in base64: what ``/import/catalogue`` takes."""
         return Response(services.exchange.export_catalogue(), mimetype="application/json")
 
-    @door.route(
+    @routes.route(
         "POST",
         "/import/catalogue",
         may=May.ORGANISER,

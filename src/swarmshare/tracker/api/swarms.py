@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.tracker import values
 from swarmshare.tracker.api import requests
 from swarmshare.tracker.api.catalogue import parse_info_hash
-from swarmshare.tracker.api.door import May
+from swarmshare.tracker.api.routes import May
 from swarmshare.tracker.catalogue import unknown_entry
 from swarmshare.tracker.refusals import Reason
 from swarmshare.tracker.views import SwarmDetail
 
 if TYPE_CHECKING:
-    from swarmshare.tracker.api.door import Door
+    from swarmshare.tracker.api.routes import ApiRoutes
     from swarmshare.tracker.directory import Holder
     from swarmshare.tracker.services import Services
     from swarmshare.tracker.views import MemberDetail
@@ -22,10 +22,10 @@ MAX_BITFIELDS: Final = 4 * 2**20
 """Most bytes of bitfields in one answer; with many pieces, it has fewer members than asked for."""
 
 
-def add_routes(door: Door, services: Services) -> None:
-    """Add it to ``door``."""
+def add_routes(routes: ApiRoutes, services: Services) -> None:
+    """Add it to ``routes``."""
 
-    @door.route(
+    @routes.route(
         "GET",
         "/swarms/<string(length=64):info_hash>",
         may=May.MEMBER,

@@ -14,8 +14,8 @@ from swarmshare.swarm.picker import Priority
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from swarmshare.engine.announcer import Member
     from swarmshare.engine.peer_session import PeerSession
-    from swarmshare.engine.ports import Member
     from swarmshare.engine.torrent import Torrent
 
 
@@ -27,7 +27,7 @@ def torrent_snapshot(torrent: Torrent) -> TorrentSnapshot:
     return TorrentSnapshot(
         manifest=torrent.manifest,
         state=torrent.state,
-        error=disk.trouble.advice if disk.trouble else "",
+        error=disk.problem.advice if disk.problem else "",
         checked=disk.checked,
         bytes_total=torrent.manifest.total_length - sum(files[number].length for number in skipped),
         bytes_done=sum(disk.files_done) - sum(disk.files_done[number] for number in skipped),
@@ -42,21 +42,21 @@ def torrent_snapshot(torrent: Torrent) -> TorrentSnapshot:
         piece_states=picker.states,
         availability=picker.availability,
         seeds=picker.seeds,
-        members=tuple(_member_snapshot(torrent, key, member) for key, member in torrent.others.members.items()),
-        tracker_trouble=next((port.trouble for port in torrent.ports if port.trouble), ""),
-        changed_files=torrent.keeping.changed_files,
+        members=tuple(_member_snapshot(torrent, key, member) for key, member in torrent.known_peers.members.items()),
+        tracker_problem=next((port.problem for port in torrent.ports if port.problem), ""),
+        changed_files=torrent.file_monitor.changed_files,
         no_peers=no_peers(torrent, now),
         preferred=frozenset(file for file, priority in enumerate(torrent.priorities) if priority is Priority.HIGH),
     )
 
 
 def _member_snapshot(torrent: Torrent, key: Hashable, member: Member) -> MemberSnapshot:
-    bits = torrent.others.bits_of(key)
+    bits = torrent.known_peers.bits_of(key)
     return MemberSnapshot(
         user=member.user,
         addresses=tuple(show_address(*address) for address in member.addresses),
         live=member.live,
-        connected=torrent.others.is_connected(key),
+        connected=torrent.known_peers.is_connected(key),
         bits=bits.to_wire() if bits is not None else None,
         complete=bits is not None and bits.is_full,
     )
@@ -65,7 +65,7 @@ def _member_snapshot(torrent: Torrent, key: Hashable, member: Member) -> MemberS
 def _peer_snapshot(session: PeerSession, now: float) -> PeerSnapshot:
     return PeerSnapshot(
         address=session.address,
-        user=session.torrent.others.user_at(session.listens),
+        user=session.torrent.known_peers.user_at(session.listens),
         client=session.client,
         pieces=session.has.held,
         rate_down=session.meter_down.rate(now),

@@ -16,7 +16,7 @@ from manifest.makers import encoded, folder_doc
 
 from swarmshare.errors import StorageError
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage.begun import MAX_COUNT, Begun, BegunStore, open_begun
+from swarmshare.storage.saved_transfers import MAX_COUNT, SavedTransfer, SavedTransfers, open_saved_transfers
 from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MANIFEST = parse_manifest(encoded(folder_doc({b"a": 5, b"b": 6, b"c": 7})))
 OTHER = parse_manifest(encoded(folder_doc({b"d": 5, b"e": 6})))
-BEGUN = Begun(
+BEGUN = SavedTransfer(
     manifest=MANIFEST,
     folder=Path("/srv/ünïcode"),
     added_at=1_700_000_000,
@@ -48,18 +48,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(folder: Path) -> Iterator[BegunStore]:
-    with open_begun(folder) as store:
+def store(folder: Path) -> Iterator[SavedTransfers]:
+    with open_saved_transfers(folder) as store:
         yield store
 
 
-def test_nothing_at_first(store: BegunStore) -> None:
+def test_nothing_at_first(store: SavedTransfers) -> None:
     assert store.load() == ([], [])
 
 
 @given(
     st.builds(
-        Begun,
+        SavedTransfer,
         manifest=st.just(MANIFEST),
         folder=st.just(Path("/srv")),
         added_at=COUNTS,
@@ -74,15 +74,15 @@ def test_nothing_at_first(store: BegunStore) -> None:
         uploaded=COUNTS,
     )
 )
-def test_all_of_it_comes_back(tmp_path_factory: pytest.TempPathFactory, begun: Begun) -> None:
-    with open_begun(tmp_path_factory.mktemp("transfers")) as store:
-        store.add(begun)
-        assert store.load() == ([begun], [])
+def test_all_of_it_comes_back(tmp_path_factory: pytest.TempPathFactory, saved: SavedTransfer) -> None:
+    with open_saved_transfers(tmp_path_factory.mktemp("transfers")) as store:
+        store.add(saved)
+        assert store.load() == ([saved], [])
 
 
-def test_changes_and_the_end(store: BegunStore, folder: Path) -> None:
+def test_changes_and_the_end(store: SavedTransfers, folder: Path) -> None:
     store.add(BEGUN)
-    older = Begun(manifest=OTHER, folder=Path("/srv"), added_at=1)
+    older = SavedTransfer(manifest=OTHER, folder=Path("/srv"), added_at=1)
     store.add(older)
     assert store.load() == ([older, BEGUN], [])
     changed = replace(BEGUN, paused=False, priorities={1: Priority.NORMAL}, uploaded=7)
@@ -95,7 +95,7 @@ def test_changes_and_the_end(store: BegunStore, folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["lock"]
 
 
-def test_others_may_not_read_it(store: BegunStore, folder: Path) -> None:
+def test_others_may_not_read_it(store: SavedTransfers, folder: Path) -> None:
     store.add(BEGUN)
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -103,23 +103,23 @@ def test_others_may_not_read_it(store: BegunStore, folder: Path) -> None:
 
 def test_one_program_at_a_time(folder: Path) -> None:
     with (
-        open_begun(folder),
+        open_saved_transfers(folder),
         pytest.raises(StorageError, match=f"{folder.parent}: another window of SwarmShare is at work"),
-        open_begun(folder),
+        open_saved_transfers(folder),
     ):
         pass
-    with open_begun(folder):
+    with open_saved_transfers(folder):
         pass
 
 
 def test_a_home_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
-    with pytest.raises(StorageError) as wrong, open_begun(tmp_path / "home" / "transfers"):
+    with pytest.raises(StorageError) as wrong, open_saved_transfers(tmp_path / "home" / "transfers"):
         pass
     assert "SWARMSHARE_HOME" in wrong.value.hint
 
 
-def test_what_a_crash_left_half_written_goes(store: BegunStore, folder: Path) -> None:
+def test_what_a_crash_left_half_written_goes(store: SavedTransfers, folder: Path) -> None:
     (folder / ".0123456789abcdef.tmp").write_text("half")
     (folder / f"{OTHER.info_hash}.torrent").write_bytes(OTHER.encode())  # its .json was never written
     (folder / "notes.json").write_text("not ours")
@@ -141,20 +141,20 @@ WRONG: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
-def test_a_field_that_cannot_be(store: BegunStore, folder: Path, wrong: dict[str, Any]) -> None:
+def test_a_field_that_cannot_be(store: SavedTransfers, folder: Path, wrong: dict[str, Any]) -> None:
     store.add(BEGUN)
-    store.add(Begun(manifest=OTHER, folder=Path("/srv"), added_at=1))
+    store.add(SavedTransfer(manifest=OTHER, folder=Path("/srv"), added_at=1))
     path = folder / f"{BEGUN.info_hash}.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | wrong))
     found, broken = store.load()
-    assert [begun.manifest for begun in found] == [OTHER]
+    assert [saved.manifest for saved in found] == [OTHER]
     assert [error.path for error in broken] == [path]
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"added_at": ' + b"9" * 5000 + b"}"], ids=len
 )
-def test_what_is_no_state_at_all(store: BegunStore, folder: Path, content: bytes) -> None:
+def test_what_is_no_state_at_all(store: SavedTransfers, folder: Path, content: bytes) -> None:
     store.add(BEGUN)
     (folder / f"{BEGUN.info_hash}.json").write_bytes(content)
     found, broken = store.load()
@@ -163,7 +163,7 @@ def test_what_is_no_state_at_all(store: BegunStore, folder: Path, content: bytes
 
 
 @pytest.mark.parametrize("content", [b"", b"d4:info", OTHER.encode(), None], ids=["empty", "cut", "other", "gone"])
-def test_a_manifest_that_is_not_the_one(store: BegunStore, folder: Path, content: bytes | None) -> None:
+def test_a_manifest_that_is_not_the_one(store: SavedTransfers, folder: Path, content: bytes | None) -> None:
     store.add(BEGUN)
     path = folder / f"{BEGUN.info_hash}.torrent"
     if content is None:
@@ -175,7 +175,7 @@ def test_a_manifest_that_is_not_the_one(store: BegunStore, folder: Path, content
     assert [error.path for error in broken] == [path]
 
 
-def test_a_pipe_where_a_file_should_be(store: BegunStore, folder: Path) -> None:
+def test_a_pipe_where_a_file_should_be(store: SavedTransfers, folder: Path) -> None:
     store.add(BEGUN)
     path = folder / f"{BEGUN.info_hash}.json"
     path.unlink()

@@ -9,22 +9,22 @@ from pathlib import Path
 import platformdirs
 import pytest
 import trio.testing
-from app.desks import Seat, fill, manifest_of, neighbour, seat
+from app.sessions import Seat, fill, manifest_of, neighbour, seat
 from tracker.trackers import PASSWORD
 
-from swarmshare.app import desk
+from swarmshare.app import client_session
 from swarmshare.app.config import SettingsError, load_settings
-from swarmshare.app.picture import TransferState
+from swarmshare.app.snapshot import TransferState
 from swarmshare.engine.engine import Engine
 
 
 def addresses(ann: Seat) -> tuple[str, ...]:
-    return ann.desk.picture().addresses
+    return ann.session.snapshot().addresses
 
 
 def limits(ann: Seat) -> tuple[float | None, float | None]:
     """What the engine's buckets let pass, in bytes a second."""
-    engine = ann.desk._transfers._engine
+    engine = ann.session._transfers._engine
     assert isinstance(engine, Engine)
     up, down = (bucket._rate if bucket is not None else None for bucket in (engine._up, engine._down))
     return up, down
@@ -33,9 +33,9 @@ def limits(ann: Seat) -> tuple[float | None, float | None]:
 async def test_the_folder_that_is_in_use_is_shown(own_home: Path) -> None:
     (own_home / "config.toml").write_text('listen = "127.0.0.1:0"\n')
     async with seat() as ann:
-        assert ann.desk.picture().settings.folder == platformdirs.user_downloads_path()
-        await ann.desk.change_settings({"folder": own_home})
-        assert ann.desk.picture().settings.folder == own_home
+        assert ann.session.snapshot().settings.folder == platformdirs.user_downloads_path()
+        await ann.session.change_settings({"folder": own_home})
+        assert ann.session.snapshot().settings.folder == own_home
 
 
 async def test_a_taken_port(own_home: Path, tmp_path: Path) -> None:
@@ -46,20 +46,20 @@ async def test_a_taken_port(own_home: Path, tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         (own_home / "config.toml").write_text(f'listen = "127.0.0.1:{port}"\n')
         async with seat() as ann:
-            assert f"127.0.0.1:{port}: address already in use" in ann.desk.picture().listen_trouble
+            assert f"127.0.0.1:{port}: address already in use" in ann.session.snapshot().listen_problem
             assert addresses(ann) == ()
-            await ann.desk.open_manifest(manifest.encode(), tmp_path)
+            await ann.session.open_manifest(manifest.encode(), tmp_path)
             await ann.until(lambda: ann.transfers["top"].state is TransferState.SEEDING)
-            await ann.desk.change_settings({"listen": (("127.0.0.1", 0),)})
-            assert ann.desk.picture().listen_trouble == ""
+            await ann.session.change_settings({"listen": (("127.0.0.1", 0),)})
+            assert ann.session.snapshot().listen_problem == ""
             assert addresses(ann)
             await ann.until(lambda: ann.transfers["top"].state is TransferState.SEEDING)
 
-            await ann.desk.change_settings({"listen": (("127.0.0.1", port),)})
-            assert ann.desk.picture().listen_trouble
+            await ann.session.change_settings({"listen": (("127.0.0.1", port),)})
+            assert ann.session.snapshot().listen_problem
             taken.close()
-            await ann.desk.change_settings({})
-            assert (ann.desk.picture().listen_trouble, addresses(ann)) == ("", (f"127.0.0.1:{port}",))
+            await ann.session.change_settings({})
+            assert (ann.session.snapshot().listen_problem, addresses(ann)) == ("", (f"127.0.0.1:{port}",))
 
 
 async def test_without_a_port_one_still_downloads(tracker: str, name: str, own_home: Path, tmp_path: Path) -> None:
@@ -68,40 +68,40 @@ async def test_without_a_port_one_still_downloads(tracker: str, name: str, own_h
         taken.listen()
         (own_home / "config.toml").write_text(f'listen = "127.0.0.1:{taken.getsockname()[1]}"\n')
         async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
-            await ann.desk.register(tracker, name, PASSWORD)
+            await ann.session.register(tracker, name, PASSWORD)
             manifest = await friend.publish(fill(tmp_path / "theirs" / name, {"a": 100_000, "b": 1}))
-            await ann.desk.download(str(manifest.info_hash), tmp_path / "here")
+            await ann.session.download(str(manifest.info_hash), tmp_path / "here")
             await ann.until(lambda: ann.transfers[name].state is TransferState.SEEDING)
-            assert ann.desk.picture().listen_trouble
+            assert ann.session.snapshot().listen_problem
 
 
 async def test_everybody_may_dial_a_window_unless_somebody_says_otherwise(own_home: Path) -> None:
     (own_home / "config.toml").unlink()
     async with seat() as ann:
         assert addresses(ann)[0].startswith("0.0.0.0:")
-        await ann.desk.change_settings({"listen": (("127.0.0.1", 0),)})
+        await ann.session.change_settings({"listen": (("127.0.0.1", 0),)})
         assert [address.rpartition(":")[0] for address in addresses(ann)] == ["127.0.0.1"]
-        await ann.desk.change_settings({"listen": None})
+        await ann.session.change_settings({"listen": None})
         assert addresses(ann)[0].startswith("0.0.0.0:")
 
 
 async def test_limits_count_at_once_and_stay(own_home: Path, tmp_path: Path) -> None:
     manifest = manifest_of(fill(tmp_path / "top", {"a": 100_000, "b": 1}))
     async with seat() as ann:
-        info_hash = await ann.desk.open_manifest(manifest.encode(), tmp_path)
-        torrent = ann.desk._transfers._works[info_hash].torrent
+        info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path)
+        torrent = ann.session._transfers._works[info_hash].torrent
         assert torrent is not None
         before = addresses(ann)
-        await ann.desk.limit([info_hash], 500.0, None)
-        await ann.desk.change_settings({"limit_up": 10000.0, "limit_down": 20000.0})
+        await ann.session.limit([info_hash], 500.0, None)
+        await ann.session.change_settings({"limit_up": 10000.0, "limit_down": 20000.0})
         assert limits(ann) == (10000.0, 20000.0)
         assert [bucket._rate for bucket in torrent.limits_up] == [10000.0, 500.0]
         assert [bucket._rate for bucket in torrent.limits_down] == [20000.0]
-        await ann.desk.change_settings({"limit_up": None})
+        await ann.session.change_settings({"limit_up": None})
         assert limits(ann) == (None, 20000.0)
         assert [bucket._rate for bucket in torrent.limits_up] == [500.0]
         assert addresses(ann) == before
-        assert ann.desk.picture().settings.limit_down == 20000.0
+        assert ann.session.snapshot().settings.limit_down == 20000.0
     assert load_settings().settings.limit_down == 20000.0
     async with seat() as ann:
         assert limits(ann) == (None, 20000.0)
@@ -110,21 +110,21 @@ async def test_limits_count_at_once_and_stay(own_home: Path, tmp_path: Path) -> 
 async def test_the_folder_of_the_next_download(own_home: Path, tmp_path: Path) -> None:
     manifest = manifest_of(fill(tmp_path / "source" / "top", {"a": 100_000, "b": 1}))
     async with seat() as ann:
-        await ann.desk.change_settings({"folder": tmp_path / "elsewhere"})
-        await ann.desk.open_manifest(manifest.encode())
+        await ann.session.change_settings({"folder": tmp_path / "elsewhere"})
+        await ann.session.open_manifest(manifest.encode())
         assert ann.transfers["top"].folder == tmp_path / "elsewhere"
 
 
 async def test_what_cannot_be_set(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with seat() as ann:
-        before = ann.desk.picture().settings
+        before = ann.session.snapshot().settings
         for changes in ({"max_peers": 0}, {"folder": Path("here")}, {"quiet_hours": "at night"}, {"colour": "red"}):
             with pytest.raises(SettingsError):
-                await ann.desk.change_settings(changes)
+                await ann.session.change_settings(changes)
         monkeypatch.setenv("SWARMSHARE_LIMIT_UP", "5MiB")
         with pytest.raises(SettingsError, match="SWARMSHARE_LIMIT_UP sets this in the environment"):
-            await ann.desk.change_settings({"limit_up": 1024.0})
-        assert ann.desk.picture().settings == before
+            await ann.session.change_settings({"limit_up": 1024.0})
+        assert ann.session.snapshot().settings == before
 
 
 async def test_a_settings_file_that_cannot_be_read(own_home: Path) -> None:
@@ -137,14 +137,14 @@ async def test_a_settings_file_that_cannot_be_read(own_home: Path) -> None:
 async def test_quiet_hours(own_home: Path, autojump_clock: trio.testing.MockClock) -> None:
     now = ["07:59"]
     async with seat(clock=lambda: time.strptime(now[0], "%H:%M")) as ann:
-        await ann.desk.change_settings({"limit_up": 9000.0, "quiet_limit_up": 10000.0, "quiet_limit_down": 20000.0})
-        await ann.desk.change_settings({"quiet_hours": "08:00-18:00"})
+        await ann.session.change_settings({"limit_up": 9000.0, "quiet_limit_up": 10000.0, "quiet_limit_down": 20000.0})
+        await ann.session.change_settings({"quiet_hours": "08:00-18:00"})
         assert limits(ann) == (9000.0, None)
         for now[0], wanted in (("08:00", (10000.0, 20000.0)), ("17:59", (10000.0, 20000.0)), ("18:00", (9000.0, None))):
-            await trio.sleep(2 * desk.LOOK_AT_CLOCK)
+            await trio.sleep(2 * client_session.LOOK_AT_CLOCK)
             assert limits(ann) == wanted
         now[0] = "12:00"
-        await ann.desk.change_settings({"limit_down": 1024.0})
+        await ann.session.change_settings({"limit_down": 1024.0})
         assert limits(ann) == (10000.0, 20000.0)
-        await ann.desk.change_settings({"quiet_hours": None})
+        await ann.session.change_settings({"quiet_hours": None})
         assert limits(ann) == (9000.0, 1024.0)

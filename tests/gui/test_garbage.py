@@ -8,9 +8,9 @@ import tkinter
 import weakref
 from typing import TYPE_CHECKING
 
-from gui.typing_hands import until
+from gui.keyboard import until
 
-from swarmshare.gui.litter import swept_here
+from swarmshare.gui.garbage import swept_here
 
 if TYPE_CHECKING:
     import ttkbootstrap
@@ -24,7 +24,7 @@ class Ring:
         self.variable = tkinter.StringVar(root)
 
 
-def litter(ends: list[str], root: tkinter.Misc) -> None:
+def garbage(ends: list[str], root: tkinter.Misc) -> None:
     ring = Ring(root)
     weakref.finalize(ring, lambda: ends.append(threading.current_thread().name))
 
@@ -43,7 +43,7 @@ def test_another_thread_collects_nothing(root: ttkbootstrap.Window) -> None:
         other.start()
         try:
             for _ in range(50):
-                litter(ends, root)
+                garbage(ends, root)
             until(root, lambda: len(ends) == 50, "all has ended")
         finally:
             stop.set()

@@ -9,12 +9,12 @@ from swarmshare.swarm.bitfield import Bitfield
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable
 
+    from swarmshare.engine.announcer import Member
     from swarmshare.engine.config import Address
-    from swarmshare.engine.ports import Member
     from swarmshare.swarm.picker import PiecePicker
 
 
-class Others:
+class KnownPeers:
     """Members that trackers tell of. Each counts for the rarity of pieces while we are not connected to it."""
 
     def __init__(self, picker: PiecePicker, piece_count: int) -> None:

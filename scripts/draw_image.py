@@ -19,7 +19,7 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
-from swarmshare.cli.demo_view import Standing, render_standings
+from swarmshare.cli.demo_view import MachineStats, render_stats
 
 WIDTH = 104
 MOMENT = 2 / 3, 0.95
@@ -42,8 +42,8 @@ def main() -> None:
 
 
 def draw(console: Console) -> None:
-    machines: dict[str, Standing] = {}
-    moment: list[Standing] = []
+    machines: dict[str, MachineStats] = {}
+    moment: list[MachineStats] = []
     with subprocess.Popen(
         [sys.executable, "-m", "swarmshare", "demo", "--sabotage", "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -55,17 +55,17 @@ def draw(console: Console) -> None:
                 continue
             event = json.loads(line)
             if event["event"] == "step" and moment:
-                console.print(render_standings(moment, WIDTH))
+                console.print(render_stats(moment, WIDTH))
                 moment.clear()
                 machines.clear()
             elif event["event"] == "progress" and "pieces_done" in event:
-                machines.setdefault(event["machine"], Standing(event["machine"])).update(event)
+                machines.setdefault(event["machine"], MachineStats(event["machine"])).update(event)
                 if not moment and MOMENT[0] < leech(machines).share < MOMENT[1]:
                     moment += sorted(map(copy, machines.values()), key=lambda machine: machine.name)
     assert demo.returncode == 0
 
 
-def leech(machines: dict[str, Standing]) -> Standing:
+def leech(machines: dict[str, MachineStats]) -> MachineStats:
     """Whose progress is looked at: the last of those that are not complete."""
     return next((m for m in reversed(machines.values()) if not m.complete), next(iter(machines.values())))
 

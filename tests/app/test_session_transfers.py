@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
-from app.desks import Seat, fill, huge, manifest_of, seat
+from app.sessions import Seat, fill, huge, manifest_of, seat
 from integration.group import same
 
 from swarmshare.app import transfer, transfers
-from swarmshare.app.desk import Trouble
-from swarmshare.app.picture import Transfer, TransferState
+from swarmshare.app.client_session import Problem
+from swarmshare.app.snapshot import TransferSnapshot, TransferState
 from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import Engine, open_engine
@@ -56,10 +56,10 @@ async def seed(manifest: Manifest, folder: Path, port: int, **config: Any) -> As
 
 
 def port_of(ann: Seat) -> int:
-    return int(ann.desk.picture().addresses[0].rpartition(":")[2])
+    return int(ann.session.snapshot().addresses[0].rpartition(":")[2])
 
 
-def line(ann: Seat) -> Transfer:
+def line(ann: Seat) -> TransferSnapshot:
     return ann.transfers["top"]
 
 
@@ -71,7 +71,7 @@ async def is_seeding(ann: Seat) -> None:
 async def downloading(manifest: Manifest, tmp_path: Path, rate: float = 2**21) -> AsyncIterator[tuple[Seat, str]]:
     """A desk that has some of what it wants, and gets more slowly."""
     async with seat() as ann, seed(manifest, tmp_path / "source", port_of(ann), limit_up=rate):
-        info_hash = await ann.desk.open_manifest(manifest.encode())
+        info_hash = await ann.session.open_manifest(manifest.encode())
         await ann.until(lambda: 0 < line(ann).bytes_done < TOTAL)
         yield ann, info_hash
 
@@ -80,26 +80,26 @@ async def test_pause_and_resume(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path) as (ann, info_hash):
         assert line(ann).state is TransferState.DOWNLOADING
         await ann.until(lambda: line(ann).rate_down and line(ann).eta and line(ann).peers == 1 and line(ann).seeds == 1)
-        await ann.desk.look_at(info_hash)
-        assert ann.desk.picture().looked_at.peers  # type: ignore[union-attr]
-        await ann.desk.pause([info_hash, "0" * 64])
+        await ann.session.look_at(info_hash)
+        assert ann.session.snapshot().looked_at.peers  # type: ignore[union-attr]
+        await ann.session.pause([info_hash, "0" * 64])
         paused = line(ann)
         assert paused.state is TransferState.PAUSED
         assert (paused.rate_down, paused.peers, paused.eta) == (0, 0, None)
         assert 0 < paused.bytes_done < TOTAL
-        looked_at = ann.desk.picture().looked_at
+        looked_at = ann.session.snapshot().looked_at
         assert looked_at is not None
         assert (looked_at.state, looked_at.bytes_done, looked_at.peers) == (TorrentState.PAUSED, paused.bytes_done, ())
         assert looked_at.seeds == 1, "as it was when it was paused"
         assert looked_at.downloaded == paused.downloaded > 0
         assert line(ann) is paused, "nothing happens"
-        await ann.desk.resume([info_hash])
+        await ann.session.resume([info_hash])
         await is_seeding(ann)
         assert same(tmp_path / "source" / "top", tmp_path / "downloads" / "top")
         assert line(ann).downloaded >= TOTAL
         assert not any(isinstance(fact, PieceVerified) for fact in ann.facts), "too many to be told one by one"
-        await ann.desk.look_at(None)
-        assert ann.desk.picture().looked_at is None
+        await ann.session.look_at(None)
+        assert ann.session.snapshot().looked_at is None
 
 
 async def test_the_peers_of_a_magnet_are_remembered(manifest: Manifest, tmp_path: Path) -> None:
@@ -107,12 +107,12 @@ async def test_the_peers_of_a_magnet_are_remembered(manifest: Manifest, tmp_path
     async with open_engine(EngineConfig(limit_up=2.0**21)) as engine:
         await engine.add(manifest, TorrentConfig(folder=tmp_path / "source")).ready.wait()
         async with seat() as ann:
-            await ann.desk.open_magnet(str(Magnet(info_hash=manifest.info_hash, peers=(engine.addresses[0],))))
+            await ann.session.open_magnet(str(Magnet(info_hash=manifest.info_hash, peers=(engine.addresses[0],))))
             await ann.until(lambda: line(ann).bytes_done)
-            await ann.desk.pause([str(manifest.info_hash)])
+            await ann.session.pause([str(manifest.info_hash)])
         engine.limit(None, None)
         async with seat() as ann:
-            await ann.desk.resume([str(manifest.info_hash)])
+            await ann.session.resume([str(manifest.info_hash)])
             await is_seeding(ann)
     assert same(tmp_path / "source" / "top", tmp_path / "downloads" / "top")
 
@@ -120,9 +120,9 @@ async def test_the_peers_of_a_magnet_are_remembered(manifest: Manifest, tmp_path
 async def test_a_transfer_that_nobody_comes_for_says_why(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(no_peers, "PATIENCE", 0.0)
     async with seat() as ann:
-        await ann.desk.open_manifest(manifest.encode())
+        await ann.session.open_manifest(manifest.encode())
         await ann.until(lambda: line(ann).no_peers.startswith("there is nobody to ask. "))
-        await ann.desk.pause([str(manifest.info_hash)])
+        await ann.session.pause([str(manifest.info_hash)])
         assert line(ann).no_peers == ""
 
 
@@ -131,12 +131,12 @@ async def test_a_download_that_nobody_serves_says_so(
 ) -> None:
     monkeypatch.setattr(transfer, "UNSERVED_AFTER", 0.0)
     async with seat() as ann:
-        await ann.desk.open_manifest(manifest.encode())
+        await ann.session.open_manifest(manifest.encode())
         await ann.until(lambda: line(ann).unserved)
         async with seed(manifest, tmp_path / "source", port_of(ann), limit_up=2.0**20):
             await ann.until(lambda: not line(ann).unserved and line(ann).bytes_done)
         await ann.until(lambda: line(ann).unserved)
-        await ann.desk.pause([str(manifest.info_hash)])
+        await ann.session.pause([str(manifest.info_hash)])
         assert not line(ann).unserved, "of a paused one that is not known"
 
 
@@ -155,59 +155,59 @@ async def test_the_next_start_goes_on(manifest: Manifest, tmp_path: Path) -> Non
 
 async def test_a_paused_one_is_paused_after_a_start(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path) as (ann, info_hash):
-        await ann.desk.want(info_hash, {1: Priority.SKIP, 2: Priority.HIGH, 99: Priority.SKIP})
-        await ann.desk.limit([info_hash], 1e6, 2e6)
-        await ann.desk.sequential([info_hash], True)
-        await ann.desk.pause([info_hash])
+        await ann.session.want(info_hash, {1: Priority.SKIP, 2: Priority.HIGH, 99: Priority.SKIP})
+        await ann.session.limit([info_hash], 1e6, 2e6)
+        await ann.session.sequential([info_hash], True)
+        await ann.session.pause([info_hash])
         before = line(ann)
-        await ann.desk.look_at(info_hash)
-        looked_at = ann.desk.picture().looked_at
+        await ann.session.look_at(info_hash)
+        looked_at = ann.session.snapshot().looked_at
     async with seat() as ann:
         after = line(ann)
         assert after == replace(before, copies=0), "who else has it is not known yet"
         assert (after.sequential, after.limit_up, after.limit_down) == (True, 1e6, 2e6)
         assert after.bytes_total == TOTAL - 2_000_000
-        await ann.desk.look_at(info_hash)
-        again = ann.desk.picture().looked_at
+        await ann.session.look_at(info_hash)
+        again = ann.session.snapshot().looked_at
         assert again is not None
         assert looked_at is not None
         assert again.skipped == {1}
         assert (again.piece_states, again.files_done) == (looked_at.piece_states, looked_at.files_done)
-        await ann.desk.want(info_hash, {1: Priority.NORMAL})
+        await ann.session.want(info_hash, {1: Priority.NORMAL})
         assert line(ann).bytes_total == TOTAL
-        await ann.desk.resume([info_hash])
-        await ann.desk.limit([info_hash], None, None)
+        await ann.session.resume([info_hash])
+        await ann.session.limit([info_hash], None, None)
         async with seed(manifest, tmp_path / "source", port_of(ann)):
             await is_seeding(ann)
 
 
 async def test_wants_of_one_at_work(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path) as (ann, info_hash):
-        await ann.desk.want(info_hash, {0: Priority.SKIP, 1: Priority.SKIP})
+        await ann.session.want(info_hash, {0: Priority.SKIP, 1: Priority.SKIP})
         await is_seeding(ann)
         assert (line(ann).bytes_total, line(ann).bytes_done) == (100_000, 100_000)
-        await ann.desk.want(info_hash, {1: Priority.NORMAL})
+        await ann.session.want(info_hash, {1: Priority.NORMAL})
         await ann.until(lambda: line(ann).bytes_done == line(ann).bytes_total == 2_100_000)
 
 
 async def test_limits_of_one_at_work(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path, rate=2**17) as (ann, info_hash):
-        torrent = ann.desk._transfers._works[info_hash].torrent
+        torrent = ann.session._transfers._works[info_hash].torrent
         assert torrent is not None
-        await ann.desk.limit([info_hash], 1000.0, 2000.0)
+        await ann.session.limit([info_hash], 1000.0, 2000.0)
         assert (len(torrent.limits_up), len(torrent.limits_down)) == (1, 1)
-        await ann.desk.sequential([info_hash], True)
+        await ann.session.sequential([info_hash], True)
         assert torrent.picker.sequential
         assert (line(ann).limit_up, line(ann).limit_down, line(ann).sequential) == (1000.0, 2000.0, True)
-        await ann.desk.limit([info_hash], None, None)
+        await ann.session.limit([info_hash], None, None)
         assert (torrent.limits_up, torrent.limits_down) == ([], [])
 
 
 async def test_removed_and_left_where_it_is(manifest: Manifest, tmp_path: Path, own_home: Path) -> None:
     async with seat() as ann:
-        info_hash = await ann.desk.open_manifest(manifest.encode(), tmp_path / "source")
+        info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
         await is_seeding(ann)
-        await ann.desk.remove([info_hash])
+        await ann.session.remove([info_hash])
         assert not ann.transfers
         assert same(fill(tmp_path / "again" / "top", FILES), tmp_path / "source" / "top")
         assert [path.name for path in (own_home / "transfers").iterdir()] == ["lock"]
@@ -219,7 +219,7 @@ async def test_removed_and_left_where_it_is(manifest: Manifest, tmp_path: Path, 
 async def test_removed_with_its_files(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path) as (ann, info_hash):
         (tmp_path / "downloads" / "top" / "mine.txt").write_text("mine")
-        await ann.desk.remove([info_hash], delete_data=True)
+        await ann.session.remove([info_hash], delete_data=True)
         assert not ann.transfers
         left = [path for path in (tmp_path / "downloads").rglob("*") if path.is_file()]
         assert left == [tmp_path / "downloads" / "top" / "mine.txt"]
@@ -233,29 +233,29 @@ async def test_what_cannot_be_deleted_is_told(
 
     monkeypatch.setattr(transfers, "delete_files", refuse)
     async with seat() as ann:
-        info_hash = await ann.desk.open_manifest(manifest.encode(), tmp_path / "source")
+        info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
         with pytest.raises(StorageError, match="no right to"):
-            await ann.desk.remove([info_hash], delete_data=True)
+            await ann.session.remove([info_hash], delete_data=True)
         assert not ann.transfers
-        assert await ann.desk.open_manifest(manifest.encode(), tmp_path / "source")
+        assert await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
 
 
 async def test_what_is_being_deleted_cannot_be_begun(
     manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, go_on = trio.Event(), trio.Event()
+    saved, go_on = trio.Event(), trio.Event()
 
     def wait(*_: object) -> None:
-        trio.from_thread.run_sync(begun.set)
+        trio.from_thread.run_sync(saved.set)
         trio.from_thread.run(go_on.wait)
 
     monkeypatch.setattr(transfers, "delete_files", wait)
     async with seat() as ann, trio.open_nursery() as nursery:
-        info_hash = await ann.desk.open_manifest(manifest.encode(), tmp_path / "source")
-        nursery.start_soon(lambda: ann.desk.remove([info_hash], delete_data=True))
-        await begun.wait()
+        info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
+        nursery.start_soon(lambda: ann.session.remove([info_hash], delete_data=True))
+        await saved.wait()
         with pytest.raises(SwarmShareError, match="still being deleted"):
-            await ann.desk.open_manifest(manifest.encode(), tmp_path / "source")
+            await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
         go_on.set()
 
 
@@ -263,16 +263,16 @@ async def test_what_is_being_deleted_cannot_be_begun(
 async def test_a_check_finds_what_is_wrong(manifest: Manifest, tmp_path: Path, paused: bool) -> None:
     file = tmp_path / "source" / "top" / "a.bin"
     async with seat() as ann:
-        info_hash = await ann.desk.open_manifest(manifest.encode(), tmp_path / "source")
+        info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
         await is_seeding(ann)
         if paused:
-            await ann.desk.pause([info_hash])
+            await ann.session.pause([info_hash])
         status = file.stat()
         data = bytearray(file.read_bytes())
         data[1_000_000] ^= 1
         file.write_bytes(data)
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # nothing but a check finds it
-        await ann.desk.recheck([info_hash])
+        await ann.session.recheck([info_hash])
         wanted = TransferState.PAUSED if paused else TransferState.DOWNLOADING
         await ann.until(lambda: line(ann).state is wanted and line(ann).bytes_done == TOTAL - 2**15)
 
@@ -289,12 +289,12 @@ async def test_a_check_that_is_cut_short(tmp_path: Path) -> None:
         about=Description(),
     )
     async with seat() as ann:
-        info_hash = await ann.desk.open_manifest(manifest.encode(), tmp_path)
+        info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path)
         await ann.until(lambda: ann.transfers["sparse"].checked)
-        await ann.desk.pause([info_hash])
-        await ann.desk.recheck([info_hash])
+        await ann.session.pause([info_hash])
+        await ann.session.recheck([info_hash])
         await ann.until(lambda: ann.transfers["sparse"].state is TransferState.CHECKING)
-        await ann.desk.remove([info_hash])
+        await ann.session.remove([info_hash])
         assert not ann.transfers
 
 
@@ -302,11 +302,11 @@ async def test_something_is_in_the_way(manifest: Manifest, tmp_path: Path) -> No
     blocked = tmp_path / "downloads" / "top" / "a.bin"
     blocked.mkdir(parents=True)
     async with seat() as ann:
-        await ann.desk.open_manifest(manifest.encode())
+        await ann.session.open_manifest(manifest.encode())
         await ann.until(lambda: line(ann).state is TransferState.WAITING)
-        assert str(blocked) in line(ann).trouble
+        assert str(blocked) in line(ann).problem
         blocked.rmdir()
-        await ann.until(lambda: line(ann).state is TransferState.DOWNLOADING and not line(ann).trouble)
+        await ann.until(lambda: line(ann).state is TransferState.DOWNLOADING and not line(ann).problem)
 
 
 async def test_killed_and_gone_on(manifest: Manifest, tmp_path: Path, own_home: Path) -> None:
@@ -331,7 +331,7 @@ async def test_killed_and_gone_on(manifest: Manifest, tmp_path: Path, own_home: 
         await child.stdout.aclose()
         async with seat() as ann:
             assert line(ann).limit_down == 2**20
-            await ann.desk.limit([str(manifest.info_hash)], None, None)
+            await ann.session.limit([str(manifest.info_hash)], None, None)
             await ann.until(lambda: line(ann).bytes_done)
     async with seat() as ann, seed(manifest, tmp_path / "source", port):
         await is_seeding(ann)
@@ -341,14 +341,14 @@ async def test_killed_and_gone_on(manifest: Manifest, tmp_path: Path, own_home: 
 async def test_a_broken_file_harms_no_other(manifest: Manifest, tmp_path: Path, own_home: Path) -> None:
     other = manifest_of(fill(tmp_path / "other", FILES))
     async with seat() as ann:
-        await ann.desk.open_manifest(manifest.encode(), tmp_path / "source")
-        await ann.desk.open_manifest(other.encode(), tmp_path)
+        await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
+        await ann.session.open_manifest(other.encode(), tmp_path)
     broken = own_home / "transfers" / f"{other.info_hash}.json"
     broken.write_text("{")
     async with seat() as ann:
         assert list(ann.transfers) == ["top"]
-        assert str(broken) in (await ann.fact(Trouble)).message
+        assert str(broken) in (await ann.fact(Problem)).message
         assert broken.read_text() == "{", "it is left to whoever can mend it"
-        await ann.desk.open_manifest(other.encode(), tmp_path)
+        await ann.session.open_manifest(other.encode(), tmp_path)
     async with seat() as ann:
         assert ann.transfers.keys() == {"top", "other"}

@@ -23,7 +23,7 @@ _SIDEWAYS: Final = 4
 """Digits of one notch."""
 
 
-class Hands(Generic[T]):
+class TableInput(Generic[T]):
     """Bound to the body of one table."""
 
     def __init__(self, table: Table[T]) -> None:

@@ -1,6 +1,6 @@
 """Where trackers come in: what the engine offers to whoever knows other peers, and asks of it.
 
-An announcer (floor 3) is given a :class:`SwarmPort` for each torrent and runs beside it, on the same trio thread. It
+An announcer (floor 3) is given a :class:`TrackerView` for each torrent and runs beside it, on the same trio thread. It
 tells a tracker what the port says of us, and tells the port what the tracker says of others. All of that is hints: a
 wrong one costs a dial, or a piece chosen less well, and never more.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
 
 
-class Standing(NamedTuple):
+class TransferStats(NamedTuple):
     """How a torrent stands, in bytes and bytes a second."""
 
     uploaded: int
@@ -50,7 +50,7 @@ class Member(NamedTuple):
     """What it holds, as in BEP 3; None: not known."""
 
 
-class AnnouncePort(Protocol):
+class AnnounceContext(Protocol):
     """What ordinary trackers are told of a torrent, and tell of it."""
 
     @property
@@ -69,7 +69,7 @@ class AnnouncePort(Protocol):
     def complete(self) -> bool:
         """Whether we have all that we want."""
 
-    def standing(self) -> Standing:
+    def stats(self) -> TransferStats:
         """How we stand."""
 
     async def changed(self) -> None:
@@ -81,11 +81,11 @@ class AnnouncePort(Protocol):
     def found(self, addresses: Sequence[Address]) -> None:
         """Peers that may be dialled, the most useful first."""
 
-    def tell_trouble(self, message: str) -> None:
+    def tell_problem(self, message: str) -> None:
         """The tracker cannot be reached, or refuses; empty: all is well again. Shown to people as it is."""
 
 
-class SwarmPort(AnnouncePort, Protocol):
+class TrackerView(AnnounceContext, Protocol):
     """One torrent, as announcers see it that know who holds what."""
 
     manifest: Manifest
@@ -103,7 +103,7 @@ class SwarmPort(AnnouncePort, Protocol):
 class Announcer(Protocol):
     """Somebody who knows other peers."""
 
-    async def run(self, port: SwarmPort) -> None:
+    async def run(self, port: TrackerView) -> None:
         """Tell of us and hear of others until cancelled; then say good-bye, within a second.
 
         Never raises for what a tracker or a network does.

@@ -28,11 +28,11 @@ class TransferState(Enum):
     PAUSED = "paused"
     """Somebody wanted it so."""
     WAITING = "waiting"
-    """Something is in its way, which ``trouble`` names; it goes on by itself."""
+    """Something is in its way, which ``problem`` names; it goes on by itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
+class TransferSnapshot:
     """One line of what is downloaded and shared."""
 
     info_hash: str
@@ -41,7 +41,7 @@ class Transfer:
     folder: Path
     """It contains the name."""
     state: TransferState
-    trouble: str
+    problem: str
     """What is in its way, as a sentence; else empty."""
     no_peers: str
     """Why nobody is connected, as a sentence; empty while somebody is, or there is nothing wrong with it."""
@@ -124,25 +124,25 @@ class LocalTracker:
     """How this machine reaches it."""
     setup_token: str
     """For the first account; empty when there is one."""
-    trouble: str
+    problem: str
     """Why it does not run; else empty."""
     ours: bool = True
     """Whether this program has started it, and can stop it; else another process of this user has."""
 
 
 @dataclass(frozen=True, slots=True)
-class DeskPicture:
+class ClientSnapshot:
     """Everything."""
 
     addresses: tuple[str, ...]
     """Where we listen."""
-    listen_trouble: str
+    listen_problem: str
     """Why nobody can reach us, as a sentence; else empty."""
-    transfers: tuple[Transfer, ...]
+    transfers: tuple[TransferSnapshot, ...]
     looked_at: TorrentSnapshot | None
-    """All about the transfer that :meth:`Desk.look_at` named; a paused one as it was last."""
+    """All about the transfer that :meth:`ClientSession.look_at` named; a paused one as it was last."""
     person: Person | None
-    tracker_trouble: str
+    tracker_problem: str
     """Why the catalogue's tracker is of no use at present, as a sentence; else empty."""
     catalogue: tuple[Entry, ...]
     """The newest first; the same object as long as nothing changes."""

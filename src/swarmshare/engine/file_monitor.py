@@ -27,7 +27,7 @@ LOOK_SHARE: Final = 0.01
 """The most that these looks take of the time: with very many files they are fewer."""
 
 
-class Keeping:
+class FileMonitor:
     """Keeps what the picker counts as held and what is in the files the same."""
 
     def __init__(self, torrent: Torrent) -> None:
@@ -43,7 +43,7 @@ class Keeping:
         self._to_prepare = False
         """Whether the files that are wanted are to be made room for."""
 
-    def on_trouble(self, error: StorageError | None) -> None:
+    def on_problem(self, error: StorageError | None) -> None:
         """The disk refuses something; None: no more. What comes and goes is not told again and again."""
         if error is None:
             self._tell_end()
@@ -104,7 +104,7 @@ class Keeping:
         """Look when in doubt, and now and then while anything is missing: nothing here waits for what it clears."""
         torrent, took = self._torrent, 0.0
         while True:
-            if torrent.disk.trouble is not None:
+            if torrent.disk.problem is not None:
                 pause, self._to_prepare = disk.RETRY_AFTER, True
             elif torrent.disk.blocked:
                 pause, self._to_prepare = max(disk.RETRY_AFTER, min(took / LOOK_SHARE, disk.BLOCKED_FOR)), True
@@ -114,7 +114,7 @@ class Keeping:
             with trio.move_on_after(pause):
                 await self._doubtful.wait()
             self._doubtful = trio.Event()
-            if torrent.disk.trouble is None:
+            if torrent.disk.problem is None:
                 self._tell_end()
             began = trio.current_time()
             await self._look()

@@ -1,6 +1,6 @@
 """What one person has at work: transfers, things being shared, one tracker's catalogue, perhaps a tracker of one's own.
 
-A window asks for pictures of it and makes wishes, through :class:`~swarmshare.app.thread.DeskThread`.
+A window asks for pictures of it and makes wishes, through :class:`~swarmshare.app.thread.SessionThread`.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ import trio
 
 from swarmshare.app.compose import EVERYWHERE, announcers_for, engine_config, resume_folder
 from swarmshare.app.config import DEFAULT, load_settings
-from swarmshare.app.facts import Fact, JobFailed, Published, Shared, ShareWish, Trouble
+from swarmshare.app.facts import Fact, JobFailed, Problem, Published, Shared, ShareOptions
 from swarmshare.app.group import Group
 from swarmshare.app.jobs import Jobs
 from swarmshare.app.ledger import Ledger
 from swarmshare.app.magnets import manifest_of, peers_of, shareable_magnet
 from swarmshare.app.naming import refuse_taken
-from swarmshare.app.picture import DeskPicture
 from swarmshare.app.quiet_hours import limits_at
 from swarmshare.app.running import EVERY, telling_status, transfer_fields
 from swarmshare.app.settings_file import change_settings
+from swarmshare.app.snapshot import ClientSnapshot
 from swarmshare.app.transfers import Transfers
 from swarmshare.engine.unwrap import lone_exception
 from swarmshare.manifest.magnet import parse_magnet
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.alerts import PieceVerified
-from swarmshare.storage.begun import Begun, open_begun
 from swarmshare.storage.home import swarmshare_home
+from swarmshare.storage.saved_transfers import SavedTransfer, open_saved_transfers
 from swarmshare.storage.too_deep import refuse_too_deep
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.app.config import Configuration, Settings
+    from swarmshare.engine.announcer import Announcer
     from swarmshare.engine.config import Address, EngineConfig
-    from swarmshare.engine.ports import Announcer
     from swarmshare.manifest.manifest import Manifest
-    from swarmshare.storage.begun import BegunStore
+    from swarmshare.storage.saved_transfers import SavedTransfers
     from swarmshare.swarm.picker import Priority
 
-__all__ = ["Desk", "Fact", "JobFailed", "Published", "ShareWish", "Shared", "Trouble", "open_desk"]
+__all__ = ["ClientSession", "Fact", "JobFailed", "Problem", "Published", "ShareOptions", "Shared", "open_session"]
 
 LOOK: Final = 0.1
 """Seconds between looks at what the engine tells."""
@@ -54,12 +54,12 @@ LOOK_AT_CLOCK: Final = 5.0
 """Seconds between looks at the time of the day."""
 
 
-class Desk:
+class ClientSession:
     """All of it. Every method raises :class:`~swarmshare.errors.SwarmShareError` for what cannot be done."""
 
     def __init__(
         self,
-        store: BegunStore,
+        store: SavedTransfers,
         resume: Path,
         nursery: trio.Nursery,
         tell: Callable[[Fact], None],
@@ -79,7 +79,7 @@ class Desk:
     async def start(self) -> None:
         """Take up what was begun before."""
         for error in await self._transfers.load():
-            self._tell(Trouble(error.advice))
+            self._tell(Problem(error.advice))
         self._group.start(self._nursery, self._settings.tracker)
         await self._nursery.start(self._transfers.run, self._engine_config)
         self._nursery.start_soon(self._pass_on_alerts)
@@ -141,18 +141,18 @@ class Desk:
         listen = EVERYWHERE if self._configuration.sources["listen"] == DEFAULT else settings.listen
         return replace(settings, listen=listen, folder=settings.folder or self._downloads)
 
-    def picture(self) -> DeskPicture:
+    def snapshot(self) -> ClientSnapshot:
         """How things stand."""
         transfers, group, catalogue = self._transfers, self._group, self._group.catalogue
-        return DeskPicture(
+        return ClientSnapshot(
             addresses=transfers.addresses,
-            listen_trouble=transfers.listen_trouble,
+            listen_problem=transfers.listen_problem,
             transfers=transfers.lines(),
             looked_at=transfers.snapshot(self._looked_at),
             person=catalogue.person if catalogue is not None else None,
-            tracker_trouble=catalogue.trouble if catalogue is not None else "",
-            catalogue=catalogue.picture() if catalogue is not None else (),
-            jobs=self._jobs.pictures(),
+            tracker_problem=catalogue.problem if catalogue is not None else "",
+            catalogue=catalogue.snapshot() if catalogue is not None else (),
+            jobs=self._jobs.snapshots(),
             local_tracker=group.local_tracker,
             settings=self._settings,
         )
@@ -196,9 +196,9 @@ class Desk:
 
     # Sharing and downloading.
 
-    async def share(self, wish: ShareWish) -> int:
+    async def share(self, options: ShareOptions) -> int:
         """Begin to hash and then share; the number of the job. What is known to fail before that is raised."""
-        return await self._jobs.begin(wish, self._nursery)
+        return await self._jobs.begin(options, self._nursery)
 
     async def cancel_job(self, number: int) -> None:
         """Give a job up."""
@@ -239,8 +239,8 @@ class Desk:
         folder = (folder or self._settings.folder or self._downloads).absolute()
         await trio.to_thread.run_sync(refuse_too_deep, manifest, folder)
         await trio.to_thread.run_sync(refuse_taken, manifest, folder, self._transfers.all())
-        begun = Begun(manifest=manifest, folder=folder, added_at=int(time.time()), peers=peers)
-        await self._transfers.add(begun)
+        saved = SavedTransfer(manifest=manifest, folder=folder, added_at=int(time.time()), peers=peers)
+        await self._transfers.add(saved)
         return info_hash
 
     async def withdraw(self, info_hash: str) -> None:
@@ -306,7 +306,7 @@ class Desk:
         before = _of_engine(self._configuration)
         self._configuration = await trio.to_thread.run_sync(change_settings, changes)
         self._apply_limits()
-        if _of_engine(self._configuration) != before or self._transfers.listen_trouble:
+        if _of_engine(self._configuration) != before or self._transfers.listen_problem:
             await self._transfers.reopen()
 
 
@@ -317,19 +317,19 @@ def _of_engine(configuration: Configuration) -> tuple[object, ...]:
 
 
 @asynccontextmanager
-async def open_desk(
+async def open_session(
     tell: Callable[[Fact], None], clock: Callable[[], time.struct_time] = time.localtime
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[ClientSession]:
     """A desk, with all that was begun before. ``tell`` hears what happens. Leaving saves all; two seconds must do.
 
     ``clock`` tells the time of the day, for the quiet hours. Raises :class:`StorageError` when the home folder cannot
     be used, or another window is at work there, and :class:`~swarmshare.app.config.SettingsError`.
     """
-    with open_begun(swarmshare_home() / "transfers") as store, lone_exception():
+    with open_saved_transfers(swarmshare_home() / "transfers") as store, lone_exception():
         async with trio.open_nursery() as nursery:
-            desk = Desk(store, resume_folder(), nursery, tell, clock)
+            session = ClientSession(store, resume_folder(), nursery, tell, clock)
             try:
-                await desk.start()
-                yield desk
+                await session.start()
+                yield session
             finally:
                 nursery.cancel_scope.cancel()

@@ -20,7 +20,7 @@ from spectree.models import SecureType, SecurityScheme, SecuritySchemeData
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from swarmshare import __version__
-from swarmshare.tracker.api.answers import Problem
+from swarmshare.tracker.api.answers import ProblemDetails
 from swarmshare.tracker.ports import Role
 from swarmshare.tracker.refusals import Reason, RefusalError
 
@@ -58,7 +58,7 @@ class Raw(NamedTuple):
     """Why a larger one is refused."""
 
 
-class Door:
+class ApiRoutes:
     """The routes below ``/api/v1``."""
 
     def __init__(self, directory: Directory) -> None:
@@ -73,7 +73,7 @@ class Door:
             model_adapter=get_msgspec_model_adapter(),
             naming_strategy=lambda model: model.__name__,
             nested_naming_strategy=lambda _parent, name: name,
-            validation_error_model=Problem,
+            validation_error_model=ProblemDetails,
             before=_refuse_invalid,
             security_schemes=[
                 SecurityScheme(name="token", data=SecuritySchemeData(type=SecureType.HTTP, scheme="bearer"))
@@ -185,7 +185,7 @@ def _responses(model: type | None, statuses: Sequence[HTTPStatus], reasons: Sequ
     for reason in (*reasons, Reason.INVALID):
         by_status[reason.status].append(f"`{reason.code}`")
     answers: dict[str, Any] = {
-        f"HTTP_{refused.value}": (Problem, f"{refused.phrase}: {', '.join(codes)}")
+        f"HTTP_{refused.value}": (ProblemDetails, f"{refused.phrase}: {', '.join(codes)}")
         for refused, codes in by_status.items()
     }
     return Responses(**{f"HTTP_{status.value}": model for status in statuses}, **answers)

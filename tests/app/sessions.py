@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import trio
 from tracker.trackers import PASSWORD
 
+from swarmshare.app.client_session import ClientSession, open_session
 from swarmshare.app.compose import announcers_for
-from swarmshare.app.desk import Desk, open_desk
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import Engine, open_engine
 from swarmshare.manifest.build import Description
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from swarmshare.app.desk import Fact
-    from swarmshare.app.picture import Transfer
+    from swarmshare.app.client_session import Fact
+    from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.manifest.manifest import Manifest
 
 TIMEOUT = 30
@@ -35,13 +35,13 @@ TIMEOUT = 30
 class Seat:
     """A desk, and what it told."""
 
-    def __init__(self, desk: Desk, facts: list[Fact]) -> None:
-        self.desk, self.facts = desk, facts
+    def __init__(self, session: ClientSession, facts: list[Fact]) -> None:
+        self.session, self.facts = session, facts
 
     @property
-    def transfers(self) -> dict[str, Transfer]:
+    def transfers(self) -> dict[str, TransferSnapshot]:
         """By name."""
-        return {transfer.name: transfer for transfer in self.desk.picture().transfers}
+        return {transfer.name: transfer for transfer in self.session.snapshot().transfers}
 
     async def until(self, condition: Callable[[], object]) -> None:
         with trio.fail_after(TIMEOUT):
@@ -50,7 +50,7 @@ class Seat:
 
     async def listed(self) -> None:
         """The catalogue is here: what is published from now on is news."""
-        await self.until(lambda: self.desk._group.catalogue is not None and self.desk._group.catalogue._listed)
+        await self.until(lambda: self.session._group.catalogue is not None and self.session._group.catalogue._listed)
 
     async def fact(self, kind: type[Any]) -> Any:
         """The first fact of a kind."""
@@ -62,8 +62,8 @@ class Seat:
 async def seat(**options: Any) -> AsyncIterator[Seat]:
     """A desk at the home of the environment; leaving it takes what it takes a window."""
     facts: list[Fact] = []
-    async with open_desk(facts.append, **options) as desk:
-        yield Seat(desk, facts)
+    async with open_session(facts.append, **options) as session:
+        yield Seat(session, facts)
 
 
 def fill(folder: Path, lengths: dict[str, int]) -> Path:

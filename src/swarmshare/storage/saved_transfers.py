@@ -38,7 +38,7 @@ _HINT: Final = "Remove the file, then begin it again."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Begun:
+class SavedTransfer:
     """One transfer, as it is remembered."""
 
     manifest: Manifest
@@ -68,7 +68,7 @@ class Begun:
 
 
 @contextlib.contextmanager
-def open_begun(folder: Path) -> Iterator[BegunStore]:
+def open_saved_transfers(folder: Path) -> Iterator[SavedTransfers]:
     """What was begun in ``folder``, made if it is not there, for this process alone. Raises :class:`StorageError`."""
     try:
         make_folder(folder, mode=0o700)
@@ -78,18 +78,18 @@ def open_begun(folder: Path) -> Iterator[BegunStore]:
     message = "another window of SwarmShare is at work here"
     hint = "Use that one, or give this one a home of its own with SWARMSHARE_HOME."
     with locked(folder / "lock", folder.parent, message, hint):
-        yield BegunStore(folder)
+        yield SavedTransfers(folder)
 
 
-class BegunStore:
+class SavedTransfers:
     """The transfers of one folder. Every method raises :class:`StorageError` for what the disk refuses."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def load(self) -> tuple[list[Begun], list[StorageError]]:
+    def load(self) -> tuple[list[SavedTransfer], list[StorageError]]:
         """All transfers, the oldest first, and what is wrong with those that cannot be used; these stay as they are."""
-        found: list[Begun] = []
+        found: list[SavedTransfer] = []
         broken: list[StorageError] = []
         try:
             remove_leftovers(self._folder, older_than=0)  # the lock is ours: nobody is writing
@@ -101,17 +101,17 @@ class BegunStore:
                 found.append(_read(path))
             except StorageError as error:
                 broken.append(error)
-        return sorted(found, key=lambda begun: begun.added_at), broken
+        return sorted(found, key=lambda saved: saved.added_at), broken
 
-    def add(self, begun: Begun) -> None:
+    def add(self, saved: SavedTransfer) -> None:
         """Remember a new transfer."""
         # There may be a passkey in it.
-        write_atomic(self._path(begun.info_hash, ".torrent"), begun.manifest.encode(), mode=0o600)
-        self.save(begun)
+        write_atomic(self._path(saved.info_hash, ".torrent"), saved.manifest.encode(), mode=0o600)
+        self.save(saved)
 
-    def save(self, begun: Begun) -> None:
+    def save(self, saved: SavedTransfer) -> None:
         """Remember how a transfer that was added is now."""
-        write_atomic(self._path(begun.info_hash, ".json"), json.dumps(_dump(begun)).encode(), mode=0o600)
+        write_atomic(self._path(saved.info_hash, ".json"), json.dumps(_dump(saved)).encode(), mode=0o600)
 
     def forget(self, info_hash: str) -> None:
         """Remember a transfer no more."""
@@ -126,29 +126,29 @@ class BegunStore:
         return self._folder / f"{info_hash}{ending}"
 
 
-def _dump(begun: Begun) -> dict[str, object]:
+def _dump(saved: SavedTransfer) -> dict[str, object]:
     wanted: dict[Priority, list[int]] = {Priority.SKIP: [], Priority.HIGH: []}
-    for number, priority in sorted(begun.priorities.items()):
+    for number, priority in sorted(saved.priorities.items()):
         if priority in wanted:
             wanted[priority].append(number)
     return {
-        "name": begun.manifest.name,
-        "folder": str(begun.folder),
-        "added_at": begun.added_at,
-        "shared": begun.shared,
-        "paused": begun.paused,
-        "sequential": begun.sequential,
+        "name": saved.manifest.name,
+        "folder": str(saved.folder),
+        "added_at": saved.added_at,
+        "shared": saved.shared,
+        "paused": saved.paused,
+        "sequential": saved.sequential,
         "skip": wanted[Priority.SKIP],
         "high": wanted[Priority.HIGH],
-        "peers": [list(peer) for peer in begun.peers],
-        "limit_up": begun.limit_up,
-        "limit_down": begun.limit_down,
-        "downloaded": begun.downloaded,
-        "uploaded": begun.uploaded,
+        "peers": [list(peer) for peer in saved.peers],
+        "limit_up": saved.limit_up,
+        "limit_down": saved.limit_down,
+        "downloaded": saved.downloaded,
+        "uploaded": saved.uploaded,
     }
 
 
-def _read(path: Path) -> Begun:
+def _read(path: Path) -> SavedTransfer:
     manifest_path = path.with_suffix(".torrent")
     try:
         manifest = parse_manifest(read_small(manifest_path, MAX_BYTES))
@@ -162,7 +162,7 @@ def _read(path: Path) -> Begun:
         raise StorageError(path, "this does not say how a transfer is", hint=_HINT) from error
 
 
-def _parse(fields: object, manifest: Manifest) -> Begun:
+def _parse(fields: object, manifest: Manifest) -> SavedTransfer:
     """Raises :class:`ValueError`."""
     if not isinstance(fields, dict):
         raise ValueError("no object")
@@ -177,7 +177,7 @@ def _parse(fields: object, manifest: Manifest) -> Begun:
         raise ValueError("folder")
     priorities = dict.fromkeys(_files(fields.get("skip"), manifest), Priority.SKIP)
     priorities |= dict.fromkeys(_files(fields.get("high"), manifest), Priority.HIGH)
-    return Begun(
+    return SavedTransfer(
         manifest=manifest,
         folder=Path(folder),
         added_at=_count(fields.get("added_at")),

@@ -17,7 +17,7 @@ class DatabaseError(SwarmShareError):
     code = "database"
 
 
-class Trouble(Enum):
+class DatabaseProblem(Enum):
     """What is wrong: a stable code, and a sentence."""
 
     LOCKED = "locked", "another program has locked the tracker's database"
@@ -32,24 +32,24 @@ class Trouble(Enum):
 
 
 _BY_SQLITE_CODE: Final = {
-    sqlite3.SQLITE_BUSY: Trouble.LOCKED,
-    sqlite3.SQLITE_LOCKED: Trouble.LOCKED,
-    sqlite3.SQLITE_FULL: Trouble.FULL,
-    sqlite3.SQLITE_IOERR: Trouble.DISK,
-    sqlite3.SQLITE_READONLY: Trouble.DISK,
-    sqlite3.SQLITE_CORRUPT: Trouble.DAMAGED,
-    sqlite3.SQLITE_NOTADB: Trouble.DAMAGED,
+    sqlite3.SQLITE_BUSY: DatabaseProblem.LOCKED,
+    sqlite3.SQLITE_LOCKED: DatabaseProblem.LOCKED,
+    sqlite3.SQLITE_FULL: DatabaseProblem.FULL,
+    sqlite3.SQLITE_IOERR: DatabaseProblem.DISK,
+    sqlite3.SQLITE_READONLY: DatabaseProblem.DISK,
+    sqlite3.SQLITE_CORRUPT: DatabaseProblem.DAMAGED,
+    sqlite3.SQLITE_NOTADB: DatabaseProblem.DAMAGED,
 }
 """The primary codes; the others are either mistakes of ours or nothing that more can be said of."""
 
 
-def trouble_of(error: exc.SQLAlchemyError | sqlite3.Error) -> Trouble | None:
+def problem_of(error: exc.SQLAlchemyError | sqlite3.Error) -> DatabaseProblem | None:
     """What is wrong with the database; None when ``error`` is a mistake of whoever asked it."""
     if isinstance(error, exc.TimeoutError):  # of a turn to write, or of a connection: those who have them wait
-        return Trouble.LOCKED
+        return DatabaseProblem.LOCKED
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
     # The primary result code is the low byte of the extended one.
     found = _BY_SQLITE_CODE.get((getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF)
     if found is None and (isinstance(error, exc.OperationalError) or type(error) is exc.DatabaseError):
-        return Trouble.AWAY
+        return DatabaseProblem.AWAY
     return found

@@ -1,0 +1,28 @@
+"""A desk in a process of its own, to be killed: it begins what its arguments name, and tells when it has some of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from swarmshare.app.client_session import ClientSession
+from swarmshare.app.thread import SessionThread
+
+
+def main(manifest: Path, folder: Path) -> None:
+    thread = SessionThread()
+    thread.submit(
+        ClientSession.limit,
+        [thread.submit(ClientSession.open_manifest, manifest.read_bytes(), folder).result()],
+        None,
+        2**20,
+    )
+    while not (thread.snapshot and any(line.bytes_done for line in thread.snapshot.transfers)):
+        time.sleep(0.01)
+    print("some", flush=True)
+    time.sleep(600)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
