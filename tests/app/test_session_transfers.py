@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from swarmshare.manifest.manifest import Manifest
 
-CHILD = Path(__file__).with_name("child_desk.py")
+CHILD = Path(__file__).with_name("child_session.py")
 FILES = {"a.bin": 4_000_000, "b.bin": 2_000_000, "sub/c.bin": 100_000}
 TOTAL = 6_100_000
 

@@ -36,7 +36,7 @@ def thread(own_home: Path) -> Iterator[SessionThread]:
     thread.close()
     assert thread.closed.wait(TIMEOUT)
     assert thread.failure is None
-    until(lambda: not any(other.name == "desk" for other in threading.enumerate()))
+    until(lambda: not any(other.name == "session" for other in threading.enumerate()))
 
 
 def test_wishes(thread: SessionThread, tmp_path: Path) -> None:

@@ -74,9 +74,9 @@ def test_everything_is_chosen(shell: WrittenShell, tmp_path: Path, monkeypatch: 
 def test_whoever_cancels_while_it_is_checked_shares_nothing(shell: WrittenShell) -> None:
     dialog = open_share_dialog(shell, Path("/srv/Holiday"))
     click(dialog.accept)
-    submit = shell.last()
+    command = shell.last()
     press(dialog, "Escape")
-    submit.grant(4)
+    command.grant(4)
     assert shell.last()[:2] == ("cancel_job", (4,))
     assert not [child for child in shell.root.winfo_children() if isinstance(child, JobDialog)]
 
@@ -92,8 +92,8 @@ def test_without_a_tracker_it_is_saved_only(
     click(dialog.accept)
     assert not shell.commands  # somebody thought better of it
     click(dialog.accept)
-    submit = shell.last().args[0]
-    assert (submit.publish, submit.seed, submit.save_as) == (False, False, tmp_path / "x.torrent")
+    command = shell.last().args[0]
+    assert (command.publish, command.seed, command.save_as) == (False, False, tmp_path / "x.torrent")
 
 
 def test_a_job_is_stopped(shell: WrittenShell) -> None:

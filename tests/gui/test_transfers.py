@@ -61,16 +61,16 @@ def test_the_newest_is_selected_and_looked_at(looking: Looking) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "wish", "hashes"),
+    ("key", "command", "hashes"),
     [
         ("Control-p", "pause", [info_hash(3), info_hash(1)]),
         ("Control-r", "resume", [info_hash(2)]),
     ],
 )
-def test_keys_pause_and_resume_what_can_be(looking: Looking, key: str, submit: str, hashes: list[str]) -> None:
+def test_keys_pause_and_resume_what_can_be(looking: Looking, key: str, command: str, hashes: list[str]) -> None:
     press(looking, "Control-a")
     press(looking, key)
-    assert looking.commands(submit) == [(hashes,)]
+    assert looking.commands(command) == [(hashes,)]
 
 
 def test_buttons_act_on_what_is_selected(looking: Looking) -> None:

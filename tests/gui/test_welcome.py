@@ -64,12 +64,12 @@ def test_registering(page: WelcomePage, shell: WrittenShell) -> None:
     type_into(page.invitation, "invite_1")
     type_into(page.folder.entry, "/srv/here")
     click(page.enter)
-    submit = shell.last()
-    assert submit.method == "enter"
+    command = shell.last()
+    assert command.method == "enter"
     settings: dict[str, object] = {"folder": Path("/srv/here")}
-    assert submit.args == (Answers("http://10.0.0.1:6969", "ben", "correct horse", True, "invite_1", None, settings),)
+    assert command.args == (Answers("http://10.0.0.1:6969", "ben", "correct horse", True, "invite_1", None, settings),)
     assert page.enter.instate(["disabled"])
-    submit.refuse("This name is taken.")
+    command.refuse("This name is taken.")
     assert page.complaint == "This name is taken."
     assert page.enter.instate(["!disabled"])
     click(page.make_account)

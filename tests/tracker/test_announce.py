@@ -60,7 +60,7 @@ class Tracker:
             later=lambda _seconds, _call: None,
             rng=random.Random(1),
         )
-        app = Flask("door")
+        app = Flask("announce")
         app.register_blueprint(blueprint(self.registry, self.directory))
         self._client = app.test_client()
 
@@ -359,7 +359,7 @@ def test_no_bytes_do_more_than_be_refused(query: bytes, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
 def test_only_questions(method: str) -> None:
-    app = Flask("door")
+    app = Flask("announce")
     tracker = Tracker()
     app.register_blueprint(blueprint(tracker.registry, tracker.directory))
     ask: Callable[[str], Any] = getattr(app.test_client(), method)

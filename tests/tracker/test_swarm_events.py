@@ -43,7 +43,7 @@ HASH, OTHER, COUNT = bytes(range(32)), bytes(32), 40
 class ApiRoutes:
     def __init__(self) -> None:
         self.times = Times()
-        self.app = Flask("door")
+        self.app = Flask("announce")
         self.socketio = SocketIO(self.app, async_mode="threading")
         self.registry = SwarmRegistry(
             MemorySwarmStore(random.Random(1)),

@@ -42,7 +42,7 @@ class SessionThread:
         """Set when everything is saved and the thread is at its end."""
         self._facts: deque[Fact] = deque(maxlen=MAX_FACTS)
         self._running = Event()
-        Thread(target=self._main, name="desk", daemon=True).start()
+        Thread(target=self._main, name="session", daemon=True).start()
         self._running.wait()  # for an empty loop: a millisecond
 
     def submit(
