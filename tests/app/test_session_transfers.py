@@ -19,6 +19,7 @@ from integration.group import same
 from swarmshare.app import transfer, transfers
 from swarmshare.app.client_session import Problem
 from swarmshare.app.snapshot import TransferSnapshot, TransferState
+from swarmshare.common.pieces import Priority
 from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import Engine, open_engine
@@ -28,7 +29,6 @@ from swarmshare.manifest.magnet import Magnet
 from swarmshare.manifest.manifest import FileEntry
 from swarmshare.schema.alerts import PieceVerified
 from swarmshare.schema.snapshot import TorrentState
-from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,10 +13,10 @@ from gui.keyboard import settle
 from gui.test_table import kind, texts
 from gui.windows import Looking, window_over
 
+from swarmshare.common.bits import bits_of_runs
+from swarmshare.common.pieces import Priority
 from swarmshare.schema.alerts import TorrentComplete
-from swarmshare.schema.runs import bits_of_runs
 from swarmshare.swarm.diagnosis import Cause, NoPeers
-from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

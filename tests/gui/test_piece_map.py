@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmshare.app.snapshot import TransferState
+from swarmshare.common.bits import bits_of_runs
 from swarmshare.gui.details.piece_map import PieceMap, PiecesTab
 from swarmshare.gui.theme import palette, use_theme
 from swarmshare.gui.viewmodel import pieces
@@ -31,7 +32,6 @@ from swarmshare.gui.viewmodel.pieces import (
     map_image,
     mixed,
 )
-from swarmshare.schema.runs import bits_of_runs
 from swarmshare.schema.snapshot import MemberSnapshot
 
 if TYPE_CHECKING:

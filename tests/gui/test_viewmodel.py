@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from swarmshare.app.facts import JobFailed, Problem, Published, Shared
 from swarmshare.app.snapshot import TransferState
+from swarmshare.common.bits import all_bits, bits_of_runs
+from swarmshare.common.pieces import Priority
 from swarmshare.gui.table.selection import Selection
 from swarmshare.gui.viewmodel.cells import Bar, Label, Strip, arranged, clean, natural, searched
 from swarmshare.gui.viewmodel.file_rows import FileTree, file_columns
@@ -24,11 +26,9 @@ from swarmshare.gui.viewmodel.safety import Light, Verdict, about, overall
 from swarmshare.gui.viewmodel.speeds import WINDOW, Speeds, scale_of
 from swarmshare.gui.words import use_language
 from swarmshare.schema.alerts import ConnectionFailed, FileNotice, PeerDropped, PieceFailed, TorrentComplete
-from swarmshare.schema.runs import all_bits, bits_of_runs
 from swarmshare.schema.snapshot import MemberSnapshot
 from swarmshare.swarm.diagnosis import Cause
 from swarmshare.swarm.gains import PATIENCE, Gains
-from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
     from pathlib import Path

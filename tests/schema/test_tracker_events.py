@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swarmshare.common.bits import Runs, all_bits, as_bits, as_number, runs_of_bits
 from swarmshare.schema.fields import MOST, EventError
-from swarmshare.schema.runs import Runs, all_bits, as_bits, as_number, runs_of_bits
 from swarmshare.schema.tracker_events import (
     MAX_PEERS,
     MAX_PIECES,

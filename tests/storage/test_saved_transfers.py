@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from manifest.makers import encoded, folder_doc
 
+from swarmshare.common.pieces import Priority
 from swarmshare.errors import StorageError
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.saved_transfers import MAX_COUNT, SavedTransfer, SavedTransfers, open_saved_transfers
-from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

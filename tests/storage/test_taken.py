@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from storage.makers import PIECE
 
+from swarmshare.common.bitfield import Bitfield
 from swarmshare.errors import StorageError, TakenError
 from swarmshare.manifest.build import Description
 from swarmshare.storage import pieces as pieces_module
@@ -17,7 +18,6 @@ from swarmshare.storage.paths import part_paths
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.plan import make_plan
 from swarmshare.storage.resume import load_resume, save_resume
-from swarmshare.swarm.bitfield import Bitfield
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

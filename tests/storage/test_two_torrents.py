@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from storage.makers import PIECE
 
+from swarmshare.common.bitfield import Bitfield
 from swarmshare.errors import StorageError
 from swarmshare.manifest.build import Description
 from swarmshare.storage.create import create_manifest
@@ -21,7 +22,6 @@ from swarmshare.storage.paths import part_paths
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.plan import make_plan
 from swarmshare.storage.resume import load_resume, save_resume
-from swarmshare.swarm.bitfield import Bitfield
 
 if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest

@@ -14,9 +14,10 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState, Priority
 from swarmshare.swarm.choker import Candidate, choose_optimistic, choose_unchoked
-from swarmshare.swarm.picker import Block, PiecePicker, PieceState, Priority
+from swarmshare.swarm.picker import PiecePicker
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.requester import Requester
 from swarmshare.swarm.super_seeding import SuperSeeding
@@ -24,7 +25,7 @@ from swarmshare.swarm.super_seeding import SuperSeeding
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from swarmshare.manifest.layout import PieceLayout
+    from swarmshare.manifest.layout import Block, PieceLayout
 
 BLOCK: Final = 2**14
 BATCH: Final = 16

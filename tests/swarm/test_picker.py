@@ -7,9 +7,10 @@ from collections import Counter
 
 import pytest
 
-from swarmshare.manifest.layout import PieceLayout
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import ENDGAME_BATCH, MAX_ALONE, Block, PiecePicker, PieceState, Priority
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState, Priority
+from swarmshare.manifest.layout import Block, PieceLayout
+from swarmshare.swarm.picker import ENDGAME_BATCH, MAX_ALONE, PiecePicker
 
 BLOCK = 2**14
 

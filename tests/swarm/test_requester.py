@@ -6,9 +6,10 @@ import random
 
 import pytest
 
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState
 from swarmshare.manifest.layout import Block, PieceLayout
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import PiecePicker, PieceState
+from swarmshare.swarm.picker import PiecePicker
 from swarmshare.swarm.rejections import MAX_REJECTED, PAUSE, Rejections
 from swarmshare.swarm.requester import Requester
 

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import socketio
 from tracker.view import SwarmView
 
-from swarmshare.schema.runs import runs_of_bits
+from swarmshare.common.bits import runs_of_bits
 from swarmshare.schema.tracker_events import NAMESPACE, PUSH, Have, Join, Leave, Resync
 from swarmshare.schema.tracker_wire import dump_request, parse_answer, parse_push, parse_state
 

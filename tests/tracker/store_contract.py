@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tracker.view import SwarmView, availability_of
 
-from swarmshare.schema.runs import all_bits, as_bits, runs_of_bits
+from swarmshare.common.bits import all_bits, as_bits, runs_of_bits
 from swarmshare.schema.tracker_events import MAX_MEMBERS, State
 from swarmshare.tracker import store as store_module
 from swarmshare.tracker.store import Counts, Gone, Member, Progress
@@ -18,7 +18,7 @@ from swarmshare.tracker.views import holding, push
 if TYPE_CHECKING:
     import pytest
 
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
     from swarmshare.tracker.store import Changes, Snapshot, SwarmStore
 
 INFO_HASH = bytes(range(32))

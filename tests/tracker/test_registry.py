@@ -12,9 +12,9 @@ from tracker.serving_directory import Fixed
 from tracker.store_contract import COUNT, INFO_HASH, OTHER, bits, member, runs
 from tracker.times import Times
 
+from swarmshare.common.bits import all_bits
 from swarmshare.errors import AnnounceError
 from swarmshare.schema.fields import EventError
-from swarmshare.schema.runs import all_bits
 from swarmshare.schema.tracker_events import (
     MAX_MEMBERS,
     Have,

@@ -12,7 +12,7 @@ from flask_socketio import SocketIO
 from tracker.serving_directory import Fixed
 from tracker.times import Times
 
-from swarmshare.schema.runs import all_bits, as_bits
+from swarmshare.common.bits import all_bits, as_bits
 from swarmshare.schema.tracker_events import (
     MAX_MEMBERS,
     NAMESPACE,

@@ -11,8 +11,8 @@ import pytest
 import socketio
 from tracker.live import DEADLINE, HUGE, SMALL, LivePeer, Serving, peers, serving
 
+from swarmshare.common.bits import all_bits, as_bits
 from swarmshare.schema.fields import EventError
-from swarmshare.schema.runs import all_bits, as_bits
 from swarmshare.schema.tracker_events import NAMESPACE, Holds, Join, Members, MorePeers, Refusal, Report, Stats
 from swarmshare.schema.tracker_wire import dump_request, parse_answer, parse_page, parse_peers
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmshare.schema.runs import bits_of_runs, pieces_of_bits
+from swarmshare.common.bits import bits_of_runs, pieces_of_bits
 from swarmshare.schema.tracker_events import AvailabilityChanges, Holds, MemberChanges
 
 if TYPE_CHECKING:

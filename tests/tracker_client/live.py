@@ -14,9 +14,9 @@ from manifest.makers import encoded, folder_doc
 from tracker.trackers import PASSWORD, TIMEOUT, Server
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from swarmshare.common.bits import bits_of_runs, pieces_of_bits
 from swarmshare.engine.announcer import Changes, Member, TransferStats
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.schema.runs import bits_of_runs, pieces_of_bits
 
 if TYPE_CHECKING:
     import ssl

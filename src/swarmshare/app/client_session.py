@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.app.config import Configuration, Settings
+    from swarmshare.common.pieces import Priority
     from swarmshare.engine.announcer import Announcer
     from swarmshare.engine.config import Address, EngineConfig
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.saved_transfers import SavedTransfers
-    from swarmshare.swarm.picker import Priority
 
 __all__ = ["ClientSession", "Fact", "JobFailed", "Problem", "Published", "ShareOptions", "Shared", "open_session"]
 

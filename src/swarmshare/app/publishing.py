@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from swarmshare import __version__
 from swarmshare.app.signed_in import open_tracker
+from swarmshare.common.bitfield import Bitfield
 from swarmshare.errors import TrackerError
 from swarmshare.manifest.build import Description
 from swarmshare.manifest.parse import parse_manifest
@@ -18,7 +19,6 @@ from swarmshare.storage.create import create_manifest
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.plan import make_plan
 from swarmshare.storage.resume import save_resume
-from swarmshare.swarm.bitfield import Bitfield
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState, Priority
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.schema.snapshot import TorrentSnapshot, TorrentState
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.resume import load_resume
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.pieces import PieceState, Priority
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from swarmshare.storage.saved_transfers import SavedTransfer
 
 _STATES: Final = bytes((PieceState.MISSING, PieceState.HELD)).ljust(256)
-_ON_ITS_WAY_NO_MORE: Final = bytes((0, 0, 0, PieceState.HELD)).ljust(256)
+_ON_ITS_WAY_NO_MORE: Final = bytes(state if state == PieceState.HELD else PieceState.MISSING for state in range(256))
 
 
 def resting_snapshot(saved: SavedTransfer, resume: Path) -> TorrentSnapshot:

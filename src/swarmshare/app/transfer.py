@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.resting import resting
 from swarmshare.app.snapshot import TransferSnapshot, TransferState
+from swarmshare.common.pieces import PieceState
 from swarmshare.engine.no_peers import no_peers
 from swarmshare.engine.snapshots import torrent_snapshot
 from swarmshare.schema.snapshot import TorrentState, count_only_here, count_served
-from swarmshare.swarm.pieces import PieceState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from swarmshare.common.pieces import Priority
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.snapshot import TorrentSnapshot
     from swarmshare.storage.saved_transfers import SavedTransfer
-    from swarmshare.swarm.picker import Priority
 
 COUNT_EVERY: Final = 2.0
 """Seconds between two counts of copies: each takes a look at every piece."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from swarmshare.app.ledger import Ledger
     from swarmshare.app.snapshot import TransferSnapshot
+    from swarmshare.common.pieces import Priority
     from swarmshare.engine.announcer import Announcer
     from swarmshare.engine.config import EngineConfig
     from swarmshare.engine.engine import Engine
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from swarmshare.schema.alerts import Alert
     from swarmshare.schema.snapshot import TorrentSnapshot
     from swarmshare.storage.saved_transfers import SavedTransfer
-    from swarmshare.swarm.picker import Priority
 
 SAVE_EVERY: Final = 60.0
 """Seconds of counting bytes that a crash costs."""

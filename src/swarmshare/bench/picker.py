@@ -8,10 +8,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from swarmshare.bench.contest import Spread
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState
 from swarmshare.manifest.layout import PieceLayout
 from swarmshare.manifest.merkle import BLOCK_LENGTH
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import PiecePicker, PieceState
+from swarmshare.swarm.picker import PiecePicker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

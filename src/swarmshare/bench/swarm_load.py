@@ -18,7 +18,7 @@ from gevent import socket
 from gevent.pool import Pool
 
 from swarmshare.bench.swarm_peer import ADDRESS, Peer
-from swarmshare.schema.runs import all_bits
+from swarmshare.common.bits import all_bits
 from swarmshare.schema.tracker_events import Have, Join, Stats
 
 if TYPE_CHECKING:

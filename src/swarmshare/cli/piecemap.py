@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.text import Text
 
+from swarmshare.common.pieces import PieceState
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 LOST_STYLE: Final = "bold red"
 """Of a run with a piece that we lack and nobody connected holds."""
 
-_MISSING, _IN_FLIGHT, _VERIFYING, _HELD, _LOST, _UNWANTED = range(6)
-"""What a byte of :func:`piece_kinds` says; the first four are those of ``TorrentSnapshot.piece_states``."""
+_LOST, _UNWANTED = 4, 5
+"""What a byte of :func:`piece_kinds` may be beside a :class:`PieceState`."""
 
 
 class Look(Enum):
@@ -55,7 +57,7 @@ def piece_kinds(torrent: TorrentSnapshot) -> bytes:
     For a million pieces it must take milliseconds: nothing here looks at one piece at a time.
     """
     layout, states = torrent.manifest.layout, torrent.piece_states
-    missing = int.from_bytes(states.translate(_only(_MISSING)))
+    missing = int.from_bytes(states.translate(_only(PieceState.MISSING)))
     kinds = bytearray(states)
     if torrent.peers and not torrent.seeds:  # with nobody there at all, that is what there is to say
         lost = missing & int.from_bytes(torrent.availability.translate(_only(0)))
@@ -72,7 +74,7 @@ def _only(value: int) -> bytes:
     return bytes(int(byte == value) for byte in range(256))
 
 
-_SKIP: Final = bytes.maketrans(bytes([_MISSING, _LOST]), bytes([_UNWANTED, _UNWANTED]))
+_SKIP: Final = bytes.maketrans(bytes([PieceState.MISSING, _LOST]), bytes([_UNWANTED, _UNWANTED]))
 
 
 def lost_count(kinds: bytes) -> int:
@@ -89,14 +91,14 @@ def runs(kinds: bytes, cells: int) -> Iterator[Run]:
 
 
 def _look(run: bytes) -> Look:
-    held, coming = run.count(_HELD), run.count(_IN_FLIGHT) + run.count(_VERIFYING)
+    held, coming = run.count(PieceState.HELD), run.count(PieceState.IN_FLIGHT) + run.count(PieceState.VERIFYING)
     if coming > held:
         return Look.COMING
     if held:
-        return Look.PARTLY if coming or _MISSING in run or _LOST in run else Look.HELD
+        return Look.PARTLY if coming or PieceState.MISSING in run or _LOST in run else Look.HELD
     if _LOST in run:
         return Look.LOST
-    return Look.MISSING if _MISSING in run else Look.UNWANTED
+    return Look.MISSING if PieceState.MISSING in run else Look.UNWANTED
 
 
 def piece_map(kinds: bytes, width: int, lines: int) -> list[Text]:

@@ -36,9 +36,9 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Verify and remember; a part that is missing is no failure, it is fetched by the next download."""
     from swarmshare.app.compose import resume_folder
+    from swarmshare.common.bitfield import Bitfield
     from swarmshare.storage.pieces import TorrentStorage
     from swarmshare.storage.resume import forget_pieces, load_resume, save_resume
-    from swarmshare.swarm.bitfield import Bitfield
 
     manifest = find_manifest(arguments.what, arguments.tracker)
     if not os.path.isdir(arguments.data):

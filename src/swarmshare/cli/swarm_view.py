@@ -10,8 +10,8 @@ from rich.text import Text
 from swarmshare.cli.lines import Cell, line, row
 from swarmshare.cli.render import plural, size
 from swarmshare.cli.words import percent, rate
-from swarmshare.schema.runs import all_bits
-from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.bits import all_bits
 
 if TYPE_CHECKING:
     from swarmshare.swarm.gains import Gains

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from swarmshare.common.pieces import Priority
     from swarmshare.engine.announcer import Announcer
-    from swarmshare.swarm.picker import Priority
 
 Address: TypeAlias = tuple[str, int]
 """Host (a literal address, or a name to look up) and port."""

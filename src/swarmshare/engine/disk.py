@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
 
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import Priority
 from swarmshare.errors import StorageError
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import leaf_hashes
 from swarmshare.storage.files import make_folder
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.resume import load_resume, save_resume
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.common.bitfield import Bitfield
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.config import PEER_ID_PREFIX, show_address
 from swarmshare.engine.limits import pass_all
 from swarmshare.errors import RemoteProtocolError, StorageError
 from swarmshare.storage.opening import is_limit
-from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.requester import Requester
 from swarmshare.wire.connection import Negotiated, PeerConnection

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from swarmshare.common.pieces import Priority
 from swarmshare.engine.config import show_address
 from swarmshare.engine.no_peers import no_peers
 from swarmshare.schema.snapshot import MemberSnapshot, PeerSnapshot, TorrentSnapshot
-from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 import trio
 
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import Priority
 from swarmshare.engine.choking import Choking
 from swarmshare.engine.dialer import DialLog
 from swarmshare.engine.disk import TorrentDisk
@@ -26,8 +28,7 @@ from swarmshare.errors import RemoteProtocolError
 from swarmshare.manifest.layout import Block
 from swarmshare.schema.alerts import Alert, PeerDropped, TorrentComplete
 from swarmshare.schema.snapshot import TorrentState
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import PiecePicker, Priority
+from swarmshare.swarm.picker import PiecePicker
 from swarmshare.wire import extensions
 from swarmshare.wire.messages import (
     BitfieldMessage,

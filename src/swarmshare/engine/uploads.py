@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.common.pieces import PieceState
 from swarmshare.engine.chunks import ChunkCache
 from swarmshare.engine.hash_server import HashServer
-from swarmshare.swarm.picker import PieceState
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.super_seeding import SuperSeeding
 from swarmshare.wire.fast import GRANTED, allowed_fast_set

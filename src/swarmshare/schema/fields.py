@@ -5,11 +5,11 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.bits import runs_from_wire
 from swarmshare.errors import SwarmShareError
-from swarmshare.schema.runs import runs_from_wire
 
 if TYPE_CHECKING:
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
 
 MOST: Final = 2**53 - 1
 """The greatest integer that every JSON reader keeps exactly."""

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.pieces import PieceState
+
 if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.swarm.diagnosis import NoPeers
 
 
 # Tables for ``bytes.translate``.
-_HELD: Final = bytes((0, 0, 0, 1)).ljust(256, b"\0")
-_NOT_HELD: Final = bytes((1, 1, 1, 0)).ljust(256, b"\1")
-_NOBODY: Final = b"\1".ljust(256, b"\0")
-_SOMEBODY: Final = b"\0".ljust(256, b"\1")
+_HELD: Final = bytes(state == PieceState.HELD for state in range(256))
+_NOT_HELD: Final = bytes(state != PieceState.HELD for state in range(256))
+_NOBODY: Final = bytes(holders == 0 for holders in range(256))
+_SOMEBODY: Final = bytes(holders > 0 for holders in range(256))
 
 
 def count_only_here(piece_states: bytes, availability: bytes) -> int:
@@ -117,7 +119,7 @@ class TorrentSnapshot:
     uploaded: int
     peers: tuple[PeerSnapshot, ...]
     piece_states: bytes
-    """One byte a piece: 0 missing, 1 in flight, 2 verifying, 3 held."""
+    """One byte a piece: its :class:`~swarmshare.common.pieces.PieceState`."""
     availability: bytes
     """One byte a piece: how many others hold it, 255 for more; those that hold everything are not counted."""
     seeds: int

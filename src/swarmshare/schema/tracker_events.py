@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
 
 NAMESPACE: Final = "/swarm"
 LIVE: Final = "/live"

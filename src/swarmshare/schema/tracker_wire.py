@@ -8,8 +8,8 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
+from swarmshare.common.bits import all_bits, check_bits, runs_to_wire
 from swarmshare.schema.fields import EventError, Fields
-from swarmshare.schema.runs import all_bits, check_bits, runs_to_wire
 from swarmshare.schema.tracker_events import (
     MAX_BITFIELD,
     MAX_MEMBERS,
@@ -40,7 +40,7 @@ from swarmshare.schema.tracker_events import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
 
 Wire = dict[str, Any]
 """One object, for JSON and binary attachments."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from swarmshare.common.bits import check_bits, has_piece
 from swarmshare.errors import BencodingError, StorageError
 from swarmshare.manifest.bencoding import Value, decode_document, encode
 from swarmshare.storage.files import read_small, write_atomic
@@ -109,7 +110,7 @@ def _write(path: Path, manifest: Manifest, bits: bytes, files: list[Value]) -> N
 
 
 def _bits(bits: bytes, pieces: range) -> list[bool]:
-    return [bool(bits[piece >> 3] & 0x80 >> (piece & 7)) for piece in pieces]
+    return [has_piece(bits, piece) for piece in pieces]
 
 
 def _read(path: Path, manifest: Manifest) -> tuple[bytes, list[list[int]]] | None:
@@ -126,7 +127,11 @@ def _read(path: Path, manifest: Manifest) -> tuple[bytes, list[list[int]]] | Non
     bits, files = root.get(b"pieces"), root.get(b"files")
     if root.get(b"format") != FORMAT or root.get(b"info hash") != manifest.info_hash.full:
         return None
-    if not isinstance(bits, bytes) or len(bits) != (count + 7) // 8 or int.from_bytes(bits) & (1 << -count % 8) - 1:
+    if not isinstance(bits, bytes):
+        return None
+    try:
+        check_bits(bits, count)
+    except ValueError:
         return None
     if not isinstance(files, list) or len(files) != len(manifest.files):
         return None

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.pieces import Priority
 from swarmshare.errors import ManifestError, StorageError
 from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.files import make_folder, os_reason, read_small, remove_leftovers, write_atomic
 from swarmshare.storage.lock import locked
-from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

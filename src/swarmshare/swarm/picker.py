@@ -5,20 +5,18 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.manifest.layout import Block
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState, Priority
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.swarm.availability import Availability
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.pieces import ONE_OF_MANY, UNWANTED, PartialPiece, PieceState, Priority, Received
+from swarmshare.swarm.partial_piece import ONE_OF_MANY, UNWANTED, PartialPiece, Received
 from swarmshare.swarm.requests import Requests
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Collection, Hashable, Iterable, Iterator
 
-    from swarmshare.manifest.layout import PieceLayout
-
-__all__ = ["Block", "PiecePicker", "PieceState", "Priority", "Received"]
+    from swarmshare.manifest.layout import Block, PieceLayout
 
 ENDGAME_BATCH: Final = 16
 """Blocks asked of an idle peer at once in the endgame: enough to hide a round trip, few enough to waste little."""

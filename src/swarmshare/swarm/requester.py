@@ -12,8 +12,8 @@ from swarmshare.swarm.rejections import Rejections
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
 
+    from swarmshare.common.bitfield import Bitfield
     from swarmshare.manifest.layout import Block
-    from swarmshare.swarm.bitfield import Bitfield
     from swarmshare.swarm.picker import PiecePicker
 
 MIN_REFILL: Final = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.schema.runs import all_bits, as_number
+from swarmshare.common.bits import all_bits, as_number
 
 if TYPE_CHECKING:
     import random

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from swarmshare.common.bits import all_bits
 from swarmshare.errors import AnnounceError
-from swarmshare.schema.runs import all_bits
 from swarmshare.tracker.addresses import Reach, reach
 from swarmshare.tracker.announce_query import Event
 from swarmshare.tracker.pacing import Pacer

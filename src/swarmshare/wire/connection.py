@@ -11,6 +11,7 @@ from enum import Enum
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from swarmshare.common.bits import check_bits
 from swarmshare.errors import LocalProtocolError, RemoteProtocolError
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.wire.codec import MessageReader
@@ -203,9 +204,11 @@ class PeerConnection:
                     self.allowed_fast.add(message.piece)
                 return True
             case BitfieldMessage(bits):
-                spare = -self._layout.piece_count % 8
-                if spare and bits[-1] & ((1 << spare) - 1):
-                    raise RemoteProtocolError("spare-bits", "the bitfield has bits set for pieces that do not exist")
+                try:
+                    check_bits(bits, self._layout.piece_count)
+                except ValueError:  # the codec knows the size, so it is the spare bits
+                    text = "the bitfield has bits set for pieces that do not exist"
+                    raise RemoteProtocolError("spare-bits", text) from None
                 return True
             case Choke() | Unchoke():
                 changed = self.peer_choking != isinstance(message, Choke)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 import ttkbootstrap
 
 from swarmshare.app.client_session import ClientSession
+from swarmshare.common.pieces import Priority
 from swarmshare.gui.actions import open_path
 from swarmshare.gui.table.table import Table
 from swarmshare.gui.viewmodel.file_rows import FileRow, FileTree, file_columns, priority_name
 from swarmshare.gui.words import _
 from swarmshare.storage.disk_names import local_names
-from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
     import tkinter

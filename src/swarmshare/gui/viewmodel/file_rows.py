@@ -6,9 +6,9 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
+from swarmshare.common.pieces import Priority
 from swarmshare.gui.viewmodel.cells import Bar, Branch, Column, Label, clean, natural
 from swarmshare.gui.words import _, percent, size
-from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

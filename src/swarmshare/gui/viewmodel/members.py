@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.bits import all_bits, as_number
 from swarmshare.gui.viewmodel.cells import Bar, Column, Label, Strip, clean, natural
 from swarmshare.gui.words import _, ngettext, number, percent, rate, size
-from swarmshare.schema.runs import all_bits, as_number
 
 if TYPE_CHECKING:
     from swarmshare.schema.snapshot import MemberSnapshot, PeerSnapshot, TorrentSnapshot

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from swarmshare.schema.tracker_events import MAX_MEMBERS
 
 if TYPE_CHECKING:
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
 
 MAX_SWARM: Final = 20_000
 """Most members of one swarm; the counts of availability could hold three times as many."""

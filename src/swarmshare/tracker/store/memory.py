@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
     from swarmshare.tracker.store import Changes, Member, Progress, Snapshot
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.schema.runs import as_bits, as_number, bits_of_runs, pieces_of_bits, runs_of_bits
+from swarmshare.common.bits import as_bits, as_number, bits_of_runs, pieces_of_bits, runs_of_bits
+from swarmshare.common.piece_counts import PieceCounts
 from swarmshare.tracker.store import MAX_SWARM, Changes, Snapshot, detail_limit
-from swarmshare.tracker.store.counts import PieceCounts
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterable, Iterator
 
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
     from swarmshare.tracker.store import Member
 
 _FEW: Final = 256

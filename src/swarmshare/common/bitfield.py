@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
+
+from swarmshare.common.bits import all_bits, as_bits, as_number, check_bits, flags_of_bits, pieces_of_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NOT_ZERO: Final = re.compile(rb"[^\0]+")
-"""Finds the bytes worth looking at, at the speed of C."""
-_OFFSETS: Final = tuple(tuple(i for i in range(8) if byte & 0x80 >> i) for byte in range(256))
-"""For each byte, which of its bits are set, counted from the highest (BEP 3: the high bit is the first piece)."""
-_BIT: Final = tuple(bytes(byte >> 7 - i & 1 for byte in range(256)) for i in range(8))
-"""For each of the eight bits, counted likewise, a table that makes a byte 1 when it is set."""
 _STRETCH: Final = 512
 """Bytes to compare at a time where the first difference decides, which is mostly not far."""
 
@@ -27,7 +22,7 @@ class Bitfield:
     __slots__ = ("_bits", "_count", "_held")
 
     def __init__(self, count: int) -> None:
-        """Of ``count`` pieces, none."""
+        """The empty set of ``count`` pieces."""
         self._bits = bytearray(-(-count // 8))
         self._count = count
         self._held = 0
@@ -35,20 +30,16 @@ class Bitfield:
     @classmethod
     def from_wire(cls, data: bytes | bytearray | memoryview, count: int) -> Bitfield:
         """The payload of a ``bitfield`` message; :class:`ValueError` for a wrong size or a spare bit that is set."""
+        check_bits(data, count)
         field = cls(count)
-        if len(data) != len(field._bits):
-            raise ValueError(f"a bitfield of {len(data):,} bytes for {count:,} pieces")
         field._bits[:] = data
-        if count % 8 and field._bits[-1] & 0xFF >> count % 8:
-            raise ValueError("a bitfield with spare bits set")
-        field._held = field._number().bit_count()
+        field._held = as_number(field._bits).bit_count()
         return field
 
     @classmethod
     def full(cls, count: int) -> Bitfield:
-        """All of ``count`` pieces."""
-        bits = ((1 << count) - 1) << (-count % 8)
-        return cls.from_wire(bits.to_bytes(-(-count // 8), "big"), count)
+        """A set of all of ``count`` pieces."""
+        return cls.from_wire(all_bits(count), count)
 
     @property
     def held(self) -> int:
@@ -67,10 +58,10 @@ class Bitfield:
 
     def has(self, i: int) -> bool:
         """Whether piece ``i`` is in it; ``i`` must be a piece there is."""
-        return bool(self._bits[i >> 3] & 0x80 >> (i & 7))
+        return bool(self._bits[i >> 3] & 0x80 >> (i & 7))  # not has_piece(): it is called for each piece of a walk
 
     def set(self, i: int) -> bool:
-        """Put piece ``i`` in; False when it was. :class:`IndexError` when there is no such piece."""
+        """Add piece ``i``, and return whether it was new; :class:`IndexError` when there is no such piece."""
         self._check(i)
         if self.has(i):
             return False
@@ -79,7 +70,7 @@ class Bitfield:
         return True
 
     def clear(self, i: int) -> bool:
-        """Take piece ``i`` out; False when it was not in. :class:`IndexError` when there is no such piece."""
+        """Remove piece ``i``, and return whether it was in; :class:`IndexError` when there is no such piece."""
         self._check(i)
         if not self.has(i):
             return False
@@ -88,22 +79,16 @@ class Bitfield:
         return True
 
     def to_wire(self) -> bytes:
-        """The payload of a ``bitfield`` message."""
+        """The payload of a ``bitfield`` message (BEP 3)."""
         return bytes(self._bits)
 
     def flags(self) -> bytes:
         """One byte for each piece: 1 when it is in it, else 0."""
-        flags = bytearray(8 * len(self._bits))
-        for i, is_set in enumerate(_BIT):
-            flags[i::8] = self._bits.translate(is_set)
-        return bytes(flags[: self._count])
+        return flags_of_bits(self._bits, self._count)
 
     def indices(self) -> Iterator[int]:
         """The pieces in it, in order; do not change it meanwhile."""
-        for run in _NOT_ZERO.finditer(self._bits):
-            for at in range(run.start(), run.end()):
-                for offset in _OFFSETS[self._bits[at]]:
-                    yield 8 * at + offset
+        return pieces_of_bits(self._bits)
 
     def missing_from(self, other: Bitfield) -> bool:
         """Whether ``other`` has a piece that this one lacks."""
@@ -112,27 +97,27 @@ class Bitfield:
         # The end first: a download in sequence finds at once what it will get last.
         for end in range(len(self._bits), 0, -_STRETCH):
             stretch = slice(max(0, end - _STRETCH), end)
-            if int.from_bytes(other._bits[stretch], "big") & ~int.from_bytes(self._bits[stretch], "big"):
+            if as_number(other._bits[stretch]) & ~as_number(self._bits[stretch]):
                 return True
         return False
 
     def overlap(self, other: Bitfield) -> Bitfield:
         """The pieces that are in both."""
         both = Bitfield(self._count)
-        number = self._number() & other._number()
-        both._bits[:] = number.to_bytes(len(both._bits), "big")
+        number = as_number(self._bits) & as_number(other._bits)
+        both._bits[:] = as_bits(number, self._count)
         both._held = number.bit_count()
         return both
 
     def complement(self) -> Bitfield:
         """The pieces that are not in it."""
         rest = Bitfield.full(self._count)
-        rest._bits[:] = (rest._number() ^ self._number()).to_bytes(len(rest._bits), "big")
+        rest._bits[:] = as_bits(as_number(rest._bits) ^ as_number(self._bits), self._count)
         rest._held -= self._held
         return rest
 
     def copy(self) -> Bitfield:
-        """Another one with the same pieces."""
+        """A set of the same pieces that changes on its own."""
         twin = Bitfield(self._count)
         twin._bits[:] = self._bits
         twin._held = self._held
@@ -148,9 +133,6 @@ class Bitfield:
 
     def __repr__(self) -> str:
         return f"<Bitfield {self._held:,} of {self._count:,}>"
-
-    def _number(self) -> int:
-        return int.from_bytes(self._bits, "big")
 
     def _check(self, i: int) -> None:
         if not 0 <= i < self._count:

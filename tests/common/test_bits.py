@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmshare.schema.runs import (
+from swarmshare.common.bits import (
     all_bits,
     as_bits,
     as_number,
     bits_of_runs,
     check_bits,
+    flags_of_bits,
+    has_piece,
     pieces_of_bits,
     runs_from_wire,
     runs_of_bits,
@@ -82,3 +84,11 @@ def test_wrong_runs(numbers: list[object], why: str) -> None:
 def test_what_is_no_bitfield(bits: bytes, count: int) -> None:
     with pytest.raises(ValueError, match=r"bytes for|spare bits"):
         check_bits(bits, count)
+
+
+@given(sets)
+def test_one_piece_at_a_time_and_all_as_flags(shape: tuple[int, set[int]]) -> None:
+    count, pieces = shape
+    bits = naive_bits(pieces, count)
+    assert {piece for piece in range(count) if has_piece(bits, piece)} == pieces
+    assert flags_of_bits(bits, count) == bytes(piece in pieces for piece in range(count))

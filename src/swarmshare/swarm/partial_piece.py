@@ -1,8 +1,7 @@
-"""The words for what is asked of peers, and the bookkeeping of one piece that is on its way."""
+"""The bookkeeping of one piece whose blocks are on their way to us."""
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.manifest.layout import Block
@@ -10,26 +9,6 @@ from swarmshare.manifest.merkle import BLOCK_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
-
-
-class Priority(IntEnum):
-    """How much the user wants a piece."""
-
-    SKIP = 0
-    NORMAL = 1
-    HIGH = 2
-
-
-class PieceState(IntEnum):
-    """Where a piece is on its way to us; it is in exactly one state."""
-
-    MISSING = 0
-    """Nothing of it is asked for or here."""
-    IN_FLIGHT = 1
-    """Some of its blocks are asked for or here, but not all are here."""
-    VERIFYING = 2
-    """All blocks are here; whether they are right is not known yet."""
-    HELD = 3
 
 
 class Received(NamedTuple):
