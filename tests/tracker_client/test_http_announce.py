@@ -335,7 +335,7 @@ async def test_a_warning_is_told_and_its_peers_are_taken() -> None:
     peers = contact("127.0.0.1", 7000) + contact("127.0.0.1", 0) + contact("127.0.0.1", 7000) + b"\1"
     with ordinary(lambda _: reply(warning_message=b"\x1b[2Jold\nclient", peers=peers)) as tracker:
         async with announcing(torrent, [tracker.url]):
-            assert await torrent.announced() == f"{tracker.address}: [2Jold client"
+            assert await torrent.announced() == f"{tracker.address}: \ufffd[2Jold client"
     assert torrent.found_now == [[("127.0.0.1", 7000)]]
 
 
@@ -346,7 +346,7 @@ async def test_a_warning_is_told_and_its_peers_are_taken() -> None:
         (page(b"5:other"), "the answer is not a tracker's"),
         (
             page(b"<html>", "404 \x1b[31mNowhere"),
-            "the answer is not a tracker's (404 [31mNowhere). Is the address right?",
+            "the answer is not a tracker's (404 \ufffd[31mNowhere). Is the address right?",
         ),
         (page(b"d14:failure reason4:why?e", "403 Forbidden"), "why?"),
         (

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from swarmshare.app.accounts import open_accounts
 from swarmshare.app.signed_in import signed_in_at
 from swarmshare.cli.arguments import add_tracker_argument
-from swarmshare.cli.render import clean, plural, size
+from swarmshare.cli.render import plural, size
+from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
 from swarmshare.storage.files import os_reason, replacing
 

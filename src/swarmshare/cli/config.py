@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swarmshare.app.config import described, load_settings, read_setting, require_setting, settings_path
-from swarmshare.cli.render import clean, size
+from swarmshare.cli.render import size
+from swarmshare.common.text import clean
 
 if TYPE_CHECKING:
     import argparse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from swarmshare.cli.render import clean
+from swarmshare.common.text import clean
 from swarmshare.errors import SwarmShareError
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from swarmshare import __version__
-from swarmshare.cli.render import Output, clean, plural, size
+from swarmshare.cli.render import Output, plural, size
 from swarmshare.cli.show import summary_fields, summary_rows
+from swarmshare.common.text import clean
 from swarmshare.errors import ManifestError, StorageError, SwarmShareError
 from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.build import Description

@@ -13,8 +13,9 @@ from rich.live import Live
 from rich.text import Text
 
 from swarmshare.cli.lines import Cell, bar, row
-from swarmshare.cli.render import PLAIN_INTERVAL, clean
+from swarmshare.cli.render import PLAIN_INTERVAL
 from swarmshare.cli.words import percent, rate, share
+from swarmshare.common.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

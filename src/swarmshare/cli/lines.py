@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len, get_character_cell_size, set_cell_size
 from rich.text import Text
 
-from swarmshare.cli.render import clean
+from swarmshare.common.text import clean
 
 _ELLIPSIS: Final = "..."
 _DONE, _TO_DO = "\u2501", "\u2500"  # heavy and light, to be told apart without colour too

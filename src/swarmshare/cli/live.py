@@ -16,9 +16,10 @@ from rich.text import Text
 
 from swarmshare.cli.lines import Cell, bar, line, row
 from swarmshare.cli.piecemap import legend, lost_count, piece_kinds, piece_map
-from swarmshare.cli.render import clean, plural, size
+from swarmshare.cli.render import plural, size
 from swarmshare.cli.tables import PERCENT, RATE, file_lines, peer_lines
 from swarmshare.cli.words import WAY_OUT, changed, company, named, percent, rate, safety, share, time_left
+from swarmshare.common.text import clean
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:

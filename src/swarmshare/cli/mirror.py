@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.app.config import load_settings, read_size
 from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli.arguments import LISTEN_HELP, add_tracker_argument, address, count, rate
-from swarmshare.cli.render import clean, plural, size
+from swarmshare.cli.render import plural, size
+from swarmshare.common.text import clean
 
 if TYPE_CHECKING:
     from swarmshare.app.config import Configuration

@@ -13,8 +13,9 @@ from rich.live import Live
 from rich.text import Text
 
 from swarmshare.cli.live import render_end, render_engine
-from swarmshare.cli.render import PLAIN_INTERVAL, Output, OutputError, clean
+from swarmshare.cli.render import PLAIN_INTERVAL, Output, OutputError
 from swarmshare.cli.words import plain_line
+from swarmshare.common.text import clean
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
 from swarmshare.cli.create import now, piece_size, plain_text, tell_lost_folder
-from swarmshare.cli.render import clean, plural, size
+from swarmshare.cli.render import plural, size
+from swarmshare.common.text import clean
 
 if TYPE_CHECKING:
     import argparse

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
-from swarmshare.cli.render import clean, plural
+from swarmshare.cli.render import plural
+from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ With ``--json``, standard output belongs to programs, flushed line by line; peop
 from __future__ import annotations
 
 import json
-import re
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from swarmshare.common.text import clean
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,14 +27,7 @@ if TYPE_CHECKING:
 PLAIN_INTERVAL: Final = 2.0
 """Seconds between progress lines where there is no terminal to redraw."""
 
-# What could move the cursor, recolour the screen or reverse the reading order.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-
-
-def clean(text: str) -> str:
-    """``text`` from a stranger, fit for a terminal: one line, without control characters."""
-    return _UNSAFE.sub("\ufffd", text)
 
 
 def size(count: float) -> str:

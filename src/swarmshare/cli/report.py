@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.cli.render import clean, plural
+from swarmshare.cli.render import plural
 from swarmshare.cli.words import LIMIT, PUT_BACK, WAY_OUT, files_named, named, safety
+from swarmshare.common.text import clean
 from swarmshare.schema.alerts import (
     ConnectionFailed,
     FileNotice,

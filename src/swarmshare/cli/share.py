@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from swarmshare.app.config import load_settings
 from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
 from swarmshare.cli.find import HELP, METAVAR, find_manifest, magnet_in
-from swarmshare.cli.render import clean
 from swarmshare.common.pieces import Priority
+from swarmshare.common.text import clean
 from swarmshare.engine.config import TorrentConfig
 from swarmshare.errors import StorageError, TakenError
 from swarmshare.manifest.names import matches

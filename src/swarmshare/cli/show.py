@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
-from swarmshare.cli.render import Output, clean, date, plural, size
+from swarmshare.cli.render import Output, date, plural, size
+from swarmshare.common.text import clean
 from swarmshare.manifest.magnet import Magnet, is_magnet, magnet_of, parse_magnet
 
 if TYPE_CHECKING:

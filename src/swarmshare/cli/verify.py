@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
-from swarmshare.cli.render import Output, clean, plural, size
+from swarmshare.cli.render import Output, plural, size
+from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
 from swarmshare.storage.too_deep import refuse_too_deep
 from swarmshare.storage.verify import FileReport, Verdict, verify_data

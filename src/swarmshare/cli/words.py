@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.cli.render import clean, duration, plural, size
+from swarmshare.cli.render import duration, plural, size
+from swarmshare.common.text import clean
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:

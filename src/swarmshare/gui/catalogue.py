@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
+from swarmshare.common.text import clean
 from swarmshare.gui.actions import EntryActions
 from swarmshare.gui.table.table import Table
 from swarmshare.gui.theme import pixels
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.lists import entry_columns, found
 from swarmshare.gui.words import _, ngettext, number, size
 

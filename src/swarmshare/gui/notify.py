@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import ttkbootstrap as ttk
 
 from swarmshare.app.facts import Published
-from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.common.text import clean
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.alerts import TorrentComplete
 

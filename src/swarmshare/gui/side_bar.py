@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import ttkbootstrap
 
 from swarmshare.app.client_session import ClientSession
+from swarmshare.common.text import clean
 from swarmshare.gui.theme import palette, pixels
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.lists import counts
 from swarmshare.gui.words import _, number
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
+from swarmshare.common.text import clean
 from swarmshare.gui.theme import palette, pixels
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.safety import Light, Verdict, overall
 from swarmshare.gui.words import _, rate
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 import ttkbootstrap
 
 from swarmshare.app.snapshot import TransferState
+from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
 from swarmshare.gui.banner import Banners
 from swarmshare.gui.catalogue import CataloguePage
@@ -27,7 +28,6 @@ from swarmshare.gui.tab_keys import bind_tab_keys
 from swarmshare.gui.theme import open_root, pixels
 from swarmshare.gui.toolbar import Toolbar
 from swarmshare.gui.transfers import TransfersPage
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, use_language
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from swarmshare.common.text import REPLACEMENT, clean
 from swarmshare.errors import ManifestError
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.tracker import values
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 MAX_COMMENT: Final = 2_000
 """Characters of a comment that lists show; the manifest has all of it."""
 MAX_SEARCH_WORDS: Final = 8
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 class Sort(StrEnum):
@@ -133,7 +131,7 @@ class Catalogue:
             raise RefusalError(Reason.QUOTA, f"an account has at most {self._config.max_entries_per_account:,} entries")
         if length + len(stored) > self._config.max_manifest_bytes_per_account:
             raise RefusalError(Reason.QUOTA, "the manifests of this account are too large together: withdraw some")
-        comment = one_line(manifest.comment)[:MAX_COMMENT]
+        comment = clean(manifest.comment).strip()[:MAX_COMMENT]
         row = EntryRow(
             info_hash=manifest.info_hash.full,
             name=manifest.name,
@@ -228,11 +226,6 @@ def unknown_entry() -> RefusalError:
     return RefusalError(Reason.UNKNOWN_ENTRY, "the catalogue has no such entry")
 
 
-def one_line(text: str) -> str:
-    """A stranger's text on one line, without control characters and reversing marks."""
-    return _CONTROL.sub(" ", text).strip()
-
-
 def _already_published(manifest: Manifest) -> RefusalError:
     return RefusalError(Reason.ALREADY_PUBLISHED, f"{manifest.name!r} has been published by somebody else already")
 
@@ -247,7 +240,7 @@ def _described() -> Select[EntryRow, str, bytes]:
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    words = folded(one_line(wanted.search)).split()[:MAX_SEARCH_WORDS]
+    words = folded(clean(wanted.search).replace(REPLACEMENT, " ")).split()[:MAX_SEARCH_WORDS]
     conditions: list[ColumnElement[bool]] = [EntryRow.search.contains(word, autoescape=True) for word in words]
     if wanted.info_hash:
         lowest, highest = (bytes.fromhex(wanted.info_hash.ljust(64, digit)) for digit in "0f")
@@ -255,7 +248,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.name:
         conditions.append(EntryRow.name == wanted.name)
     if wanted.publisher is not None:
-        conditions.append(AccountRow.folded == folded(one_line(wanted.publisher)))
+        conditions.append(AccountRow.folded == folded(clean(wanted.publisher).strip()))
     if wanted.private is not None:
         conditions.append(EntryRow.private == wanted.private)
     return conditions

@@ -9,9 +9,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote_from_bytes, urldefrag
 
+from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.errors import BencodingError, TrackerError
 from swarmshare.manifest.bencoding import Value, decode_document
-from swarmshare.tracker_client.text import MAX_TEXT, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +107,9 @@ def parse_reply(body: bytes, peer_id: bytes, *, from_loopback: bool) -> Reply:
 
 def _text(root: dict[bytes, Value], key: bytes) -> str:
     value = root.get(key)
-    return one_line(value[: 8 * MAX_TEXT].decode("utf-8", "replace")) if isinstance(value, bytes) else ""
+    if not isinstance(value, bytes):
+        return ""
+    return clean(value[: 8 * MAX_TEXT].decode("utf-8", "replace").strip(), MAX_TEXT)
 
 
 def _number(root: dict[bytes, Value], key: bytes) -> int:

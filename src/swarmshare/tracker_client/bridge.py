@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import socketio
 import trio
 
+from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.errors import TrackerError
 from swarmshare.schema.tracker_events import Refusal
 from swarmshare.tracker_client.dial import dial
@@ -25,7 +26,6 @@ from swarmshare.tracker_client.engine_io import EngineClient, WebSocket, status
 from swarmshare.tracker_client.failures import failure
 from swarmshare.tracker_client.http import what_answers
 from swarmshare.tracker_client.proxies import through
-from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -249,7 +249,7 @@ class Link:
                     Refusal.SIGNED_OUT, f"{self._tracker}: your sign-in is not valid (any more)", hint=hint
                 )
             case ({"message": str(text)},):
-                return TrackerError("refused", f"{self._tracker}: {one_line(text)}")
+                return TrackerError("refused", f"{self._tracker}: {clean(text, MAX_TEXT)}")
         return TrackerError("refused", f"{self._tracker}: it does not let us in")
 
     def _error(self, why: str) -> TrackerError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.errors import TrackerError
 from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import (
@@ -29,7 +30,6 @@ from swarmshare.schema.tracker_wire import dump_request, parse_answer, parse_pee
 from swarmshare.tracker_client.bridge import NOT_LIVE
 from swarmshare.tracker_client.connection import Backoff, connection_to
 from swarmshare.tracker_client.fallback import FallbackAnnouncer
-from swarmshare.tracker_client.text import one_line
 from swarmshare.tracker_client.view import SwarmView
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class _Membership:
                     self._lost_at = trio.current_time()
                     if isinstance(end, EventError):
                         if end.reason not in _QUIET:
-                            self._port.tell_problem(f"{self._connection.tracker}: {one_line(str(end))}")
+                            self._port.tell_problem(f"{self._connection.tracker}: {clean(str(end), MAX_TEXT)}")
                         await trio.sleep(backoff.pause(trio.current_time() - since))
                     elif not self._joined:
                         self.away(end)

@@ -11,8 +11,8 @@ from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from swarmshare.common.text import clean
 from swarmshare.tracker_client.proxies import ProxyUrlError, through
-from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def failure(url: str, error: BaseException, timeout: float) -> Failure:
 def odd_page(url: str, status: int, reason: str, body: bytes, content_type: str = "") -> Failure:
     """Why an answer that came by HTTP is not a tracker's."""
     head = body[:_PAGE_LOOKED_AT]
-    answered = f"the answer is not a tracker's ({one_line(f'{status} {reason}')[:100]})"
+    answered = f"the answer is not a tracker's ({clean(f'{status} {reason}', 100)})"
     if status == HTTPStatus.BAD_REQUEST and _SAYS_HTTPS.search(head):
         return _wants_tls(url)
     if status in _BEHIND:
@@ -95,7 +95,7 @@ def _known(url: str, error: BaseException, timeout: float) -> Failure | None:
         case BadStatusLine() if str(error).startswith(_ALERT):
             return _wants_tls(url)
         case BadStatusLine():
-            said = one_line(str(error))[:_QUOTED]
+            said = clean(str(error), _QUOTED)
             what = f"what answers there is no web server; it says {said!r}"
             return Failure("not-a-tracker", what, _PORT)
         case HTTPException():

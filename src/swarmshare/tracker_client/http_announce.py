@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import trio
 
+from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.errors import TrackerError
 from swarmshare.tracker_client.announce_codec import MAX_INTERVAL, Event, Question, Reply, parse_reply
 from swarmshare.tracker_client.failures import ADDRESS, odd_page
 from swarmshare.tracker_client.fetch import Page, get
-from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,7 @@ class _Tracker:
     @property
     def name(self) -> str:
         """What people are shown: not the path, which may have somebody's passkey in it."""
-        return one_line(self.url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2])
+        return clean(self.url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2], MAX_TEXT)
 
     @property
     def usable(self) -> bool:
@@ -125,7 +125,7 @@ class _Announces:
                 try:
                     replies = await self._tell(tracker)
                 except TrackerError as error:
-                    problems.append(one_line(f"{tracker.name}: {error}"))
+                    problems.append(clean(f"{tracker.name}: {error}", MAX_TEXT))
                     hints.append(error.hint)
                     continue
                 tier.remove(tracker)
@@ -140,7 +140,7 @@ class _Announces:
 
     def _hear(self, tracker: _Tracker, replies: list[Reply]) -> None:
         warning = next((reply.warning for reply in replies if reply.warning), "")
-        self._port.tell_problem(one_line(f"{tracker.name}: {warning}") if warning else "")
+        self._port.tell_problem(clean(f"{tracker.name}: {warning}", MAX_TEXT) if warning else "")
         if found := list(dict.fromkeys(peer for reply in replies for peer in reply.peers)):
             self._port.found(found)
 

@@ -6,9 +6,9 @@ from ipaddress import ip_address
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.engine.announcer import Member
 from swarmshare.schema.tracker_events import AvailabilityChanges
-from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,7 +109,7 @@ class SwarmView:
         peer = holding.peer
         if peer.member != self._own:
             self._seen[peer.member] = holding.pieces is not None
-            member = Member(one_line(peer.user), tuple(self._addresses(peer)), peer.live, holding.pieces)
+            member = Member(clean(peer.user, MAX_TEXT), tuple(self._addresses(peer)), peer.live, holding.pieces)
             self._port.see(peer.member, member)
 
     def _forget(self, number: int) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
+from swarmshare.common.text import clean
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.table.table import Table
 from swarmshare.gui.theme import pixels
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.members import Member, member_columns, members_of, rarest
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.swarm.gains import Gains

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import ttkbootstrap as ttk
 
 from swarmshare.app.naming import NameTakenError
+from swarmshare.common.text import clean
 from swarmshare.gui.dialogs.dialog import Dialog, Form
 from swarmshare.gui.files import download_as
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.client_session import ClientSession
+from swarmshare.common.text import clean
 from swarmshare.gui.dialogs.dialog import Dialog
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
 
 if TYPE_CHECKING:

@@ -15,15 +15,7 @@ T = TypeVar("T")
 Tone: TypeAlias = Literal["", "muted", "primary", "success", "info", "warning", "danger"]
 """What a colour says; every theme has its own for each."""
 
-# What could break a line, or reverse the reading order.
-_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
 _NUMBERS: Final = re.compile("([0-9]+)")
-
-
-def clean(text: str) -> str:
-    """``text`` from a stranger, fit for one line."""
-    return _UNSAFE.sub("\ufffd", text)
 
 
 class Label(NamedTuple):

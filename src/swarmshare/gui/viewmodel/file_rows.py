@@ -7,7 +7,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from swarmshare.common.pieces import Priority
-from swarmshare.gui.viewmodel.cells import Bar, Branch, Column, Label, clean, natural
+from swarmshare.common.text import clean
+from swarmshare.gui.viewmodel.cells import Bar, Branch, Column, Label, natural
 from swarmshare.gui.words import _, percent, size
 
 if TYPE_CHECKING:

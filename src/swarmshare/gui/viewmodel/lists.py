@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.snapshot import TransferState
+from swarmshare.common.text import clean
 from swarmshare.gui.sentences import spoken
-from swarmshare.gui.viewmodel.cells import Bar, Column, Label, clean, natural, searched
+from swarmshare.gui.viewmodel.cells import Bar, Column, Label, natural, searched
 from swarmshare.gui.viewmodel.safety import Light, Verdict, about
 from swarmshare.gui.words import _, duration, ngettext, number, percent, rate, size, when
 

@@ -7,8 +7,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.app.facts import JobFailed, Problem, Published, Shared
+from swarmshare.common.text import clean
 from swarmshare.gui.sentences import spoken
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.alerts import (
     ConnectionFailed,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.common.bits import all_bits, as_number
-from swarmshare.gui.viewmodel.cells import Bar, Column, Label, Strip, clean, natural
+from swarmshare.common.text import clean
+from swarmshare.gui.viewmodel.cells import Bar, Column, Label, Strip, natural
 from swarmshare.gui.words import _, ngettext, number, percent, rate, size
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from swarmshare.common.bits import has_piece
 from swarmshare.common.pieces import PieceState
-from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.common.text import clean
 from swarmshare.gui.words import _, ngettext, number, size
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from swarmshare.app.snapshot import TransferState
-from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.common.text import clean
 from swarmshare.gui.words import _, ngettext, number
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from flask import request
 
+from swarmshare.common.text import clean
 from swarmshare.tracker import values
 from swarmshare.tracker.api import answers, requests
 from swarmshare.tracker.api.routes import May
-from swarmshare.tracker.catalogue import one_line
 from swarmshare.tracker.refusals import Reason
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _add_people(routes: ApiRoutes, services: Services) -> None:
             address=_address(),
             invitation=json.invitation,
             setup_token=json.setup_token,
-            label=one_line(json.label),
+            label=clean(json.label).strip(),
         )
 
     @routes.route(
@@ -85,7 +85,7 @@ def _add_tokens(routes: ApiRoutes, services: Services) -> None:
     )
     def sign_in(json: requests.SignIn) -> values.SignedIn:
         """Sign in: get a token."""
-        return services.sessions.sign_in(json.name, json.password, label=one_line(json.label), address=_address())
+        return services.sessions.sign_in(json.name, json.password, label=clean(json.label).strip(), address=_address())
 
     @routes.route("GET", "/tokens", may=May.MEMBER, gives=answers.Tokens)
     def list_tokens(who: Holder) -> answers.Tokens:
