@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.app.config import Configuration, Settings
+    from swarmshare.common.address import Address
     from swarmshare.common.pieces import Priority
     from swarmshare.engine.announcer import Announcer
-    from swarmshare.engine.config import Address, EngineConfig
+    from swarmshare.engine.config import EngineConfig
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.saved_transfers import SavedTransfers
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.cli.arguments import count
+from swarmshare.cli.arguments import whole_number
 from swarmshare.cli.render import size
 from swarmshare.errors import StorageError
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SIZE: Final = 200
 """MiB that are shared, by default."""
+MAX_SIZE: Final = 2**20
+"""MiB that can be asked for: more than a disk has room for where somebody tries a demo."""
 _MIB: Final = 2**20
 
 
@@ -36,7 +38,11 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         "Everything is removed afterwards.",
     )
     parser.add_argument(
-        "--size", type=count, default=SIZE, metavar="MIB", help=f"how much they share; default: {SIZE} MiB"
+        "--size",
+        type=whole_number(1, MAX_SIZE),
+        default=SIZE,
+        metavar="MIB",
+        help=f"how much they share; default: {SIZE} MiB",
     )
     parser.add_argument("--sabotage", action="store_true", help="let one machine send wrong data: it is found out")
     parser.set_defaults(run=run)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from math import inf, isinf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.config import load_settings, read_size
+from swarmshare.app.config import load_settings
 from swarmshare.app.signed_in import open_tracker, signed_in_at
-from swarmshare.cli.arguments import LISTEN_HELP, add_tracker_argument, address, count, rate
+from swarmshare.cli.arguments import LISTEN_HELP, add_tracker_argument, address, byte_size, peer_count, rate
 from swarmshare.cli.render import plural, size
 from swarmshare.common.text import clean
 
 if TYPE_CHECKING:
+    import argparse
+
     from swarmshare.app.config import Configuration
     from swarmshare.app.mirror import News, Status
     from swarmshare.app.mirror_store import MirrorStore
@@ -47,12 +48,14 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="for the mirror alone; made if it is not there"
     )
-    parser.add_argument("--quota", type=_size, default=inf, metavar="SIZE", help="such as 500GiB; default: no limit")
+    parser.add_argument(
+        "--quota", type=byte_size, default=inf, metavar="SIZE", help="such as 500GiB; default: no limit"
+    )
     parser.add_argument(
         "--match", action="append", default=[], metavar="GLOB", help="only entries of such a name; repeat at will"
     )
     parser.add_argument("--listen", type=address, action="append", metavar="HOST:PORT", help=LISTEN_HELP)
-    parser.add_argument("--max-peers", type=count, metavar="N", help="of each entry")
+    parser.add_argument("--max-peers", type=peer_count, metavar="N", help="of each entry")
     for way in ("up", "down"):
         parser.add_argument(
             f"--limit-{way}", type=rate, metavar="RATE", help="such as 5MiB (a second), all entries together"
@@ -197,10 +200,3 @@ class _Journal:
 
 def _fields(manifest: Manifest) -> dict[str, str]:
     return {"info_hash": str(manifest.info_hash), "name": clean(manifest.name)}
-
-
-def _size(text: str) -> int:
-    try:
-        return read_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

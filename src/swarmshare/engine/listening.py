@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from errno import EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.engine.config import show_address
+from swarmshare.common.address import is_loopback, parse_ip, show_address
 from swarmshare.errors import StorageError
 from swarmshare.storage.files import os_reason
 from swarmshare.swarm.diagnosis import Cause, Reach
@@ -17,6 +17,7 @@ from swarmshare.swarm.diagnosis import Cause, Reach
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from swarmshare.common.address import IPAddress
     from swarmshare.engine.config import EngineConfig
 
 HOSTS: Final = {"localhost": ("127.0.0.1", "::1"), "*": ("0.0.0.0", "::")}
@@ -47,7 +48,7 @@ class Listening:
         self.reach = Reach.NOWHERE
         """From where others may connect."""
         if names:
-            shut = all(ip_address(host.partition("%")[0]).is_loopback for host, _ in names)
+            shut = all(is_loopback(host) for host, _ in names)
             self.reach = Reach.MACHINE if shut else Reach.NETWORK if neighbours_only else Reach.ANYWHERE
         self._turned_away: dict[tuple[str, Cause], float] = {}
         """Hosts and why, with when that was last; the oldest first."""
@@ -89,9 +90,10 @@ def is_neighbour(host: str, own: str) -> bool:
     return theirs.version == ours.version and theirs in ip_network((ours, _NETWORK[ours.version]), strict=False)
 
 
-def _address(host: str) -> IPv4Address | IPv6Address:
-    address = ip_address(host.partition("%")[0])
-    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+def _address(host: str) -> IPAddress:
+    address = parse_ip(host)
+    assert address is not None, "sockets tell no names"
+    return address
 
 
 async def open_listeners(config: EngineConfig) -> list[trio.SocketListener]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from swarmshare.common.address import show_address
 from swarmshare.common.pieces import Priority
-from swarmshare.engine.config import show_address
 from swarmshare.engine.no_peers import no_peers
 from swarmshare.schema.snapshot import MemberSnapshot, PeerSnapshot, TorrentSnapshot
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from swarmshare.common.address import is_loopback, show_address
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -142,7 +143,7 @@ def explain(situation: Situation) -> NoPeers | None:
     for cause, known in ((Cause.ENCRYPTED, situation.encrypted), (Cause.STRANGER, situation.strangers)):
         if here := [host for host in known if host in hosts]:
             return _told(cause, here)
-    if situation.complete and situation.reach in _SHUT and not all(map(_is_loopback, hosts)):
+    if situation.complete and situation.reach in _SHUT and not all(map(is_loopback, hosts)):
         return _told(Cause.ONLY_HERE)
     if found := _of_dials(dials, situation):
         return found
@@ -158,7 +159,7 @@ def _of_dials(dials: Mapping[tuple[str, int], DialResult], situation: Situation)
         those = [address for address, result in dials.items() if result.outcome is outcome]
         if not those or (outcome is Outcome.ENDED and situation.complete):
             continue
-        who = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in those]
+        who = [show_address(*address) for address in those]
         if outcome is Outcome.HUNG_UP and situation.hybrid:
             return NoPeers(Cause.HUNG_UP, _HUNG_UP_HYBRID.format(who=_and_more(who)))
         if outcome is Outcome.REFUSED and all(port == NO_LISTENING for _, port in those):
@@ -186,10 +187,3 @@ def _told(cause: Cause, who: Sequence[str] = (), reason: str = "") -> NoPeers:
 
 def _and_more(who: Sequence[str]) -> str:
     return f"{who[0]} (and {len(who) - 1:,} more)" if len(who) > 1 else next(iter(who), "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host == "localhost"

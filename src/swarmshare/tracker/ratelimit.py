@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.address import parse_ip
 from swarmshare.tracker.refusals import Reason, RefusalError
 
 if TYPE_CHECKING:
@@ -50,12 +50,7 @@ class RateLimit:
 
 def network_of(address: str) -> str:
     """What is limited as one address: an IPv4 address, or the /64 that one IPv6 household or host has for itself."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
+    parsed = parse_ip(address)
+    if parsed is None:
         return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return parsed.packed[:8].hex()
-    return str(parsed)
+    return parsed.packed[:8].hex() if parsed.version == 6 else str(parsed)

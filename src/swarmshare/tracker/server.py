@@ -21,6 +21,7 @@ from gevent.pywsgi import WSGIHandler, WSGIServer
 from gevent.threadpool import ThreadPool
 from sqlalchemy.exc import SQLAlchemyError
 
+from swarmshare.common.address import is_loopback, show_address
 from swarmshare.errors import SwarmShareError
 from swarmshare.tracker.app import EXTENSION, create_app
 from swarmshare.tracker.own_addresses import own_addresses
@@ -219,10 +220,10 @@ def _ready(
 ) -> Ready:
     names = [listener.getsockname()[:2] for listener in listeners]
     # What other machines reach comes first, whatever was named first.
-    host, port = min(names, key=lambda name: ip_address(name[0].partition("%")[0]).is_loopback)
+    host, port = min(names, key=lambda name: is_loopback(name[0]))
     reached = host if not ip_address(host.partition("%")[0]).is_unspecified else next(iter(own), "127.0.0.1")
     url = (public_url or f"http://{_in_url(reached)}:{port}").rstrip("/")
-    return Ready(tuple(f"{_in_url(host)}:{port}" for host, port in names), url, setup_token)
+    return Ready(tuple(show_address(*name) for name in names), url, setup_token)
 
 
 def _in_url(host: str) -> str:

@@ -16,8 +16,8 @@ from swarmshare.manifest.bencoding import Value, decode_document
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from swarmshare.common.address import Address
     from swarmshare.engine.announcer import TransferStats
-    from swarmshare.engine.config import Address
 
 Event: TypeAlias = Literal["", "started", "completed", "stopped"]
 

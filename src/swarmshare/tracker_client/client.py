@@ -35,9 +35,9 @@ from swarmshare.tracker_client.view import SwarmView
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from swarmshare.common.address import Address
     from swarmshare.common.bits import Runs
     from swarmshare.engine.announcer import TrackerView
-    from swarmshare.engine.config import Address
     from swarmshare.schema.tracker_events import Push, Request
     from swarmshare.tracker_client.bridge import Link
     from swarmshare.tracker_client.connection import TrackerConnection

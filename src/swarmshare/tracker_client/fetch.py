@@ -9,13 +9,13 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import trio
 
 from swarmshare import __version__
+from swarmshare.common.address import is_loopback
 from swarmshare.errors import TrackerError
 from swarmshare.tracker_client.dial import make_tunnel
 from swarmshare.tracker_client.failures import failure
@@ -119,7 +119,7 @@ class _Request:
         proxy = proxy_for(parts.geturl())
         try:
             sock = self._connect(*((proxy.host, proxy.port) if proxy else (host, port)))
-            from_loopback = proxy is None and _is_loopback(sock.getpeername()[0])
+            from_loopback = proxy is None and is_loopback(sock.getpeername()[0])
             if from_loopback and not parts.path.startswith(_LOOPBACK_PATH):
                 # A manifest or a redirect, both a stranger's, could make us ask anything of this machine's services.
                 raise TrackerError("not-a-tracker", f"on this machine, only {_LOOPBACK_PATH} may be asked for")
@@ -179,13 +179,6 @@ def _body(response: HTTPResponse) -> bytes:
     if len(body) > MAX_BODY:
         raise TrackerError("not-a-tracker", f"the answer is longer than {MAX_BODY:,} bytes")
     return body
-
-
-def _is_loopback(host: str) -> bool:
-    address = ip_address(host.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address.is_loopback
 
 
 def _limiter() -> trio.CapacityLimiter:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import base64
 import os
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address
 from socket import inet_aton
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+from swarmshare.common.address import parse_ip
 
 _NEAR: Final = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 """How names end that mean something on one machine or in one network only (RFC 6761, 6762, 8375)."""
@@ -54,17 +56,13 @@ def is_near(host: str) -> bool:
 
     Of names, those without a dot and those that RFCs keep for it are; nothing is looked up.
     """
-    address: IPv4Address | IPv6Address
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
+    address = parse_ip(host)
+    if address is None:
         try:
-            address = ip_address(inet_aton(host))  # "127.1", which the system takes for an address, too
+            address = IPv4Address(inet_aton(host))  # "127.1", which the system takes for an address, too
         except (OSError, UnicodeError):
             name = host.lower().rstrip(".")
             return "." not in name or name.endswith(_NEAR)
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
     return not address.is_global
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.address import parse_peer_ip
 from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.engine.announcer import Member
 from swarmshare.schema.tracker_events import AvailabilityChanges
@@ -13,8 +13,8 @@ from swarmshare.schema.tracker_events import AvailabilityChanges
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from swarmshare.common.address import Address
     from swarmshare.engine.announcer import TrackerView
-    from swarmshare.engine.config import Address
     from swarmshare.schema.tracker_events import Holding, MemberChanges, Peer, Push, State
 
 MAX_CHANGED: Final = 2**14
@@ -128,10 +128,5 @@ class SwarmView:
 
 def _one_form(host: str, port: int) -> Address | None:
     """An address as it is always written; None for what names no single machine: we look up no name for a tracker."""
-    try:
-        ip = ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    if ip.version == 6 and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    return None if ip.is_multicast or ip.is_unspecified else (str(ip), port)
+    ip = parse_peer_ip(host)
+    return None if ip is None else (str(ip), port)
