@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 class Requests:
     """Blocks asked for and not answered: each at one peer or, at the end of a download, at two.
 
+    | a block is        | ``add``        | ``add_again``  | ``remove``                                          |
+    |-------------------|----------------|----------------|-----------------------------------------------------|
+    | not outstanding   | -> at one peer | -> at two      | returns None: an answer to no request               |
+    | at one peer       | not allowed    | -> at two      | -> not outstanding; returns ()                      |
+    | at two peers      | not allowed    | not allowed    | -> at one peer; returns that one                    |
+
     Its size is bounded by the requests that we chose to send, not by what anybody sends us.
     """
 
@@ -38,16 +44,19 @@ class Requests:
             yield from (block for block in reversed(blocks) if block not in self._at_two)
 
     def add(self, peer: Hashable, blocks: Iterable[Block]) -> None:
-        """``peer`` is asked for ``blocks``, which nobody was."""
+        """Note that ``peer`` is asked for ``blocks``, which are not outstanding anywhere."""
         self._by_peer.setdefault(peer, {}).update(dict.fromkeys(blocks, True))
 
     def add_again(self, peer: Hashable, blocks: Iterable[Block]) -> None:
-        """``peer`` is asked for ``blocks``, and one other peer was."""
+        """Note that ``peer`` is asked for ``blocks`` that are outstanding at one other peer (endgame)."""
         self.add(peer, blocks)
         self._at_two.update(blocks)
 
     def remove(self, peer: Hashable, block: Block) -> tuple[Hashable, ...] | None:
-        """``block`` is no longer outstanding at ``peer``: who else still has it to answer; None when it was not."""
+        """Note that ``block`` is no longer outstanding at ``peer``.
+
+        Returns the other peers that still have it to answer; None when it was not outstanding at ``peer``.
+        """
         blocks = self._by_peer.get(peer)
         if not (blocks and blocks.pop(block, False)):
             return None
