@@ -105,11 +105,11 @@ class PeerConnection:
 
     A request of ours is in ``asked`` until it is answered:
 
-    | a request is      | its block comes           | its rejection comes | the peer chokes us   | we cancel it           |
-    |-------------------|---------------------------|---------------------|----------------------|------------------------|
-    | wanted (True)     | useful; out               | useful; out         | stays; out w/o BEP 6 | False; out w/o BEP 6   |
-    | cancelled (False) | its data is dropped; out  | useless; out        | stays                | stays                  |
-    | not there         | dropped and useless       | useless             |                      |                        |
+    | a request is      | its block comes          | it is rejected | the peer chokes us   | we cancel it         |
+    |-------------------|--------------------------|----------------|----------------------|----------------------|
+    | wanted (True)     | useful; out              | useful; out    | stays; out w/o BEP 6 | False; out w/o BEP 6 |
+    | cancelled (False) | its data is dropped; out | useless; out   | stays                | stays                |
+    | not there         | dropped, useless         | useless        |                      |                      |
 
     A request of the peer is in ``owed`` until we send the block or a rejection; it is refused at once when it is
     choked, longer than a block, there already, or one too many.
