@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from swarmshare.engine.announcer import TransferStats
 from swarmshare.errors import TrackerError
 from swarmshare.manifest.bencoding import encode
-from swarmshare.tracker.announce_query import Event, parse_announce
+from swarmshare.tracker.http.announce_query import Event, parse_announce
 from swarmshare.tracker_client.announce_codec import (
     MAX_INTERVAL,
     MAX_PEERS,

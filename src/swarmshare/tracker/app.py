@@ -14,37 +14,38 @@ from flask_socketio import SocketIO
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from swarmshare import __version__
-from swarmshare.tracker import announce, events, metrics, pages
-from swarmshare.tracker.accounts import Accounts
-from swarmshare.tracker.api import accounts, catalogue, exchange, swarms
-from swarmshare.tracker.api.answers import Health
-from swarmshare.tracker.api.routes import ApiRoutes
-from swarmshare.tracker.catalogue import Catalogue
-from swarmshare.tracker.changes import Changes
-from swarmshare.tracker.database import Database
-from swarmshare.tracker.directory import Directory
-from swarmshare.tracker.exchange import Exchange
-from swarmshare.tracker.guard import Guard
-from swarmshare.tracker.invitations import Invitations
-from swarmshare.tracker.live import Live
-from swarmshare.tracker.offload import call_here
-from swarmshare.tracker.passwords import Passwords
-from swarmshare.tracker.ratelimit import RateLimit
+from swarmshare.tracker.domain.accounts import Accounts
+from swarmshare.tracker.domain.catalogue import Catalogue
+from swarmshare.tracker.domain.changes import Changes
+from swarmshare.tracker.domain.database import Database
+from swarmshare.tracker.domain.directory import Directory
+from swarmshare.tracker.domain.exchange import Exchange
+from swarmshare.tracker.domain.invitations import Invitations
+from swarmshare.tracker.domain.offload import call_here
+from swarmshare.tracker.domain.passwords import Passwords
+from swarmshare.tracker.domain.ratelimit import RateLimit
+from swarmshare.tracker.domain.sessions import Sessions
+from swarmshare.tracker.domain.unsaved_tokens import UnsavedTokens
+from swarmshare.tracker.http import announce, metrics, pages
+from swarmshare.tracker.http.api import account_routes, catalogue_routes, exchange_routes, swarm_routes
+from swarmshare.tracker.http.api.answers import Health
+from swarmshare.tracker.http.api.routes import ApiRoutes
+from swarmshare.tracker.http.guard import Guard
+from swarmshare.tracker.http.web import Web
+from swarmshare.tracker.realtime import swarm_namespace
+from swarmshare.tracker.realtime.live_namespace import Live
 from swarmshare.tracker.services import Services
-from swarmshare.tracker.sessions import Sessions
-from swarmshare.tracker.store.memory import MemorySwarmStore
-from swarmshare.tracker.swarms import SwarmRegistry
-from swarmshare.tracker.unsaved_tokens import UnsavedTokens
-from swarmshare.tracker.web import Web
+from swarmshare.tracker.swarms.registry import SwarmRegistry
+from swarmshare.tracker.swarms.store.memory import MemorySwarmStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
 
-    from swarmshare.tracker import values
     from swarmshare.tracker.config import Rate, TrackerConfig
-    from swarmshare.tracker.offload import Offload
+    from swarmshare.tracker.domain import values
+    from swarmshare.tracker.domain.offload import Offload
 
 EXTENSION: Final = "swarmshare"
 """Where the parts are: ``app.extensions["swarmshare"]`` is a :class:`~swarmshare.tracker.services.Services`."""
@@ -61,7 +62,7 @@ def create_app(
     """The tracker as a WSGI application; whoever makes it calls :meth:`Services.close` in the end.
 
     ``offload`` runs long computations; ``later`` calls a function after so many seconds; ``clock`` tells the time of
-    day, and ``monotonic`` measures time. Raises :class:`~swarmshare.tracker.database_problem.DatabaseError`.
+    day, and ``monotonic`` measures time. Raises :class:`~swarmshare.tracker.domain.database_problem.DatabaseError`.
     """
     database = Database(config.database, config.data)
     guard = Guard(config)
@@ -127,7 +128,7 @@ def create_app(
     )
     app.extensions[EXTENSION] = services
     socketio.on_namespace(live)
-    events.register(socketio, registry, directory)
+    swarm_namespace.register(socketio, registry, directory)
     app.register_blueprint(announce.blueprint(registry, directory))
     app.register_blueprint(pages.blueprint(services))
     app.register_blueprint(_api(services))
@@ -155,7 +156,7 @@ class _Swarms:
 
 def _api(services: Services) -> Blueprint:
     routes = ApiRoutes(services.directory)
-    for part in (accounts, catalogue, swarms, exchange):
+    for part in (account_routes, catalogue_routes, swarm_routes, exchange_routes):
         part.add_routes(routes, services)
 
     @routes.blueprint.get("/openapi.json")
