@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from swarmshare import __version__
 from swarmshare.tracker.domain.accounts import Accounts
 from swarmshare.tracker.domain.catalogue import Catalogue
-from swarmshare.tracker.domain.changes import Changes
+from swarmshare.tracker.domain.changes import ChangeFeed
 from swarmshare.tracker.domain.database import Database
 from swarmshare.tracker.domain.directory import Directory
 from swarmshare.tracker.domain.exchange import Exchange
@@ -36,7 +36,7 @@ from swarmshare.tracker.realtime import swarm_namespace
 from swarmshare.tracker.realtime.live_namespace import Live
 from swarmshare.tracker.services import Services
 from swarmshare.tracker.swarms.registry import SwarmRegistry
-from swarmshare.tracker.swarms.store.memory import MemorySwarmStore
+from swarmshare.tracker.swarms.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,18 +75,18 @@ def create_app(
         http_compression=False,  # what is large is bitfields, which do not get smaller
         manage_session=False,
     )
-    changes = Changes()
+    changes = ChangeFeed()
     unsaved = UnsavedTokens()
     directory = Directory(database, clock, unsaved, open_swarms=config.open_swarms)
     rng = random.Random()
     registry = SwarmRegistry(
-        MemorySwarmStore(rng),
+        open_store(config, rng),
         clock=monotonic,
         later=later,
         rng=rng,
         own_addresses=[ip_address(address) for address in config.own_addresses],
     )
-    live = Live(directory, registry.summary, later)
+    live = Live(directory, registry.counts, later)
     registry.watch(live.swarm_changed)
     for listener in (unsaved, directory, _Swarms(registry), live):
         changes.listen(listener)
@@ -105,7 +105,7 @@ def create_app(
         by_address=limit(config.sign_in_per_address, "attempts to sign in from this address"),
         by_account=limit(config.sign_in_per_account, "attempts to sign in to this account"),
     )
-    catalogue = Catalogue(database, changes, clock, config, offload=offload, summary=registry.summary)
+    catalogue = Catalogue(database, changes, clock, config, offload=offload, counts=registry.counts)
     services = Services(
         config=config,
         database=database,
@@ -150,7 +150,7 @@ class _Swarms:
     def accounts_changed(self) -> None:
         """It asks the directory anew each time."""
 
-    def published(self, entry: values.Entry) -> None:
+    def published(self, entry: values.EntryView) -> None:
         """A swarm begins with its first member."""
 
 

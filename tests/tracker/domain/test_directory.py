@@ -11,7 +11,7 @@ from tracker.trackers import Tracker, tracker_in
 
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.tracker.domain import directory as module
-from swarmshare.tracker.domain.lookup import Entry, Identity, Role
+from swarmshare.tracker.domain.lookup import Identity, Role, SwarmEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def test_changes_are_seen_at_once(tracker: Tracker) -> None:
 
 def test_entries(tracker: Tracker) -> None:
     directory = tracker.services.directory
-    entry = Entry(FULL, (V2, V1), "top", 4, 40_012, private=False)
+    entry = SwarmEntry(FULL, (V2, V1), "top", 4, 40_012, private=False)
     for _ in range(2):
         assert directory.entry(FULL) is None
         assert directory.entry_by_wire_hash(V2) is None
@@ -119,7 +119,7 @@ def test_an_answer_that_is_older_than_a_change_is_not_remembered(tracker: Tracke
     directory = tracker.services.directory
     find = directory._find_entry
 
-    def slowly(condition: object) -> Entry | None:
+    def slowly(condition: object) -> SwarmEntry | None:
         answer = find(condition)  # type: ignore[arg-type]
         directory._find_entry = find  # type: ignore[method-assign]
         tracker.publish(tracker.organiser, hybrid_doc())

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmshare.manifest.bencoding import decode_document
-from swarmshare.tracker.domain.lookup import Entry, Identity, Role
+from swarmshare.tracker.domain.lookup import Identity, Role, SwarmEntry
 from swarmshare.tracker.http.announce import MAX_NUMWANT, blueprint
 from swarmshare.tracker.swarms.registry import SwarmRegistry
 from swarmshare.tracker.swarms.store.memory import MemorySwarmStore
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from swarmshare.manifest.bencoding import Value
 
 V2, V1 = bytes(range(200, 220)), bytes(range(20))
-HYBRID = Entry(V2 + bytes(12), (V2, V1), "hybrid", piece_count=4, total_length=4 * 2**16, private=False)
-OTHER = Entry(b"o" * 32, (b"o" * 20,), "other", piece_count=1, total_length=5, private=False)
-PRIVATE = Entry(b"p" * 32, (b"p" * 20,), "private", piece_count=1, total_length=5, private=True)
+HYBRID = SwarmEntry(V2 + bytes(12), (V2, V1), "hybrid", piece_count=4, total_length=4 * 2**16, private=False)
+OTHER = SwarmEntry(b"o" * 32, (b"o" * 20,), "other", piece_count=1, total_length=5, private=False)
+PRIVATE = SwarmEntry(b"p" * 32, (b"p" * 20,), "private", piece_count=1, total_length=5, private=True)
 ANN = Identity(1, "ann", Role.MEMBER)
 
 
@@ -41,10 +41,10 @@ class Directory:
     def by_passkey(self, passkey: str) -> Identity | None:
         return self.passkeys.get(passkey)
 
-    def entry(self, info_hash: bytes) -> Entry | None:
+    def entry(self, info_hash: bytes) -> SwarmEntry | None:
         return next((entry for entry in (HYBRID, OTHER, PRIVATE) if entry.info_hash == info_hash), None)
 
-    def entry_by_wire_hash(self, wire_hash: bytes) -> Entry | None:
+    def entry_by_wire_hash(self, wire_hash: bytes) -> SwarmEntry | None:
         return next((entry for entry in (HYBRID, OTHER, PRIVATE) if wire_hash in entry.wire_hashes), None)
 
 
@@ -262,7 +262,7 @@ def test_a_private_swarm(tracker: Tracker) -> None:
 def test_a_passkey_of_nobody(tracker: Tracker, wire_hash: bytes, passkey: str) -> None:
     assert "passkey" in failure(tracker.announce(1, wire_hash=wire_hash, path=f"/announce/{passkey}"))
     assert "passkey" in failure(tracker.get(f"/scrape/{passkey}", b"info_hash=" + b"o" * 20))
-    assert tracker.registry.scrape(HYBRID.info_hash).incomplete == 0
+    assert tracker.registry.counts(HYBRID.info_hash).leeches == 0
 
 
 def test_a_passkey_that_is_revoked(tracker: Tracker) -> None:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmshare.errors import AnnounceError
-from swarmshare.tracker.http.announce_query import MAX_CLAIMS, MAX_QUERY, Event, parse_announce, parse_scrape
+from swarmshare.tracker.http.announce_query import MAX_CLAIMS, MAX_QUERY, parse_announce, parse_scrape
 from swarmshare.tracker.swarms.addresses import Reach, believable, parse_address, reach, visible
+from swarmshare.tracker.swarms.views import AnnounceEvent
 
 HASH, PEER = bytes(range(236, 256)), b"-LT2110-+%& =\x00\xff~;/#!"
 LIBTORRENT = (
@@ -31,7 +32,7 @@ def test_what_libtorrent_sends() -> None:
     query = parse_announce(LIBTORRENT)
     assert (query.wire_hash, query.peer_id) == (HASH, PEER)
     assert (query.port, query.uploaded, query.downloaded, query.left) == (6881, 1, 2, 3)
-    assert (query.event, query.numwant, query.key) == (Event.STARTED, 200, b"0A1B2C3D")
+    assert (query.event, query.numwant, query.key) == (AnnounceEvent.STARTED, 200, b"0A1B2C3D")
     assert (query.compact, query.no_peer_id) == (True, True)
     assert query.claims == (ip_address("10.0.0.1"), ip_address("fd00::1"))
 
@@ -41,7 +42,7 @@ def test_the_least_that_a_client_can_send() -> None:
         b"info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=++++++++++++++++++++&port=1&uploaded=0&downloaded=0&left=0"
     )
     assert query.peer_id == b"+" * 20  # no space
-    assert (query.event, query.numwant, query.key, query.claims) == (Event.NONE, None, b"", ())
+    assert (query.event, query.numwant, query.key, query.claims) == (AnnounceEvent.NONE, None, b"", ())
     assert (query.compact, query.no_peer_id) == (True, False)
 
 
@@ -151,7 +152,7 @@ def test_numbers_at_their_ends() -> None:
     for name in (b"event", b"numwant", b"compact", b"no_peer_id", b"key"):
         with pytest.raises(AnnounceError, match=f"^{name.decode()} is there twice$"):
             parse_announce(LIBTORRENT + b"&" + name + b"=1")
-    assert parse_announce(without(b"event") + b"&event=none").event is Event.NONE
+    assert parse_announce(without(b"event") + b"&event=none").event is AnnounceEvent.NONE
     assert not parse_announce(without(b"compact") + b"&compact=0").compact
 
 

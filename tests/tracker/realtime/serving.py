@@ -37,8 +37,9 @@ class Handler(WSGIHandler):  # type: ignore[misc]
 def main(directory: Fixed, ping_interval: float, ping_timeout: float, settings: SwarmSettings) -> None:
     app = Flask("serving")
     socketio = SocketIO(app, async_mode="gevent", ping_interval=ping_interval, ping_timeout=ping_timeout)
+    store = MemorySwarmStore(random.Random())
     registry = SwarmRegistry(
-        MemorySwarmStore(random.Random()),
+        store,
         clock=time.monotonic,
         later=gevent.spawn_later,
         rng=random.Random(),
@@ -50,7 +51,7 @@ def main(directory: Fixed, ping_interval: float, ping_timeout: float, settings: 
     @app.get("/swarm/<info_hash>")
     def swarm(info_hash: str) -> dict[str, Any]:
         """What the store has, for comparison."""
-        snapshot = registry.store.snapshot(bytes.fromhex(info_hash))
+        snapshot = store.snapshot(bytes.fromhex(info_hash))
         if snapshot is None:
             return {}
         members = {m.number: [m.user, m.pieces.hex() if m.pieces is not None else None] for m in snapshot.members}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swarmshare.tracker.domain.lookup import Entry, Identity, Role
+from swarmshare.tracker.domain.lookup import Identity, Role, SwarmEntry
 
 
 class Fixed:
@@ -19,11 +19,11 @@ class Fixed:
     def by_passkey(self, passkey: str) -> Identity | None:
         return self.identify(passkey)
 
-    def entry(self, info_hash: bytes) -> Entry | None:
+    def entry(self, info_hash: bytes) -> SwarmEntry | None:
         count = self.entries.get(info_hash)
         if count is None:
             return None
-        return Entry(info_hash, (info_hash[:20],), "content", count, 16384 * count, private=False)
+        return SwarmEntry(info_hash, (info_hash[:20],), "content", count, 16384 * count, private=False)
 
-    def entry_by_wire_hash(self, wire_hash: bytes) -> Entry | None:
+    def entry_by_wire_hash(self, wire_hash: bytes) -> SwarmEntry | None:
         return next((self.entry(info_hash) for info_hash in self.entries if info_hash[:20] == wire_hash), None)

@@ -11,15 +11,16 @@ from tracker.realtime.view import SwarmView, availability_of
 
 from swarmshare.schema.runs import all_bits, as_bits, runs_of_bits
 from swarmshare.schema.tracker_events import MAX_MEMBERS, State
-from swarmshare.tracker.swarms import store as store_module
-from swarmshare.tracker.swarms.store import Counts, Gone, Member, Progress
+from swarmshare.tracker.domain.lookup import SwarmCounts
+from swarmshare.tracker.swarms.store import base as store_module
+from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, RemovedMember
 from swarmshare.tracker.swarms.views import holding, push
 
 if TYPE_CHECKING:
     import pytest
 
     from swarmshare.schema.runs import Runs
-    from swarmshare.tracker.swarms.store import Changes, Snapshot, SwarmStore
+    from swarmshare.tracker.swarms.store.base import SwarmChanges, SwarmSnapshot, SwarmStore
 
 INFO_HASH = bytes(range(32))
 OTHER = bytes(32)
@@ -34,7 +35,7 @@ def runs(*pieces: int) -> Runs:
     return runs_of_bits(int.from_bytes(bits(*pieces), "big"), COUNT)
 
 
-def member(who: bytes = b"a", session: str = "s", **fields: Any) -> Member:
+def member(who: bytes = b"a", session: str = "s", **fields: Any) -> MemberRecord:
     values: dict[str, Any] = {
         "account": 1,
         "user": "ann",
@@ -50,10 +51,10 @@ def member(who: bytes = b"a", session: str = "s", **fields: Any) -> Member:
         "rate_down": 0,
         "seen": 0.0,
     }
-    return Member(who, session, **(values | fields))
+    return MemberRecord(who, session, **(values | fields))
 
 
-def state_of(snapshot: Snapshot) -> State:
+def state_of(snapshot: SwarmSnapshot) -> State:
     holdings = tuple(holding(m, snapshot.piece_count) for m in snapshot.members) if snapshot.detailed else None
     return State(
         snapshot.epoch, snapshot.seq, 15, 1, snapshot.seeds, snapshot.leeches, (), snapshot.availability, holdings
@@ -66,7 +67,7 @@ def refresh(view: SwarmView, store: SwarmStore) -> None:
     view.reset(state_of(snapshot))
 
 
-def tell(view: SwarmView, changes: Changes | None, store: SwarmStore) -> None:
+def tell(view: SwarmView, changes: SwarmChanges | None, store: SwarmStore) -> None:
     if changes is not None and not view.apply(push(INFO_HASH, changes)):
         refresh(view, store)
 
@@ -99,7 +100,7 @@ class StoreContract:
         assert store.member(INFO_HASH, b"a") is None
         assert store.snapshot(INFO_HASH) is None
         assert store.take_changes(INFO_HASH) is None
-        assert store.counts(INFO_HASH) == Counts()
+        assert store.counts(INFO_HASH) == SwarmCounts()
         assert store.totals() == (0, 0)
 
     def test_a_member_is_told_once_and_as_it_is(self, store: SwarmStore) -> None:
@@ -220,23 +221,23 @@ class StoreContract:
     def test_unknown_pieces_count_for_nothing(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, COUNT, member(b"h", "", pieces=None, held=18))
         assert store.have(INFO_HASH, b"h", "", runs(1), (), 1.0) is None
-        assert store.counts(INFO_HASH) == Counts(seeds=0, leeches=1, copies=0)
+        assert store.counts(INFO_HASH) == SwarmCounts(seeds=0, leeches=1, copies=0)
 
     def test_seeds_and_completions(self, store: SwarmStore) -> None:
         everything = all_bits(COUNT)
         store.put(INFO_HASH, COUNT, member(b"seed", pieces=everything))
         store.put(INFO_HASH, COUNT, member(b"leech", "t", pieces=bits(*range(COUNT - 1))))
-        assert store.counts(INFO_HASH) == Counts(seeds=1, leeches=1, copies=1, completed=0)
+        assert store.counts(INFO_HASH) == SwarmCounts(seeds=1, leeches=1, copies=1, completed=0)
         store.have(INFO_HASH, b"leech", "t", runs(COUNT - 1), (), 0.0)
-        assert store.counts(INFO_HASH) == Counts(seeds=2, leeches=0, copies=2, completed=1)
+        assert store.counts(INFO_HASH) == SwarmCounts(seeds=2, leeches=0, copies=2, completed=1)
         store.have(INFO_HASH, b"seed", "s", (), runs(3), 0.0)
-        assert store.counts(INFO_HASH) == Counts(seeds=1, leeches=1, copies=1, completed=1)
+        assert store.counts(INFO_HASH) == SwarmCounts(seeds=1, leeches=1, copies=1, completed=1)
         store.completed(INFO_HASH)
         store.remove(INFO_HASH, b"seed", "s")
         store.remove(INFO_HASH, b"leech", "t")
-        assert store.counts(INFO_HASH) == Counts(completed=2)
+        assert store.counts(INFO_HASH) == SwarmCounts(completed=2)
         store.close(INFO_HASH)
-        assert store.counts(INFO_HASH) == Counts()
+        assert store.counts(INFO_HASH) == SwarmCounts()
 
     def test_progress_is_kept_and_not_told(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, COUNT, member())
@@ -261,7 +262,10 @@ class StoreContract:
         store.put(INFO_HASH, COUNT, member(b"new", "t", seen=10.0))
         store.put(OTHER, COUNT, member(b"slow", "", seen=5.0))
         store.put(OTHER, COUNT, member(b"gone", "", seen=4.9))
-        assert sorted(store.expire(10.0, 5.0)) == [Gone(OTHER, b"gone", ""), Gone(INFO_HASH, b"old", "s")]
+        assert sorted(store.expire(10.0, 5.0)) == [
+            RemovedMember(OTHER, b"gone", ""),
+            RemovedMember(INFO_HASH, b"old", "s"),
+        ]
         assert store.totals() == (2, 2)
         assert len(store.expire(11.0, 6.0)) == 2
         assert store.totals() == (0, 0)
@@ -271,14 +275,14 @@ class StoreContract:
         store.put(OTHER, COUNT, member(b"a2", ""))
         store.put(OTHER, COUNT, member(b"b", "t", account=2))
         store.put(OTHER, COUNT, member(b"c", "", account=None))
-        assert sorted(store.expel(1)) == [Gone(OTHER, b"a2", ""), Gone(INFO_HASH, b"a1", "s")]
+        assert sorted(store.expel(1)) == [RemovedMember(OTHER, b"a2", ""), RemovedMember(INFO_HASH, b"a1", "s")]
         assert store.totals() == (1, 2)
 
     def test_a_closed_swarm_is_no_more(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, COUNT, member(b"a", "s"))
         store.put(INFO_HASH, COUNT, member(b"b", ""))
         first = store.snapshot(INFO_HASH)
-        assert store.close(INFO_HASH) == [Gone(INFO_HASH, b"a", "s"), Gone(INFO_HASH, b"b", "")]
+        assert store.close(INFO_HASH) == [RemovedMember(INFO_HASH, b"a", "s"), RemovedMember(INFO_HASH, b"b", "")]
         assert store.snapshot(INFO_HASH) is None
         store.put(INFO_HASH, COUNT, member())
         again = store.snapshot(INFO_HASH)

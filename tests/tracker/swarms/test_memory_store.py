@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from tracker.swarms.store_contract import StoreContract, StoreMachine
 
 from swarmshare.schema.runs import all_bits, as_bits, pieces_of_bits
-from swarmshare.tracker.swarms.store import memory, swarm
-from swarmshare.tracker.swarms.store.counts import PieceCounts
+from swarmshare.tracker.swarms.store import memory, state
 from swarmshare.tracker.swarms.store.memory import MemorySwarmStore
+from swarmshare.tracker.swarms.store.piece_counts import PieceCounts
 
 if TYPE_CHECKING:
-    from swarmshare.tracker.swarms.store import SwarmStore
+    from swarmshare.tracker.swarms.store.base import SwarmStore
 
 
 class TestMemorySwarmStore(StoreContract):
@@ -25,7 +25,7 @@ class TestMemorySwarmStore(StoreContract):
         return MemorySwarmStore(random.Random(1))
 
     def modules_with_limits(self) -> tuple[Any, ...]:
-        return (memory, swarm)
+        return (memory, state)
 
 
 class MemoryMachine(StoreMachine):

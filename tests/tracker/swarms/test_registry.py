@@ -27,8 +27,7 @@ from swarmshare.schema.tracker_events import (
     Report,
     Stats,
 )
-from swarmshare.tracker.domain.lookup import Entry, Identity, Role
-from swarmshare.tracker.http.announce_query import Event
+from swarmshare.tracker.domain.lookup import Identity, Role, SwarmCounts, SwarmEntry
 from swarmshare.tracker.swarms import connections, live_members
 from swarmshare.tracker.swarms.live_members import LiveMembers
 from swarmshare.tracker.swarms.pacing import Pacer
@@ -36,10 +35,10 @@ from swarmshare.tracker.swarms.ranking import rank
 from swarmshare.tracker.swarms.registry import SwarmRegistry
 from swarmshare.tracker.swarms.store import memory
 from swarmshare.tracker.swarms.store.memory import MemorySwarmStore
-from swarmshare.tracker.swarms.views import AnnounceReply, SwarmCounts, SwarmSummary
+from swarmshare.tracker.swarms.views import AnnounceEvent, AnnounceReply
 
 ANN, BOB = Identity(1, "ann", Role.MEMBER), Identity(2, "bob", Role.MEMBER)
-ENTRY = Entry(INFO_HASH, (INFO_HASH[:20],), "content", COUNT, 1000, private=False)
+ENTRY = SwarmEntry(INFO_HASH, (INFO_HASH[:20],), "content", COUNT, 1000, private=False)
 LAN = ip_address("10.0.0.7")
 
 
@@ -48,8 +47,9 @@ class World:
 
     def __init__(self, **options: Any) -> None:
         self.times = Times()
+        self.store = MemorySwarmStore(random.Random(1))
         self.registry = SwarmRegistry(
-            MemorySwarmStore(random.Random(1)),
+            self.store,
             clock=self.times.clock,
             later=self.times.later,
             rng=random.Random(2),
@@ -90,7 +90,7 @@ class World:
             "left": 500,
             "uploaded": 0,
             "downloaded": 0,
-            "event": Event.NONE,
+            "event": AnnounceEvent.NONE,
             "numwant": 50,
             "key": b"secret",
             "identity": None,
@@ -260,7 +260,7 @@ def test_a_stranger_cannot_take_over_with_a_peer_id(world: World) -> None:
     world.connect("thief", BOB)
     world.join("thief", bits(2), peer_id=b"a")
     world.announce(b"a", left=0)
-    world.announce(b"a", left=0, event=Event.STOPPED, key=b"guess")
+    world.announce(b"a", left=0, event=AnnounceEvent.STOPPED, key=b"guess")
     assert world.registry.totals() == (1, 3)
     assert not world.released
 
@@ -279,9 +279,9 @@ def test_silent_members_are_gone_after_two_intervals(world: World) -> None:
     assert changes.left == (2,)
     with refused(Refusal.NOT_JOINED):
         world.members.stats("silent", Stats(INFO_HASH, 1, 2, 3, 4, 5))
-    assert world.registry.summary(INFO_HASH).peers == 2
+    assert world.registry.counts(INFO_HASH).peers == 2
     world.times.pass_(600)
-    assert world.registry.summary(INFO_HASH).peers == 0
+    assert world.registry.counts(INFO_HASH).peers == 0
 
 
 def test_members_in_pages_of_a_large_swarm(world: World) -> None:
@@ -296,7 +296,7 @@ def test_members_in_pages_of_a_large_swarm(world: World) -> None:
 
 def test_a_member_that_the_store_lost_is_told_so(world: World) -> None:
     world.come("a")
-    world.registry.store.close(INFO_HASH)
+    world.store.close(INFO_HASH)
     for ask in (
         lambda: world.members.state("a", INFO_HASH),
         lambda: world.members.have("a", Have(INFO_HASH, (), ())),
@@ -314,7 +314,7 @@ def test_a_suspended_account_is_gone(world: World) -> None:
     world.registry.disconnect_account(ANN.account)
     assert world.cuts == [ANN.account]
     assert world.released == [("a", INFO_HASH)]
-    assert world.registry.summary(INFO_HASH) == SwarmSummary(0, 1, 0)
+    assert world.registry.counts(INFO_HASH) == SwarmCounts(leeches=1)
 
 
 def test_a_withdrawn_entry_has_no_swarm(world: World) -> None:
@@ -346,24 +346,23 @@ def test_both_doors_open_on_one_swarm(world: World) -> None:
         ("", False, peer.share, None),
     ]
     assert (detail.copies, detail.seeds, detail.leeches, detail.availability) == (1, 1, 1, bytes([1] * COUNT))
-    assert world.registry.scrape(INFO_HASH) == SwarmCounts(complete=1, incomplete=1, downloaded=0)
+    assert world.registry.counts(INFO_HASH) == SwarmCounts(seeds=1, leeches=1, copies=1)
 
 
 def test_completed_is_counted_once(world: World) -> None:
     world.announce(b"a", left=9)
-    world.announce(b"a", left=0, event=Event.COMPLETED)
-    world.announce(b"a", left=0, event=Event.COMPLETED)  # a hybrid announces by both its names
-    world.announce(b"seed", left=0, event=Event.STARTED)
+    world.announce(b"a", left=0, event=AnnounceEvent.COMPLETED)
+    world.announce(b"a", left=0, event=AnnounceEvent.COMPLETED)  # a hybrid announces by both its names
+    world.announce(b"seed", left=0, event=AnnounceEvent.STARTED)
     world.come("live", bits(*range(COUNT - 1)))
     world.members.have("live", Have(INFO_HASH, runs(COUNT - 1), ()))
-    assert world.registry.scrape(INFO_HASH) == SwarmCounts(complete=3, incomplete=0, downloaded=2)
-    assert world.registry.summary(INFO_HASH) == SwarmSummary(seeds=3, peers=3, copies=3)
+    assert world.registry.counts(INFO_HASH) == SwarmCounts(seeds=3, copies=3, completed=2)
 
 
 def test_stopped_is_gone_and_gets_nothing(world: World) -> None:
     world.announce(b"a")
     world.announce(b"b")
-    reply = world.announce(b"a", event=Event.STOPPED, numwant=0)
+    reply = world.announce(b"a", event=AnnounceEvent.STOPPED, numwant=0)
     assert (reply.leeches, reply.peers) == (1, ())
 
 
@@ -397,8 +396,8 @@ def test_a_connected_peer_that_announces_too_stays_connected(world: World) -> No
 
 def seeds(world: World) -> tuple[int, int]:
     """Seeds and leeches."""
-    counts = world.registry.scrape(INFO_HASH)
-    return counts.complete, counts.incomplete
+    counts = world.registry.counts(INFO_HASH)
+    return counts.seeds, counts.leeches
 
 
 def test_an_announce_counts_until_the_next_one_is_due(world: World) -> None:
@@ -456,9 +455,11 @@ def test_nobody_is_thrown_out_from_behind_the_same_router(world: World) -> None:
             for number in range(3):
                 world.announce(b"%d" % number, port=port, key=b"%d" % number, identity=identity)
             for number in range(3):
-                world.announce(b"%d" % number, port=port, key=b"%d" % number, identity=identity, event=Event.STOPPED)
+                world.announce(
+                    b"%d" % number, port=port, key=b"%d" % number, identity=identity, event=AnnounceEvent.STOPPED
+                )
     world.announce(b"far", port=6881, addresses=[ip_address("fd00::9"), LAN], key=b"far")
-    world.announce(b"far", port=6881, addresses=[ip_address("fd00::9"), LAN], key=b"far", event=Event.STOPPED)
+    world.announce(b"far", port=6881, addresses=[ip_address("fd00::9"), LAN], key=b"far", event=AnnounceEvent.STOPPED)
     names = {peer.peer_id for peer in world.announce(b"asks").peers}
     assert b"victim".ljust(20) in names
 
@@ -467,17 +468,17 @@ def test_two_strangers_behind_one_address_give_the_place_back(world: World) -> N
     for name in (b"a", b"b", b"a", b"b", b"c"):
         world.announce(name, port=6881, key=name)
     assert seeds(world) == (0, 1)
-    world.announce(b"c", port=6881, key=b"c", event=Event.STOPPED)
+    world.announce(b"c", port=6881, key=b"c", event=AnnounceEvent.STOPPED)
     assert seeds(world) == (0, 1), "one of the others may be there all the time"
     world.announce(b"c", port=6881, key=b"c")
     for name, left in ((b"a", 1), (b"c", 0)):
-        world.announce(name, port=6881, key=name, event=Event.STOPPED)
+        world.announce(name, port=6881, key=name, event=AnnounceEvent.STOPPED)
         assert seeds(world) == (0, left)
     world.announce(b"d", port=6881, key=b"d")
     world.announce(b"e", port=6881, key=b"e")
     world.times.pass_(300 + 60 + 10)
     assert seeds(world) == (0, 0)
-    assert world.registry._replaced == {}
+    assert world.registry._replacements._replaced == {}
 
 
 def test_a_seed_is_told_of_leeches_only(world: World) -> None:
@@ -490,7 +491,7 @@ def test_a_seed_is_told_of_leeches_only(world: World) -> None:
 
 
 def test_an_open_swarm_knows_no_pieces(world: World) -> None:
-    entry = Entry(bytes(32), (bytes(20),), "", 0, 2**62, private=False)
+    entry = SwarmEntry(bytes(32), (bytes(20),), "", 0, 2**62, private=False)
     world.announce(b"s", left=0, entry=entry)
     reply = world.announce(b"l", left=5, entry=entry)
     assert (reply.seeds, reply.leeches) == (1, 1)

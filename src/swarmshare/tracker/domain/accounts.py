@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from swarmshare.tracker.domain.changes import Changes
+    from swarmshare.tracker.domain.changes import ChangeFeed
     from swarmshare.tracker.domain.database import Database
     from swarmshare.tracker.domain.passwords import Passwords
     from swarmshare.tracker.domain.ratelimit import RateLimit
@@ -42,7 +42,7 @@ class Accounts:
         database: Database,
         passwords: Passwords,
         sessions: Sessions,
-        changes: Changes,
+        changes: ChangeFeed,
         clock: Callable[[], float],
         *,
         registration: Registration,

@@ -13,7 +13,7 @@ from swarmshare.errors import ManifestError
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.tracker.domain import values
 from swarmshare.tracker.domain.account_names import folded
-from swarmshare.tracker.domain.lookup import Identity, Role
+from swarmshare.tracker.domain.lookup import Identity, Role, SwarmCounts
 from swarmshare.tracker.domain.models import AccountRow, EntryRow, ManifestRow, WireHashRow
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
 from swarmshare.tracker.domain.torrents import fetched_form, stored_form
@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.tracker.config import TrackerConfig
-    from swarmshare.tracker.domain.changes import Changes
+    from swarmshare.tracker.domain.changes import ChangeFeed
     from swarmshare.tracker.domain.database import Database
     from swarmshare.tracker.domain.offload import Offload
-    from swarmshare.tracker.swarms.views import SwarmSummary
 
 MAX_COMMENT: Final = 2_000
 """Characters of a comment that lists show; the manifest has all of it."""
@@ -75,22 +74,22 @@ class Catalogue:
     def __init__(
         self,
         database: Database,
-        changes: Changes,
+        changes: ChangeFeed,
         clock: Callable[[], float],
         config: TrackerConfig,
         *,
         offload: Offload,
-        summary: Callable[[bytes], SwarmSummary],
+        counts: Callable[[bytes], SwarmCounts],
     ) -> None:
-        """``summary`` tells how the swarm with a full info hash is."""
+        """``counts`` tells how the swarm with a full info hash is."""
         self._database = database
         self._changes = changes
         self._clock = clock
         self._config = config
         self._offload = offload
-        self._summary = summary
+        self._counts = counts
 
-    def publish(self, data: bytes, publisher: Identity) -> tuple[values.Entry, bool]:
+    def publish(self, data: bytes, publisher: Identity) -> tuple[values.EntryView, bool]:
         """Put a manifest into the catalogue. Returns its entry, and whether it is new.
 
         To publish again what one has published changes nothing. Raises :class:`RefusalError`.
@@ -156,7 +155,7 @@ class Catalogue:
         session.add(ManifestRow(entry=row.id, data=stored))
         session.flush()
 
-    def listed(self, wanted: Wanted, *, offset: int, limit: int) -> tuple[int, list[values.Entry]]:
+    def listed(self, wanted: Wanted, *, offset: int, limit: int) -> tuple[int, list[values.EntryView]]:
         """How many entries there are as wanted, and some of them."""
         matching = _conditions(wanted)
         counted = select(func.count(EntryRow.id)).join(AccountRow, AccountRow.id == EntryRow.publisher)
@@ -165,7 +164,7 @@ class Catalogue:
             total = session.scalar(counted.where(*matching)) or 0
             return total, [self._value(row, publisher, v1) for row, publisher, v1 in session.execute(page)]
 
-    def entry(self, info_hash: bytes) -> values.Entry:
+    def entry(self, info_hash: bytes) -> values.EntryView:
         """The entry with this full info hash; raises :class:`RefusalError`."""
         with self._database.read() as session:
             found = session.execute(_described().where(EntryRow.info_hash == info_hash)).one_or_none()
@@ -202,9 +201,9 @@ class Catalogue:
             session.delete(row)
         self._changes.withdrawn(info_hash)
 
-    def _value(self, row: EntryRow, publisher: str, info_hash_v1: bytes | None) -> values.Entry:
-        swarm = self._summary(row.info_hash)
-        return values.Entry(
+    def _value(self, row: EntryRow, publisher: str, info_hash_v1: bytes | None) -> values.EntryView:
+        swarm = self._counts(row.info_hash)
+        return values.EntryView(
             info_hash=row.info_hash.hex(),
             info_hash_v1=None if info_hash_v1 is None else info_hash_v1.hex(),
             name=row.name,

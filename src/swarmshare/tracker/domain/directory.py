@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import select
 
-from swarmshare.tracker.domain.lookup import Entry, Identity, Role
+from swarmshare.tracker.domain.lookup import Identity, Role, SwarmEntry
 from swarmshare.tracker.domain.models import AccountRow, EntryRow, TokenRow, WireHashRow
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
 from swarmshare.tracker.domain.tokens import digest, is_passkey
@@ -37,7 +37,7 @@ class Holder(NamedTuple):
 
 
 class Directory:
-    """The :class:`~swarmshare.tracker.domain.lookup.Directory` of one tracker; it listens to its changes."""
+    """The :class:`~swarmshare.tracker.domain.lookup.Lookup` of one tracker; it listens to its changes."""
 
     def __init__(
         self, database: Database, clock: Callable[[], float], unsaved: UnsavedTokens, *, open_swarms: bool
@@ -48,8 +48,8 @@ class Directory:
         self._open_swarms = open_swarms
         self._holders: _Cache[bytes, Holder | None] = _Cache()
         self._passkeys: _Cache[str, Identity | None] = _Cache()
-        self._entries: _Cache[bytes, Entry | None] = _Cache()
-        self._wire_hashes: _Cache[bytes, Entry | None] = _Cache()
+        self._entries: _Cache[bytes, SwarmEntry | None] = _Cache()
+        self._wire_hashes: _Cache[bytes, SwarmEntry | None] = _Cache()
 
     def holder(self, token: str) -> Holder:
         """Who holds ``token``; raises :class:`RefusalError` that says why nobody does."""
@@ -63,29 +63,29 @@ class Directory:
         return holder
 
     def identify(self, token: str) -> Identity | None:
-        """See :class:`~swarmshare.tracker.domain.lookup.Directory`."""
+        """See :class:`~swarmshare.tracker.domain.lookup.Lookup`."""
         try:
             return self.holder(token).identity
         except RefusalError:
             return None
 
     def by_passkey(self, passkey: str) -> Identity | None:
-        """See :class:`~swarmshare.tracker.domain.lookup.Directory`."""
+        """See :class:`~swarmshare.tracker.domain.lookup.Lookup`."""
         return self._passkeys.get(passkey, self._find_passkey) if is_passkey(passkey) else None
 
-    def entry(self, info_hash: bytes) -> Entry | None:
-        """See :class:`~swarmshare.tracker.domain.lookup.Directory`."""
+    def entry(self, info_hash: bytes) -> SwarmEntry | None:
+        """See :class:`~swarmshare.tracker.domain.lookup.Lookup`."""
         return self._entries.get(info_hash, self._find_by_info_hash)
 
-    def entry_by_wire_hash(self, wire_hash: bytes) -> Entry | None:
-        """See :class:`~swarmshare.tracker.domain.lookup.Directory`.
+    def entry_by_wire_hash(self, wire_hash: bytes) -> SwarmEntry | None:
+        """See :class:`~swarmshare.tracker.domain.lookup.Lookup`.
 
         An open swarm has no manifest: nothing is known of it.
         """
         entry = self._wire_hashes.get(wire_hash, self._find_by_wire_hash)
         if entry is None and self._open_swarms:
             # Its length is a bound for what clients claim; its full info hash cannot be that of any manifest.
-            return Entry(wire_hash.ljust(32, b"\0"), (wire_hash,), "", 0, 2**62, private=False)
+            return SwarmEntry(wire_hash.ljust(32, b"\0"), (wire_hash,), "", 0, 2**62, private=False)
         return entry
 
     def accounts_changed(self) -> None:
@@ -96,7 +96,7 @@ class Directory:
     def account_cut(self, account: int) -> None:
         """What there is to forget was forgotten before."""
 
-    def published(self, _entry: values.Entry) -> None:
+    def published(self, _entry: values.EntryView) -> None:
         """Forget that it was not there."""
         self._forget_entries()
 
@@ -130,14 +130,14 @@ class Directory:
             )
             return None if row is None else _identity(row)
 
-    def _find_by_info_hash(self, info_hash: bytes) -> Entry | None:
+    def _find_by_info_hash(self, info_hash: bytes) -> SwarmEntry | None:
         return self._find_entry(EntryRow.info_hash == info_hash)
 
-    def _find_by_wire_hash(self, wire_hash: bytes) -> Entry | None:
+    def _find_by_wire_hash(self, wire_hash: bytes) -> SwarmEntry | None:
         named = select(WireHashRow.entry).where(WireHashRow.hash == wire_hash).scalar_subquery()
         return self._find_entry(EntryRow.id == named)
 
-    def _find_entry(self, condition: ColumnElement[bool]) -> Entry | None:
+    def _find_entry(self, condition: ColumnElement[bool]) -> SwarmEntry | None:
         with self._database.read() as session:
             row = session.scalar(select(EntryRow).where(condition))
             if row is None:
@@ -145,7 +145,7 @@ class Directory:
             wire_hashes = session.scalars(
                 select(WireHashRow.hash).where(WireHashRow.entry == row.id).order_by(WireHashRow.version.desc())
             ).all()
-            return Entry(
+            return SwarmEntry(
                 row.info_hash, tuple(wire_hashes), row.name, row.piece_count, row.total_length, private=row.private
             )
 

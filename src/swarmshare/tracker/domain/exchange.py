@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from swarmshare.manifest.manifest import InfoHash
     from swarmshare.tracker.domain.catalogue import Catalogue
-    from swarmshare.tracker.domain.changes import Changes
+    from swarmshare.tracker.domain.changes import ChangeFeed
     from swarmshare.tracker.domain.database import Database
 
 MAX_REPORTED: Final = 1_000
@@ -70,7 +70,7 @@ class CatalogueDocument(Struct, frozen=True, kw_only=True):
     entries: list[EntryRecord]
 
 
-class Report(Struct, frozen=True, kw_only=True):
+class ImportReport(Struct, frozen=True, kw_only=True):
     """What an import did."""
 
     added: int
@@ -81,7 +81,7 @@ class Report(Struct, frozen=True, kw_only=True):
 class Exchange:
     """Export and import for one tracker. An import happens whole or not at all."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, changes: Changes) -> None:
+    def __init__(self, database: Database, catalogue: Catalogue, changes: ChangeFeed) -> None:
         self._database = database
         self._catalogue = catalogue
         self._changes = changes
@@ -103,7 +103,7 @@ class Exchange:
                 ]
             )
 
-    def import_accounts(self, document: AccountsDocument) -> Report:
+    def import_accounts(self, document: AccountsDocument) -> ImportReport:
         """Add the accounts whose names are free; raises :class:`RefusalError` when one of them is not right."""
         rows = [_account_row(record, number) for number, record in enumerate(document.accounts)]
         skipped = []
@@ -119,7 +119,7 @@ class Exchange:
         except IntegrityError:
             raise _refusal("two accounts have the same passkey", "accounts") from None
         self._changes.accounts_changed()
-        return Report(added=len(rows) - len(skipped), skipped=skipped[:MAX_REPORTED])
+        return ImportReport(added=len(rows) - len(skipped), skipped=skipped[:MAX_REPORTED])
 
     def export_catalogue(self) -> Iterator[bytes]:
         """A :class:`CatalogueDocument`, bit by bit: it may be larger than memory."""
@@ -133,7 +133,7 @@ class Exchange:
             separator = b",\n"
         yield b"\n]" + tail + b"\n"
 
-    def import_catalogue(self, document: CatalogueDocument, importer: int) -> Report:
+    def import_catalogue(self, document: CatalogueDocument, importer: int) -> ImportReport:
         """Add the entries that are not there yet; raises :class:`RefusalError` when a manifest is not right.
 
         An entry whose publisher has no account here is published by ``importer``.
@@ -153,7 +153,7 @@ class Exchange:
             raise _refusal("two manifests have the same SHA-1 info hash", "entries") from None
         for info_hash in added:
             self._changes.published(self._catalogue.entry(info_hash.full))
-        return Report(added=len(added), skipped=skipped[:MAX_REPORTED])
+        return ImportReport(added=len(added), skipped=skipped[:MAX_REPORTED])
 
     def _next_entry(self, after: int) -> tuple[int, EntryRecord] | None:
         wanted = (

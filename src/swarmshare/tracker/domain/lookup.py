@@ -1,4 +1,4 @@
-"""What the two live doors need to know of accounts and of the catalogue, and no more."""
+"""What the swarms know of accounts and of the catalogue, and the catalogue of the swarms: these few values."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class Role(StrEnum):
 
 
 class Identity(NamedTuple):
-    """Who a token or a passkey speaks for."""
+    """The account that a token or a passkey speaks for."""
 
     account: int
     name: str
     role: Role
 
 
-class Entry(NamedTuple):
-    """One manifest of the catalogue, as its swarm needs it."""
+class SwarmEntry(NamedTuple):
+    """The part of a catalogue entry that its swarm needs."""
 
     info_hash: bytes
     """SHA-256 of the info dictionary: all 32 bytes."""
@@ -36,17 +36,33 @@ class Entry(NamedTuple):
     """BEP 27: an announce needs a valid passkey."""
 
 
-class Directory(Protocol):
-    """Looks up accounts and entries. It is asked for every announce, so its answers are cached until they change."""
+class SwarmCounts(NamedTuple):
+    """A swarm in a few numbers; those of ``scrape`` (BEP 48), and of a line in the catalogue."""
+
+    seeds: int = 0
+    leeches: int = 0
+    copies: int = 0
+    """How many members hold the rarest piece, up to 255; 0 when some piece is held by nobody we know of."""
+    completed: int = 0
+    """How many members completed since the tracker started, those that left included."""
+
+    @property
+    def peers(self) -> int:
+        """All members, seeds included."""
+        return self.seeds + self.leeches
+
+
+class Lookup(Protocol):
+    """Finds accounts and entries. Every announce asks it, so its answers are cached until they change."""
 
     def identify(self, token: str) -> Identity | None:
-        """Who holds ``token``; None when it is unknown, revoked or expired, or its account is suspended."""
+        """Returns who holds ``token``; None when it is unknown, revoked or expired, or its account is suspended."""
 
     def by_passkey(self, passkey: str) -> Identity | None:
-        """Whose announce URL has ``passkey`` in its path; None when it is unknown or its account is suspended."""
+        """Returns whose announce URL has ``passkey`` in its path; None if it is unknown or the account suspended."""
 
-    def entry(self, info_hash: bytes) -> Entry | None:
-        """The entry with this full info hash."""
+    def entry(self, info_hash: bytes) -> SwarmEntry | None:
+        """Returns the entry with this full info hash, 32 bytes; None when the catalogue has none."""
 
-    def entry_by_wire_hash(self, wire_hash: bytes) -> Entry | None:
-        """The entry that ordinary clients know by these 20 bytes."""
+    def entry_by_wire_hash(self, wire_hash: bytes) -> SwarmEntry | None:
+        """Returns the entry that ordinary clients know by these 20 bytes; None when the catalogue has none."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from swarmshare.tracker.domain.changes import Changes
+    from swarmshare.tracker.domain.changes import ChangeFeed
     from swarmshare.tracker.domain.database import Database
     from swarmshare.tracker.domain.passwords import Passwords
     from swarmshare.tracker.domain.ratelimit import RateLimit
@@ -46,7 +46,7 @@ class Sessions:
         self,
         database: Database,
         passwords: Passwords,
-        changes: Changes,
+        changes: ChangeFeed,
         clock: Callable[[], float],
         unsaved: UnsavedTokens,
         *,

@@ -57,7 +57,7 @@ class UnsavedTokens:
         """End every token of ``account``: its password may be another, or it may be suspended."""
         self._by_digest = {digest: token for digest, token in self._by_digest.items() if token.account != account}
 
-    def published(self, _entry: values.Entry) -> None:
+    def published(self, _entry: values.EntryView) -> None:
         """It is nothing to us."""
 
     def withdrawn(self, _info_hash: bytes) -> None:

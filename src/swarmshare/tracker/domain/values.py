@@ -66,7 +66,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     registration: Registration
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class EntryView(Struct, frozen=True, kw_only=True):
     """One manifest of the catalogue, and how its swarm is."""
 
     info_hash: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -90,13 +90,13 @@ class Entry(Struct, frozen=True, kw_only=True):
     """How many hold the rarest piece, up to 255, as far as it is known: 0 if nobody does."""
 
 
-class Member(Struct, frozen=True, kw_only=True):
+class MemberView(Struct, frozen=True, kw_only=True):
     """One member of a swarm."""
 
     number: int
     user: str
     """Empty when it announces without a passkey."""
-    addresses: list[str]
+    addresses: tuple[str, ...]
     port: int
     live: bool
     """Connected to the tracker; else an ordinary client, known by its last announce."""
@@ -114,7 +114,7 @@ class Member(Struct, frozen=True, kw_only=True):
     """How many accounts reported it for wrong data."""
 
 
-class Swarm(Struct, frozen=True, kw_only=True):
+class SwarmDetail(Struct, frozen=True, kw_only=True):
     """A swarm, and a part of its members."""
 
     info_hash: str
@@ -127,5 +127,5 @@ class Swarm(Struct, frozen=True, kw_only=True):
     availability: bytes
     """In base64, a byte for each piece: how many members hold it; 255 for that many or more."""
     total: int
-    """Members."""
-    members: list[Member]
+    """How many members it has."""
+    members: tuple[MemberView, ...]

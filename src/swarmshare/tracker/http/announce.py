@@ -14,14 +14,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from swarmshare.errors import AnnounceError
 from swarmshare.manifest.bencoding import encode
 from swarmshare.tracker.domain.database_problem import problem_of
-from swarmshare.tracker.http.announce_query import Event, parse_announce, parse_scrape
+from swarmshare.tracker.http.announce_query import parse_announce, parse_scrape
 from swarmshare.tracker.swarms.addresses import believable, parse_address, visible
+from swarmshare.tracker.swarms.views import AnnounceEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from swarmshare.manifest.bencoding import Value
-    from swarmshare.tracker.domain.lookup import Directory, Entry, Identity
+    from swarmshare.tracker.domain.lookup import Identity, Lookup, SwarmEntry
     from swarmshare.tracker.http.announce_query import AnnounceQuery
     from swarmshare.tracker.swarms.addresses import Address
     from swarmshare.tracker.swarms.registry import SwarmRegistry
@@ -32,7 +33,7 @@ MAX_NUMWANT: Final = 200
 DEFAULT_NUMWANT: Final = 50
 
 
-def blueprint(registry: SwarmRegistry, directory: Directory) -> Blueprint:
+def blueprint(registry: SwarmRegistry, directory: Lookup) -> Blueprint:
     """``/announce`` and ``/scrape``, each also with a passkey as the next part of the path."""
     views = _AnnounceViews(registry, directory)
     routes = Blueprint("announce", __name__)
@@ -45,7 +46,7 @@ def blueprint(registry: SwarmRegistry, directory: Directory) -> Blueprint:
 class _AnnounceViews:
     """What both questions need to be answered."""
 
-    def __init__(self, registry: SwarmRegistry, directory: Directory) -> None:
+    def __init__(self, registry: SwarmRegistry, directory: Lookup) -> None:
         self._registry = registry
         self._directory = directory
 
@@ -77,7 +78,7 @@ class _AnnounceViews:
             uploaded=query.uploaded,
             downloaded=query.downloaded,
             event=query.event,
-            numwant=0 if query.event is Event.STOPPED else numwant,
+            numwant=0 if query.event is AnnounceEvent.STOPPED else numwant,
             key=query.key,
             identity=identity,
         )
@@ -89,11 +90,11 @@ class _AnnounceViews:
         for wire_hash in parse_scrape(raw):
             entry = self._directory.entry_by_wire_hash(wire_hash)
             if entry is not None and _may_see(entry, identity):
-                counts = self._registry.scrape(entry.info_hash)
+                counts = self._registry.counts(entry.info_hash)
                 files[wire_hash] = {
-                    b"complete": counts.complete,
-                    b"downloaded": counts.downloaded,
-                    b"incomplete": counts.incomplete,
+                    b"complete": counts.seeds,
+                    b"downloaded": counts.completed,
+                    b"incomplete": counts.leeches,
                 }
         return {b"files": files}
 
@@ -118,7 +119,7 @@ def _source() -> Address:
     return source
 
 
-def _may_see(entry: Entry, identity: Identity | None) -> bool:
+def _may_see(entry: SwarmEntry, identity: Identity | None) -> bool:
     return identity is not None or not entry.private
 
 

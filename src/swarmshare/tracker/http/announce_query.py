@@ -5,12 +5,12 @@ Hashes and peer ids are any 20 bytes, percent-encoded: never text, and ``+`` is 
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from swarmshare.errors import AnnounceError
 from swarmshare.tracker.swarms.addresses import parse_address
+from swarmshare.tracker.swarms.views import AnnounceEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,17 +34,6 @@ _MAX_COUNT: Final = 2**64 - 1
 """Some clients announce 2^63 - 1 or 2^64 - 1 bytes left while they have no metadata."""
 
 
-class Event(StrEnum):
-    """Why a client announces."""
-
-    NONE = ""
-    STARTED = "started"
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    PAUSED = "paused"
-    """BEP 21: it has all it wants, though not everything."""
-
-
 class AnnounceQuery(NamedTuple):
     """An announce whose every value is in its range."""
 
@@ -56,7 +45,7 @@ class AnnounceQuery(NamedTuple):
     downloaded: int
     left: int
     """Bytes still wanted."""
-    event: Event
+    event: AnnounceEvent
     numwant: int | None
     """Most peers it wants; None when it leaves that to us."""
     compact: bool
@@ -145,10 +134,10 @@ def _required(values: dict[bytes, bytes], name: bytes) -> bytes:
         raise AnnounceError(f"{name.decode()} is missing") from None
 
 
-def _event(value: bytes) -> Event:
+def _event(value: bytes) -> AnnounceEvent:
     try:
         # libtorrent leaves it out when there is none; others send it empty, or this word of BEP 15.
-        return Event.NONE if value == b"none" else Event(value.decode("latin-1"))
+        return AnnounceEvent.NONE if value == b"none" else AnnounceEvent(value.decode("latin-1"))
     except ValueError:
         raise AnnounceError("event must be started, completed, stopped, paused or empty") from None
 

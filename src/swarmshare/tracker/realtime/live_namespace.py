@@ -2,7 +2,7 @@
 
 A watcher connects with ``auth`` ``{"token": text}``, fetches the catalogue over HTTP, and from then on is told:
 
-* ``published``: an :class:`~swarmshare.tracker.domain.values.Entry`, as the HTTP API has it;
+* ``published``: an :class:`~swarmshare.tracker.domain.values.EntryView`, as the HTTP API has it;
 * ``withdrawn``: ``{"info_hash": hex}``;
 * ``swarms``: a list of ``{"info_hash": hex, "seeds": int, "peers": int, "copies": int}``, at most once a second.
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from swarmshare.tracker.domain import values
     from swarmshare.tracker.domain.directory import Directory
-    from swarmshare.tracker.swarms.views import SwarmSummary
+    from swarmshare.tracker.domain.lookup import SwarmCounts
 
 INTERVAL: Final = 1.0
 """Seconds between two ``swarms``."""
@@ -44,13 +44,13 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
     def __init__(
         self,
         directory: Directory,
-        summary: Callable[[bytes], SwarmSummary],
+        counts: Callable[[bytes], SwarmCounts],
         later: Callable[[float, Callable[[], None]], object],
     ) -> None:
-        """``summary`` tells how the swarm with a full info hash is; ``later`` calls after so many seconds."""
+        """``counts`` tells how the swarm with a full info hash is; ``later`` calls after so many seconds."""
         super().__init__(LIVE)
         self._directory = directory
-        self._summary = summary
+        self._counts = counts
         self._accounts: dict[str, int] = {}
         self._changed: dict[bytes, None] = {}
         self._pacer: Pacer[None] = Pacer(INTERVAL, later, lambda _: self._tell_swarms())
@@ -86,7 +86,7 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
         for sid in [sid for sid, watcher in self._accounts.items() if watcher == account]:
             self.server.disconnect(sid, namespace=LIVE)
 
-    def published(self, entry: values.Entry) -> None:
+    def published(self, entry: values.EntryView) -> None:
         """Tell of a new entry."""
         self.emit("published", msgspec.to_builtins(entry))
 
@@ -105,5 +105,5 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
             self.emit("swarms", summaries)
 
     def _summary_of(self, info_hash: bytes) -> dict[str, str | int]:
-        swarm = self._summary(info_hash)
+        swarm = self._counts(info_hash)
         return {"info_hash": info_hash.hex(), "seeds": swarm.seeds, "peers": swarm.peers, "copies": swarm.copies}

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from flask_socketio import SocketIO
 
     from swarmshare.schema.tracker_events import Push
-    from swarmshare.tracker.domain.lookup import Directory
+    from swarmshare.tracker.domain.lookup import Lookup
     from swarmshare.tracker.swarms.registry import SwarmRegistry
 
 _COSTS: Final = {"join": 5, "resync": 5, "peers": 5, "members": 5}
@@ -50,7 +50,7 @@ _COSTS: Final = {"join": 5, "resync": 5, "peers": 5, "members": 5}
 _log = logging.getLogger(__name__)
 
 
-def register(socketio: SocketIO, registry: SwarmRegistry, directory: Directory) -> None:
+def register(socketio: SocketIO, registry: SwarmRegistry, directory: Lookup) -> None:
     """Open the door."""
     namespace = SwarmNamespace(registry, directory)
     registry.attach(namespace)
@@ -58,9 +58,9 @@ def register(socketio: SocketIO, registry: SwarmRegistry, directory: Directory) 
 
 
 class SwarmNamespace(Namespace):  # type: ignore[misc]
-    """Events into calls, and pushes into events: a :class:`~swarmshare.tracker.swarms.registry.LiveDoor`."""
+    """Events into calls, and pushes into events: a :class:`~swarmshare.tracker.swarms.registry.PushChannel`."""
 
-    def __init__(self, registry: SwarmRegistry, directory: Directory) -> None:
+    def __init__(self, registry: SwarmRegistry, directory: Lookup) -> None:
         super().__init__(NAMESPACE)
         self._members = LiveMembers(registry, directory)
         self._directory = directory
@@ -85,7 +85,7 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
         self.server.emit(PUSH, dump_push(told), room=told.info_hash.hex(), namespace=NAMESPACE)
 
     def release(self, session: str, info_hash: bytes) -> None:
-        """See :class:`~swarmshare.tracker.swarms.registry.LiveDoor`."""
+        """See :class:`~swarmshare.tracker.swarms.registry.PushChannel`."""
         self._members.released(session, info_hash)
         self.server.leave_room(session, info_hash.hex(), namespace=NAMESPACE)
 

@@ -17,7 +17,7 @@ BURST: Final = 1000
 """Units that it may ask for at once, when it asked for nothing for a while: joining 200 swarms, say."""
 
 
-class Connection:
+class MemberConnection:
     """One signed-in connection."""
 
     __slots__ = ("_whole_at", "address", "identity", "swarms")
@@ -41,15 +41,15 @@ class Connections:
     """All connections, by session and by account."""
 
     def __init__(self) -> None:
-        self._by_session: dict[str, Connection] = {}
+        self._by_session: dict[str, MemberConnection] = {}
         self._by_account: dict[int, set[str]] = {}
 
-    def add(self, session: str, connection: Connection) -> None:
+    def add(self, session: str, connection: MemberConnection) -> None:
         """``session`` has signed in."""
         self._by_session[session] = connection
         self._by_account.setdefault(connection.identity.account, set()).add(session)
 
-    def pop(self, session: str) -> Connection | None:
+    def pop(self, session: str) -> MemberConnection | None:
         """``session`` is over; None when it was not there."""
         connection = self._by_session.pop(session, None)
         if connection is not None:
@@ -59,7 +59,7 @@ class Connections:
                 del self._by_account[account]
         return connection
 
-    def get(self, session: str) -> Connection | None:
+    def get(self, session: str) -> MemberConnection | None:
         """One of them."""
         return self._by_session.get(session)
 

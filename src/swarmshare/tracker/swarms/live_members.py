@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import MAX_PEERS, MemberPage, Refusal, State
 from swarmshare.tracker.swarms.addresses import visible
-from swarmshare.tracker.swarms.connections import Connection, Connections
-from swarmshare.tracker.swarms.ranking import rank
+from swarmshare.tracker.swarms.connections import Connections, MemberConnection
 from swarmshare.tracker.swarms.registry import account_member
-from swarmshare.tracker.swarms.store import Member, Progress, detail_limit
-from swarmshare.tracker.swarms.views import holding, peer
+from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, detail_limit
+from swarmshare.tracker.swarms.views import holding, peer_view
 
 if TYPE_CHECKING:
     from swarmshare.schema.tracker_events import Have, Join, Members, MorePeers, Peer, Report, Stats
-    from swarmshare.tracker.domain.lookup import Directory, Identity
+    from swarmshare.tracker.domain.lookup import Identity, Lookup
     from swarmshare.tracker.swarms.addresses import Address
     from swarmshare.tracker.swarms.registry import SwarmRegistry
-    from swarmshare.tracker.swarms.store import Snapshot
+    from swarmshare.tracker.swarms.store.base import SwarmSnapshot
 
 MAX_SWARMS: Final = 1000
 """Most swarms that one connection may be in."""
@@ -27,21 +26,20 @@ MAX_SWARMS: Final = 1000
 class LiveMembers:
     """All connections, and what they ask: an :class:`EventError` says that it is refused, and then nothing changed."""
 
-    def __init__(self, registry: SwarmRegistry, directory: Directory) -> None:
+    def __init__(self, registry: SwarmRegistry, directory: Lookup) -> None:
         self._registry = registry
         self._directory = directory
         self._connections = Connections()
 
     def connect(self, session: str, identity: Identity, address: Address) -> None:
         """A peer has signed in; it speaks from ``address``."""
-        self._connections.add(session, Connection(identity, address))
+        self._connections.add(session, MemberConnection(identity, address))
 
     def disconnect(self, session: str) -> None:
         """A connection is over: its memberships, too."""
         connection = self._connections.pop(session)
         for info_hash, who in connection.swarms.items() if connection is not None else ():
-            self._registry.store.remove(info_hash, who, session)
-            self._registry.changed(info_hash)
+            self._registry.leave(info_hash, who, session)
 
     def released(self, session: str, info_hash: bytes) -> None:
         """The store has ended a membership."""
@@ -67,7 +65,7 @@ class LiveMembers:
         if join.info_hash not in connection.swarms and len(connection.swarms) >= MAX_SWARMS:
             raise EventError(Refusal.TOO_MANY_SWARMS, f"one connection is in at most {MAX_SWARMS:,} swarms")
         who = account_member(connection.identity, join.peer_id)
-        member = Member(
+        member = MemberRecord(
             who=who,
             session=session,
             account=connection.identity.account,
@@ -84,18 +82,12 @@ class LiveMembers:
             rate_down=0,
             seen=self._registry.clock(),
         )
-        self._registry.take_place(join.info_hash, member)
-        placed = self._registry.store.put(join.info_hash, entry.piece_count, member)
-        if placed is None:
+        if not self._registry.join(join.info_hash, entry.piece_count, member):
             raise EventError(Refusal.SWARM_FULL, "this swarm has as many members as it may have")
-        _, displaced = placed
-        if displaced:
-            self._registry.release(displaced, join.info_hash)
         previous = connection.swarms.get(join.info_hash, who)
         if previous != who:  # it calls itself by another peer id now
-            self._registry.store.remove(join.info_hash, previous, session)
+            self._registry.leave(join.info_hash, previous, session)
         connection.swarms[join.info_hash] = who
-        self._registry.changed(join.info_hash)
         return self.state(session, join.info_hash)
 
     def state(self, session: str, info_hash: bytes) -> State:
@@ -117,26 +109,24 @@ class LiveMembers:
     def have(self, session: str, have: Have) -> None:
         """A member gained and lost pieces."""
         who = self._who(session, have.info_hash)
-        known = self._registry.store.have(have.info_hash, who, session, have.gained, have.lost, self._registry.clock())
+        known = self._registry.have(have.info_hash, who, session, have.gained, have.lost)
         if known is None:
             raise _not_joined()
         if not known:
             raise EventError(Refusal.PIECE_COUNT, "the manifest has no such piece")
-        self._registry.changed(have.info_hash)
 
     def stats(self, session: str, stats: Stats) -> None:
         """A member lives, and tells how it is getting on."""
         who = self._who(session, stats.info_hash)
         progress = Progress(stats.left, stats.uploaded, stats.downloaded, stats.rate_up, stats.rate_down)
-        if not self._registry.store.progress(stats.info_hash, who, session, progress, self._registry.clock()):
+        if not self._registry.progress(stats.info_hash, who, session, progress):
             raise _not_joined()
 
     def leave(self, session: str, info_hash: bytes) -> None:
         """A member is none any more."""
         who = self._who(session, info_hash)
         del self._connection(session).swarms[info_hash]
-        self._registry.store.remove(info_hash, who, session)
-        self._registry.changed(info_hash)
+        self._registry.leave(info_hash, who, session)
 
     def more_peers(self, session: str, request: MorePeers) -> tuple[Peer, ...]:
         """Members that hold what this one lacks."""
@@ -155,10 +145,10 @@ class LiveMembers:
         """A member says that another one lied."""
         self._look(session, report.info_hash)
         account = self._connection(session).identity.account
-        if not self._registry.store.blame(report.info_hash, report.member, account):
+        if not self._registry.report(report.info_hash, report.member, account):
             raise EventError(Refusal.UNKNOWN_MEMBER, f"there is no member {report.member}")
 
-    def _connection(self, session: str) -> Connection:
+    def _connection(self, session: str) -> MemberConnection:
         connection = self._connections.get(session)
         if connection is None:
             raise EventError(Refusal.SIGNED_OUT, "this connection has not signed in")
@@ -170,28 +160,26 @@ class LiveMembers:
             raise _not_joined()
         return who
 
-    def _look(self, session: str, info_hash: bytes) -> tuple[Member, Snapshot]:
+    def _look(self, session: str, info_hash: bytes) -> tuple[MemberRecord, SwarmSnapshot]:
         """A swarm, and the asker in it."""
-        who = self._who(session, info_hash)
-        member, snapshot = self._registry.store.member(info_hash, who), self._registry.store.snapshot(info_hash)
-        if member is None or member.session != session or snapshot is None:
+        found = self._registry.look(info_hash, self._who(session, info_hash), session)
+        if found is None:
             raise _not_joined()
-        return member, snapshot
+        return found
 
     def _peers(
-        self, session: str, own: Member, snapshot: Snapshot, want: int, *, useful_only: bool
+        self, session: str, own: MemberRecord, snapshot: SwarmSnapshot, want: int, *, useful_only: bool
     ) -> tuple[Peer, ...]:
         address = self._connection(session).address
-        others = [
+        candidates = [
             member
             for member in snapshot.members
             if member.number != own.number
             and not member.v1_only
             and any(visible(packed, address) for packed in member.addresses)
         ]
-        rng = self._registry.rng
-        ranked = rank(others, own.pieces, snapshot.availability, want, rng, useful_only=useful_only)
-        return tuple(peer(member, snapshot.piece_count) for member in ranked)
+        ranked = self._registry.rank(candidates, own, snapshot.availability, want, useful_only=useful_only)
+        return tuple(peer_view(member, snapshot.piece_count) for member in ranked)
 
 
 def _not_joined() -> EventError:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterator, Sequence
 
-    from swarmshare.tracker.swarms.store import Member
+    from swarmshare.tracker.swarms.store.base import MemberRecord
 
 _CONSIDERED: Final = 512
 """Most members looked at; of more, a random choice. It bounds the work of one answer."""
@@ -22,14 +22,14 @@ _MATCH: Final = tuple(bytes(48 + (byte == count) for byte in range(256)) for cou
 
 
 def rank(
-    others: Sequence[Member],
+    others: Sequence[MemberRecord],
     pieces: bytes | None,
     availability: bytes,
     want: int,
     rng: random.Random,
     *,
     useful_only: bool = False,
-) -> list[Member]:
+) -> list[MemberRecord]:
     """Up to ``want`` of ``others`` for somebody to dial who holds ``pieces`` (None: unknown), the best first.
 
     First come those that nobody reported. Among these, whoever holds more of the rarest pieces that the asker lacks,
@@ -54,13 +54,13 @@ def rank(
     return drawn[:want]
 
 
-def _worth(pieces: bytes, availability: bytes) -> Callable[[Member], tuple[int, ...]]:
+def _worth(pieces: bytes, availability: bytes) -> Callable[[MemberRecord], tuple[int, ...]]:
     """How much a member could give, by tier of rarity: to be compared as tuples are."""
     count = len(availability)
     tiers = tuple(_tiers(as_number(all_bits(count)) & ~as_number(pieces), availability))
     whole = tuple(tier.bit_count() for tier in tiers)
 
-    def worth(member: Member) -> tuple[int, ...]:
+    def worth(member: MemberRecord) -> tuple[int, ...]:
         if member.pieces is None:  # it tells how much it holds, not what: it may be anything that is lacking
             return (*(0 for _ in whole[:-1]), -(-whole[-1] * member.held // count))
         if member.held == count:

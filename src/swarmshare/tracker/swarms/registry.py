@@ -1,4 +1,4 @@
-"""All swarms, as the three doors see them: what members say goes into the store, and others hear of it in good time."""
+"""All swarms of a tracker: what members say goes into the store, and the others hear of it in good time."""
 
 from __future__ import annotations
 
@@ -6,29 +6,23 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from swarmshare.errors import AnnounceError
 from swarmshare.schema.runs import all_bits
-from swarmshare.tracker.http.announce_query import Event
+from swarmshare.tracker.domain.values import SwarmDetail
 from swarmshare.tracker.swarms.addresses import Reach, reach
 from swarmshare.tracker.swarms.pacing import Pacer
 from swarmshare.tracker.swarms.ranking import rank
-from swarmshare.tracker.swarms.store import Member
-from swarmshare.tracker.swarms.views import (
-    AnnounceReply,
-    Contact,
-    SwarmCounts,
-    SwarmDetail,
-    SwarmSummary,
-    member_detail,
-    push,
-)
+from swarmshare.tracker.swarms.replacements import Replacements
+from swarmshare.tracker.swarms.store.base import MAX_SWARM, MemberRecord
+from swarmshare.tracker.swarms.views import AnnounceEvent, AnnounceReply, Contact, member_view, push
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from swarmshare.schema.runs import Runs
     from swarmshare.schema.tracker_events import Push
-    from swarmshare.tracker.domain.lookup import Entry, Identity
+    from swarmshare.tracker.domain.lookup import Identity, SwarmCounts, SwarmEntry
     from swarmshare.tracker.swarms.addresses import Address
-    from swarmshare.tracker.swarms.store import Gone, SwarmStore
+    from swarmshare.tracker.swarms.store.base import Progress, RemovedMember, SwarmSnapshot, SwarmStore
 
 PUSH_INTERVAL: Final = 0.25
 """Seconds between two pushes of one swarm, at least."""
@@ -53,21 +47,24 @@ class SwarmSettings(NamedTuple):
 DEFAULTS: Final = SwarmSettings()
 
 
-class LiveDoor(Protocol):
-    """The door of the connected members, as the swarms need it."""
+class PushChannel(Protocol):
+    """The way to the connected members, as the swarms need it."""
 
     def push(self, told: Push) -> None:
-        """Tell all connected members of a swarm."""
+        """Sends an event to all connected members of its swarm."""
 
     def release(self, session: str, info_hash: bytes) -> None:
-        """``session`` is in that swarm no more."""
+        """Ends what ``session`` hears of a swarm, in which it is a member no more."""
 
     def cut(self, account: int) -> None:
-        """End all connections of an account."""
+        """Ends all connections of an account."""
 
 
 class SwarmRegistry:
-    """Every swarm of the tracker. Nothing in it waits: ``later`` brings it back to what is to be done then."""
+    """Every swarm of the tracker, and the only one that uses the store.
+
+    Nothing in it waits: ``later`` brings it back to what is to be done then.
+    """
 
     def __init__(
         self,
@@ -79,72 +76,104 @@ class SwarmRegistry:
         settings: SwarmSettings = DEFAULTS,
         own_addresses: Sequence[Address] = (),
     ) -> None:
-        """``clock`` is monotonic, in seconds; ``later`` calls a function after so many seconds.
+        """Begins to look for members that went silent.
 
-        Members on the tracker's own machine, which it sees on loopback, are reached at ``own_addresses``, if given.
+        Args:
+            store: The state of all swarms.
+            clock: Tells the time in seconds; monotonic.
+            later: Calls a function after so many seconds.
+            rng: Breaks ties between members that are equally useful.
+            settings: The intervals that members are asked to keep.
+            own_addresses: Where others reach members on the tracker's own machine, which it sees on loopback.
         """
-        self.store = store
         self.clock = clock
-        self.rng = rng
         self.settings = settings
+        self._store = store
+        self._rng = rng
         self._later = later
         self._own_addresses = tuple(address.packed for address in own_addresses)
-        self._doors: list[LiveDoor] = []
+        self._channels: list[PushChannel] = []
         self._watchers: list[Callable[[bytes], object]] = []
         self._pacer = Pacer(PUSH_INTERVAL, later, self._tell)
-        self._replaced: dict[tuple[bytes, bytes], Member] = {}
-        """By swarm and who of an announced member without an account, another such one whose place it took."""
+        self._replacements = Replacements(store)
         later(EXPIRY_INTERVAL, self._expire)
 
-    def attach(self, routes: LiveDoor) -> None:
-        """Tell ``routes``, too, from now on."""
-        self._doors.append(routes)
+    def attach(self, channel: PushChannel) -> None:
+        """Sends pushes through ``channel``, too, from now on."""
+        self._channels.append(channel)
 
     def watch(self, watcher: Callable[[bytes], object]) -> None:
-        """Call ``watcher`` with the info hash of a swarm that changed; for each, at most once in 250 ms."""
+        """Calls ``watcher`` with the info hash of a swarm that changed; for each, at most once in 250 ms."""
         self._watchers.append(watcher)
 
-    def changed(self, info_hash: bytes) -> None:
-        """Something in the store changed: others will hear of it."""
-        self._pacer.want(info_hash)
-
-    def release(self, session: str, info_hash: bytes) -> None:
-        """A connection has lost its membership, by no act of its own."""
-        for routes in self._doors:
-            routes.release(session, info_hash)
-
     def reachable(self, addresses: Iterable[Address]) -> tuple[bytes, ...]:
-        """Where others reach a member that is seen at ``addresses``."""
+        """Returns where others reach a member that is seen at ``addresses``: 4 or 16 bytes each."""
         packed = [address.packed for address in addresses]
         elsewhere = [address for address in packed if reach(address) is not Reach.MACHINE]
         return tuple(elsewhere or self._own_addresses or packed)
 
-    def take_place(self, info_hash: bytes, member: Member) -> bool:
-        """Make ``member`` the only one at the address that it speaks from and its port, which are one machine's.
+    # Connected members
 
-        A client that was killed comes back with another peer id: it replaces what is known by announces only, and is of
-        the same account or of none. So nobody replaces another's client from behind the same router: two accounts, or
-        two that are connected, are two machines. False: whoever is there may not be replaced, and ``member`` is nobody
-        new.
+    def join(self, info_hash: bytes, piece_count: int, member: MemberRecord) -> bool:
+        """Puts a connected member into a swarm; False when the swarm is full, or there are too many swarms."""
+        self._replacements.take_place(info_hash, member)
+        placed = self._store.put(info_hash, piece_count, member)
+        if placed is None:
+            return False
+        _, displaced = placed
+        if displaced:
+            self._release(displaced, info_hash)
+        self._changed(info_hash)
+        return True
+
+    def leave(self, info_hash: bytes, who: bytes, session: str) -> None:
+        """Removes a member that joined on ``session``; nothing happens when it is gone already."""
+        self._store.remove(info_hash, who, session)
+        self._changed(info_hash)
+
+    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
+        """Notes that a member on ``session`` gained and lost pieces.
+
+        Returns:
+            None when there is no such member; False when the manifest has no such piece; else True.
         """
-        others = [
-            other for other in self.store.at(info_hash, member.addresses[0], member.port) if other.who != member.who
-        ]
-        if member.account is None:
-            taken = any(other.account is not None for other in others)
-        else:
-            others = [other for other in others if other.account in (None, member.account)]
-            taken = not member.session and any(other.session for other in others)
-        for other in others if not taken else ():
-            if not other.session:
-                self._replace(info_hash, other, member)
-        return not taken
+        known = self._store.have(info_hash, who, session, gained, lost, self.clock())
+        if known:
+            self._changed(info_hash)
+        return known
+
+    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
+        """Notes how far a member on ``session`` is, and that it lives; False when there is no such member."""
+        return self._store.progress(info_hash, who, session, progress, self.clock())
+
+    def report(self, info_hash: bytes, number: int, account: int) -> bool:
+        """Notes that ``account`` reports the member ``number`` for wrong data; False when there is no such member."""
+        return self._store.blame(info_hash, number, account)
+
+    def look(self, info_hash: bytes, who: bytes, session: str) -> tuple[MemberRecord, SwarmSnapshot] | None:
+        """Returns a member that joined on ``session``, and its swarm; None when it is no member (any more)."""
+        member, snapshot = self._store.member(info_hash, who), self._store.snapshot(info_hash)
+        if member is None or member.session != session or snapshot is None:
+            return None
+        return member, snapshot
+
+    def rank(
+        self,
+        candidates: Sequence[MemberRecord],
+        own: MemberRecord,
+        availability: bytes,
+        want: int,
+        *,
+        useful_only: bool,
+    ) -> list[MemberRecord]:
+        """Returns up to ``want`` of ``candidates`` for the member ``own`` to dial, the best first."""
+        return rank(candidates, own.pieces, availability, want, self._rng, useful_only=useful_only)
 
     # Ordinary clients
 
     def announce(
         self,
-        entry: Entry,
+        entry: SwarmEntry,
         peer_id: bytes,
         *,
         wire_hash: bytes,
@@ -153,26 +182,44 @@ class SwarmRegistry:
         left: int,
         uploaded: int,
         downloaded: int,
-        event: Event,
+        event: AnnounceEvent,
         numwant: int,
         key: bytes,
         identity: Identity | None,
     ) -> AnnounceReply:
-        """A client says that it is there, and gets others to dial; the first of ``addresses`` is where it speaks from.
+        """Notes that an ordinary client is there, and finds others for it to dial.
 
         Whoever announces with the same peer id and the same account (or, without a passkey, the same ``key``) is the
         same client, at one more address perhaps. Of a hybrid, clients announce each ``wire_hash`` that they know, and
         dial whom they are told of with that one.
+
+        Args:
+            entry: The entry of the catalogue.
+            peer_id: 20 bytes.
+            wire_hash: The hash that the client announced, 20 bytes.
+            addresses: Where it can be reached; the first is where it speaks from.
+            port: Where it listens.
+            left: Bytes that it still wants.
+            uploaded: Bytes.
+            downloaded: Bytes.
+            event: Why it announces.
+            numwant: Most members in the answer.
+            key: Its secret; may be empty.
+            identity: The account of its passkey; None without one.
+
+        Raises:
+            AnnounceError: The swarm is full, or there are too many swarms.
         """
         info_hash, count = entry.info_hash, entry.piece_count
         by_v1 = wire_hash != info_hash[: len(wire_hash)]
         who = account_member(identity, peer_id) if identity is not None else _anonymous(peer_id, key, addresses[0])
-        known = self.store.member(info_hash, who)
-        if event is Event.STOPPED:
-            self._stop(info_hash, count, who, self.reachable(addresses)[0], port)
+        known = self._store.member(info_hash, who)
+        if event is AnnounceEvent.STOPPED:
+            self._replacements.remove(info_hash, count, who, self.reachable(addresses)[0], port)
+            self._changed(info_hash)
         elif known is None or not known.session:  # who is connected has told us more than an announce does
             pieces = None if left else all_bits(count)
-            member = Member(
+            member = MemberRecord(
                 who=who,
                 session="",
                 account=identity.account if identity is not None else None,
@@ -190,14 +237,14 @@ class SwarmRegistry:
                 seen=self.clock(),
                 v1_only=by_v1 and (known is None or known.v1_only),
             )
-            if not self.take_place(info_hash, member):
-                self.store.remove(info_hash, who, "")  # it was somewhere else before
-            elif self.store.put(info_hash, count, member) is None:
+            if not self._replacements.take_place(info_hash, member):
+                self._store.remove(info_hash, who, "")  # it was somewhere else before
+            elif self._store.put(info_hash, count, member) is None:
                 raise AnnounceError("this swarm has as many members as it may have: try again later")
-            elif event is Event.COMPLETED and (known is None or known.pieces is None):
-                self.store.completed(info_hash)
-            self.changed(info_hash)
-        counts = self.store.counts(info_hash)
+            elif event is AnnounceEvent.COMPLETED and (known is None or known.pieces is None):
+                self._store.completed(info_hash)
+            self._changed(info_hash)
+        counts = self._store.counts(info_hash)
         return AnnounceReply(
             self.settings.announce_interval,
             self.settings.min_interval,
@@ -207,71 +254,65 @@ class SwarmRegistry:
             tuple(self._contacts(info_hash, who, count, numwant, seed=not left, by_v1=by_v1)) if numwant else (),
         )
 
-    def scrape(self, info_hash: bytes) -> SwarmCounts:
-        """A swarm in the numbers that ordinary clients know."""
-        counts = self.store.counts(info_hash)
-        return SwarmCounts(counts.seeds, counts.leeches, counts.completed)
-
     # People and programs
 
-    def summary(self, info_hash: bytes) -> SwarmSummary:
-        """A swarm in a line; cheap enough to ask for hundreds."""
-        counts = self.store.counts(info_hash)
-        return SwarmSummary(counts.seeds, counts.seeds + counts.leeches, counts.copies)
+    def counts(self, info_hash: bytes) -> SwarmCounts:
+        """Returns a swarm in a few numbers; cheap enough to ask for hundreds."""
+        return self._store.counts(info_hash)
 
-    def detail(self, info_hash: bytes) -> SwarmDetail | None:
-        """All of a swarm; None when nobody is in it."""
-        snapshot, counts = self.store.snapshot(info_hash), self.store.counts(info_hash)
+    def detail(
+        self, info_hash: bytes, *, offset: int = 0, limit: int = MAX_SWARM, pieces: bool = True
+    ) -> SwarmDetail | None:
+        """Returns a swarm, and up to ``limit`` of its members from ``offset`` on; None when nobody is in it.
+
+        ``pieces`` says whether to add the bitfields of these members.
+        """
+        snapshot, counts = self._store.snapshot(info_hash), self._store.counts(info_hash)
         if snapshot is None:
             return None
         return SwarmDetail(
+            info_hash=info_hash.hex(),
+            piece_count=snapshot.piece_count,
             seeds=snapshot.seeds,
             leeches=snapshot.leeches,
             downloaded=counts.completed,
             copies=counts.copies,
-            piece_count=snapshot.piece_count,
             availability=snapshot.availability,
-            members=tuple(member_detail(member, snapshot.piece_count) for member in snapshot.members),
+            total=len(snapshot.members),
+            members=tuple(
+                member_view(member, snapshot.piece_count, pieces=pieces)
+                for member in snapshot.members[offset : offset + limit]
+            ),
         )
 
     def totals(self) -> tuple[int, int]:
-        """How many swarms there are, and how many members in all of them."""
-        return self.store.totals()
+        """Returns how many swarms there are, and how many members in all of them."""
+        return self._store.totals()
 
     def disconnect_account(self, account: int) -> None:
-        """An account may not take part any more: its connections are cut, and its announces forgotten."""
-        self._forget(self.store.expel(account))
-        for routes in self._doors:
-            routes.cut(account)
+        """Cuts the connections of an account that may not take part any more, and forgets its announces."""
+        self._forget(self._store.expel(account))
+        for channel in self._channels:
+            channel.cut(account)
 
     def withdraw(self, info_hash: bytes) -> None:
-        """An entry is no longer in the catalogue: it has no swarm."""
-        self._forget(self.store.close(info_hash))
+        """Ends the swarm of an entry that is no longer in the catalogue."""
+        self._forget(self._store.close(info_hash))
 
     # Within
 
-    def _replace(self, info_hash: bytes, other: Member, member: Member) -> None:
-        """Whoever replaced others without proof gives the place back when it stops: they may be there all the time."""
-        self.store.remove(info_hash, other.who, "")
-        older = self._replaced.pop((info_hash, other.who), other)
-        if member.account is None:
-            self._replaced[info_hash, member.who] = other if older.who == member.who else older
+    def _changed(self, info_hash: bytes) -> None:
+        self._pacer.want(info_hash)
 
-    def _stop(self, info_hash: bytes, count: int, who: bytes, address: bytes, port: int) -> None:
-        for member in self.store.at(info_hash, address, port):
-            older = self._replaced.get((info_hash, member.who))
-            if older is not None and older.who == who:
-                del self._replaced[info_hash, member.who]
-        older = self._replaced.pop((info_hash, who), None)
-        if self.store.remove(info_hash, who, "") and older is not None:
-            self.store.put(info_hash, count, older)
-        self.changed(info_hash)
+    def _release(self, session: str, info_hash: bytes) -> None:
+        for channel in self._channels:
+            channel.release(session, info_hash)
 
     def _tell(self, info_hash: bytes) -> None:
-        if changes := self.store.take_changes(info_hash):
+        if changes := self._store.take_changes(info_hash):
             told = push(info_hash, changes)
-            for routes in self._doors:
-                routes.push(told)
+            for channel in self._channels:
+                channel.push(told)
         for watcher in self._watchers:
             watcher(info_hash)
 
@@ -279,27 +320,28 @@ class SwarmRegistry:
         self._later(EXPIRY_INTERVAL, self._expire)
         now, settings = self.clock(), self.settings
         announced = now - settings.announce_interval - GRACE
-        self._replaced = {key: member for key, member in self._replaced.items() if member.seen >= announced}
-        self._forget(self.store.expire(now - MISSED * settings.live_interval, announced))
+        self._replacements.forget_before(announced)
+        self._forget(self._store.expire(now - MISSED * settings.live_interval, announced))
 
-    def _forget(self, gone: Iterable[Gone]) -> None:
-        for info_hash, _, session in gone:
+    def _forget(self, removed: Iterable[RemovedMember]) -> None:
+        for info_hash, _, session in removed:
             if session:
-                self.release(session, info_hash)
-            self.changed(info_hash)
+                self._release(session, info_hash)
+            self._changed(info_hash)
 
     def _contacts(
         self, info_hash: bytes, who: bytes, count: int, numwant: int, *, seed: bool, by_v1: bool
     ) -> Iterator[Contact]:
-        members = self.store.members(info_hash)
-        others = [member for member in members if member.who != who and (by_v1 or not member.v1_only)]
-        for member in rank(others, all_bits(count) if seed else None, bytes(count), numwant, self.rng):
+        members = self._store.members(info_hash)
+        # A client that knows a hybrid by its v1 hash only hangs up on whoever dials it with the other.
+        candidates = [member for member in members if member.who != who and (by_v1 or not member.v1_only)]
+        for member in rank(candidates, all_bits(count) if seed else None, bytes(count), numwant, self._rng):
             for address in member.addresses:
                 yield Contact(address, member.port, member.peer_id)
 
 
 def account_member(identity: Identity, peer_id: bytes) -> bytes:
-    """Who a member with an account is, to the store."""
+    """Returns what the store knows a member with an account by: nobody else can say the same."""
     return b"account %d " % identity.account + peer_id
 
 
@@ -308,8 +350,8 @@ def _anonymous(peer_id: bytes, key: bytes, address: Address) -> bytes:
     return b"key " + peer_id + key if key else b"address " + peer_id + address.packed
 
 
-def _merged(addresses: tuple[bytes, ...], port: int, known: Member | None) -> tuple[bytes, ...]:
-    """``addresses``, and those that are known of another protocol, at the same port: a client announces from each."""
+def _merged(addresses: tuple[bytes, ...], port: int, known: MemberRecord | None) -> tuple[bytes, ...]:
+    """Adds the addresses that are known of another protocol, at the same port: a client announces from each."""
     lengths = {len(address) for address in addresses}
     before = known.addresses if known is not None and known.port == port else ()
     return addresses + tuple(address for address in before if len(address) not in lengths)

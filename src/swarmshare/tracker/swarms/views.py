@@ -1,73 +1,28 @@
-"""What each door shows of a swarm and its members."""
+"""Members and swarms as others are told of them: connected peers, ordinary clients, and people."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
 from swarmshare.schema.tracker_events import AvailabilityChanges, Holding, Holds, MemberChanges, Peer, Push
+from swarmshare.tracker.domain.values import MemberView
 
 if TYPE_CHECKING:
-    from swarmshare.tracker.swarms.store import Changes, Member
+    from swarmshare.tracker.swarms.store.base import MemberRecord, SwarmChanges
 
 
-class SwarmCounts(NamedTuple):
-    """A swarm as ``scrape`` has it (BEP 48)."""
+class AnnounceEvent(StrEnum):
+    """Why an ordinary client announces (BEP 3)."""
 
-    complete: int
-    incomplete: int
-    downloaded: int
-    """How many completed in it since the tracker started."""
-
-
-class SwarmSummary(NamedTuple):
-    """A swarm in a line of a list."""
-
-    seeds: int
-    peers: int
-    """All members, seeds included."""
-    copies: int
-    """How many members hold the rarest piece, up to 255; 0 when some piece is held by nobody we know of."""
-
-
-class MemberDetail(NamedTuple):
-    """A member, as people see it."""
-
-    number: int
-    account: int | None
-    user: str
-    """Empty when it announces without a passkey."""
-    addresses: tuple[str, ...]
-    port: int
-    live: bool
-    """Connected to the tracker; False: an ordinary client, known by its last announce."""
-    pieces: bytes | None
-    """Its bitfield; None: unknown, see ``share``."""
-    share: float
-    """How much of everything it holds, 0 to 1."""
-    left: int
-    """Bytes, as all that follow."""
-    uploaded: int
-    downloaded: int
-    rate_up: int
-    """A second."""
-    rate_down: int
-    blamed: int
-    """How many accounts reported it for wrong data."""
-
-
-class SwarmDetail(NamedTuple):
-    """A swarm with all its members."""
-
-    seeds: int
-    leeches: int
-    downloaded: int
-    copies: int
-    piece_count: int
-    availability: bytes
-    """How many members hold each piece; 255: that many, or more."""
-    members: tuple[MemberDetail, ...]
+    NONE = ""
+    STARTED = "started"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    PAUSED = "paused"
+    """BEP 21: it has all it wants, though not everything."""
 
 
 class Contact(NamedTuple):
@@ -80,19 +35,21 @@ class Contact(NamedTuple):
 
 
 class AnnounceReply(NamedTuple):
-    """What an announce is answered with."""
+    """The answer to an announce, before it is bencoded."""
 
     interval: int
-    """Seconds, as the next."""
+    """Seconds to the next announce."""
     min_interval: int
+    """Seconds that must pass before it."""
     seeds: int
     leeches: int
     downloaded: int
+    """How many members completed since the tracker started."""
     peers: tuple[Contact, ...]
 
 
-def peer(member: Member, piece_count: int) -> Peer:
-    """A member, as other peers see it."""
+def peer_view(member: MemberRecord, piece_count: int) -> Peer:
+    """Returns a member as connected peers are told of it, without its pieces."""
     if member.pieces is None:
         holds = Holds.UNKNOWN
     elif member.held == piece_count:
@@ -110,13 +67,13 @@ def peer(member: Member, piece_count: int) -> Peer:
     )
 
 
-def holding(member: Member, piece_count: int) -> Holding:
-    """A member and its pieces, as other peers see them."""
-    return Holding(peer(member, piece_count), member.pieces)
+def holding(member: MemberRecord, piece_count: int) -> Holding:
+    """Returns a member and its pieces, as connected peers are told of them."""
+    return Holding(peer_view(member, piece_count), member.pieces)
 
 
-def push(info_hash: bytes, changes: Changes) -> Push:
-    """What all live members of a swarm are told."""
+def push(info_hash: bytes, changes: SwarmChanges) -> Push:
+    """Returns the event that tells all connected members of a swarm what changed in it."""
     told: MemberChanges | AvailabilityChanges
     if changes.detailed:
         joined = tuple(holding(member, changes.piece_count) for member in changes.joined)
@@ -126,16 +83,15 @@ def push(info_hash: bytes, changes: Changes) -> Push:
     return Push(info_hash, changes.epoch, changes.seq, changes.seeds, changes.leeches, told)
 
 
-def member_detail(member: Member, piece_count: int) -> MemberDetail:
-    """A member, as people see it."""
-    return MemberDetail(
+def member_view(member: MemberRecord, piece_count: int, *, pieces: bool) -> MemberView:
+    """Returns a member as people see it; with its bitfield if ``pieces``, and if it is known."""
+    return MemberView(
         number=member.number,
-        account=member.account,
         user=member.user,
         addresses=tuple(map(_text, member.addresses)),
         port=member.port,
         live=bool(member.session),
-        pieces=member.pieces,
+        pieces=member.pieces if pieces else None,
         share=_share(member, piece_count),
         left=member.left,
         uploaded=member.uploaded,
@@ -146,7 +102,7 @@ def member_detail(member: Member, piece_count: int) -> MemberDetail:
     )
 
 
-def _share(member: Member, piece_count: int) -> float:
+def _share(member: MemberRecord, piece_count: int) -> float:
     return round(member.held / piece_count, 4) if piece_count else float(not member.left)
 
 

@@ -57,7 +57,7 @@ class Entries(Struct, frozen=True, kw_only=True):
     """A part of the catalogue."""
 
     total: int
-    entries: list[values.Entry]
+    entries: list[values.EntryView]
 
 
 class Health(Struct, frozen=True, kw_only=True):

@@ -49,12 +49,12 @@ def add_routes(routes: ApiRoutes, services: Services) -> None:
         "/catalogue",
         may=May.MEMBER,
         takes=Raw((TORRENT, "application/octet-stream"), config.max_manifest, Reason.MANIFEST_SIZE),
-        gives=values.Entry,
+        gives=values.EntryView,
         status=HTTPStatus.CREATED,
         or_status=HTTPStatus.OK,
         refuses=[Reason.MANIFEST, Reason.ALREADY_PUBLISHED, Reason.QUOTA],
     )
-    def publish(body: bytes, who: Holder) -> tuple[values.Entry, HTTPStatus, dict[str, str]]:
+    def publish(body: bytes, who: Holder) -> tuple[values.EntryView, HTTPStatus, dict[str, str]]:
         """Publish a manifest: the body is the ``.torrent``. To do it twice does no harm: the second answer is 200.
 
         Announce URLs with a passkey in them are left out, and of a private manifest all are.
@@ -63,8 +63,8 @@ def add_routes(routes: ApiRoutes, services: Services) -> None:
         location = {"Location": f"{PREFIX}/catalogue/{entry.info_hash}"}
         return entry, HTTPStatus.CREATED if new else HTTPStatus.OK, location
 
-    @routes.route("GET", ENTRY, may=May.MEMBER, gives=values.Entry, refuses=[Reason.UNKNOWN_ENTRY])
-    def entry(info_hash: str, who: Holder) -> values.Entry:
+    @routes.route("GET", ENTRY, may=May.MEMBER, gives=values.EntryView, refuses=[Reason.UNKNOWN_ENTRY])
+    def entry(info_hash: str, who: Holder) -> values.EntryView:
         """One entry."""
         return services.catalogue.entry(parse_info_hash(info_hash))
 

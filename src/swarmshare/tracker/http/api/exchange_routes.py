@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Response
 
-from swarmshare.tracker.domain.exchange import AccountsDocument, CatalogueDocument, Report
+from swarmshare.tracker.domain.exchange import AccountsDocument, CatalogueDocument, ImportReport
 from swarmshare.tracker.domain.refusals import Reason
 from swarmshare.tracker.http.api import requests
 from swarmshare.tracker.http.api.routes import May
@@ -31,11 +31,11 @@ def add_routes(routes: ApiRoutes, services: Services) -> None:
         "/import/accounts",
         may=May.ORGANISER,
         takes=AccountsDocument,
-        gives=Report,
+        gives=ImportReport,
         limit=limit,
         refuses=[Reason.IMPORT],
     )
-    def import_accounts(json: AccountsDocument, who: Holder) -> Report:
+    def import_accounts(json: AccountsDocument, who: Holder) -> ImportReport:
         """Add the accounts whose names are free; the others stay as they are. All or nothing."""
         return services.exchange.import_accounts(json)
 
@@ -49,10 +49,10 @@ def add_routes(routes: ApiRoutes, services: Services) -> None:
         "/import/catalogue",
         may=May.ORGANISER,
         takes=CatalogueDocument,
-        gives=Report,
+        gives=ImportReport,
         limit=limit,
         refuses=[Reason.IMPORT, Reason.MANIFEST, Reason.MANIFEST_SIZE, Reason.QUOTA],
     )
-    def import_catalogue(json: CatalogueDocument, who: Holder) -> Report:
+    def import_catalogue(json: CatalogueDocument, who: Holder) -> ImportReport:
         """Add the entries that are not there yet. All or nothing."""
         return services.exchange.import_catalogue(json, who.identity.account)

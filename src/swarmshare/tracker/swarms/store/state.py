@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.schema.runs import as_bits, as_number, bits_of_runs, pieces_of_bits, runs_of_bits
-from swarmshare.tracker.swarms.store import MAX_SWARM, Changes, Snapshot, detail_limit
-from swarmshare.tracker.swarms.store.counts import PieceCounts
+from swarmshare.tracker.swarms.store.base import MAX_SWARM, SwarmChanges, SwarmSnapshot, detail_limit
+from swarmshare.tracker.swarms.store.piece_counts import PieceCounts
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterable, Iterator
 
     from swarmshare.schema.runs import Runs
-    from swarmshare.tracker.swarms.store import Member
+    from swarmshare.tracker.swarms.store.base import MemberRecord
 
 _FEW: Final = 256
 """Up to so many pieces, a loop over them is quicker than a sum over all."""
@@ -21,7 +21,7 @@ _BACK: Final = 0.8
 """A swarm that outgrew its detail has it again below this part of the limit, lest it swing to and fro."""
 
 
-class Swarm:
+class SwarmState:
     """One swarm, and what has changed in it since changes were last taken.
 
     What changed is kept as *what* (which members, which pieces), not *how*: the state when changes are taken is told.
@@ -31,7 +31,7 @@ class Swarm:
     def __init__(self, rng: random.Random, piece_count: int) -> None:
         self._rng = rng
         self.piece_count = piece_count
-        self.members: dict[bytes, Member] = {}  # in the order of their numbers
+        self.members: dict[bytes, MemberRecord] = {}  # in the order of their numbers
         self.counts = PieceCounts(piece_count)
         self.seeds = 0
         self._who: dict[int, bytes] = {}
@@ -59,8 +59,8 @@ class Swarm:
         self._touched: dict[int, int] = {}  # of each member, pieces; while detailed
         self._pieces = 0  # of all members; while not
 
-    def put(self, member: Member) -> tuple[Member, str] | None:
-        """See :class:`~swarmshare.tracker.swarms.store.SwarmStore`."""
+    def put(self, member: MemberRecord) -> tuple[MemberRecord, str] | None:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
         if member.pieces is not None:
             member = member._replace(held=as_number(member.pieces).bit_count())
         before = self.members.get(member.who)
@@ -88,7 +88,7 @@ class Swarm:
         self._fit()
         return member, before.session if before is not None else ""
 
-    def have(self, member: Member, gained: Runs, lost: Runs, seen: float) -> bool:
+    def have(self, member: MemberRecord, gained: Runs, lost: Runs, seen: float) -> bool:
         """Whether the member completed by it."""
         assert member.pieces is not None
         count = self.piece_count
@@ -115,7 +115,7 @@ class Swarm:
         self.seeds += completed - (member.held == count > after.held)
         return completed
 
-    def remove(self, member: Member) -> None:
+    def remove(self, member: MemberRecord) -> None:
         """A member is gone."""
         del self.members[member.who], self._who[member.number]
         self._reports.pop(member.number, None)
@@ -129,7 +129,7 @@ class Swarm:
         self._fit()
 
     def blame(self, number: int, account: int) -> bool:
-        """See :class:`~swarmshare.tracker.swarms.store.SwarmStore`."""
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
         who = self._who.get(number)
         if who is None:
             return False
@@ -138,19 +138,21 @@ class Swarm:
         self.members[who] = self.members[who]._replace(blamed=len(accounts))
         return True
 
-    def at(self, address: bytes, port: int) -> list[Member]:
-        """See :class:`~swarmshare.tracker.swarms.store.SwarmStore`."""
+    def at(self, address: bytes, port: int) -> list[MemberRecord]:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
         return [self.members[self._who[number]] for number in sorted(self._at.get((address, port), ()))]
 
-    def snapshot(self) -> Snapshot:
-        """See :class:`~swarmshare.tracker.swarms.store.SwarmStore`."""
+    def snapshot(self) -> SwarmSnapshot:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
         seeds, availability = self.seeds, self.counts.saturated()
         members = tuple(self.members.values())
         leeches = len(members) - seeds
-        return Snapshot(self.epoch, self.seq, self.detailed, self.piece_count, seeds, leeches, availability, members)
+        return SwarmSnapshot(
+            self.epoch, self.seq, self.detailed, self.piece_count, seeds, leeches, availability, members
+        )
 
-    def take_changes(self) -> Changes | None:
-        """See :class:`~swarmshare.tracker.swarms.store.SwarmStore`."""
+    def take_changes(self) -> SwarmChanges | None:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
         if not self._changed:
             return None
         self.seq += 1
@@ -170,9 +172,9 @@ class Swarm:
         self._forget_changes()
         return changes
 
-    def _changes(self) -> Changes:
+    def _changes(self) -> SwarmChanges:
         leeches = len(self.members) - self.seeds
-        return Changes(self.epoch, self.seq, self.seeds, leeches, self.detailed, self.piece_count)
+        return SwarmChanges(self.epoch, self.seq, self.seeds, leeches, self.detailed, self.piece_count)
 
     def _pieces_of(self, number: int) -> int:
         return as_number(self.members[self._who[number]].pieces or b"")
@@ -182,7 +184,7 @@ class Swarm:
             if pieces:
                 yield number, runs_of_bits(pieces, self.piece_count)
 
-    def _count(self, member: Member, sign: int) -> None:
+    def _count(self, member: MemberRecord, sign: int) -> None:
         if member.pieces is None:
             return
         if sign > 0:
@@ -193,24 +195,24 @@ class Swarm:
         if not self.detailed:
             self._pieces |= as_number(member.pieces)
 
-    def _told_anew(self, member: Member) -> None:
+    def _told_anew(self, member: MemberRecord) -> None:
         self._changed = True
         if self.detailed:
             self._joined.add(member.number)
             self._touched.pop(member.number, None)
 
-    def _list(self, member: Member) -> None:
+    def _list(self, member: MemberRecord) -> None:
         for address in member.addresses:
             self._at.setdefault((address, member.port), set()).add(member.number)
 
-    def _unlist(self, member: Member) -> None:
+    def _unlist(self, member: MemberRecord) -> None:
         for address in member.addresses:
             numbers = self._at[address, member.port]
             numbers.discard(member.number)
             if not numbers:
                 del self._at[address, member.port]
 
-    def _make_room_for(self, member: Member) -> bool:
+    def _make_room_for(self, member: MemberRecord) -> bool:
         if member.account is None:
             return False
         for other in self.members.values():
@@ -220,6 +222,6 @@ class Swarm:
         return False
 
 
-def _shown(member: Member) -> tuple[object, ...]:
+def _shown(member: MemberRecord) -> tuple[object, ...]:
     """What others are told of a member."""
     return member.user, member.addresses, member.port, member.pieces, member.held
