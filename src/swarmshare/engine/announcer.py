@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
     from swarmshare.manifest.manifest import Manifest
 
 

@@ -11,7 +11,7 @@ from swarmshare.engine.announcer import Changes, Member, TransferStats
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
     from swarmshare.engine.dialer import Dialer
     from swarmshare.engine.torrent import Torrent
 

@@ -10,7 +10,7 @@ from swarmshare.engine.suspects import Suspects
 from swarmshare.schema.alerts import PeerDropped, PieceFailed
 
 if TYPE_CHECKING:
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.engine.torrent import Torrent
     from swarmshare.swarm.conduct import Conduct

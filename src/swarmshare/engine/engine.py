@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.engine.address import show_address
 from swarmshare.engine.announcing import TorrentView
-from swarmshare.engine.config import show_address
 from swarmshare.engine.descriptors import divide_descriptors
 from swarmshare.engine.dialer import Dialer
 from swarmshare.engine.handshaking import (
@@ -38,8 +38,9 @@ from swarmshare.wire.handshake import Handshake, dial_handshakes
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from swarmshare.engine.address import Address
     from swarmshare.engine.announcer import Announcer
-    from swarmshare.engine.config import Address, EngineConfig, TorrentConfig
+    from swarmshare.engine.config import EngineConfig, TorrentConfig
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.alerts import Alert
 

@@ -34,8 +34,8 @@ from swarmshare.wire.metadata import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from swarmshare.engine.address import Address
     from swarmshare.engine.announcer import AnnounceContext
-    from swarmshare.engine.config import Address
     from swarmshare.manifest.manifest import InfoHash
 
 AT_ONCE: Final = 5

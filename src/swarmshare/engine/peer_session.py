@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.engine.config import PEER_ID_PREFIX, show_address
+from swarmshare.engine.address import show_address
+from swarmshare.engine.config import PEER_ID_PREFIX
 from swarmshare.engine.limits import pass_all
 from swarmshare.errors import RemoteProtocolError, StorageError
 from swarmshare.storage.opening import is_limit
@@ -22,7 +23,7 @@ from swarmshare.wire.extensions import dont_have
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.layout import Block
     from swarmshare.wire.handshake import Handshake

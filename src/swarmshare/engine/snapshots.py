@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from swarmshare.engine.config import show_address
+from swarmshare.engine.address import show_address
 from swarmshare.engine.no_peers import no_peers
 from swarmshare.schema.snapshot import MemberSnapshot, PeerSnapshot, TorrentSnapshot
 from swarmshare.swarm.picker import Priority
