@@ -129,7 +129,7 @@ class Engine:
         """Give at most ``up`` and take at most ``down`` bytes a second from now on, all torrents together."""
         self._up, self._down = (new_bucket(rate) if rate else None for rate in (up, down))
         for torrent in dict.fromkeys(self._torrents.values()):
-            torrent.limit_engine(self._up, self._down)
+            torrent.limits.set_engine(self._up, self._down)
 
     def snapshot(self) -> EngineSnapshot:
         """How things stand."""
@@ -242,7 +242,7 @@ class Engine:
                 theirs = theirs._replace(info_hash=manifest.info_hash.truncated)
             ours = Handshake(theirs.info_hash, self.config.peer_id)
             await stream.send_all(ours.encode())
-        return torrent, PeerSession(torrent, Transport(stream), theirs, ours, dialled=False)
+        return torrent, PeerSession(torrent.peers, Transport(stream), theirs, ours, dialled=False)
 
     async def _dial_and_share(self, torrent: Torrent, address: Address) -> DialResult:
         self._connections += 1
@@ -265,7 +265,7 @@ class Engine:
         try:
             async with self._half_open:
                 stream, theirs, ours = await dial(address, openings)
-            session = PeerSession(torrent, Transport(stream), theirs, ours, dialled=True)
+            session = PeerSession(torrent.peers, Transport(stream), theirs, ours, dialled=True)
         except DIAL_ERRORS as error:
             return result_of(error)
         return DialResult(Outcome.ENDED if await self._share(torrent, session) else Outcome.NOT_WANTED)
@@ -274,11 +274,11 @@ class Engine:
     async def _share(torrent: Torrent, session: PeerSession) -> bool:
         """Share until the connection ends, and close it; False when there was no use for it."""
         with session.transport:
-            before = torrent.session_of(session.peer_id)
+            before = torrent.peers.with_id(session.peer_id)
             if before is not None and not await before.is_alive():
                 before.close()
                 await before.ended.wait()
-            if not torrent.add_session(session):
+            if torrent.scope.cancel_called or not torrent.peers.add(session):
                 return False
             await session.run()
             return True

@@ -19,7 +19,7 @@ MAX_MEMBERS: Final = 100
 
 def no_peers(torrent: Torrent, now: float) -> NoPeers | None:
     """Why nobody is connected; None while somebody is, it is too early to tell, or there is nothing wrong with it."""
-    if torrent.sessions or now - torrent.alone_since < PATIENCE:
+    if torrent.sessions or now - torrent.peers.alone_since < PATIENCE:
         return None
     if torrent.state not in {TorrentState.DOWNLOADING, TorrentState.SEEDING}:
         return None
