@@ -95,11 +95,11 @@ async def test_limits_count_at_once_and_stay(own_home: Path, tmp_path: Path) -> 
         await ann.session.limit([info_hash], 500.0, None)
         await ann.session.change_settings({"limit_up": 10000.0, "limit_down": 20000.0})
         assert limits(ann) == (10000.0, 20000.0)
-        assert [bucket._rate for bucket in torrent.limits_up] == [10000.0, 500.0]
-        assert [bucket._rate for bucket in torrent.limits_down] == [20000.0]
+        assert [bucket._rate for bucket in torrent.limits.up] == [10000.0, 500.0]
+        assert [bucket._rate for bucket in torrent.limits.down] == [20000.0]
         await ann.session.change_settings({"limit_up": None})
         assert limits(ann) == (None, 20000.0)
-        assert [bucket._rate for bucket in torrent.limits_up] == [500.0]
+        assert [bucket._rate for bucket in torrent.limits.up] == [500.0]
         assert addresses(ann) == before
         assert ann.session.snapshot().settings.limit_down == 20000.0
     assert load_settings().settings.limit_down == 20000.0

@@ -195,12 +195,12 @@ async def test_limits_of_one_at_work(manifest: Manifest, tmp_path: Path) -> None
         torrent = ann.session._transfers._works[info_hash].torrent
         assert torrent is not None
         await ann.session.limit([info_hash], 1000.0, 2000.0)
-        assert (len(torrent.limits_up), len(torrent.limits_down)) == (1, 1)
+        assert (len(torrent.limits.up), len(torrent.limits.down)) == (1, 1)
         await ann.session.sequential([info_hash], True)
         assert torrent.picker.sequential
         assert (line(ann).limit_up, line(ann).limit_down, line(ann).sequential) == (1000.0, 2000.0, True)
         await ann.session.limit([info_hash], None, None)
-        assert (torrent.limits_up, torrent.limits_down) == ([], [])
+        assert (torrent.limits.up, torrent.limits.down) == ([], [])
 
 
 async def test_removed_and_left_where_it_is(manifest: Manifest, tmp_path: Path, own_home: Path) -> None:

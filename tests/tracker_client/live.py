@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
 
 PIECES = 40
 CONTENT = encoded(folder_doc({b"data": PIECES * 2**14}))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from ssl import SSLContext
 
+    from swarmshare.engine.address import Address
     from swarmshare.engine.announcer import Member
-    from swarmshare.engine.config import Address
     from swarmshare.manifest.manifest import Manifest
 
 TIMEOUT = 60

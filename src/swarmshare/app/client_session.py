@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.app.config import Configuration, Settings
+    from swarmshare.engine.address import Address
     from swarmshare.engine.announcer import Announcer
-    from swarmshare.engine.config import Address, EngineConfig
+    from swarmshare.engine.config import EngineConfig
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.saved_transfers import SavedTransfers
     from swarmshare.swarm.picker import Priority

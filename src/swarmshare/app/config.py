@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from swarmshare.app.quiet_hours import read_hours
-from swarmshare.engine.config import Address, EngineConfig, show_address
+from swarmshare.engine.address import Address, show_address
+from swarmshare.engine.config import EngineConfig
 from swarmshare.errors import SwarmShareError
 from swarmshare.storage.files import read_small
 from swarmshare.storage.home import swarmshare_home

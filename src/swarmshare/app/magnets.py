@@ -19,7 +19,7 @@ from swarmshare.storage.saved_transfers import MAX_HOST
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
     from swarmshare.manifest.bencoding import Value
     from swarmshare.manifest.magnet import Magnet
     from swarmshare.manifest.manifest import Manifest

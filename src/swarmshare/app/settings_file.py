@@ -16,7 +16,7 @@ from swarmshare.app.config import (
     load_settings,
     settings_path,
 )
-from swarmshare.engine.config import Address, show_address
+from swarmshare.engine.address import Address, show_address
 from swarmshare.errors import StorageError
 from swarmshare.storage.files import make_folder, os_reason, read_small, write_atomic
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.app.config import read_rate
 
 if TYPE_CHECKING:
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
 
 
 LISTEN_HELP: Final = (

@@ -29,7 +29,7 @@ from swarmshare.storage.files import read_small
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
     from swarmshare.manifest.magnet import Magnet
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
     from swarmshare.manifest.manifest import Manifest
 
 

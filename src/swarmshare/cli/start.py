@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from swarmshare.app.snapshot import LocalTracker
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
 
 WINDOW: Final = "window"
 INTERRUPTED: Final = 130

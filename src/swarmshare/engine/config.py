@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from swarmshare import __version__
 
@@ -12,17 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from swarmshare.engine.address import Address
     from swarmshare.engine.announcer import Announcer
     from swarmshare.swarm.picker import Priority
-
-Address: TypeAlias = tuple[str, int]
-"""Host (a literal address, or a name to look up) and port."""
-
-
-def show_address(host: str, port: int) -> str:
-    """``host:port``, as people write it."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
 
 PEER_ID_PREFIX: Final = b"-SW"
 """How the ids of our own kind begin."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable, Sequence
 
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
 
 REDIAL_AFTER: Final = (1.0, 60.0)
 """Seconds until an address is dialled again: after the first failure, and the most; it doubles, with jitter."""

@@ -15,7 +15,7 @@ from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decod
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds until a dial is given up."""

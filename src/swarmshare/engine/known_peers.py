@@ -9,8 +9,8 @@ from swarmshare.swarm.bitfield import Bitfield
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable
 
+    from swarmshare.engine.address import Address
     from swarmshare.engine.announcer import Member
-    from swarmshare.engine.config import Address
     from swarmshare.swarm.picker import PiecePicker
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.engine.config import show_address
+from swarmshare.engine.address import show_address
 from swarmshare.errors import StorageError
 from swarmshare.storage.files import os_reason
 from swarmshare.swarm.diagnosis import Cause, Reach

@@ -34,8 +34,8 @@ from swarmshare.wire.metadata import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from swarmshare.engine.address import Address
     from swarmshare.engine.announcer import AnnounceContext
-    from swarmshare.engine.config import Address
     from swarmshare.manifest.manifest import InfoHash
 
 AT_ONCE: Final = 5
@@ -53,7 +53,7 @@ MAX_MESSAGE: Final = 2**20
 class Finder(Protocol):
     """Somebody who knows addresses of peers: an announcer that needs no manifest."""
 
-    async def run(self, port: AnnounceContext) -> None:
+    async def run(self, view: AnnounceContext) -> None:
         """See :class:`~swarmshare.engine.announcer.Announcer`."""
 
 

@@ -16,8 +16,8 @@ from swarmshare.tracker_client.text import MAX_TEXT, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from swarmshare.engine.address import Address
     from swarmshare.engine.announcer import TransferStats
-    from swarmshare.engine.config import Address
 
 Event: TypeAlias = Literal["", "started", "completed", "stopped"]
 

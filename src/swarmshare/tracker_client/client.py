@@ -35,8 +35,8 @@ from swarmshare.tracker_client.view import SwarmView
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from swarmshare.engine.address import Address
     from swarmshare.engine.announcer import TrackerView
-    from swarmshare.engine.config import Address
     from swarmshare.schema.runs import Runs
     from swarmshare.schema.tracker_events import Push, Request
     from swarmshare.tracker_client.bridge import Link

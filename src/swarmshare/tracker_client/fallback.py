@@ -15,8 +15,8 @@ from swarmshare.tracker_client.http_announce import HttpAnnouncer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from swarmshare.engine.address import Address
     from swarmshare.engine.announcer import Changes, TrackerView, TransferStats
-    from swarmshare.engine.config import Address
 
 
 def nothing_live(tracker: str, instead: str) -> str:

@@ -13,8 +13,8 @@ from swarmshare.tracker_client.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from swarmshare.engine.address import Address
     from swarmshare.engine.announcer import TrackerView
-    from swarmshare.engine.config import Address
     from swarmshare.schema.tracker_events import Holding, MemberChanges, Peer, Push, State
 
 MAX_CHANGED: Final = 2**14

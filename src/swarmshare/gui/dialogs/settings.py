@@ -21,7 +21,7 @@ from swarmshare.gui.words import LANGUAGES, _, read_number
 if TYPE_CHECKING:
     from swarmshare.app.client_session import ClientSession
     from swarmshare.app.config import Settings
-    from swarmshare.engine.config import Address
+    from swarmshare.engine.address import Address
     from swarmshare.gui.shell import Shell
 
 _HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
