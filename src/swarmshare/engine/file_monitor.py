@@ -9,7 +9,7 @@ import trio
 
 from swarmshare.engine import disk
 from swarmshare.errors import DiskFullError, StorageError
-from swarmshare.schema.alerts import FileNotice, PiecesFound, PiecesLost, TorrentPaused, TorrentResumed
+from swarmshare.schema.alerts import FileNotice, PiecesFound, PiecesLost, TorrentRecovered, TorrentWaiting
 from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.swarm.debounce import Debounce
 from swarmshare.swarm.picker import PieceState
@@ -48,12 +48,12 @@ class FileMonitor:
         if error is None:
             self._tell_end()
         elif self._debounce.failed(error.code if isinstance(error, DiskFullError) else str(error)):
-            self._torrent.alert(TorrentPaused(self._torrent.manifest.info_hash.full, error.code, error.advice))
+            self._torrent.alert(TorrentWaiting(self._torrent.manifest.info_hash.full, error.code, error.advice))
             self.look_soon()
 
     def _tell_end(self) -> None:
         if self._debounce.worked(trio.current_time()):
-            self._torrent.alert(TorrentResumed(self._torrent.manifest.info_hash.full))
+            self._torrent.alert(TorrentRecovered(self._torrent.manifest.info_hash.full))
 
     def on_notice(self, error: StorageError) -> None:
         """Something is not as the manifest has it, and stops nothing."""

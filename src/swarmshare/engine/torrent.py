@@ -135,7 +135,7 @@ class Torrent:
     def state(self) -> TorrentState:
         """What it is doing."""
         if self.disk.problem is not None:
-            return TorrentState.PAUSED
+            return TorrentState.WAITING
         if not self.ready.is_set():
             return TorrentState.CHECKING
         return TorrentState.SEEDING if self.is_complete else TorrentState.DOWNLOADING
