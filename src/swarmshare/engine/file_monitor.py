@@ -9,7 +9,7 @@ import trio
 
 from swarmshare.engine import disk
 from swarmshare.errors import DiskFullError, StorageError
-from swarmshare.schema.alerts import FileNotice, PiecesFound, PiecesLost, TorrentPaused, TorrentResumed
+from swarmshare.schema.alerts import FileNotice, PiecesFound, PiecesLost, TorrentRecovered, TorrentWaiting
 from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.swarm.debounce import Debounce
 from swarmshare.swarm.picker import PieceState
@@ -62,12 +62,12 @@ class FileMonitor:
         if error is None:
             self._tell_end()
         elif self._debounce.failed(error.code if isinstance(error, DiskFullError) else str(error)):
-            self._context.alert(TorrentPaused(self._context.info_hash, error.code, error.advice))
+            self._context.alert(TorrentWaiting(self._context.info_hash, error.code, error.advice))
             self.look_soon()
 
     def _tell_end(self) -> None:
         if self._debounce.worked(trio.current_time()):
-            self._context.alert(TorrentResumed(self._context.info_hash))
+            self._context.alert(TorrentRecovered(self._context.info_hash))
 
     def on_notice(self, error: StorageError) -> None:
         """Alert that something is not as the manifest has it, which stops nothing."""

@@ -145,7 +145,7 @@ class Torrent:
     def state(self) -> TorrentState:
         """What the torrent is doing; see the table in this module's docstring."""
         if self.disk.problem is not None:
-            return TorrentState.PAUSED
+            return TorrentState.WAITING
         if not self.ready.is_set():
             return TorrentState.CHECKING
         return TorrentState.SEEDING if self.is_complete else TorrentState.DOWNLOADING

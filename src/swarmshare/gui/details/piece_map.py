@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import ttkbootstrap
 from PIL import ImageTk
 
-from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.status import LightLabel
 from swarmshare.gui.theme import palette, pixels
 from swarmshare.gui.viewmodel.lists import headline
@@ -24,6 +23,7 @@ from swarmshare.gui.viewmodel.pieces import (
     map_image,
 )
 from swarmshare.gui.words import _, number, size
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from swarmshare.app.snapshot import TransferSnapshot
@@ -173,7 +173,7 @@ class PiecesTab(ttkbootstrap.Frame):
 
     def show(self, torrent: TorrentSnapshot | None, transfer: TransferSnapshot | None) -> None:
         """How one transfer stands."""
-        paused = transfer is not None and transfer.state is TransferState.PAUSED
+        paused = transfer is not None and transfer.state is TorrentState.PAUSED
         self._known = known_of(torrent, paused=paused) if torrent is not None else Known.NOW
         self.map.show(torrent, self._known)
         self.light.show(headline(transfer) if transfer is not None else None)
