@@ -33,12 +33,13 @@ from swarmshare.schema.tracker_events import (
     State,
     Stats,
 )
-from swarmshare.tracker import exchange, live, values
-from swarmshare.tracker.api import answers, requests
-from swarmshare.tracker.api.routes import PREFIX
 from swarmshare.tracker.app import create_app
 from swarmshare.tracker.config import TrackerConfig
-from swarmshare.tracker.refusals import Reason
+from swarmshare.tracker.domain import exchange, values
+from swarmshare.tracker.domain.refusals import Reason
+from swarmshare.tracker.http.api import answers, requests
+from swarmshare.tracker.http.api.routes import PREFIX
+from swarmshare.tracker.realtime import live_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +95,7 @@ def render(page: str) -> str:
         "routes": "\n".join(routes(document)),
         "schemas": "\n".join(schemas(document)),
         "reasons": "\n".join(f"| `{reason.code}` | {int(reason.status)} |" for reason in Reason),
-        "live": markdown(live.__doc__ or "").partition("\n\n")[2],
+        "live": markdown(live_namespace.__doc__ or "").partition("\n\n")[2],
         "swarm": markdown(tracker_events.__doc__ or "").partition("\n\n")[2],
         "requests": "\n\n".join(event(kind) for kind in REQUESTS),
         "answers": "\n\n".join(event(kind) for kind in ANSWERS),

@@ -11,8 +11,8 @@ from app.sessions import Seat, manifest_of, seat
 from app.test_session_transfers import seed
 
 from swarmshare.app.naming import NameTakenError
-from swarmshare.app.snapshot import TransferState
 from swarmshare.errors import ManifestError
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def port_of(ann: Seat) -> int:
 
 async def fetched(ann: Seat, manifest: Manifest, source: Path, name: str) -> None:
     async with seed(manifest, source, port_of(ann)):
-        await ann.until(lambda: ann.transfers[name].state is TransferState.SEEDING)
+        await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)
 
 
 def same(one: Path, two: Path) -> bool:
@@ -80,7 +80,7 @@ async def test_a_new_version_gets_a_name_of_its_own(
     assert same(downloads / "Holiday", tmp_path / "old" / "Holiday")
     assert same(downloads / "Holiday (2)", tmp_path / "new" / "Holiday")
     async with seat() as ann:
-        await ann.until(lambda: ann.transfers["Holiday (2)"].state is TransferState.SEEDING)
+        await ann.until(lambda: ann.transfers["Holiday (2)"].state is TorrentState.SEEDING)
         await ann.session.remove([second], delete_data=True)
     assert os.listdir(downloads) == ["Holiday"]
     assert same(downloads / "Holiday", tmp_path / "old" / "Holiday")
@@ -107,7 +107,7 @@ async def test_the_same_data_is_shared_and_stays_when_one_of_them_goes(old: Mani
         await ann.session.open_manifest(larger.encode(), tmp_path / "old")
         await ann.until(
             lambda: (
-                all(t.state is TransferState.SEEDING for t in ann.session.snapshot().transfers)
+                all(t.state is TorrentState.SEEDING for t in ann.session.snapshot().transfers)
                 and len(ann.session.snapshot().transfers) == 2
             )
         )
@@ -122,12 +122,12 @@ async def test_what_was_never_its_own_is_not_deleted(old: Manifest, new: Manifes
     downloads = tmp_path / "downloads"
     async with seat() as ann:
         info_hash = await ann.session.open_manifest(new.encode())
-        await ann.until(lambda: ann.transfers["Holiday"].state is TransferState.DOWNLOADING)
+        await ann.until(lambda: ann.transfers["Holiday"].state is TorrentState.DOWNLOADING)
         await ann.session.pause([info_hash])
         (downloads / "Holiday").mkdir(exist_ok=True)
         (downloads / "Holiday" / "photo").write_bytes((tmp_path / "old" / "Holiday" / "photo").read_bytes())
         await ann.session.resume([info_hash])
-        await ann.until(lambda: ann.transfers["Holiday"].state is TransferState.WAITING)
+        await ann.until(lambda: ann.transfers["Holiday"].state is TorrentState.WAITING)
         assert "left alone" in ann.transfers["Holiday"].problem
         await ann.session.remove([info_hash], delete_data=True)
     assert (downloads / "Holiday" / "photo").read_bytes() == (tmp_path / "old" / "Holiday" / "photo").read_bytes()

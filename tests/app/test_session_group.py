@@ -19,11 +19,12 @@ from tracker.trackers import PASSWORD, Server
 from swarmshare.app import group, local_tracker, processes
 from swarmshare.app.client_session import Published, Shared, ShareOptions
 from swarmshare.app.publishing import hash_path
-from swarmshare.app.snapshot import Person, TransferState
+from swarmshare.app.snapshot import Person
 from swarmshare.errors import TrackerError
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.words import use_language
 from swarmshare.manifest.build import Description
+from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIn, SignIns
 from swarmshare.tracker_client.api import TrackerApi
@@ -134,7 +135,7 @@ async def test_what_is_at_work_is_announced_at_the_new_tracker(tracker: str, nam
     folder = fill(tmp_path / name, {"a.bin": 1_000_000, "b.bin": 1})
     async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
         await ann.session.share(ShareOptions(folder, publish=False))
-        await ann.until(lambda: name in ann.transfers and ann.transfers[name].state is TransferState.SEEDING)
+        await ann.until(lambda: name in ann.transfers and ann.transfers[name].state is TorrentState.SEEDING)
         info_hash = ann.transfers[name].info_hash
         await ann.session.register(tracker, name, PASSWORD)
         manifest = await trio.to_thread.run_sync(lambda: hash_path(folder, Description()).manifest)
@@ -143,7 +144,7 @@ async def test_what_is_at_work_is_announced_at_the_new_tracker(tracker: str, nam
         await ann.until(lambda: any(entry.info_hash == info_hash for entry in ann.session.snapshot().catalogue))
         await ann.until(lambda: any(entry.seeds == 1 for entry in ann.session.snapshot().catalogue))
         await ann.session.sign_out()
-        await ann.until(lambda: ann.transfers[name].state is TransferState.SEEDING)
+        await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)
         torrent = ann.session._transfers._works[info_hash].torrent
         assert torrent is not None
         assert torrent.config.announcers == ()

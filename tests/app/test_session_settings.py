@@ -14,8 +14,8 @@ from tracker.trackers import PASSWORD
 
 from swarmshare.app import client_session
 from swarmshare.app.config import SettingsError, load_settings
-from swarmshare.app.snapshot import TransferState
 from swarmshare.engine.engine import Engine
+from swarmshare.schema.snapshot import TorrentState
 
 
 def addresses(ann: Seat) -> tuple[str, ...]:
@@ -49,11 +49,11 @@ async def test_a_taken_port(own_home: Path, tmp_path: Path) -> None:
             assert f"127.0.0.1:{port}: address already in use" in ann.session.snapshot().listen_problem
             assert addresses(ann) == ()
             await ann.session.open_manifest(manifest.encode(), tmp_path)
-            await ann.until(lambda: ann.transfers["top"].state is TransferState.SEEDING)
+            await ann.until(lambda: ann.transfers["top"].state is TorrentState.SEEDING)
             await ann.session.change_settings({"listen": (("127.0.0.1", 0),)})
             assert ann.session.snapshot().listen_problem == ""
             assert addresses(ann)
-            await ann.until(lambda: ann.transfers["top"].state is TransferState.SEEDING)
+            await ann.until(lambda: ann.transfers["top"].state is TorrentState.SEEDING)
 
             await ann.session.change_settings({"listen": (("127.0.0.1", port),)})
             assert ann.session.snapshot().listen_problem
@@ -71,7 +71,7 @@ async def test_without_a_port_one_still_downloads(tracker: str, name: str, own_h
             await ann.session.register(tracker, name, PASSWORD)
             manifest = await friend.publish(fill(tmp_path / "theirs" / name, {"a": 100_000, "b": 1}))
             await ann.session.download(str(manifest.info_hash), tmp_path / "here")
-            await ann.until(lambda: ann.transfers[name].state is TransferState.SEEDING)
+            await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)
             assert ann.session.snapshot().listen_problem
 
 
@@ -95,11 +95,11 @@ async def test_limits_count_at_once_and_stay(own_home: Path, tmp_path: Path) -> 
         await ann.session.limit([info_hash], 500.0, None)
         await ann.session.change_settings({"limit_up": 10000.0, "limit_down": 20000.0})
         assert limits(ann) == (10000.0, 20000.0)
-        assert [bucket._rate for bucket in torrent.limits_up] == [10000.0, 500.0]
-        assert [bucket._rate for bucket in torrent.limits_down] == [20000.0]
+        assert [bucket._rate for bucket in torrent.limits.up] == [10000.0, 500.0]
+        assert [bucket._rate for bucket in torrent.limits.down] == [20000.0]
         await ann.session.change_settings({"limit_up": None})
         assert limits(ann) == (None, 20000.0)
-        assert [bucket._rate for bucket in torrent.limits_up] == [500.0]
+        assert [bucket._rate for bucket in torrent.limits.up] == [500.0]
         assert addresses(ann) == before
         assert ann.session.snapshot().settings.limit_down == 20000.0
     assert load_settings().settings.limit_down == 20000.0

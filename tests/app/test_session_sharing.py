@@ -14,10 +14,10 @@ from tracker.trackers import PASSWORD
 from swarmshare.app.client_session import JobFailed, Published, Shared, ShareOptions
 from swarmshare.app.publishing import ask_before
 from swarmshare.app.signed_in import signed_in_at
-from swarmshare.app.snapshot import TransferState
 from swarmshare.errors import ManifestError, StorageError, SwarmShareError, TrackerError
 from swarmshare.manifest.magnet import magnet_of
 from swarmshare.manifest.parse import parse_manifest
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ async def test_from_one_machine_to_another(tracker: str, name: str, tmp_path: Pa
         job = await ann.session.share(ShareOptions(folder, comment="by the sea"))
         shared = await ann.fact(Shared)
         assert (shared.job, shared.name) == (job, "Holiday")
-        await ann.until(lambda: ann.transfers["Holiday"].state is TransferState.SEEDING)
+        await ann.until(lambda: ann.transfers["Holiday"].state is TorrentState.SEEDING)
         line = ann.transfers["Holiday"]
         assert (line.bytes_done, line.bytes_total, line.shared, line.folder) == (3_100_000, 3_100_000, True, tmp_path)
         await ann.until(lambda: any(entry.name == "Holiday" for entry in ann.session.snapshot().catalogue))
@@ -61,7 +61,7 @@ async def test_from_the_catalogue_to_this_machine(tracker: str, name: str, tmp_p
         published = await ann.fact(Published)
         assert (published.name, published.publisher) == (name, f"{name}-friend")
         await ann.session.download(published.info_hash)
-        await ann.until(lambda: ann.transfers[name].state is TransferState.SEEDING)
+        await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)
         assert same(source, tmp_path / "downloads" / name)
         assert not ann.transfers[name].shared
         assert ann.transfers[name].downloaded >= 3_100_000
@@ -94,7 +94,7 @@ async def test_a_folder_with_one_file(tmp_path: Path) -> None:
     async with seat() as ann:
         await ann.session.share(ShareOptions(folder, publish=False))
         assert (await ann.fact(Shared)).lost_folder == "lone"
-        await ann.until(lambda: [line.state for line in ann.transfers.values()] == [TransferState.SEEDING])
+        await ann.until(lambda: [line.state for line in ann.transfers.values()] == [TorrentState.SEEDING])
         assert ann.transfers["film.bin"].folder == folder
         ann.facts.clear()
         await ann.session.share(ShareOptions(folder, publish=False, hybrid=True))
@@ -110,7 +110,7 @@ async def test_sharing_what_is_shared_already(tmp_path: Path) -> None:
         ann.facts.clear()
         await ann.session.share(ShareOptions(folder, publish=False))
         await ann.fact(Shared)
-        await ann.until(lambda: ann.transfers["top"].state is TransferState.SEEDING)
+        await ann.until(lambda: ann.transfers["top"].state is TorrentState.SEEDING)
         assert len(ann.session.snapshot().transfers) == 1
 
 
@@ -206,7 +206,7 @@ async def test_a_manifest_from_elsewhere(tmp_path: Path) -> None:
     async with seat() as ann:
         info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path / "data")
         assert info_hash == str(manifest.info_hash)
-        await ann.until(lambda: ann.transfers["top"].state is TransferState.SEEDING)
+        await ann.until(lambda: ann.transfers["top"].state is TorrentState.SEEDING)
         assert await ann.session.manifest(info_hash) == manifest.encode()
         with pytest.raises(SwarmShareError, match="top is among your transfers already"):
             await ann.session.open_manifest(manifest.encode())
@@ -224,7 +224,7 @@ async def test_a_magnet_link(tracker: str, name: str, tmp_path: Path) -> None:
         manifest = await friend.publish(source)
         await ann.until(lambda: any(entry.name == name for entry in ann.session.snapshot().catalogue))
         assert await ann.session.open_magnet(f" {magnet_of(manifest)}\n", tmp_path / "here") == str(manifest.info_hash)
-        await ann.until(lambda: ann.transfers[name].state is TransferState.SEEDING)
+        await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)
         assert same(source, tmp_path / "here" / name)
         with pytest.raises(SwarmShareError, match="no tracker and no peer"):
             await ann.session.open_magnet(stranger)
@@ -244,4 +244,4 @@ async def test_ones_own_entry_is_withdrawn(tracker: str, name: str, tmp_path: Pa
         assert entry.publisher == name
         await ann.session.withdraw(info_hash)
         await ann.until(lambda: all(entry.name != name for entry in ann.session.snapshot().catalogue))
-        await ann.until(lambda: ann.transfers[name].state is TransferState.SEEDING)
+        await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)

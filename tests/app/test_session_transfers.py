@@ -18,7 +18,6 @@ from integration.group import same
 
 from swarmshare.app import transfer, transfers
 from swarmshare.app.client_session import Problem
-from swarmshare.app.snapshot import TransferSnapshot, TransferState
 from swarmshare.common.pieces import Priority
 from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -33,6 +32,7 @@ from swarmshare.schema.snapshot import TorrentState
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.manifest.manifest import Manifest
 
 CHILD = Path(__file__).with_name("child_session.py")
@@ -64,7 +64,7 @@ def line(ann: Seat) -> TransferSnapshot:
 
 
 async def is_seeding(ann: Seat) -> None:
-    await ann.until(lambda: line(ann).state is TransferState.SEEDING)
+    await ann.until(lambda: line(ann).state is TorrentState.SEEDING)
 
 
 @asynccontextmanager
@@ -78,13 +78,13 @@ async def downloading(manifest: Manifest, tmp_path: Path, rate: float = 2**21) -
 
 async def test_pause_and_resume(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path) as (ann, info_hash):
-        assert line(ann).state is TransferState.DOWNLOADING
+        assert line(ann).state is TorrentState.DOWNLOADING
         await ann.until(lambda: line(ann).rate_down and line(ann).eta and line(ann).peers == 1 and line(ann).seeds == 1)
         await ann.session.look_at(info_hash)
         assert ann.session.snapshot().looked_at.peers  # type: ignore[union-attr]
         await ann.session.pause([info_hash, "0" * 64])
         paused = line(ann)
-        assert paused.state is TransferState.PAUSED
+        assert paused.state is TorrentState.PAUSED
         assert (paused.rate_down, paused.peers, paused.eta) == (0, 0, None)
         assert 0 < paused.bytes_done < TOTAL
         looked_at = ann.session.snapshot().looked_at
@@ -144,7 +144,7 @@ async def test_the_next_start_goes_on(manifest: Manifest, tmp_path: Path) -> Non
     async with downloading(manifest, tmp_path) as (ann, _):
         done = line(ann).bytes_done
     async with seat() as ann:
-        await ann.until(lambda: line(ann).state is TransferState.DOWNLOADING)
+        await ann.until(lambda: line(ann).state is TorrentState.DOWNLOADING)
         assert line(ann).bytes_done >= done
         before = line(ann).downloaded
         assert before >= done
@@ -195,12 +195,12 @@ async def test_limits_of_one_at_work(manifest: Manifest, tmp_path: Path) -> None
         torrent = ann.session._transfers._works[info_hash].torrent
         assert torrent is not None
         await ann.session.limit([info_hash], 1000.0, 2000.0)
-        assert (len(torrent.limits_up), len(torrent.limits_down)) == (1, 1)
+        assert (len(torrent.limits.up), len(torrent.limits.down)) == (1, 1)
         await ann.session.sequential([info_hash], True)
         assert torrent.picker.sequential
         assert (line(ann).limit_up, line(ann).limit_down, line(ann).sequential) == (1000.0, 2000.0, True)
         await ann.session.limit([info_hash], None, None)
-        assert (torrent.limits_up, torrent.limits_down) == ([], [])
+        assert (torrent.limits.up, torrent.limits.down) == ([], [])
 
 
 async def test_removed_and_left_where_it_is(manifest: Manifest, tmp_path: Path, own_home: Path) -> None:
@@ -273,7 +273,7 @@ async def test_a_check_finds_what_is_wrong(manifest: Manifest, tmp_path: Path, p
         file.write_bytes(data)
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # nothing but a check finds it
         await ann.session.recheck([info_hash])
-        wanted = TransferState.PAUSED if paused else TransferState.DOWNLOADING
+        wanted = TorrentState.PAUSED if paused else TorrentState.DOWNLOADING
         await ann.until(lambda: line(ann).state is wanted and line(ann).bytes_done == TOTAL - 2**15)
 
 
@@ -293,7 +293,7 @@ async def test_a_check_that_is_cut_short(tmp_path: Path) -> None:
         await ann.until(lambda: ann.transfers["sparse"].checked)
         await ann.session.pause([info_hash])
         await ann.session.recheck([info_hash])
-        await ann.until(lambda: ann.transfers["sparse"].state is TransferState.CHECKING)
+        await ann.until(lambda: ann.transfers["sparse"].state is TorrentState.CHECKING)
         await ann.session.remove([info_hash])
         assert not ann.transfers
 
@@ -303,10 +303,10 @@ async def test_something_is_in_the_way(manifest: Manifest, tmp_path: Path) -> No
     blocked.mkdir(parents=True)
     async with seat() as ann:
         await ann.session.open_manifest(manifest.encode())
-        await ann.until(lambda: line(ann).state is TransferState.WAITING)
+        await ann.until(lambda: line(ann).state is TorrentState.WAITING)
         assert str(blocked) in line(ann).problem
         blocked.rmdir()
-        await ann.until(lambda: line(ann).state is TransferState.DOWNLOADING and not line(ann).problem)
+        await ann.until(lambda: line(ann).state is TorrentState.DOWNLOADING and not line(ann).problem)
 
 
 async def test_killed_and_gone_on(manifest: Manifest, tmp_path: Path, own_home: Path) -> None:

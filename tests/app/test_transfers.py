@@ -11,14 +11,13 @@ import trio.testing
 from app.sessions import fill, manifest_of, seat
 
 from swarmshare.app.ledger import Ledger
-from swarmshare.app.snapshot import TransferState
 from swarmshare.app.transfer import COUNT_EVERY, LOOK_EVERY, Transfer
 from swarmshare.app.transfers import SAVE_EVERY
 from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.errors import StorageError
-from swarmshare.schema.snapshot import count_only_here
+from swarmshare.schema.snapshot import TorrentState, count_only_here
 from swarmshare.storage.saved_transfers import SavedTransfer, SavedTransfers, open_saved_transfers
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ async def test_a_line_is_made_anew_only_when_something_changed(saved: SavedTrans
         now += no_peers.PATIENCE + 1
         line = transfer.line(now)
         assert line.no_peers
-        assert (line.state, line.only_here, line.copies) == (TransferState.SEEDING, 11, 0)
+        assert (line.state, line.only_here, line.copies) == (TorrentState.SEEDING, 11, 0)
         later = now + 10 * COUNT_EVERY
         assert transfer.line(later) is line
         torrent.picker.peer_joined(torrent.picker.held)
@@ -64,10 +63,10 @@ async def test_a_line_is_made_anew_only_when_something_changed(saved: SavedTrans
 
 async def test_what_is_at_work_between_two_engines(saved: SavedTransfer) -> None:
     transfer = Transfer(saved)
-    assert transfer.line(0.0).state is TransferState.CHECKING
+    assert transfer.line(0.0).state is TorrentState.CHECKING
     assert transfer.line(0.0) is transfer.line(99.0)
     transfer.saved = replace(saved, paused=True)
-    assert transfer.line(0.0).state is TransferState.PAUSED
+    assert transfer.line(0.0).state is TorrentState.PAUSED
 
 
 @pytest.mark.parametrize(

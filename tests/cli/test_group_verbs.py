@@ -172,10 +172,10 @@ def test_status_in_words(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
         "name": "Film", "state": "downloading", "error": "", "bytes_done": 50, "bytes_total": 200, "rate_down": 10,
         "rate_up": 0, "peers": 1, "tracker_problem": "it is away",
     }  # fmt: skip
-    paused = {**torrent, "name": "Other", "state": "paused", "error": "the disk is full", "tracker_problem": ""}
+    waiting = {**torrent, "name": "Other", "state": "waiting", "error": "the disk is full", "tracker_problem": ""}
     empty = {**torrent, "name": "Empty", "bytes_done": 0, "bytes_total": 0, "rate_down": 0, "tracker_problem": ""}
     with telling_status("download") as status:
-        status.tell(addresses=["127.0.0.1:1"], tracker=None, torrents=[torrent, paused, empty], torrent_count=5)
+        status.tell(addresses=["127.0.0.1:1"], tracker=None, torrents=[torrent, waiting, empty], torrent_count=5)
         assert run("status")[-1]["processes"] == 1
         assert run_command(["status"]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
@@ -184,7 +184,7 @@ def test_status_in_words(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
         "  listens on 127.0.0.1:1",
         "  Film: downloading, 25% of 200 B, down 10 B/s, up 0 B/s, 1 peer, 0:15 left",
         "    it is away",
-        "  Other: paused, 25% of 200 B",
+        "  Other: waiting, 25% of 200 B",
         "    the disk is full",
         "  Empty: downloading, nothing to fetch, down 0 B/s, up 0 B/s, 1 peer",
         "  and 2 more",

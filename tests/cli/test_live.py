@@ -124,13 +124,13 @@ def test_states() -> None:
     assert seeding[2].split("  ")[0] == "2 MiB/s up, 3 MiB so far"
     assert not any("files" in line for line in seeding)
     error = "/mnt/disk: the disk is full. Make room"
-    paused = screen(torrent(state=TorrentState.PAUSED, error=error, rate_down=1.0 * MIB))
-    assert paused[0].endswith("paused")
-    assert paused[2:4] == [
+    waiting = screen(torrent(state=TorrentState.WAITING, error=error, rate_down=1.0 * MIB))
+    assert waiting[0].endswith("waiting")
+    assert waiting[2:4] == [
         "/mnt/disk: the disk is full. Make room.",
         "It tries again by itself, and goes on as soon as that is put right.",
     ]
-    assert paused[4].split("  ")[0] == "1 MiB/s down, 0 B/s up"
+    assert waiting[4].split("  ")[0] == "1 MiB/s down, 0 B/s up"
 
 
 def test_what_is_nearly_done_is_not_100_percent() -> None:
@@ -165,9 +165,9 @@ def test_several_torrents_share_the_height() -> None:
     lines = screen(half_way(), seeding, torrent(state=TorrentState.CHECKING, checked=0.5))
     assert [line.split()[1] for line in lines if line.startswith("Holiday/")] == ["downloading", "seeding", "checking"]
     many = [replace(seeding, manifest=manifest_of({"a": 8 * MIB}, name=f"film {number}")) for number in range(30)]
-    lines = screen(*many, torrent(state=TorrentState.PAUSED, error="x"), height=12)
+    lines = screen(*many, torrent(state=TorrentState.WAITING, error="x"), height=12)
     assert len(lines) == 12
-    assert lines[0].split()[:3] == ["Holiday/", "0%", "paused"]
+    assert lines[0].split()[:3] == ["Holiday/", "0%", "waiting"]
     assert lines[1].split()[:4] == ["film", "0/", "100%", "seeding"]
     assert lines[-1] == "... and 20 more torrents"
 

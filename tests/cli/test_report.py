@@ -26,8 +26,8 @@ from swarmshare.schema.alerts import (
     PiecesLost,
     PieceVerified,
     TorrentComplete,
-    TorrentPaused,
-    TorrentResumed,
+    TorrentRecovered,
+    TorrentWaiting,
 )
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.swarm.diagnosis import Cause, NoPeers, Reach
@@ -71,8 +71,8 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
             PeerDropped(HASH, "1.2.3.4:6", "it broke a rule"),
             ConnectionFailed(HASH, "1.2.3.4:7", Cause.HUNG_UP, "it hangs up"),
             ConnectionFailed(None, "1.2.3.4", Cause.ENCRYPTED, "it whispers"),
-            TorrentPaused(HASH, "disk-full", "/x: the disk is full"),
-            TorrentResumed(HASH),
+            TorrentWaiting(HASH, "disk-full", "/x: the disk is full"),
+            TorrentRecovered(HASH),
             PiecesLost(HASH, 2, ("top/a", "top/b")),
             PiecesFound(HASH, 1),
             OpenFilesLimit(1024),
@@ -93,8 +93,8 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
          "message": "it hangs up"},
         {"event": "connection_failed", "info_hash": None, "address": "1.2.3.4", "cause": "encrypted",
          "message": "it whispers"},
-        {"event": "paused", "info_hash": info_hash, "code": "disk-full", "message": "/x: the disk is full"},
-        {"event": "resumed", "info_hash": info_hash},
+        {"event": "waiting", "info_hash": info_hash, "code": "disk-full", "message": "/x: the disk is full"},
+        {"event": "recovered", "info_hash": info_hash},
         {"event": "pieces_lost", "info_hash": info_hash, "count": 2, "files": ["top/a", "top/b"]},
         {"event": "pieces_found", "info_hash": info_hash, "count": 1},
         {"event": "open_files_limit", "limit": 1024},
@@ -105,7 +105,7 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
     name = "s\ufffd[2J/"
     assert heard.said == [
         f"{name}: banned 1.2.3.4:5: it sent wrong data",
-        f"{name}: paused: /x: the disk is full. It tries again by itself, and goes on as soon as that is put right.",
+        f"{name}: waiting: /x: the disk is full. It tries again by itself, and goes on as soon as that is put right.",
         f"{name}: goes on",
         f"{name}: 2 pieces lost: another program changed or removed top/a and 1 more file. "
         "Put it back as it was, or publish what it is now; what is missing is fetched from others.",
@@ -169,7 +169,7 @@ def test_lines_come_now_and_then_and_with_news(
         (0, checking),
         (2, checking),
         (4, loading),
-        (6, replace(loading, state=TorrentState.PAUSED)),
+        (6, replace(loading, state=TorrentState.WAITING)),
         (8, seeding),
         (10, replace(seeding, uploaded=5 * MIB)),
         (70, replace(seeding, uploaded=6 * MIB)),
@@ -183,7 +183,7 @@ def test_lines_come_now_and_then_and_with_news(
     assert [line.removeprefix("s\ufffd[2J/: ") for line in capsys.readouterr().out.splitlines()] == [
         "checking, 50% of 8 MiB",
         loading_line,
-        "paused at 25%, 2 MiB of 8 MiB",
+        "waiting at 25%, 2 MiB of 8 MiB",
         "seeding, 0 B sent, 1 MiB/s, nobody connected",
         "seeding, 6 MiB sent, 1 MiB/s, nobody connected",
         loading_line,

@@ -13,7 +13,7 @@ from engine.swarm import Swarm, until
 
 from swarmshare.common.pieces import Priority
 from swarmshare.engine import disk
-from swarmshare.schema.alerts import FileNotice, TorrentPaused
+from swarmshare.schema.alerts import FileNotice, TorrentWaiting
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.faults import named
 from swarmshare.storage.paths import part_paths
@@ -46,7 +46,7 @@ async def test_a_file_that_cannot_be_made(tmp_path: Path) -> None:
             await until(lambda: torrent.disk.problem is not None)
             assert torrent.disk.problem is not None
             assert torrent.disk.problem.needs_person, "now that there is nothing else to do, it is told"
-            assert torrent.state is TorrentState.PAUSED
+            assert torrent.state is TorrentState.WAITING
             assert not torrent.is_complete
             assert torrent.picker.held.held == swarm.manifest.layout.piece_count - len(
                 swarm.manifest.layout.file_pieces(1)
@@ -83,7 +83,7 @@ async def test_a_file_that_becomes_too_large(tmp_path: Path, monkeypatch: pytest
         assert swarm.is_whole("leech")
         assert len(notices(engine)) <= 1
         assert not any(
-            alert for alert in engine.alerts if isinstance(alert, TorrentPaused) and "top/a" not in alert.message
+            alert for alert in engine.alerts if isinstance(alert, TorrentWaiting) and "top/a" not in alert.message
         )
 
 

@@ -17,7 +17,7 @@ from swarmshare.engine import disk, file_monitor
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.errors import DiskFullError
-from swarmshare.schema.alerts import PeerDropped, PieceFailed, PiecesLost, TorrentPaused, TorrentResumed
+from swarmshare.schema.alerts import PeerDropped, PieceFailed, PiecesLost, TorrentRecovered, TorrentWaiting
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.paths import part_paths
 
@@ -30,8 +30,8 @@ RATE = 1_500_000.0
 """Bytes a second of a seed: slow enough to do something in the midst of it."""
 
 
-def paused(engine: Engine) -> list[TorrentPaused]:
-    return [alert for alert in engine.alerts if isinstance(alert, TorrentPaused)]
+def paused(engine: Engine) -> list[TorrentWaiting]:
+    return [alert for alert in engine.alerts if isinstance(alert, TorrentWaiting)]
 
 
 async def test_a_folder_that_vanishes_and_does_not_come_back(tmp_path: Path) -> None:
@@ -46,12 +46,12 @@ async def test_a_folder_that_vanishes_and_does_not_come_back(tmp_path: Path) -> 
             assert str(tmp_path / "leech") in paused(engine)[0].message
             assert not (tmp_path / "leech").exists(), "a disk that was pulled out is not replaced by another one"
             snapshot = engine.snapshot().torrents[0]
-            assert snapshot.state is TorrentState.PAUSED
+            assert snapshot.state is TorrentState.WAITING
             assert "leech" in snapshot.error
             (tmp_path / "leech").mkdir()
             await torrent.finished.wait()
         assert swarm.is_whole("leech")
-        assert any(isinstance(alert, TorrentResumed) for alert in engine.alerts)
+        assert any(isinstance(alert, TorrentRecovered) for alert in engine.alerts)
         assert any(isinstance(alert, PiecesLost) for alert in engine.alerts)
 
 
@@ -139,7 +139,7 @@ async def test_a_disk_that_fails_to_flush_for_a_moment(
             await until(lambda: torrent.state is TorrentState.SEEDING)
         assert swarm.is_whole("leech")
         assert "check the disk" in paused(engine)[0].message.lower()
-        assert any(isinstance(alert, TorrentResumed) for alert in engine.alerts)
+        assert any(isinstance(alert, TorrentRecovered) for alert in engine.alerts)
 
 
 @pytest.mark.parametrize("what", ["seed", "seed/top", "seed/top/a"])
@@ -234,8 +234,8 @@ async def test_a_disk_that_is_full_again_and_again_is_a_few_lines(
         with trio.fail_after(TIMEOUT):
             await torrent.finished.wait()
         assert len(refused) == swarm.manifest.layout.piece_count > 20
-        told = [type(alert) for alert in engine.alerts if isinstance(alert, (TorrentPaused, TorrentResumed))]
-        assert told[:3] == [TorrentPaused, TorrentResumed, TorrentPaused][: len(told)]
+        told = [type(alert) for alert in engine.alerts if isinstance(alert, (TorrentWaiting, TorrentRecovered))]
+        assert told[:3] == [TorrentWaiting, TorrentRecovered, TorrentWaiting][: len(told)]
         assert len(told) <= 4
         assert torrent.disk.problem is None
         assert swarm.is_whole("leech")

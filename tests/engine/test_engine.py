@@ -113,7 +113,7 @@ async def test_wants_may_change_on_the_way(tmp_path: Path) -> None:
             await torrent.finished.wait()
             assert (tmp_path / "leech" / "top" / "b").exists()
             assert not (tmp_path / "leech" / "top" / "a").exists()
-            torrent.limit(1e9, 1e9)
+            torrent.limits.set_own(1e9, 1e9)
             torrent.want(0, Priority.HIGH)
             await until(lambda: torrent.is_complete)
         assert (tmp_path / "leech" / "top" / "a").read_bytes() == (swarm.source / "a").read_bytes()
@@ -221,7 +221,7 @@ async def test_limits(tmp_path: Path) -> None:
     async with Swarm(tmp_path, {"a": 400_000}) as swarm:
         seed, _ = await swarm.seed("seed", limit_up=4_000_000.0)
         _, torrent = await swarm.leech("leech", seed, config={"limit_down": 4_000_000.0}, limit_down=8_000_000.0)
-        assert (len(torrent.limits_down), len(torrent.limits_up)) == (2, 0)
+        assert (len(torrent.limits.down), len(torrent.limits.up)) == (2, 0)
         with trio.fail_after(TIMEOUT):
             await torrent.finished.wait()
         assert swarm.is_whole("leech")

@@ -72,4 +72,4 @@ async def test_a_liar_that_dials_us_is_named_by_where_it_listens(tmp_path: Path)
             await until(lambda: not torrent.sessions)
             session = lying.sessions
             await until(lambda: not session)
-        assert torrent.downloads.blame.banned == {("127.0.0.1", liar.config.peer_id)}, "not the port that it claims"
+        assert torrent.smart_ban.banned == {("127.0.0.1", liar.config.peer_id)}, "not the port that it claims"

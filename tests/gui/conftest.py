@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tkinter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,25 +22,46 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="session")
-def display() -> Iterator[str]:
-    """The name of a screen of 1280 x 800 of our own; ``DISPLAY`` says it, too."""
+@contextmanager
+def _screen(size: str, dots: int) -> Iterator[str]:
+    """The name of a screen that nobody sees, of so many dots an inch."""
     program = shutil.which("Xvfb")
     if program is None:
         pytest.skip("Xvfb is not installed")
     read, write = os.pipe()
-    command = [program, "-displayfd", str(write), "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-dpi", "96"]
+    command = [program, "-displayfd", str(write), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-dpi", str(dots)]
     process = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
     os.close(write)
     try:
-        with os.fdopen(read) as ready, pytest.MonkeyPatch.context() as patch:
+        with os.fdopen(read) as ready:
             number = ready.readline().strip()
-            assert number, "Xvfb does not start"
-            patch.setenv("DISPLAY", f":{number}")
-            yield f":{number}"
+        assert number, "Xvfb does not start"
+        yield f":{number}"
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """The name of a screen of 1280 x 800 of our own; ``DISPLAY`` says it, too."""
+    with _screen("1280x800", 96) as name, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISPLAY", name)
+        yield name
+
+
+@pytest.fixture(scope="session")
+def small_screen() -> Iterator[str]:
+    """The smallest that we are made for; until the end of all tests, because Tk never lets go of a screen."""
+    with _screen("800x600", 96) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def fine_screen() -> Iterator[str]:
+    """As small, with twice as many dots an inch."""
+    with _screen("1600x1200", 192) as name:
+        yield name
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gui import shells
 
-from swarmshare.app.snapshot import TransferState
+from swarmshare.schema.snapshot import TorrentState
 from swarmshare.tracker_client.api import Entry
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def info_hash(number: int) -> str:
 def transfer(number: int = 1, **changes: Any) -> TransferSnapshot:
     """A download in full swing."""
     fields: dict[str, Any] = {
-        "info_hash": info_hash(number), "state": TransferState.DOWNLOADING, "bytes_total": 100 * MIB,
+        "info_hash": info_hash(number), "state": TorrentState.DOWNLOADING, "bytes_total": 100 * MIB,
         "bytes_done": 40 * MIB, "rate_down": 2.0 * MIB, "downloaded": 41 * MIB, "uploaded": 10 * MIB, "eta": 30.0,
         "copies": 1, "shared": False, "added_at": 1_700_000_000 + number, "name": f"file {number}",
     }  # fmt: skip

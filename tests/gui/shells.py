@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swarmshare.app.config import Settings
-from swarmshare.app.snapshot import ClientSnapshot, Person, TransferSnapshot, TransferState
+from swarmshare.app.snapshot import ClientSnapshot, Person, TransferSnapshot
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     import tkinter
@@ -20,7 +21,7 @@ PERSON = Person("ana", "organiser", "http://127.0.0.1:6969")
 def transfer(name: str = "Holiday.zip", **changes: Any) -> TransferSnapshot:
     fields: dict[str, Any] = {
         "info_hash": name.encode().hex().ljust(64, "0"), "name": name, "folder": Path("/downloads"),
-        "state": TransferState.SEEDING, "no_peers": "", "problem": "", "bytes_total": 1 << 20, "bytes_done": 1 << 20,
+        "state": TorrentState.SEEDING, "no_peers": "", "problem": "", "bytes_total": 1 << 20, "bytes_done": 1 << 20,
         "checked": 1.0,
         "rate_down": 0.0, "rate_up": 0.0, "downloaded": 0, "uploaded": 0, "peers": 2, "seeds": 1, "copies": 2,
         "only_here": 0, "announced_only": 0, "eta": None, "added_at": 1_700_000_000, "shared": True,

@@ -14,7 +14,7 @@ from gui.windows import Looking, window_over
 
 from swarmshare.gui.dialogs.withdrawing import WithdrawingDialog
 from swarmshare.gui.welcome import WelcomePage
-from swarmshare.tracker.ports import Role
+from swarmshare.tracker.domain.lookup import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ from gui.real_window import click_row, opened, transfer
 from gui.test_main_flow import content, dialog, register
 from integration.group import PASSWORD, Group, same
 
-from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.dialogs.opening import OpenDialog
 from swarmshare.gui.dialogs.settings import SettingsDialog
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ def test_the_tracker_is_killed_and_comes_back(window: MainWindow, group: Group, 
     seed = ben.start("publish", film, "--seed")
     click_row(window, window.catalogue.table, "Film", twice=True)
     until(
-        window.root, lambda: (found := transfer(window, "Film")) and found.state is TransferState.SEEDING, "it is here"
+        window.root, lambda: (found := transfer(window, "Film")) and found.state is TorrentState.SEEDING, "it is here"
     )
     seed.stop()
 
@@ -118,7 +118,7 @@ def test_a_peer_is_pulled_out_and_comes_back(window: MainWindow, ben: Machine, t
     window.transfers.details.select(1)
     ben.start("publish", film, "--seed")
     until(
-        window.root, lambda: (found := transfer(window, "Film")) and found.state is TransferState.SEEDING, "it is here"
+        window.root, lambda: (found := transfer(window, "Film")) and found.state is TorrentState.SEEDING, "it is here"
     )
     assert same(film, tmp_path / "ana" / "there" / "Film")
 
@@ -139,7 +139,7 @@ def test_the_disk_is_full_until_there_is_room(window: MainWindow, ben: Machine, 
         assert said(window, "Make room on the disk")
         (disk / "junk").unlink()
         until(
-            window.root, lambda: (found := transfer(window, "Film")) and found.state is TransferState.SEEDING, "goes on"
+            window.root, lambda: (found := transfer(window, "Film")) and found.state is TorrentState.SEEDING, "goes on"
         )
         assert same(film, disk / "there" / "Film")
 

@@ -9,7 +9,6 @@ from gui.hand_made import entry, snapshot, transfer
 from gui.keyboard import settle
 from gui.windows import Looking, window_over
 
-from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.dialogs.dialog import Dialog
 from swarmshare.gui.dialogs.removing import RemovingDialog
 from swarmshare.gui.dialogs.settings import SettingsDialog
@@ -18,6 +17,7 @@ from swarmshare.gui.theme import pixels
 from swarmshare.gui.viewmodel.cells import Label
 from swarmshare.gui.viewmodel.lists import entry_columns, transfer_columns
 from swarmshare.gui.words import LANGUAGES, use_language
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     import tkinter
@@ -128,11 +128,11 @@ def test_a_column_has_room_for_its_own_words(root: ttkbootstrap.Window, language
         assert isinstance(label, Label)
         assert style.fit(label.text, health.width * style.digit - style.icon) == label.text
     state = next(column for column in transfer_columns() if column.name == "state")
-    for shown in (transfer(unserved=True), transfer(unserved=True, bytes_done=0), *map(in_state, TransferState)):
+    for shown in (transfer(unserved=True), transfer(unserved=True, bytes_done=0), *map(in_state, TorrentState)):
         label = state.show(shown)
         assert isinstance(label, Label)
         assert style.fit(label.text, state.width * style.digit - style.icon) == label.text
 
 
-def in_state(state: TransferState) -> TransferSnapshot:
+def in_state(state: TorrentState) -> TransferSnapshot:
     return transfer(state=state)

@@ -11,10 +11,10 @@ from gui.keyboard import click, press, type_into, until
 from gui.real_window import click_row, colours_of, opened, rgb, transfer, words_in
 from integration.group import PASSWORD, Group, same
 
-from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.dialogs.removing import RemovingDialog
 from swarmshare.gui.dialogs.share import ShareDialog
 from swarmshare.gui.theme import palette
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ def test_share_and_download(group: Group, tmp_path: Path, display: str) -> None:
         holiday = content(tmp_path, "Holiday", 3_000_000)
         type_into(share.what.entry, str(holiday))
         press(share.what.entry, "Return")
-        until(root, lambda: (found := transfer(window, "Holiday")) and found.state is TransferState.SEEDING, "seeding")
+        until(root, lambda: (found := transfer(window, "Holiday")) and found.state is TorrentState.SEEDING, "seeding")
         until(root, lambda: "Holiday" in words_in(window.catalogue.table.body), "in the catalogue")
 
         (entry,) = (event for event in ben.run("list") if event["event"] == "entry")
@@ -99,14 +99,14 @@ def test_share_and_download(group: Group, tmp_path: Path, display: str) -> None:
         until(root, lambda: colours_of(piece_map, display).get(blue, 0) > 2000, "more of it is")
 
         click(window.toolbar.buttons["pause"])
-        until(root, lambda: (found := transfer(window, "Film")) and found.state is TransferState.PAUSED, "paused")
+        until(root, lambda: (found := transfer(window, "Film")) and found.state is TorrentState.PAUSED, "paused")
         paused = transfer(window, "Film")
         assert paused is not None
         assert 0 < paused.bytes_done < paused.bytes_total
         window.turn_to("all")
         click_row(window, window.transfers.table, "Film")
         press(window.transfers.table.body, "Control-r")
-        until(root, lambda: (found := transfer(window, "Film")) and found.state is TransferState.SEEDING, "complete")
+        until(root, lambda: (found := transfer(window, "Film")) and found.state is TorrentState.SEEDING, "complete")
         assert same(film, home / "there" / "Film")
         until(root, lambda: "100%" in words_in(window.transfers.table.body), "100%")
 
@@ -123,7 +123,7 @@ def test_share_and_download(group: Group, tmp_path: Path, display: str) -> None:
         leech.stop()
 
     with opened(home) as window:  # the next start goes straight in, and on
-        until(window.root, lambda: (found := transfer(window, "Holiday")) and found.state is TransferState.SEEDING)
+        until(window.root, lambda: (found := transfer(window, "Holiday")) and found.state is TorrentState.SEEDING)
         assert window._welcome is None
         assert window.snapshot is not None
         assert window.snapshot.person is not None

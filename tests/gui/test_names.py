@@ -18,7 +18,7 @@ from swarmshare.app.facts import JobFailed, Problem, Published, Shared, ShareOpt
 from swarmshare.app.snapshot import Job
 from swarmshare.gui.dialogs.removing import ask_to_remove
 from swarmshare.gui.dialogs.share import open_share_dialog
-from swarmshare.schema.alerts import TorrentComplete, TorrentPaused
+from swarmshare.schema.alerts import TorrentComplete, TorrentWaiting
 
 if TYPE_CHECKING:
     import ttkbootstrap
@@ -41,7 +41,7 @@ def test_in_tables_and_tabs(display: str, preferences: Preferences) -> None:
         *(JobFailed(1, Path("/there") / name, f"{name}: is not there") for name in NAMES),
         *(Problem(name) for name in NAMES),
         TorrentComplete(shown.manifest.info_hash.full),
-        TorrentPaused(shown.manifest.info_hash.full, "storage", NAMES[1]),
+        TorrentWaiting(shown.manifest.info_hash.full, "storage", NAMES[1]),
     ]
     jobs = tuple(Job(number, Path("/there") / name, 1, 2, 1, 3.0) for number, name in enumerate(NAMES))
     session = snapshot(*transfers, looked_at=shown, catalogue=entries, jobs=jobs)

@@ -13,7 +13,6 @@ from gui.keyboard import settle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmshare.app.snapshot import TransferState
 from swarmshare.common.bits import bits_of_runs
 from swarmshare.gui.details.piece_map import PieceMap, PiecesTab
 from swarmshare.gui.theme import palette, use_theme
@@ -32,7 +31,7 @@ from swarmshare.gui.viewmodel.pieces import (
     map_image,
     mixed,
 )
-from swarmshare.schema.snapshot import MemberSnapshot
+from swarmshare.schema.snapshot import MemberSnapshot, TorrentState
 
 if TYPE_CHECKING:
     import ttkbootstrap
@@ -163,7 +162,7 @@ def test_a_paused_transfer_claims_nothing_that_is_not_known(root: ttkbootstrap.W
         assert len(set(rgb(colour))) == 1, "grey"
     tab = PiecesTab(root)
     tab.pack(fill="both", expand=True)
-    tab.show(unknown, transfer(state=TransferState.PAUSED, copies=0))
+    tab.show(unknown, transfer(state=TorrentState.PAUSED, copies=0))
     settle(root)
     words = [
         tab._legend.itemcget(item, "text") for item in tab._legend.find_all() if str(tab._legend.type(item)) == "text"

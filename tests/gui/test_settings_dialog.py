@@ -17,7 +17,7 @@ from swarmshare.gui import autostart
 from swarmshare.gui.dialogs.account_tab import AccountTab
 from swarmshare.gui.dialogs.settings import SettingsDialog, open_settings
 from swarmshare.gui.theme import is_dark
-from swarmshare.tracker.ports import Role
+from swarmshare.tracker.domain.lookup import Role
 
 if TYPE_CHECKING:
     import ttkbootstrap

@@ -13,12 +13,13 @@ from gui.keyboard import click, settle, type_into
 from gui.windows import Looking, window_over
 
 from swarmshare.app.facts import JobFailed, Problem, Shared
-from swarmshare.app.snapshot import Job, TransferState
+from swarmshare.app.snapshot import Job
 from swarmshare.errors import StorageError
 from swarmshare.gui.dialogs.leaving import LeavingDialog
 from swarmshare.gui.dialogs.removing import RemovingDialog
 from swarmshare.gui.theme import use_theme
-from swarmshare.schema.alerts import TorrentPaused, TorrentResumed
+from swarmshare.schema.alerts import TorrentRecovered, TorrentWaiting
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from swarmshare.gui.preferences import Preferences
 
 THREE = (
-    transfer(1, name="alpha", state=TransferState.SEEDING, shared=True, copies=0, only_here=2),
-    transfer(2, name="beta", state=TransferState.PAUSED),
+    transfer(1, name="alpha", state=TorrentState.SEEDING, shared=True, copies=0, only_here=2),
+    transfer(2, name="beta", state=TorrentState.PAUSED),
     transfer(3, name="gamma"),
 )
 
@@ -143,7 +144,7 @@ def test_typing_searches(looking: Looking) -> None:
 def test_the_status_bar_says_whether_one_may_leave(looking: Looking) -> None:
     status = looking.window.status
     assert status.light.verdict.sentence == "2 pieces of alpha are only on this computer"
-    looking.see(snapshot(transfer(1, name="alpha", state=TransferState.SEEDING, shared=True, copies=2, rate_up=2048.0)))
+    looking.see(snapshot(transfer(1, name="alpha", state=TorrentState.SEEDING, shared=True, copies=2, rate_up=2048.0)))
     assert status.light.verdict.sentence == "Every piece is on 2 other machines: safe to close"
     texts = [str(child.cget("text")).strip() for child in status.winfo_children()]
     assert texts[1:] == ["2 KiB/s", "2 MiB/s", "127.0.0.1:6881", "ana at 127.0.0.1:6969"]
@@ -158,7 +159,7 @@ def test_facts_become_sentences(looking: Looking, tmp_path: Path) -> None:
         Shared(1, info_hash(9), "Holiday"),
         JobFailed(2, tmp_path, "it is empty"),
         JobFailed(3, tmp_path, ""),
-        TorrentPaused(bytes.fromhex(info_hash(3)), "disk-full", "the disk is full"),
+        TorrentWaiting(bytes.fromhex(info_hash(3)), "disk-full", "the disk is full"),
     ]
     looking.see()
     assert looking.window.banners.texts == [
@@ -179,10 +180,10 @@ def test_a_sentence_goes_when_it_is_not_true_any_more(looking: Looking, tmp_path
     looking.see()
     assert looking.window.banners.texts == ["Holiday is shared"]
     gamma = bytes.fromhex(info_hash(3))
-    looking.thread.happened = [TorrentPaused(gamma, "disk-full", "the disk is full")]
+    looking.thread.happened = [TorrentWaiting(gamma, "disk-full", "the disk is full")]
     looking.see()
     assert looking.window.banners.texts[-1] == "gamma: The disk is full."
-    looking.thread.happened = [TorrentResumed(gamma)]
+    looking.thread.happened = [TorrentRecovered(gamma)]
     looking.see()
     assert looking.window.banners.texts == ["Holiday is shared"]
     looking.see(snapshot(*THREE, listen_problem="port 1 is taken", tracker_problem="it is away"))

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmshare.app.facts import JobFailed, Problem, Published, Shared
-from swarmshare.app.snapshot import TransferState
 from swarmshare.common.bits import all_bits, bits_of_runs
 from swarmshare.common.pieces import Priority
 from swarmshare.common.text import clean
@@ -27,7 +26,7 @@ from swarmshare.gui.viewmodel.safety import Light, Verdict, about, overall
 from swarmshare.gui.viewmodel.speeds import WINDOW, Speeds, scale_of
 from swarmshare.gui.words import use_language
 from swarmshare.schema.alerts import ConnectionFailed, FileNotice, PeerDropped, PieceFailed, TorrentComplete
-from swarmshare.schema.snapshot import MemberSnapshot
+from swarmshare.schema.snapshot import MemberSnapshot, TorrentState
 from swarmshare.swarm.diagnosis import Cause
 from swarmshare.swarm.gains import PATIENCE, Gains
 
@@ -38,10 +37,10 @@ if TYPE_CHECKING:
     from swarmshare.tracker_client.api import Entry
 
 SEEDING, PAUSED, WAITING, CHECKING = (
-    TransferState.SEEDING,
-    TransferState.PAUSED,
-    TransferState.WAITING,
-    TransferState.CHECKING,
+    TorrentState.SEEDING,
+    TorrentState.PAUSED,
+    TorrentState.WAITING,
+    TorrentState.CHECKING,
 )
 
 
@@ -131,7 +130,7 @@ def test_files_are_sorted_as_people_do() -> None:
 
 
 def test_every_column_can_be_sorted_by_and_shown() -> None:
-    for state in TransferState:
+    for state in TorrentState:
         rows = [transfer(number, state=state, eta=None if number else 1.0, bytes_total=number) for number in range(3)]
         for column in transfer_columns():
             assert len(arranged(rows, column, descending=True)) == 3

@@ -17,12 +17,12 @@ from tracker.trackers import tracker_in
 from werkzeug.http import parse_options_header
 
 from swarmshare.app.compose import announcers_for
-from swarmshare.app.snapshot import TransferState
 from swarmshare.cli.command import run_command
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.manifest.magnet import magnet_of
 from swarmshare.manifest.parse import parse_manifest
+from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIns
 
@@ -140,7 +140,7 @@ async def test_through_every_door(
                     await window.session.open_magnet(magnet_of(manifest))
             await window.until(
                 lambda: (
-                    all(transfer.state is TransferState.SEEDING for transfer in window.transfers.values())
+                    all(transfer.state is TorrentState.SEEDING for transfer in window.transfers.values())
                     and window.transfers.keys() == set(NAMES)
                 )
             )

@@ -13,7 +13,7 @@ from interop.peers import Libtorrent, seeds, until
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.schema.alerts import FileNotice, TorrentPaused
+from swarmshare.schema.alerts import FileNotice, TorrentWaiting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ def content_of(top: Path) -> dict[str, bytes]:
 
 
 def told(engine: Engine) -> list[object]:
-    return [alert for alert in engine.alerts if isinstance(alert, (FileNotice, TorrentPaused))]
+    return [alert for alert in engine.alerts if isinstance(alert, (FileNotice, TorrentWaiting))]
 
 
 @each_kind

@@ -10,7 +10,8 @@ import pytest
 from manifest.makers import encoded, file_node, good_doc, payload
 
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage.pieces import MAX_NOTICES, TorrentStorage
+from swarmshare.storage.pieces import TorrentStorage
+from swarmshare.storage.preparing import MAX_NOTICES
 from swarmshare.storage.verify import Verdict, verify_data
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from storage.makers import PIECE
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.errors import StorageError, TakenError
 from swarmshare.manifest.build import Description
-from swarmshare.storage import pieces as pieces_module
+from swarmshare.storage import scanning
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.deleting import delete_files, own_files
 from swarmshare.storage.paths import part_paths
@@ -155,7 +155,7 @@ def test_what_is_the_same_and_came_meanwhile_is_shared(
         hashed.append(sources)
         return iter(())
 
-    monkeypatch.setattr(pieces_module, "hash_sources", hash_nothing)
+    monkeypatch.setattr(scanning, "hash_sources", hash_nothing)
     for _ in range(3):
         with pytest.raises(TakenError):
             one.finish(0)

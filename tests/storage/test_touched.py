@@ -10,7 +10,7 @@ import pytest
 from storage.makers import PIECE, content, data_of, fill, get, number_of
 
 from swarmshare.errors import StorageError
-from swarmshare.storage import content as module
+from swarmshare.storage import file_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,14 +74,18 @@ def test_a_change_in_the_same_tick_of_the_clock(
     storage: TorrentStorage, shared: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was changed a moment before we looked may have been changed again, and its time says nothing."""
-    monkeypatch.setattr(module, "CERTAIN_AFTER", 10**15)
+    monkeypatch.setattr(file_record, "CERTAIN_AFTER", 10**15)
     storage.file_states()
     assert get(storage, 1) == data_of(manifest, 1)
-    fstat = os.fstat
-    before = os.stat(shared)
+    fstat, stat = os.fstat, os.stat
+    before = stat(shared)
     write_in_place(shared)
-    monkeypatch.setattr(os, "fstat", lambda fd: before if fstat(fd).st_ino == before.st_ino else fstat(fd))
-    monkeypatch.setattr(storage._files[number_of(manifest, "a/deep/large")], "_look", lambda place: before)
+
+    def coarse(status: os.stat_result) -> os.stat_result:
+        return before if status.st_ino == before.st_ino else status
+
+    monkeypatch.setattr(os, "fstat", lambda fd: coarse(fstat(fd)))
+    monkeypatch.setattr(os, "stat", lambda *arguments, **options: coarse(stat(*arguments, **options)))
     with pytest.raises(StorageError, match="changed by another program"):
         get(storage, 1)
 
@@ -89,7 +93,7 @@ def test_a_change_in_the_same_tick_of_the_clock(
 def test_what_was_verified_on_its_way_out_is_not_verified_again(
     storage: TorrentStorage, shared: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CERTAIN_AFTER", -(10**15))  # a change of whatever time is long ago
+    monkeypatch.setattr(file_record, "CERTAIN_AFTER", -(10**15))  # a change of whatever time is long ago
     os.chmod(shared, 0o600)  # it may have been more than that
     assert get(storage, 1) == data_of(manifest, 1)
     monkeypatch.setattr(storage.hashes, "verify_leaves", None)

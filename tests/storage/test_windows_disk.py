@@ -14,8 +14,9 @@ from swarmshare.storage import disk_names
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.deleting import delete_files
 from swarmshare.storage.disk_names import local_names
-from swarmshare.storage.pieces import MAX_NOTICES, TorrentStorage
+from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.plan import make_plan
+from swarmshare.storage.preparing import MAX_NOTICES
 from swarmshare.storage.verify import verify_data
 
 if TYPE_CHECKING:

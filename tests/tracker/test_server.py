@@ -25,7 +25,7 @@ from tracker.trackers import PASSWORD, TIMEOUT, Server
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.tracker_wire import parse_state
 from swarmshare.tracker import server as module
-from swarmshare.tracker.database import FILE_NAME
+from swarmshare.tracker.domain.database import FILE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

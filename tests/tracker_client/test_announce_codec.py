@@ -14,7 +14,8 @@ from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.engine.announcer import TransferStats
 from swarmshare.errors import TrackerError
 from swarmshare.manifest.bencoding import encode
-from swarmshare.tracker.announce_query import Event, parse_announce
+from swarmshare.tracker.http.announce_query import parse_announce
+from swarmshare.tracker.swarms.views import AnnounceEvent
 from swarmshare.tracker_client.announce_codec import (
     MAX_INTERVAL,
     MAX_PEERS,
@@ -85,7 +86,7 @@ def test_a_tracker_reads_what_we_write(
     query = parse_announce(url.partition("?")[2].encode())
     assert (query.wire_hash, query.peer_id, query.port) == (wire_hash, peer_id, 6881)
     assert (query.uploaded, query.downloaded, query.left) == (1, 2, 3)
-    assert (query.event, query.key, query.compact) == (Event(event), b"0000ABCD", True)
+    assert (query.event, query.key, query.compact) == (AnnounceEvent(event), b"0000ABCD", True)
     assert query.numwant == (0 if event == "stopped" else MAX_PEERS)
     assert ("trackerid=" in url) == (tracker_id is not None)
 

@@ -11,7 +11,7 @@ import pytest
 import trio
 from engine.swarm import until
 from manifest.makers import encoded, good_doc, hybrid_doc
-from tracker.test_libtorrent_announce import register, scraped
+from tracker.http.test_libtorrent_announce import register, scraped
 from tracker.trackers import Server
 from tracker_client.ordinary import TIMEOUT, Torrent, contact, ordinary, page, reply, until_cut
 from trio.testing import wait_all_tasks_blocked
@@ -24,7 +24,7 @@ from swarmshare.tracker_client.http_announce import FIRST_RETRY, HttpAnnouncer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-    from tracker.test_libtorrent_announce import Member
+    from tracker.http.test_libtorrent_announce import Member
     from tracker_client.ordinary import Asked
     from trio.testing import MockClock
 

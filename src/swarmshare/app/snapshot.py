@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.app.config import Settings
-    from swarmshare.schema.snapshot import TorrentSnapshot
+    from swarmshare.schema.snapshot import TorrentSnapshot, TorrentState
     from swarmshare.tracker_client.api import Entry
 
 
 ORGANISER: Final = "organiser"
 """What a tracker calls the role that may do everything; the other one is ``member``."""
-
-
-class TransferState(Enum):
-    """What a transfer is doing."""
-
-    CHECKING = "checking"
-    DOWNLOADING = "downloading"
-    SEEDING = "seeding"
-    """It has all that was asked for."""
-    PAUSED = "paused"
-    """Somebody wanted it so."""
-    WAITING = "waiting"
-    """Something is in its way, which ``problem`` names; it goes on by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +26,7 @@ class TransferSnapshot:
     name: str
     folder: Path
     """It contains the name."""
-    state: TransferState
+    state: TorrentState
     problem: str
     """What is in its way, as a sentence; else empty."""
     no_peers: str

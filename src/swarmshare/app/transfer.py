@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.resting import resting
-from swarmshare.app.snapshot import TransferSnapshot, TransferState
+from swarmshare.app.snapshot import TransferSnapshot
 from swarmshare.common.pieces import PieceState
 from swarmshare.engine.no_peers import no_peers
 from swarmshare.engine.snapshots import torrent_snapshot
@@ -27,13 +27,6 @@ UNSERVED_AFTER: Final = 15.0
 """Seconds without anybody who has what is missing before that is said: a tracker and peers have answered by then."""
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at what nobody is connected to."""
-
-_STATES: Final = {
-    TorrentState.CHECKING: TransferState.CHECKING,
-    TorrentState.DOWNLOADING: TransferState.DOWNLOADING,
-    TorrentState.SEEDING: TransferState.SEEDING,
-    TorrentState.PAUSED: TransferState.WAITING,
-}
 
 
 class Transfer:
@@ -171,7 +164,7 @@ class Transfer:
                 no_peers=alone.message if alone else "",
                 unserved=self._is_unserved(now),
             )
-        busy = torrent.sessions or any(rates) or self._line.state is TransferState.CHECKING
+        busy = torrent.sessions or any(rates) or self._line.state is TorrentState.CHECKING
         self._look_at = now if busy else now + LOOK_EVERY
         return self._line
 
@@ -181,7 +174,7 @@ class Transfer:
         only_here = 0 if seeds else count_only_here(picker.states, availability)
         copies = min(availability, default=0) + seeds
         self._copies, self._counted_seeds = (copies, only_here, torrent.known_peers.announced_only), seeds
-        if _STATES[torrent.state] is not TransferState.DOWNLOADING or seeds or _is_served(torrent):
+        if torrent.state is not TorrentState.DOWNLOADING or seeds or _is_served(torrent):
             self._unserved_since = None
         elif self._unserved_since is None:
             self._unserved_since = now
@@ -201,7 +194,7 @@ class Transfer:
         return self._bytes
 
     def _working_line(self, torrent: Torrent, rate_down: float, rate_up: float) -> TransferSnapshot:
-        state = _STATES[torrent.state]
+        state = torrent.state
         total, done = self._sum(torrent)
         return replace(
             self._plain_line(),
@@ -215,7 +208,7 @@ class Transfer:
             rate_up=rate_up,
             peers=len(torrent.sessions),
             seeds=torrent.picker.seeds,
-            eta=(total - done) / rate_down if state is TransferState.DOWNLOADING and rate_down > 0 else None,
+            eta=(total - done) / rate_down if state is TorrentState.DOWNLOADING and rate_down > 0 else None,
         )
 
     def _resting_line(self) -> TransferSnapshot:
@@ -232,7 +225,7 @@ class Transfer:
             info_hash=saved.info_hash,
             name=saved.manifest.name,
             folder=saved.folder,
-            state=TransferState.PAUSED if saved.paused else TransferState.CHECKING,  # soon, by the next engine
+            state=TorrentState.PAUSED if saved.paused else TorrentState.CHECKING,  # soon, by the next engine
             problem="",
             no_peers="",
             unserved=False,

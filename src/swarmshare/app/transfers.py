@@ -265,7 +265,7 @@ class Transfers:
         for transfer in works:
             transfer.saved = replace(transfer.saved, limit_up=up, limit_down=down)
             if transfer.torrent is not None:
-                transfer.torrent.limit(up, down)
+                transfer.torrent.limits.set_own(up, down)
         await self._ledger.save(works)
 
     async def sequential(self, info_hashes: Collection[str], wanted: bool) -> None:

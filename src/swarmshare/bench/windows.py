@@ -9,7 +9,7 @@ from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.client_session import ClientSession
-from swarmshare.app.snapshot import TransferSnapshot, TransferState
+from swarmshare.app.snapshot import TransferSnapshot
 from swarmshare.app.thread import SessionThread
 from swarmshare.bench.children import tell
 from swarmshare.gui.details.piece_map import PieceMap
@@ -120,7 +120,7 @@ def _transfer(number: int, rng: random.Random) -> TransferSnapshot:
     total = rng.randrange(1, 10**10)
     return TransferSnapshot(
         info_hash=f"{number:064x}", name=f"transfer {rng.random()}", folder=Path("/"), problem="", no_peers="",
-        bytes_total=total, state=TransferState.DOWNLOADING, bytes_done=rng.randrange(total), checked=1.0,
+        bytes_total=total, state=TorrentState.DOWNLOADING, bytes_done=rng.randrange(total), checked=1.0,
         rate_down=rng.random() * 1e7, rate_up=rng.random() * 1e7, downloaded=total, uploaded=total, peers=3, seeds=1,
         copies=1, only_here=0, eta=rng.random() * 1e4, added_at=0, shared=False, sequential=False, limit_up=None,
         limit_down=None, announced_only=0, unserved=False,
@@ -150,7 +150,7 @@ class _Clock:
         for transfer in snapshot.transfers if snapshot is not None else ():
             if transfer.downloaded and not self._begin:
                 self._begin = perf_counter()
-            if transfer.state is TransferState.SEEDING and not self.seconds:
+            if transfer.state is TorrentState.SEEDING and not self.seconds:
                 self.seconds = perf_counter() - self._begin
 
 

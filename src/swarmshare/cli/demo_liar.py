@@ -10,5 +10,5 @@ from swarmshare.cli.main import main
 from swarmshare.storage.content import ContentFile
 
 if __name__ == "__main__":
-    ContentFile._doubt = lambda *_: None  # type: ignore[method-assign]
+    ContentFile.doubt = lambda *_: None  # type: ignore[method-assign]
     raise SystemExit(main())

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from swarmshare.schema.snapshot import EngineSnapshot, TorrentSnapshot
 
 STYLES: Final = {
-    TorrentState.PAUSED: "bold red",
+    TorrentState.WAITING: "bold red",
+    TorrentState.PAUSED: "yellow",
     TorrentState.CHECKING: "cyan",
     TorrentState.DOWNLOADING: "cyan",
     TorrentState.SEEDING: "green",
@@ -38,7 +39,7 @@ FOOTER: Final = "Ctrl-C stops; the same command goes on from there."
 HEAD: Final = 3
 """Lines of a torrent that has more than one: title, bar, figures."""
 REASON_LINES: Final = 3
-"""Lines for why a torrent is paused, or nobody is connected."""
+"""Lines for why a torrent is waiting, or nobody is connected."""
 TABLE_WIDTH: Final = 110
 """Cells beyond which an eye loses the row between its columns."""
 LEAST_BAR: Final = 8
@@ -103,7 +104,7 @@ def _one_line(torrent: TorrentSnapshot, width: int) -> Text:
 
 def _torrent(torrent: TorrentSnapshot, width: int, height: int) -> list[Text]:
     lines = [_head(torrent, width, torrent.state.value), _total(torrent, width)]
-    if torrent.state is TorrentState.PAUSED:
+    if torrent.state is TorrentState.WAITING:
         lines += _reason(torrent, width)
     if torrent.state is not TorrentState.CHECKING:
         lines.append(_figures(torrent, width))
@@ -172,7 +173,7 @@ def _longest_fit(texts: Sequence[str], width: int) -> str:
 
 
 def _reason(torrent: TorrentSnapshot, width: int) -> list[Text]:
-    """Why it is paused, and what to do."""
+    """Why it is waiting, and what to do."""
     return [*_wrapped(torrent.error.removesuffix(".") + ".", width, "red"), line(WAY_OUT, width)]
 
 

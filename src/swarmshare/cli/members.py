@@ -11,7 +11,7 @@ from swarmshare.cli.confirm import add_yes, confirm
 from swarmshare.cli.network import address_for_others
 from swarmshare.cli.render import date, plural
 from swarmshare.errors import SwarmShareError
-from swarmshare.tracker.account_names import folded
+from swarmshare.tracker.domain.account_names import folded
 
 if TYPE_CHECKING:
     import argparse

@@ -55,8 +55,8 @@ def new_password(arguments: argparse.Namespace, user: str) -> str:
     At a terminal the rules are told first, and it is typed twice. What breaks them is asked for again, here and at
     once: a program that ended, or went on to another question, would let the next try be typed where all can read it.
     """
-    from swarmshare.tracker.passwords import MAX_LENGTH, MIN_LENGTH, check_password  # argon2 takes time to load
-    from swarmshare.tracker.refusals import RefusalError
+    from swarmshare.tracker.domain.passwords import MAX_LENGTH, MIN_LENGTH, check_password  # argon2 takes time to load
+    from swarmshare.tracker.domain.refusals import RefusalError
 
     if arguments.password_file is not None:
         return password_in(arguments.password_file)

@@ -17,8 +17,8 @@ from swarmshare.schema.alerts import (
     PiecesFound,
     PiecesLost,
     TorrentComplete,
-    TorrentPaused,
-    TorrentResumed,
+    TorrentRecovered,
+    TorrentWaiting,
 )
 from swarmshare.swarm.diagnosis import Reach
 
@@ -88,11 +88,11 @@ class Report:
             case TorrentComplete():
                 event("complete", info_hash=info_hash)
                 say(f"{name}: complete")
-            case TorrentPaused(_, code, message):
-                event("paused", info_hash=info_hash, code=code, message=clean(message))
-                say(f"{name}: paused: {message.removesuffix('.')}. {WAY_OUT}")
-            case TorrentResumed():
-                event("resumed", info_hash=info_hash)
+            case TorrentWaiting(_, code, message):
+                event("waiting", info_hash=info_hash, code=code, message=clean(message))
+                say(f"{name}: waiting: {message.removesuffix('.')}. {WAY_OUT}")
+            case TorrentRecovered():
+                event("recovered", info_hash=info_hash)
                 say(f"{name}: goes on")
             case FileNotice(_, message):
                 event("file_notice", info_hash=info_hash, message=clean(message))

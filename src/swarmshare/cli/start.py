@@ -22,9 +22,9 @@ from swarmshare.cli import account, gui, passwords
 from swarmshare.cli.arguments import address
 from swarmshare.errors import SwarmShareError, TrackerError
 from swarmshare.storage.home import swarmshare_home
-from swarmshare.tracker.account_names import checked_name
+from swarmshare.tracker.domain.account_names import checked_name
+from swarmshare.tracker.domain.refusals import RefusalError
 from swarmshare.tracker.own_addresses import HERE, host_for_neighbours, is_free
-from swarmshare.tracker.refusals import RefusalError
 
 if TYPE_CHECKING:
     from swarmshare.app.processes import Told

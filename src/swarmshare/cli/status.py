@@ -59,7 +59,7 @@ def _in_words(torrent: dict[str, Any]) -> str:
     done, total = torrent["bytes_done"], torrent["bytes_total"]
     share = f"{done / total:.0%} of {size(total)}" if total else "nothing to fetch"
     text = f"{torrent['name']}: {torrent['state']}, {share}"
-    if torrent["state"] == "paused":
+    if torrent["state"] in {"paused", "waiting"}:
         return text
     text += (
         f", down {size(torrent['rate_down'])}/s, up {size(torrent['rate_up'])}/s, {plural(torrent['peers'], 'peer')}"

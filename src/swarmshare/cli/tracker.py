@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 @contextmanager
 def _alone(config: TrackerConfig) -> Iterator[None]:
     """Hold the database for us alone: each tracker remembers what it read, and would not see what another changes."""
-    from swarmshare.tracker.database import sqlite_file
+    from swarmshare.tracker.domain.database import sqlite_file
 
     file = sqlite_file(config.database, config.data)
     if config.database is None:

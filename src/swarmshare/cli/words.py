@@ -104,7 +104,7 @@ def plain_line(torrent: TorrentSnapshot) -> str:
         return f"{name}: {', '.join(filter(None, ('seeding', sent, company(torrent), safety(torrent))))}"
     done = percent(share(torrent.bytes_done, torrent.bytes_total))
     amount = f"{done}, {size(torrent.bytes_done)} of {size(torrent.bytes_total)}"
-    if state is TorrentState.PAUSED:
-        return f"{name}: paused at {amount}"
+    if state is TorrentState.WAITING:
+        return f"{name}: waiting at {amount}"
     figures = (amount, rate(torrent.rate_down), company(torrent), time_left(torrent))
     return f"{name}: {', '.join(filter(None, figures))}"

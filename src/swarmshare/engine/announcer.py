@@ -1,13 +1,15 @@
-"""Where trackers come in: what the engine offers to whoever knows other peers, and asks of it.
+"""The interface between the engine and announcers: whoever knows other peers, such as a tracker.
 
-An announcer (floor 3) is given a :class:`TrackerView` for each torrent and runs beside it, on the same trio thread. It
-tells a tracker what the port says of us, and tells the port what the tracker says of others. All of that is hints: a
-wrong one costs a dial, or a piece chosen less well, and never more.
+An announcer (package ``tracker_client``, a layer above) is given a :class:`TrackerView` of each torrent and runs beside
+it, on the same trio thread. It tells a tracker what the view says of us, and tells the view what the tracker says of
+other members. All of that is hints: a wrong one costs a dial, or a piece chosen less well, and never more.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import trio
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -17,94 +19,135 @@ if TYPE_CHECKING:
 
 
 class TransferStats(NamedTuple):
-    """How a torrent stands, in bytes and bytes a second."""
+    """Traffic of a torrent since it was started, and what it has still to download."""
 
     uploaded: int
+    """Bytes of blocks sent."""
     downloaded: int
+    """Bytes of blocks received, wasted ones included."""
     left: int
-    """Still to be downloaded of the files that are wanted."""
+    """Bytes still to be downloaded of the wanted files."""
     rate_up: int
+    """Bytes a second."""
     rate_down: int
+    """Bytes a second."""
 
 
 class Changes(NamedTuple):
-    """What happened since it was last asked."""
+    """What changed since an announcer asked last."""
 
     gained: set[int]
     """Pieces that we hold now."""
     lost: set[int]
-    """Pieces that we hold no more."""
+    """Pieces that we no longer hold."""
     liars: set[Address]
-    """Where peers listen that gave wrong data."""
+    """Where peers listen that sent wrong data."""
+
+
+class AnnounceQueue:
+    """The changes that one announcer has still to announce, and why it cannot.
+
+    Bounded by the number of pieces and of banned peers: a change replaces the opposite one of the same piece.
+    """
+
+    def __init__(self) -> None:
+        self.problem = ""
+        """Why the tracker cannot be reached or refuses, for people; empty: it answers."""
+        self._changes = Changes(set(), set(), set())
+        self._has_changes = trio.Event()
+
+    def add(self, *, gained: int | None = None, lost: int | None = None, liar: Address | None = None) -> None:
+        """Queue a change: a piece gained or lost, or where a peer listens that sent wrong data."""
+        changes = self._changes
+        if gained is not None:
+            changes.gained.add(gained)
+            changes.lost.discard(gained)
+        if lost is not None:
+            changes.lost.add(lost)
+            changes.gained.discard(lost)
+        if liar is not None:
+            changes.liars.add(liar)
+        self._has_changes.set()
+
+    async def wait(self) -> None:
+        """Wait until something was queued since :meth:`take`. One task may wait at a time."""
+        await self._has_changes.wait()
+
+    def take(self) -> Changes:
+        """Empty the queue and return what was in it."""
+        changes, self._changes = self._changes, Changes(set(), set(), set())
+        self._has_changes = trio.Event()
+        return changes
 
 
 class Member(NamedTuple):
-    """Another machine in the swarm, by what a tracker says."""
+    """Another machine in the swarm, as a tracker describes it."""
 
     user: str
+    """The account's name."""
     addresses: tuple[Address, ...]
     """Where it listens."""
     live: bool
-    """Whether it is known to be there at this moment, not by its last announce alone."""
+    """Whether the tracker is connected to it at this moment, as opposed to knowing its last announce."""
     bits: bytes | None
-    """What it holds, as in BEP 3; None: not known."""
+    """What it holds, as a bitfield message has it (BEP 3); None: not known."""
 
 
 class AnnounceContext(Protocol):
-    """What ordinary trackers are told of a torrent, and tell of it."""
+    """What an ordinary tracker's announcer is told of a torrent, and reports to it."""
 
     @property
     def wire_hashes(self) -> tuple[bytes, ...]:
-        """What its swarm is called, 20 bytes each: a hybrid has two names."""
+        """The info hashes that its swarm is known by, 20 bytes each: a hybrid has two."""
 
     @property
     def peer_id(self) -> bytes:
-        """Our id, of 20 bytes."""
+        """Our peer id, 20 bytes."""
 
     @property
     def port(self) -> int:
-        """Where we listen."""
+        """The TCP port that we listen at."""
 
     @property
     def complete(self) -> bool:
-        """Whether we have all that we want."""
+        """Whether we hold all that we want."""
 
     def stats(self) -> TransferStats:
-        """How we stand."""
+        """Return the torrent's traffic as of now."""
 
     async def changed(self) -> None:
-        """Wait until :meth:`changes` has something to tell. One task of one announcer may wait at a time."""
+        """Wait until :meth:`changes` has something to return. One task of one announcer may wait at a time."""
 
     def changes(self) -> Changes:
-        """What happened since the last call, or since the announcer was started."""
+        """Return what changed since the last call, or since the announcer was started."""
 
     def found(self, addresses: Sequence[Address]) -> None:
-        """Peers that may be dialled, the most useful first."""
+        """Report peers that may be dialled, the most useful first."""
 
     def tell_problem(self, message: str) -> None:
-        """The tracker cannot be reached, or refuses; empty: all is well again. Shown to people as it is."""
+        """Report that the tracker cannot be reached or refuses, in words for people; empty: it answers again."""
 
 
 class TrackerView(AnnounceContext, Protocol):
-    """One torrent, as announcers see it that know who holds what."""
+    """One torrent, as those announcers see it that know who holds what."""
 
     manifest: Manifest
 
     def bits(self) -> bytes:
-        """What we hold, as in BEP 3."""
+        """Return what we hold, as a bitfield message has it (BEP 3)."""
 
     def see(self, number: int, member: Member | None) -> None:
-        """A member is there or is another than it was; None: it is gone. Numbers are the announcer's own."""
+        """Report a member that is new or has changed, or (None) is gone; numbers are the announcer's own."""
 
     def see_pieces(self, number: int, gained: Collection[int], lost: Collection[int]) -> None:
-        """A member that was seen with its bits gained and lost pieces."""
+        """Report the pieces that a member, reported with its bits, has gained and lost."""
 
 
 class Announcer(Protocol):
-    """Somebody who knows other peers."""
+    """A client of one tracker, or whoever else knows peers."""
 
-    async def run(self, port: TrackerView) -> None:
-        """Tell of us and hear of others until cancelled; then say good-bye, within a second.
+    async def run(self, view: TrackerView) -> None:
+        """Announce ``view``'s torrent and report other members until cancelled; then take leave within a second.
 
         Never raises for what a tracker or a network does.
         """

@@ -1,4 +1,4 @@
-"""Whom one torrent serves: the choker's choices, made every ten seconds and whenever somebody comes or goes."""
+"""Choking and unchoking the sessions of one torrent: every ten seconds, and whenever a peer comes or goes (BEP 3)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from swarmshare.swarm.choker import Candidate, choose_optimistic, choose_unchoke
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Collection
 
+    from swarmshare.engine.context import TorrentContext
     from swarmshare.engine.peer_session import PeerSession
 
 _INTERVAL: Final = 10.0
@@ -19,23 +19,22 @@ _INTERVAL: Final = 10.0
 _OPTIMISTIC_TURNS: Final = 3
 """Choices for which an optimistic unchoke lasts (BEP 3: 30 seconds)."""
 _NEWCOMER: Final = 60.0
-"""Seconds for which a peer is new."""
+"""Seconds for which a peer counts as new."""
 
 
 class Choking:
-    """Chokes and unchokes the sessions of one torrent."""
+    """Chokes and unchokes the sessions of one torrent, as :mod:`swarmshare.swarm.choker` decides."""
 
-    def __init__(self, sessions: Collection[PeerSession], slots: int, rng: random.Random) -> None:
-        """``sessions`` is looked at anew each time."""
-        self.seeding = False
-        """Whether we want nothing any more: then those who take fastest are served, not those who give."""
-        self._sessions = sessions
+    def __init__(self, context: TorrentContext, slots: int, rng: random.Random) -> None:
+        """Serve up to ``slots`` of the torrent's sessions at a time; ``rng`` chooses the optimistic one."""
+        self._context = context
+        self._sessions = context.sessions
         self._slots = slots
         self._rng = rng
         self._optimistic: PeerSession | None = None
 
     async def run(self) -> None:
-        """Choose again and again."""
+        """Choose every ten seconds until cancelled."""
         turn = 0
         while True:
             if turn % _OPTIMISTIC_TURNS == 0:
@@ -45,10 +44,12 @@ class Choking:
             await trio.sleep(_INTERVAL)
 
     def choose(self) -> None:
-        """Choose now."""
+        """Choose whom to serve now, and tell the sessions for which that is a change."""
         if self._optimistic not in self._sessions:
             self._optimistic = None
-        chosen = choose_unchoked(self._candidates(), self._slots, self._optimistic, seeding=self.seeding, rng=self._rng)
+        # Once we want nothing, those who take fastest are served, not those who give.
+        seeding = self._context.is_complete
+        chosen = choose_unchoked(self._candidates(), self._slots, self._optimistic, seeding=seeding, rng=self._rng)
         for session in self._sessions:
             if session.connection.am_choking == (session in chosen):
                 session.slot_changed = trio.current_time()

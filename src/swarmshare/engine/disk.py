@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
+from enum import Enum, auto
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import trio
 
@@ -41,6 +42,28 @@ BLOCKED_FOR: Final = 60.0
 """Seconds after which a file is written to again that took no data: each try costs the download of a piece."""
 
 _Result = TypeVar("_Result")
+
+
+class PieceOutcome(Enum):
+    """What came of a piece that was submitted to be written."""
+
+    VERIFIED = auto()
+    """It is right, and on the disk."""
+    WRONG = auto()
+    """It is not what the manifest says; nothing was written."""
+    REFUSED = auto()
+    """Its file cannot be written to, as only a person can put right: it is among :attr:`TorrentDisk.blocked` now."""
+
+
+class WrittenPiece(NamedTuple):
+    """A piece that was submitted, and what came of it."""
+
+    piece: int
+    data: memoryview
+    """Its bytes, which nobody needs any more."""
+    outcome: PieceOutcome
+    leaves: bytes = b""
+    """The hashes of its blocks, 32 bytes each; empty when it was refused."""
 
 
 class TorrentDisk:
@@ -203,20 +226,16 @@ class TorrentDisk:
         while len(self._waiting) > _QUEUED:
             await self._waiting_readers.park()
 
-    async def next_piece(self) -> tuple[int, memoryview]:
-        """The piece that waits longest; the caller passes it to :meth:`verify_and_write`."""
+    async def write_next(self) -> WrittenPiece:
+        """Wait for a submitted piece, verify it, write it if it is right, and return what came of it.
+
+        It is called by one task, again and again: pieces are written one after the other, in the order of submission.
+        """
         while not self._waiting:
             await self._idle_writer.park()
-        piece = self._waiting.popleft()
+        piece, data = self._waiting.popleft()
         if len(self._waiting) <= _QUEUED:
             self._waiting_readers.unpark_all()
-        return piece
-
-    async def verify_and_write(self, piece: int, data: memoryview) -> tuple[bytes, bool] | None:
-        """The leaves of ``data``, and whether it is ``piece``, which is then on the disk.
-
-        None when its file is refused, as only a person can put right: it is among ``blocked`` then.
-        """
         await self._prepared.wait()
         try:
             leaves, right = await self._persist(partial(self._verify_and_write, PieceIndex(piece), data))
@@ -224,10 +243,10 @@ class TorrentDisk:
             file = self._manifest.layout.span(PieceIndex(piece)).file
             self._refused_writes[file] = error, trio.current_time() + BLOCKED_FOR
             self.blocked[file] = error
-            return None
+            return WrittenPiece(piece, data, PieceOutcome.REFUSED)
         if right:
             self.count([piece])
-        return leaves, right
+        return WrittenPiece(piece, data, PieceOutcome.VERIFIED if right else PieceOutcome.WRONG, leaves)
 
     def _verify_and_write(self, piece: PieceIndex, data: memoryview) -> tuple[bytes, bool]:
         leaves = leaf_hashes(data)

@@ -1,4 +1,4 @@
-"""What a torrent gets from its peers: it asks them for blocks, and makes verified pieces of these."""
+"""What a torrent gets from its peers: it asks them for blocks, and takes what comes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 import trio
 
-from swarmshare.engine.blame import Blame
 from swarmshare.engine.blocks import PieceBuffers
 from swarmshare.engine.layers import LayerFetcher
 from swarmshare.manifest.merkle import BLOCK_LENGTH
@@ -16,8 +15,8 @@ from swarmshare.schema.alerts import PieceVerified
 from swarmshare.swarm.rates import RateMeter
 
 if TYPE_CHECKING:
+    from swarmshare.engine.context import TorrentContext
     from swarmshare.engine.peer_session import PeerSession
-    from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.layout import Block
     from swarmshare.wire.messages import Hashes, HashReject
 
@@ -25,57 +24,38 @@ if TYPE_CHECKING:
 class Downloads:
     """The asking side of one torrent."""
 
-    def __init__(self, torrent: Torrent) -> None:
+    def __init__(self, context: TorrentContext) -> None:
+        """Ask the sessions of ``context`` for what its picker wants, and hand complete pieces to its disk."""
         self.received = 0
-        """Bytes of blocks, wasted ones included."""
+        """Bytes of blocks received, wasted ones included."""
         self.meter = RateMeter()
-        self.buffers = PieceBuffers(torrent.layout)
-        self.blame = Blame(torrent)
-        self._torrent = torrent
-        self._picker = torrent.picker
-        self._layers = LayerFetcher(torrent.manifest)
+        self.buffers = PieceBuffers(context.layout)
+        self._context = context
+        self._sessions = context.sessions
+        self._picker = context.picker
+        self._disk = context.disk
+        self._layers = LayerFetcher(context.manifest)
         self._rng = random.Random()
 
-    async def run(self) -> None:
-        """Verify pieces and write them, one after the other, until cancelled."""
-        disk = self._torrent.disk
-        while True:
-            piece, data = await disk.next_piece()
-            written = await disk.verify_and_write(piece, data)
-            self.buffers.recycle(data)
-            if written is None:
-                self._picker.failed(piece)
-                self._torrent.file_monitor.look_soon()
-                self._torrent.apply_blocked()
-                continue
-            leaves, right = written
-            if right:
-                self._piece_right(piece, leaves)
-                await disk.finish_file_of(piece)
-                self._torrent.look_for_the_end()
-            else:
-                self.blame.piece_failed(piece, leaves)
-                self.refill_all()
-
     def tick(self, now: float) -> None:
-        """Free what silent peers keep from others, and ask again."""
-        for session in self._torrent.sessions:
+        """Let other peers be asked for what silent ones owe us, and ask again; called about once a second."""
+        for session in self._sessions:
             session.requester.rejections.pass_time(now)
             if session.requester.pipeline.is_snubbed(now) and session.connection.asked:
                 self._free_blocks(session)
             self._refill(session)
         if self._layers.files:
-            self._layers.ask(self._torrent.sessions, now, self._rng)
+            self._layers.ask(self._sessions, now, self._rng)
 
     # ------------------------------------------------------------------ asking
 
     def refill_all(self) -> None:
-        """There may be more to ask for: see to it that every peer is busy."""
-        for session in self._torrent.sessions:
+        """Keep every peer busy, when there may be more to ask for."""
+        for session in self._sessions:
             self._refill(session)
 
     def _refill(self, session: PeerSession) -> None:
-        """Ask a peer for as much as keeps it busy."""
+        """Ask a peer for as many blocks as keep it busy."""
         connection = session.connection
         if not connection.am_interested or (connection.peer_choking and not connection.allowed_fast):
             return
@@ -86,7 +66,7 @@ class Downloads:
             session.wake()
 
     def _free_blocks(self, session: PeerSession) -> None:
-        """A peer that sends nothing keeps its blocks from nobody."""
+        """Cancel what a silent peer owes us, so that others can be asked for it."""
         blocks = self._picker.blocks_of(session)
         self._picker.peer_gone(session)
         for block in blocks:
@@ -94,29 +74,29 @@ class Downloads:
         session.requester.pipeline.on_returned(trio.current_time(), len(blocks))
 
     def choked(self, session: PeerSession) -> None:
-        """A peer serves us no more, for now."""
+        """Note that a peer has choked us: without BEP 6 it drops what it was asked for."""
         if not session.connection.asked:  # with BEP 6 each request is rejected by a message of its own
             self._picker.peer_gone(session)
         session.requester.pipeline.on_choked()
 
     def rejected(self, session: PeerSession, block: Block) -> None:
-        """A peer will not send ``block``, at least for now."""
+        """Note that a peer will not send ``block``, at least for now."""
         session.requester.rejected(block, session.last_received, choking=session.connection.peer_choking)
 
     def suggested(self, session: PeerSession, piece: int) -> None:
-        """A peer would give ``piece`` now (BEP 6), so that it need not wait any more; the picker still chooses."""
+        """Ask a peer again that offers ``piece`` (BEP 6), which need not wait any more; the picker still chooses."""
         session.requester.rejections.forget(piece)
         self._refill(session)
 
     def session_ended(self, session: PeerSession) -> None:
-        """What a peer owed us is free for others."""
+        """Let others be asked for what a peer owed us: it is gone."""
         self._picker.peer_gone(session)
         self.buffers.session_ended(session)
 
     # ------------------------------------------------------------------ what comes
 
     def after_reading(self, session: PeerSession) -> None:
-        """Count what came from a peer, once for many blocks, and ask it for more."""
+        """Count the bytes that came from a peer, once for many blocks, and ask it for more."""
         length = session.downloaded - session.counted
         if length:
             session.counted = session.downloaded
@@ -126,7 +106,7 @@ class Downloads:
         self._refill(session)
 
     def on_block(self, session: PeerSession, block: Block) -> None:
-        """A peer has sent ``block``, into the place that was given to it."""
+        """Take a block that a peer has sent to the place that it was given. Hot path: called for each block."""
         now = session.last_received
         session.downloaded += block.length
         received = self._picker.received(session, block)
@@ -141,59 +121,52 @@ class Downloads:
             other.requester.pipeline.on_returned(now, 1)
             other.wake()
         if received.piece_complete:
-            self._torrent.disk.submit(block.piece, self.buffers.take(block.piece))
+            self._disk.submit(block.piece, self.buffers.take(block.piece))
 
-    def _piece_right(self, piece: int, leaves: bytes) -> None:
-        torrent = self._torrent
-        self.blame.piece_right(piece, leaves)
-        length = torrent.layout.span(torrent.layout.index(piece)).length
+    def piece_verified(self, piece: int) -> None:
+        """Note that ``piece`` is right and on the disk, and tell everybody (``have``)."""
+        context = self._context
+        length = context.layout.span(context.layout.index(piece)).length
         blocks = Counter(self._picker.contributors(piece).values())
         contributors = [cast("PeerSession", key) for key in blocks]
         for session in contributors:
             session.requester.conduct.gave_right(min(length, blocks[session] * BLOCK_LENGTH))
         self._picker.verified(piece)
-        for port in torrent.ports:
-            port.note(gained=piece)
-        if len(contributors) == 1 and contributors[0] in torrent.sessions:
+        context.announce(gained=piece)
+        if len(contributors) == 1 and contributors[0] in self._sessions:
             contributors[0].requester.proven = True
             self._refill(contributors[0])  # it was asked for little until now
-        torrent.file_monitor.unsaved = True
-        torrent.alert(PieceVerified(torrent.manifest.info_hash.full, piece))
-        for session in list(torrent.sessions):
+        context.alert(PieceVerified(context.info_hash, piece))
+        for session in list(self._sessions):
             session.requester.rejections.forget(piece)
             session.connection.send_have(piece)
             if session.connection.am_interested:
-                torrent.update_interest(session)
+                session.update_interest()
             session.wake()
 
     # ------------------------------------------------------------------ hashes
 
     @property
     def unverifiable(self) -> set[int]:
-        """The files whose pieces cannot be verified yet, because the manifest came without their piece layer."""
+        """The numbers of the files that cannot be verified yet, because the manifest came without their piece layer."""
         return {file for files in self._layers.files.values() for file in files}
 
     def ask_for_layers(self, session: PeerSession) -> None:
-        """A peer may have piece layers that we lack."""
+        """Ask a peer for the piece layers that we lack."""
         self._layers.ask([session], session.last_received, self._rng)
 
-    def on_hashes(self, message: Hashes) -> None:
-        """A peer told hashes."""
-        torrent = self._torrent
-        self.blame.hashes_came(message)
+    def on_hashes(self, message: Hashes) -> list[int]:
+        """Take hashes of a peer; returns the files whose piece layer is complete by them and can be verified now."""
         layer = self._layers.received(message)
+        files: list[int] = []
         if layer is not None:
             root, files, hashes = layer
-            torrent.disk.storage.hashes.set_layer(root, hashes)
-            for file in files:
-                torrent.apply_priority(file)
-            for session in torrent.sessions:
-                torrent.update_interest(session)
-            self.refill_all()
+            self._disk.storage.hashes.set_layer(root, hashes)
         if self._layers.files:
-            self._layers.ask(torrent.sessions, trio.current_time(), self._rng)
+            self._layers.ask(self._sessions, trio.current_time(), self._rng)
+        return files
 
     def on_hash_reject(self, session: PeerSession, message: HashReject) -> None:
-        """A peer will not tell hashes."""
+        """Ask other peers for the hashes that one will not tell."""
         self._layers.rejected(session, message.request, session.last_received)
-        self._layers.ask(self._torrent.sessions, session.last_received, self._rng)
+        self._layers.ask(self._sessions, session.last_received, self._rng)

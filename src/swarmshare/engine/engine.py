@@ -27,6 +27,7 @@ from swarmshare.engine.listening import Listening, open_listeners
 from swarmshare.engine.peer_session import PeerSession
 from swarmshare.engine.snapshots import torrent_snapshot
 from swarmshare.engine.torrent import Torrent
+from swarmshare.engine.transport import Transport
 from swarmshare.engine.unwrap import lone_exception
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.schema.alerts import ConnectionFailed, OpenFilesLimit
@@ -128,7 +129,7 @@ class Engine:
         """Give at most ``up`` and take at most ``down`` bytes a second from now on, all torrents together."""
         self._up, self._down = (new_bucket(rate) if rate else None for rate in (up, down))
         for torrent in dict.fromkeys(self._torrents.values()):
-            torrent.limit_whole(self._up, self._down)
+            torrent.limits.set_engine(self._up, self._down)
 
     def snapshot(self) -> EngineSnapshot:
         """How things stand."""
@@ -140,7 +141,7 @@ class Engine:
 
         def may_dial(address: Address) -> bool:
             room = len(torrent.sessions) < self.config.max_peers and self._connections < self._descriptors.connections
-            return room and address not in torrent.downloads.blame.banned and not torrent.known_peers.is_here(address)
+            return room and address not in torrent.smart_ban.banned and not torrent.known_peers.is_here(address)
 
         dialer = Dialer(torrent.config.peers, partial(self._dial_and_share, torrent), may_dial, self._rng)
         try:
@@ -157,13 +158,13 @@ class Engine:
             torrent.gone.set()
 
     async def _announce(self, torrent: Torrent, announcer: Announcer, dialer: Dialer) -> None:
-        port = TorrentView(torrent, dialer, self.config.peer_id, self.listening.port or NO_LISTENING)
-        torrent.ports.append(port)
+        view = TorrentView(torrent, dialer, self.config.peer_id, self.listening.port or NO_LISTENING)
+        torrent.context.announce_queues.append(view.queue)
         try:
-            await announcer.run(port)
+            await announcer.run(view)
         finally:
-            torrent.ports.remove(port)
-            port.close()
+            torrent.context.announce_queues.remove(view.queue)
+            view.close()
 
     # ------------------------------------------------------------------ connections
 
@@ -204,19 +205,19 @@ class Engine:
             return
         self._handshaking += 1
         try:
-            session = await self._exchange_handshakes(stream)
+            accepted = await self._exchange_handshakes(stream)
         except DIAL_ERRORS:
-            session = None
+            accepted = None
         finally:
             self._handshaking -= 1
-        if session is not None:
-            await self._share(session)
+        if accepted is not None:
+            await self._share(*accepted)
 
     def _turn_away(self, host: str, cause: Cause, message: str) -> None:
         if self.listening.turned_away(host, cause, trio.current_time()):
             self.alerts.append(ConnectionFailed(None, host, cause, message))
 
-    async def _exchange_handshakes(self, stream: trio.SocketStream) -> PeerSession | None:
+    async def _exchange_handshakes(self, stream: trio.SocketStream) -> tuple[Torrent, PeerSession] | None:
         """Answer a handshake; None when it is for nothing that we have, or from somebody who may not connect."""
         host, own = stream.socket.getpeername()[0], stream.socket.getsockname()[0]
         if not self.listening.admits(host, own):
@@ -241,7 +242,7 @@ class Engine:
                 theirs = theirs._replace(info_hash=manifest.info_hash.truncated)
             ours = Handshake(theirs.info_hash, self.config.peer_id)
             await stream.send_all(ours.encode())
-        return PeerSession(torrent, stream, theirs, ours, dialled=False)
+        return torrent, PeerSession(torrent.peers, Transport(stream), theirs, ours, dialled=False)
 
     async def _dial_and_share(self, torrent: Torrent, address: Address) -> DialResult:
         self._connections += 1
@@ -264,21 +265,20 @@ class Engine:
         try:
             async with self._half_open:
                 stream, theirs, ours = await dial(address, openings)
-            session = PeerSession(torrent, stream, theirs, ours, dialled=True)
+            session = PeerSession(torrent.peers, Transport(stream), theirs, ours, dialled=True)
         except DIAL_ERRORS as error:
             return result_of(error)
-        return DialResult(Outcome.ENDED if await self._share(session) else Outcome.NOT_WANTED)
+        return DialResult(Outcome.ENDED if await self._share(torrent, session) else Outcome.NOT_WANTED)
 
     @staticmethod
-    async def _share(session: PeerSession) -> bool:
-        """Share until the connection ends; False when there was no use for it."""
-        torrent = session.torrent
-        before = torrent.session_of(session.peer_id)
-        if before is not None and not await before.is_alive():
-            before.close()
-            await before.ended.wait()
-        if not torrent.add_session(session):
-            await trio.aclose_forcefully(session.stream)
-            return False
-        await session.run()
-        return True
+    async def _share(torrent: Torrent, session: PeerSession) -> bool:
+        """Share until the connection ends, and close it; False when there was no use for it."""
+        with session.transport:
+            before = torrent.peers.with_id(session.peer_id)
+            if before is not None and not await before.is_alive():
+                before.close()
+                await before.ended.wait()
+            if torrent.scope.cancel_called or not torrent.peers.add(session):
+                return False
+            await session.run()
+            return True

@@ -1,4 +1,4 @@
-"""What a torrent holds on the disk: found at the start, looked for when in doubt, and noted for the next start."""
+"""What a torrent holds on the disk: found at the start, checked when in doubt, and saved for the next start."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from swarmshare.common.bitfield import Bitfield
 from swarmshare.common.pieces import PieceState
 from swarmshare.engine import disk
 from swarmshare.errors import DiskFullError, StorageError
-from swarmshare.schema.alerts import FileNotice, PiecesFound, PiecesLost, TorrentPaused, TorrentResumed
+from swarmshare.schema.alerts import FileNotice, PiecesFound, PiecesLost, TorrentRecovered, TorrentWaiting
 from swarmshare.swarm.debounce import Debounce
 
 if TYPE_CHECKING:
-    from swarmshare.engine.torrent import Torrent
+    from collections.abc import Callable, Collection
+
+    from swarmshare.engine.context import TorrentContext
 
 SAVE_INTERVAL: Final = 30.0
 """Seconds of bookkeeping that a power cut costs: what was written since is verified again."""
@@ -30,55 +32,67 @@ LOOK_SHARE: Final = 0.01
 class FileMonitor:
     """Keeps what the picker counts as held and what is in the files the same."""
 
-    def __init__(self, torrent: Torrent) -> None:
+    def __init__(
+        self, context: TorrentContext, on_suspect: Callable[[Collection[int]], None], on_looked: Callable[[], None]
+    ) -> None:
+        """Look after the files of ``context``.
+
+        Args:
+            context: The torrent's shared state; pieces found and lost are told to its sessions and announcers here.
+            on_suspect: Called with pieces whose bytes on the disk may have changed, whatever is in memory of them.
+            on_looked: Called after each look, when more may be wanted, writable or whole than before.
+        """
         self.unsaved = False
         """Whether the resume data is behind."""
-        self._torrent = torrent
+        self._context = context
+        self._disk = context.disk
+        self._on_suspect = on_suspect
+        self._on_looked = on_looked
         self._doubtful = trio.Event()
         self._changed: set[int] = set()
         """Files of which pieces were lost."""
         self._told: set[int] = set()
-        """Blocked files of which it was told."""
+        """Blocked files that an alert has named."""
         self._debounce = Debounce()
         self._to_prepare = False
-        """Whether the files that are wanted are to be made room for."""
+        """Whether room is to be made for the wanted files."""
 
     def on_problem(self, error: StorageError | None) -> None:
-        """The disk refuses something; None: no more. What comes and goes is not told again and again."""
+        """Alert that the disk refuses something, or (None) nothing any more; what comes and goes is told once."""
         if error is None:
             self._tell_end()
         elif self._debounce.failed(error.code if isinstance(error, DiskFullError) else str(error)):
-            self._torrent.alert(TorrentPaused(self._torrent.manifest.info_hash.full, error.code, error.advice))
+            self._context.alert(TorrentWaiting(self._context.info_hash, error.code, error.advice))
             self.look_soon()
 
     def _tell_end(self) -> None:
         if self._debounce.worked(trio.current_time()):
-            self._torrent.alert(TorrentResumed(self._torrent.manifest.info_hash.full))
+            self._context.alert(TorrentRecovered(self._context.info_hash))
 
     def on_notice(self, error: StorageError) -> None:
-        """Something is not as the manifest has it, and stops nothing."""
-        self._torrent.alert(FileNotice(self._torrent.manifest.info_hash.full, error.advice))
+        """Alert that something is not as the manifest has it, which stops nothing."""
+        self._context.alert(FileNotice(self._context.info_hash, error.advice))
 
     @property
     def changed_files(self) -> tuple[str, ...]:
-        """The paths of files that were changed or removed by others, and are not whole again: some, if many."""
-        self._changed = {file for file in self._changed if self._torrent.disk.lacks(file)}
-        files = self._torrent.manifest.files
+        """The paths of files that other programs changed or removed, and that are not whole again: some, if many."""
+        self._changed = {file for file in self._changed if self._disk.lacks(file)}
+        files = self._context.manifest.files
         return tuple("/".join(files[number].path) for number in sorted(self._changed)[:MAX_NAMED])
 
     def look_soon(self) -> None:
-        """Something is wrong with a file, or more are wanted: see soon whether all is as it should be."""
+        """Look soon whether all is as it should be: something is wrong with a file, or more are wanted."""
         self._to_prepare = True
         self._doubtful.set()
 
     async def start(self) -> None:
         """Find what is there, and try to make room for the rest; what is refused, :meth:`run` tries again."""
-        right = await self._torrent.disk.check()
-        held = Bitfield(self._torrent.layout.piece_count)
+        right = await self._disk.check()
+        held = Bitfield(self._context.layout.piece_count)
         for piece in right:
             held.set(piece)
-        self._torrent.disk.count(right)
-        self._torrent.picker.start_with(held)
+        self._disk.count(right)
+        self._context.picker.start_with(held)
         await self._prepare()
 
     async def run(self) -> None:
@@ -87,43 +101,37 @@ class FileMonitor:
             nursery.start_soon(self._save_now_and_then)
             nursery.start_soon(self._look_again_and_again)
 
-    async def save_and_close(self) -> None:
-        """The end of it; after a check that was not completed, what was known before stays."""
-        torrent = self._torrent
-        await torrent.disk.save_and_close(torrent.picker.held.to_wire() if torrent.ready.is_set() else None)
-
     async def _save_now_and_then(self) -> None:
         while True:
             await trio.sleep(SAVE_INTERVAL)
             if self.unsaved:
                 self.unsaved = False
-                await self._torrent.disk.save(self._torrent.picker.held.to_wire())
+                await self._disk.save(self._context.picker.held.to_wire())
                 self._doubtful.set()  # what could not be flushed is lost
 
     async def _look_again_and_again(self) -> None:
         """Look when in doubt, and now and then while anything is missing: nothing here waits for what it clears."""
-        torrent, took = self._torrent, 0.0
+        took = 0.0
         while True:
-            if torrent.disk.problem is not None:
+            if self._disk.problem is not None:
                 pause, self._to_prepare = disk.RETRY_AFTER, True
-            elif torrent.disk.blocked:
+            elif self._disk.blocked:
                 pause, self._to_prepare = max(disk.RETRY_AFTER, min(took / LOOK_SHARE, disk.BLOCKED_FOR)), True
             else:
-                pause = inf if torrent.is_complete else max(LOOK_EVERY, took / LOOK_SHARE)
+                pause = inf if self._context.is_complete else max(LOOK_EVERY, took / LOOK_SHARE)
                 pause = min(pause, self._debounce.due(trio.current_time()))
             with trio.move_on_after(pause):
                 await self._doubtful.wait()
             self._doubtful = trio.Event()
-            if torrent.disk.problem is None:
+            if self._disk.problem is None:
                 self._tell_end()
             began = trio.current_time()
             await self._look()
             took = trio.current_time() - began
 
     async def _look(self) -> None:
-        torrent = self._torrent
         try:
-            files, right = await torrent.disk.check_lost()
+            files, right = await self._disk.check_lost()
         except StorageError as error:
             self._refused(error)
             return
@@ -132,67 +140,62 @@ class FileMonitor:
         if files or self._to_prepare:
             self._to_prepare = False
             await self._prepare()
-            torrent.look_for_the_end()
-            torrent.downloads.refill_all()
+            self._on_looked()
 
     async def _prepare(self) -> None:
-        torrent = self._torrent
+        disk = self._disk
         try:
-            await torrent.disk.prepare()
+            await disk.prepare()
         except StorageError as error:
             self._refused(error)
         else:
-            torrent.disk.note_refusal(None)
-            for file in sorted(set(torrent.disk.blocked) - self._told)[:MAX_NAMED]:
+            disk.note_refusal(None)
+            for file in sorted(set(disk.blocked) - self._told)[:MAX_NAMED]:
                 self._told.add(file)
-                self.on_notice(torrent.disk.blocked[file])
-        self._told &= set(torrent.disk.blocked)
-        torrent.apply_blocked()
+                self.on_notice(disk.blocked[file])
+        self._told &= set(disk.blocked)
 
     def _refused(self, error: StorageError) -> None:
-        self._torrent.disk.note_refusal(error)
+        self._disk.note_refusal(error)
         self._doubtful = trio.Event()  # it is tried again, but not at once
 
     def _compare(self, files: set[int], right: set[int]) -> None:
-        """What is held of ``files`` are the pieces that are ``right``, but for those that are on their way to us."""
-        torrent = self._torrent
-        picker = torrent.picker
-        pieces = {piece for file in files for piece in torrent.layout.file_pieces(file)}
-        torrent.uploads.forget(pieces)
+        """Hold, of ``files``, the pieces that are ``right``, but for those that are on their way to us."""
+        context, picker = self._context, self._context.picker
+        pieces = {piece for file in files for piece in context.layout.file_pieces(file)}
+        self._on_suspect(pieces)
         lost = [piece for piece in pieces - right if picker.held.has(piece)]
-        self._changed |= {torrent.layout.span(torrent.layout.index(piece)).file for piece in lost}
+        self._changed |= {context.layout.span(context.layout.index(piece)).file for piece in lost}
         self._take_back(lost)
         self._put_back([piece for piece in right if picker.state(piece) is PieceState.MISSING])
-        torrent.disk.recount(files, picker.held)
+        self._disk.recount(files, picker.held)
         if lost:
-            torrent.alert(PiecesLost(torrent.manifest.info_hash.full, len(lost), self.changed_files))
+            context.alert(PiecesLost(context.info_hash, len(lost), self.changed_files))
 
     def _put_back(self, found: list[int]) -> None:
         """Tell everybody that these pieces are held, too."""
-        torrent = self._torrent
+        context = self._context
         for piece in found:
-            torrent.picker.verified(piece)
-            for port in torrent.ports:
-                port.note(gained=piece)
-        for session in list(torrent.sessions):
+            context.picker.verified(piece)
+            context.announce(gained=piece)
+        for session in list(context.sessions):
             for piece in found:
                 session.connection.send_have(piece)
-            torrent.update_interest(session)
+            session.update_interest()
         if found:
             self.unsaved = True
-            torrent.alert(PiecesFound(torrent.manifest.info_hash.full, len(found)))
+            context.alert(PiecesFound(context.info_hash, len(found)))
 
     def _take_back(self, lost: list[int]) -> None:
         """Tell everybody that these pieces are not held any more."""
-        torrent = self._torrent
+        context = self._context
         for piece in lost:
-            torrent.picker.lost(piece)
-            for port in torrent.ports:
-                port.note(lost=piece)
-        for session in list(torrent.sessions):
+            context.picker.lost(piece)
+            context.announce(lost=piece)
+        for session in list(context.sessions):
             for piece in lost:
                 session.tell_dont_have(piece)
-            torrent.update_interest(session)
+            session.update_interest()
         if lost:
             self.unsaved = True
-            torrent.not_complete()
+            context.is_complete = False

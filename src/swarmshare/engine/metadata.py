@@ -53,7 +53,7 @@ MAX_MESSAGE: Final = 2**20
 class Finder(Protocol):
     """Somebody who knows addresses of peers: an announcer that needs no manifest."""
 
-    async def run(self, port: AnnounceContext) -> None:
+    async def run(self, view: AnnounceContext) -> None:
         """See :class:`~swarmshare.engine.announcer.Announcer`."""
 
 

@@ -19,11 +19,11 @@ MAX_MEMBERS: Final = 100
 
 def no_peers(torrent: Torrent, now: float) -> NoPeers | None:
     """Why nobody is connected; None while somebody is, it is too early to tell, or there is nothing wrong with it."""
-    if torrent.sessions or now - torrent.alone_since < PATIENCE:
+    if torrent.sessions or now - torrent.peers.alone_since < PATIENCE:
         return None
     if torrent.state not in {TorrentState.DOWNLOADING, TorrentState.SEEDING}:
         return None
-    listening, banned, known_peers = torrent.listening, torrent.downloads.blame.banned, torrent.known_peers
+    listening, banned, known_peers = torrent.listening, torrent.smart_ban.banned, torrent.known_peers
     dials = torrent.dial_log.recent(now)
     members = dict(list(known_peers.members.items())[:MAX_MEMBERS])
     if torrent.is_complete:  # two that have everything need no connection
@@ -35,8 +35,8 @@ def no_peers(torrent: Torrent, now: float) -> NoPeers | None:
             complete=torrent.is_complete,
             hybrid=torrent.manifest.hybrid,
             reach=listening.reach,
-            has_tracker=bool(torrent.ports),
-            tracker_away=any(port.problem for port in torrent.ports),
+            has_tracker=bool(torrent.context.announce_queues),
+            tracker_away=any(queue.problem for queue in torrent.context.announce_queues),
             dials={
                 address: DialResult(Outcome.BANNED) if address in banned else result
                 for address, result in dials.items()

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import struct
-import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
 from swarmshare.common.address import show_address
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.config import PEER_ID_PREFIX
-from swarmshare.engine.limits import pass_all
-from swarmshare.errors import RemoteProtocolError, StorageError
-from swarmshare.storage.opening import is_limit
+from swarmshare.errors import RemoteProtocolError
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.requester import Requester
 from swarmshare.wire.connection import Negotiated, PeerConnection
@@ -24,83 +19,120 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from swarmshare.common.address import Address
-    from swarmshare.engine.torrent import Torrent
+    from swarmshare.engine.blocks import PieceBuffers
+    from swarmshare.engine.transport import Transport
     from swarmshare.manifest.layout import Block
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.swarm.picker import PiecePicker
     from swarmshare.wire.handshake import Handshake
+    from swarmshare.wire.messages import Message
 
-BATCH_BLOCKS: Final = 16
-"""Blocks that are put into one send: enough to keep a fast link busy, few enough to cancel."""
 BATCH_READS: Final = 4
-"""Reads, of up to nine blocks each, before anybody else gets a turn and a rate limit is asked."""
+"""Reads, of up to nine blocks each, before another task gets a turn and a rate limit is asked."""
 SILENT: Final = 5.0
-"""Seconds without a byte after which a peer whose id somebody else comes with is asked whether it is still there."""
+"""Seconds without a byte after which a peer is asked whether it is still there, when another one comes with its id."""
 PROBE: Final = 4.0
 """Seconds that its machine has for an answer."""
-MAX_PARTS: Final = 512
-"""Parts that one system call sends at most; systems allow 1,024."""
 MAX_OUTPUT: Final = 10_000
-"""Parts of output that wait to be sent. Beyond it we stop reading: the peer does not read either."""
+"""Parts of output that wait to be sent. Beyond it we stop reading: a peer that asks and does not read fills no memory
+of ours."""
 
-_TCP_INFO: Final = struct.Struct("8x13I")
-"""The beginning of Linux's ``struct tcp_info``; the last number is how many milliseconds ago the other machine has
-confirmed anything."""
+
+class SessionOwner(Protocol):
+    """What a session asks of the torrent that it belongs to."""
+
+    manifest: Manifest
+    picker: PiecePicker
+    buffers: PieceBuffers
+
+    def handle(self, session: PeerSession, message: Message) -> None:
+        """Act on a message of the peer; called for each block, so it must not wait. May raise RemoteProtocolError."""
+
+    def after_reading(self, session: PeerSession) -> None:
+        """Act once on all messages that came together, such as by asking the peer for more."""
+
+    async def may_read(self, count: int) -> None:
+        """Wait, after ``count`` bytes were read, until more may be: while the disk is behind, or for a rate limit."""
+
+    async def serve(self, session: PeerSession) -> None:
+        """Put some of what the peer asked for into the session's output."""
+
+    async def may_send(self, count: int) -> None:
+        """Wait until the upload limits let ``count`` bytes pass."""
+
+    def sent(self) -> None:
+        """Note that the system has just taken bytes to send."""
+
+    def session_ended(self, session: PeerSession, reason: str) -> None:
+        """Forget the session; ``reason`` is what the peer did wrong, empty when nothing."""
 
 
 class PeerSession:
     """A peer that we are connected to."""
 
     def __init__(
-        self,
-        torrent: Torrent,
-        stream: trio.SocketStream,
-        theirs: Handshake,
-        ours: Handshake,
-        *,
-        dialled: bool,
+        self, owner: SessionOwner, transport: Transport, theirs: Handshake, ours: Handshake, *, dialled: bool
     ) -> None:
-        self.torrent = torrent
-        self.host, self._port, *_ = stream.socket.getpeername()
-        self.listens: Address | None = (self.host, self._port) if dialled else None
+        """Prepare a session after the handshakes ``theirs`` and ``ours`` were exchanged over ``transport``.
+
+        ``dialled`` says whether it was us who connected: then the peer accepts connections where we reached it.
+        """
+        self.transport = transport
+        self.host = transport.host
+        self.listens: Address | None = (self.host, transport.port) if dialled else None
         """Where it accepts connections: we dialled it there, or it says so."""
         self.marks: tuple[Address | tuple[str, bytes], ...] = ((self.host, theirs.peer_id),)
-        """What we know it by, and no other."""
+        """What it is recognised by when it comes again: its host with its id, and the address where we dialled it."""
         if dialled:
-            self.marks += ((self.host, self._port),)
+            self.marks += ((self.host, transport.port),)
         self.peer_id = theirs.peer_id
-        self.stream = stream
+        layout = owner.manifest.layout
         negotiated = Negotiated(
             fast=theirs.fast and ours.fast,
             extended=theirs.extended and ours.extended,
-            v2=theirs.info_hash == torrent.manifest.info_hash.truncated,
+            v2=theirs.info_hash == owner.manifest.info_hash.truncated,
         )
-        self.connection = PeerConnection(torrent.layout, negotiated, self._place)
-        self.has = Bitfield(torrent.layout.piece_count)
-        self.requester = Requester(torrent.picker, self)
+        self.connection = PeerConnection(layout, negotiated, self._place)
+        self.has = Bitfield(layout.piece_count)
+        """The pieces that it holds, as it says."""
+        self.requester = Requester(owner.picker, self)
         self.looks_elsewhere = theirs.peer_id.startswith(PEER_ID_PREFIX)
         """Whether it takes a rejection for a hint to look elsewhere: our own kind does."""
         self.client = ""
+        """Its program and version, as it says."""
         self.ids: Mapping[bytes, int] = {}
+        """The extensions that it understands, with its ids for them (BEP 10)."""
         self.metadata_sent = 0
         """How many parts of the ``info`` dictionary it asked for."""
         self.downloaded = self.uploaded = self.counted = 0
+        """Bytes of blocks from it, to it, and those from it that the torrent has counted."""
         self.meter_down, self.meter_up = RateMeter(), RateMeter()
         self.since = self.last_received = self.last_sent = trio.current_time()
         self.slot_changed = self.since
+        """When it was choked or unchoked last."""
         self.scope = trio.CancelScope()
         self.ended = trio.Event()
-        """Set when it is none of its torrent's any more."""
+        """Set when its torrent has forgotten it."""
+        self._owner = owner
+        self._buffers = owner.buffers
+        self._picker = owner.picker
         self._probing = False
         self._wake = trio.Event()
         self._drained = trio.Event()
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """Let the writing task look whether there is something to send."""
         self._wake.set()
 
     @property
     def address(self) -> str:
-        """Where it is, for people: where it listens, if it said so."""
-        return show_address(*(self.listens or (self.host, self._port)))
+        """Its address for people: where it listens, if that is known, else where it connects from."""
+        return show_address(*(self.listens or (self.host, self.transport.port)))
+
+    def update_interest(self) -> None:
+        """Tell the peer whether it holds a piece that we want."""
+        self.connection.set_interested(self._picker.is_interesting(self.has))
+        self.wake()
 
     def tell_dont_have(self, piece: int) -> None:
         """Take back that we hold ``piece`` (BEP 54), if the peer understands that."""
@@ -109,34 +141,29 @@ class PeerSession:
             self.connection.send_extended(message)
 
     def close(self) -> None:
-        """End the session soon."""
+        """End the session soon: its tasks are cancelled."""
         self.scope.cancel()
 
     async def is_alive(self) -> bool:
-        """Whether the peer's machine still answers, when somebody else comes with the peer's id.
+        """Whether the peer's machine still answers, to be asked when another connection comes with the peer's id.
 
         A peer whose address changed comes anew, and its old connection hangs for minutes; but a stranger may have
         copied its id. Nothing that the newcomer says tells them apart, so the old connection is asked: the system
         probes it (TCP keep-alive), and any live machine confirms that, whatever its program is busy with. Where the
         system does not tell of confirmations, the peer counts as alive. So it does for all who come during a probe.
         """
-        if self._probing or sys.platform != "linux" or trio.current_time() - self.last_received < SILENT:
+        if self._probing or not self.transport.can_probe or trio.current_time() - self.last_received < SILENT:
             return True
         self._probing = True
         try:
-            tcp = socket.IPPROTO_TCP
-            self._socket.setsockopt(tcp, socket.TCP_KEEPIDLE, 1)
-            self._socket.setsockopt(tcp, socket.TCP_KEEPINTVL, 1)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            self.transport.start_probe()
             with trio.move_on_after(PROBE):
                 await self.ended.wait()
             if self.ended.is_set():
                 return False
-            info = self._socket.getsockopt(tcp, socket.TCP_INFO, _TCP_INFO.size)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0)
-            last_confirmed: int = _TCP_INFO.unpack(info)[-1]
-            return last_confirmed < PROBE * 1000
-        except (OSError, struct.error):  # what calls itself Linux may not have all of it
+            last_confirmed = self.transport.end_probe()
+            return last_confirmed is None or last_confirmed < PROBE
+        except OSError:
             return True
         finally:
             self._probing = False
@@ -144,24 +171,22 @@ class PeerSession:
     async def run(self) -> None:
         """Talk until either side has had enough. Never raises for what a peer or a network does."""
         reason = ""
-        # The plain socket underneath: trio's own would go round its loop once for each call.
-        with socket.socket(fileno=self.stream.socket.detach()) as self._socket:
-            try:
-                with self.scope:
-                    async with trio.open_nursery() as nursery:
-                        nursery.start_soon(self._write)
-                        await self._read()
-                        nursery.cancel_scope.cancel()
-            except* RemoteProtocolError as errors:
-                reason = str(errors.exceptions[0])
-            except* OSError:
-                pass
-            finally:
-                self.torrent.session_ended(self, reason)
-                self.ended.set()
+        try:
+            with self.scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write)
+                    await self._read()
+                    nursery.cancel_scope.cancel()
+        except* RemoteProtocolError as errors:
+            reason = str(errors.exceptions[0])
+        except* OSError:
+            pass
+        finally:
+            self._owner.session_ended(self, reason)
+            self.ended.set()
 
     def _place(self, block: Block) -> memoryview:
-        return self.torrent.downloads.buffers.place(self, block)
+        return self._buffers.place(self, block)
 
     async def _read(self) -> None:
         while True:
@@ -169,104 +194,49 @@ class PeerSession:
             if not is_open:
                 return
             if not total:
-                await trio.lowlevel.wait_readable(self._socket)
+                await self.transport.wait_readable()
                 continue
             await self._after_reading(total)
             await trio.lowlevel.checkpoint()
 
     def _read_batch(self) -> tuple[int, bool]:
         """Deal with what has come, up to a bound; the number of bytes, and whether there may be more to come at all."""
-        connection, torrent, receive = self.connection, self.torrent, self._socket.recvmsg_into
+        # The hot path: a few system calls and one plain call a message, without going round the loop for each.
+        connection, owner, receive = self.connection, self._owner, self.transport.receive_into
         total = 0
         self.last_received = trio.current_time()
         for _ in range(BATCH_READS):
             try:
-                count = receive(connection.buffers())[0]
+                count = receive(connection.buffers())
             except BlockingIOError:
                 break
             if not count:
                 return total, False
             total += count
             for message in connection.received(count):
-                torrent.handle(self, message)
+                owner.handle(self, message)
         return total, True
 
     async def _after_reading(self, count: int) -> None:
-        connection, torrent = self.connection, self.torrent
-        torrent.downloads.after_reading(self)
+        connection = self.connection
+        self._owner.after_reading(self)
         if connection.has_output or connection.owed or connection.owed_hashes:
             self._wake.set()
         while connection.output_count > MAX_OUTPUT:
             self._drained = trio.Event()
             await self._drained.wait()
-        await torrent.disk.has_room()
-        if torrent.limits_down:
-            await pass_all(torrent.limits_down, count)
+        await self._owner.may_read(count)
 
     async def _write(self) -> None:
-        connection = self.connection
+        connection, owner = self.connection, self._owner
         while True:
-            await self._serve()
-            if connection.owed_hashes:
-                await self.torrent.uploads.answer_hashes(self)
+            await owner.serve(self)
             if connection.has_output:
-                await self._send(connection.take_output())
+                parts = connection.take_output()
+                await owner.may_send(sum(map(len, parts)))
+                await self.transport.send(parts, owner.sent)
                 self._drained.set()
                 self.last_sent = trio.current_time()
             else:
                 await self._wake.wait()
                 self._wake = trio.Event()
-
-    async def _serve(self) -> None:
-        """Put some of the blocks that we owe into the output."""
-        connection, uploads = self.connection, self.torrent.uploads
-        length = 0
-        blocks, elsewhere = uploads.super_seeding.choose(
-            self, connection.owed, trio.current_time(), BATCH_BLOCKS, looks_elsewhere=self.looks_elsewhere
-        )
-        for block in elsewhere:
-            connection.reject(block)
-        for block in blocks:
-            data = uploads.cached(block) or await self._read_block(block)
-            if block not in connection.owed:
-                continue  # cancelled, or choked, while we read
-            if data is None:
-                connection.reject(block)
-            else:
-                connection.send_block(block, data)
-                length += block.length
-        if length:
-            self.uploaded += length
-            self.meter_up.add(trio.current_time(), length)
-            uploads.count(length)
-
-    async def _read_block(self, block: Block) -> memoryview | None:
-        try:
-            return await self.torrent.uploads.read(*block)
-        except StorageError as error:
-            if is_limit(error):
-                self.torrent.on_limit()
-            self.torrent.file_monitor.look_soon()
-            return None
-
-    async def _send(self, parts: list[bytes | memoryview]) -> None:
-        """Send all of ``parts``: blocks go from the cache to the kernel without a copy."""
-        if self.torrent.limits_up:
-            await pass_all(self.torrent.limits_up, sum(map(len, parts)))
-        while parts:
-            now = parts[:MAX_PARTS]
-            try:
-                sent = self._socket.sendmsg(now)
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._socket)
-                continue
-            self.torrent.uploads.super_seeding.last_sent = trio.current_time()
-            done = 0
-            for length in map(len, now):
-                if sent < length:
-                    parts[done] = memoryview(parts[done])[sent:]
-                    break
-                sent -= length
-                done += 1
-            del parts[:done]
-        await trio.lowlevel.checkpoint()

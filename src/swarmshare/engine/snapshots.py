@@ -38,12 +38,12 @@ def torrent_snapshot(torrent: Torrent) -> TorrentSnapshot:
         rate_up=torrent.uploads.meter.rate(now),
         downloaded=torrent.downloads.received,
         uploaded=torrent.uploads.sent,
-        peers=tuple(_peer_snapshot(session, now) for session in torrent.sessions),
+        peers=tuple(_peer_snapshot(torrent, session, now) for session in torrent.sessions),
         piece_states=picker.states,
         availability=picker.availability,
         seeds=picker.seeds,
         members=tuple(_member_snapshot(torrent, key, member) for key, member in torrent.known_peers.members.items()),
-        tracker_problem=next((port.problem for port in torrent.ports if port.problem), ""),
+        tracker_problem=next((queue.problem for queue in torrent.context.announce_queues if queue.problem), ""),
         changed_files=torrent.file_monitor.changed_files,
         no_peers=no_peers(torrent, now),
         preferred=frozenset(file for file, priority in enumerate(torrent.priorities) if priority is Priority.HIGH),
@@ -62,10 +62,10 @@ def _member_snapshot(torrent: Torrent, key: Hashable, member: Member) -> MemberS
     )
 
 
-def _peer_snapshot(session: PeerSession, now: float) -> PeerSnapshot:
+def _peer_snapshot(torrent: Torrent, session: PeerSession, now: float) -> PeerSnapshot:
     return PeerSnapshot(
         address=session.address,
-        user=session.torrent.known_peers.user_at(session.listens),
+        user=torrent.known_peers.user_at(session.listens),
         client=session.client,
         pieces=session.has.held,
         rate_down=session.meter_down.rate(now),

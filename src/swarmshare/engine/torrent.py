@@ -1,9 +1,25 @@
-"""One torrent at work: its life, its connections, and what comes over these.
+"""One running torrent: its life, what is wanted of it, and the dispatch of what its parts report.
 
 All of it runs on one trio thread, so plain calls need no locks; only files are touched from worker threads, one call
-for each piece. Its parts share its state: :mod:`~swarmshare.engine.downloads` asks and receives,
-:mod:`~swarmshare.engine.uploads` serves, :mod:`~swarmshare.engine.file_monitor` looks after the files. The way of a
-block is told in docs/DESIGN.md.
+for each piece. The parts share a :class:`~swarmshare.engine.context.TorrentContext`:
+
+- :mod:`~swarmshare.engine.peers` takes sessions, and dispatches what peers say to the next three;
+- :mod:`~swarmshare.engine.downloads` asks for blocks and receives them;
+- :mod:`~swarmshare.engine.uploads` serves blocks, as :mod:`~swarmshare.engine.choking` decides;
+- :mod:`~swarmshare.engine.smart_ban` deals with wrong data;
+- :mod:`~swarmshare.engine.disk` verifies and writes pieces;
+- :mod:`~swarmshare.engine.file_monitor` checks files that others have touched.
+
+The way of a block through them is told in docs/DESIGN.md. A torrent is in one of four states:
+
+===============  ============================================  =======================================================
+state            while                                         next
+===============  ============================================  =======================================================
+``CHECKING``     the data on the disk is not checked yet       ``DOWNLOADING`` or ``SEEDING``, when it is
+``DOWNLOADING``  a wanted file is not complete                 ``SEEDING``, when the last one has its final name
+``SEEDING``      all wanted files are complete                 ``DOWNLOADING``, when a piece is lost or more is wanted
+``PAUSED``       the disk refuses something (hides the above)  the state that it hid, when the disk takes it again
+===============  ============================================  =======================================================
 """
 
 from __future__ import annotations
@@ -13,59 +29,41 @@ from typing import TYPE_CHECKING, Final, cast
 
 import trio
 
-from swarmshare.common.bitfield import Bitfield
 from swarmshare.common.pieces import Priority
 from swarmshare.engine.choking import Choking
+from swarmshare.engine.context import TorrentContext
 from swarmshare.engine.dialer import DialLog
-from swarmshare.engine.disk import TorrentDisk
+from swarmshare.engine.disk import PieceOutcome, TorrentDisk
 from swarmshare.engine.downloads import Downloads
 from swarmshare.engine.file_monitor import FileMonitor
-from swarmshare.engine.known_peers import KnownPeers
-from swarmshare.engine.limits import limits
+from swarmshare.engine.limits import TorrentLimits
 from swarmshare.engine.listening import Listening
+from swarmshare.engine.peers import Peers
+from swarmshare.engine.smart_ban import SmartBan
 from swarmshare.engine.uploads import Uploads
-from swarmshare.errors import RemoteProtocolError
-from swarmshare.manifest.layout import Block
-from swarmshare.schema.alerts import Alert, PeerDropped, TorrentComplete
+from swarmshare.schema.alerts import Alert, TorrentComplete
 from swarmshare.schema.snapshot import TorrentState
+from swarmshare.storage.opening import is_limit
 from swarmshare.swarm.picker import PiecePicker
-from swarmshare.wire import extensions
-from swarmshare.wire.messages import (
-    BitfieldMessage,
-    Choke,
-    Extended,
-    Hashes,
-    HashReject,
-    Have,
-    HaveAll,
-    Interested,
-    Message,
-    NotInterested,
-    Piece,
-    Reject,
-    Request,
-    Suggest,
-)
-from swarmshare.wire.metadata import METADATA, decode_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from swarmshare.engine.announcing import TorrentView
     from swarmshare.engine.config import EngineConfig, TorrentConfig
     from swarmshare.engine.peer_session import PeerSession
+    from swarmshare.errors import StorageError
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.opening import OpenFiles
     from swarmshare.swarm.rates import TokenBucket
 
 TICK: Final = 1.0
-"""Seconds between looks at who is silent, snubbed or to be told that we are here."""
+"""Seconds between looks at which sessions are silent, snubbed or due for a keep-alive."""
 OFFERS_A_TICK: Final = 4
 """How often in that time an idle link is given something to do while we super-seed."""
 IDLE_TIMEOUT: Final = 120.0
 """Seconds of silence after which a peer is given up (BEP 3 suggests two minutes)."""
 KEEP_ALIVE_AFTER: Final = 60.0
-"""Seconds without a word of ours after which we send that we are here."""
+"""Seconds without a byte of ours after which we send a keep-alive (BEP 3)."""
 
 
 class Torrent:
@@ -84,138 +82,144 @@ class Torrent:
         limit_up: TokenBucket | None = None,
         limit_down: TokenBucket | None = None,
     ) -> None:
-        """The open files of all torrents are kept in ``opened``; ``on_limit`` is called when there may be no more.
+        """Prepare to share ``manifest``; nothing is read or written before :meth:`run`.
 
-        ``listening`` is where others reach us, None for nowhere; the limits are the engine's, None for none.
+        Args:
+            manifest: What is shared.
+            config: The torrent's own settings.
+            engine: The settings of all torrents.
+            opened: The open files of all torrents.
+            alert: Called with each fact that front ends are told.
+            on_limit: Called when the system lets us open no more files.
+            listening: Where peers reach us; None: nowhere.
+            limit_up: The engine's upload limit; None: none.
+            limit_down: The engine's download limit; None: none.
         """
         self.manifest = manifest
         self.layout = manifest.layout
         self.config = config
-        self.alert = alert
-        self.on_limit = on_limit
-        self._whole = limit_up, limit_down
-        self.limit(config.limit_up, config.limit_down)
+        self._on_limit = on_limit
+        self.limits = TorrentLimits(limit_up, limit_down)
+        self.limits.set_own(config.limit_up, config.limit_down)
         self.priorities = [config.priorities.get(file, Priority.NORMAL) for file in range(len(manifest.files))]
         """How much each file is wanted."""
         self.ready = trio.Event()
         """Set when the data on the disk was checked: before that we know of nothing that we hold."""
         self.finished = trio.Event()
-        """Set when all that was asked for is here."""
-        self.is_complete = False
-        """Whether we have all that was asked for."""
+        """Set when all wanted files were complete for the first time."""
         self.scope = trio.CancelScope()
-        """All that is done for it."""
+        """Around all that is done for the torrent: cancelling it removes the torrent from the engine."""
         self.gone = trio.Event()
         """Set when nothing is done for it any more."""
-        self.sessions: set[PeerSession] = set()
-        self.ports: list[TorrentView] = []
-        """How announcers see it."""
         self.picker = PiecePicker(self.layout, random.Random())
         self.picker.sequential = config.sequential
-        self.known_peers = KnownPeers(self.picker, self.layout.piece_count)
-        self.file_monitor = FileMonitor(self)
         self.disk = TorrentDisk(
-            manifest, config, engine.resume_folder, opened, self.file_monitor.on_problem, self.file_monitor.on_notice
+            manifest, config, engine.resume_folder, opened, self._on_disk_problem, self._on_disk_notice
         )
-        self.uploads = Uploads(manifest, self.disk.storage, self.picker)
-        self.downloads = Downloads(self)
-        self._choking = Choking(self.sessions, engine.upload_slots, random.Random())
+        self.context = context = TorrentContext(manifest, self.picker, self.disk, alert)
+        self.sessions = context.sessions
+        self.known_peers = context.known_peers
+        self.uploads = Uploads(context, self._on_unreadable)
+        self.downloads = Downloads(context)
+        self.smart_ban = SmartBan(context)
+        self.file_monitor = FileMonitor(context, self.uploads.forget, self._on_looked)
+        self._choking = Choking(context, engine.upload_slots, random.Random())
+        self.listening = listening or Listening()
+        self.peers = Peers(
+            context,
+            engine,
+            uploads=self.uploads,
+            downloads=self.downloads,
+            smart_ban=self.smart_ban,
+            choking=self._choking,
+            limits=self.limits,
+            port=self.listening.port,
+            on_verifiable=self._on_verifiable,
+        )
         self._blocked: set[int] = set()
         """The files that are not asked for because the disk refuses them."""
-        self._company = trio.Event()
-        """Set when there is a connection."""
-        self._engine = engine
-        self.listening = listening or Listening()
         self.dial_log = DialLog()
-        self.alone_since = trio.current_time()
-        """When the last connection ended, or when it was ready to have one."""
 
     # ------------------------------------------------------------------ life
 
     @property
     def state(self) -> TorrentState:
-        """What it is doing."""
+        """What the torrent is doing; see the table in this module's docstring."""
         if self.disk.problem is not None:
-            return TorrentState.PAUSED
+            return TorrentState.WAITING
         if not self.ready.is_set():
             return TorrentState.CHECKING
         return TorrentState.SEEDING if self.is_complete else TorrentState.DOWNLOADING
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all wanted files are held and have their final names."""
+        return self.context.is_complete
 
     async def run(self) -> None:
         """Check what is there, then share, until cancelled; then save what we know and close the files."""
         try:
             await self.file_monitor.start()
+            self._apply_blocked()
             for file in range(len(self.priorities)):
-                self.apply_priority(file)
-            self.alone_since = trio.current_time()
+                self._apply_priority(file)
+            self.peers.alone_since = trio.current_time()
             self.ready.set()
-            self.look_for_the_end()
+            self._look_for_the_end()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.file_monitor.run)
-                nursery.start_soon(self.downloads.run)
+                nursery.start_soon(self._write_pieces)
                 nursery.start_soon(self._choking.run)
                 nursery.start_soon(self._tick)
         finally:
             for session in list(self.sessions):
                 session.close()
-            await self.file_monitor.save_and_close()
+            # After a check that was not completed, what was known before stays.
+            await self.disk.save_and_close(self.picker.held.to_wire() if self.ready.is_set() else None)
 
-    def apply_priority(self, file: int) -> None:
-        """Let the picker know how much a file is wanted.
+    def want(self, file: int, priority: Priority) -> None:
+        """Want the file with this number more or less from now on."""
+        self.priorities[file] = priority
+        self.disk.want(file, wanted=priority is not Priority.SKIP)
+        if not self.ready.is_set():
+            return  # the start will see to it
+        self._apply_priority(file)
+        self._update_interest()
+        if self.disk.unfinished:
+            self.context.is_complete = False
+        self.file_monitor.look_soon()  # it makes room for the file, or finds that nothing is missing any more
 
-        One that could not be verified is not asked for yet, nor one that could not be written.
+    def _apply_priority(self, file: int) -> None:
+        """Tell the picker how much a file is wanted.
+
+        One that cannot be verified is not asked for yet, nor one that cannot be written.
         """
         asked_for = file not in self.downloads.unverifiable and file not in self.disk.blocked
         priority = self.priorities[file] if asked_for else Priority.SKIP
         for piece in self.layout.file_pieces(file):
             self.picker.set_priority(piece, priority)
 
-    def apply_blocked(self) -> None:
-        """Other files than before may be refused by the disk."""
+    def _apply_blocked(self) -> None:
+        """Ask no more for the files that the disk refuses, and again for those that it does not refuse any more."""
         now = set(self.disk.blocked)
         for file in now ^ self._blocked:
-            self.apply_priority(file)
+            self._apply_priority(file)
         if now != self._blocked:
             self._blocked = now
-            for session in list(self.sessions):
-                self.update_interest(session)
+            self._update_interest()
 
-    def want(self, file: int, priority: Priority) -> None:
-        """Want a file more or less from now on."""
-        self.priorities[file] = priority
-        self.disk.want(file, wanted=priority is not Priority.SKIP)
-        if not self.ready.is_set():
-            return  # the start will see to it
-        self.apply_priority(file)
+    def _update_interest(self) -> None:
         for session in list(self.sessions):
-            self.update_interest(session)
-        if self.disk.unfinished:
-            self.not_complete()
-        self.file_monitor.look_soon()  # it makes room for the file, or finds that nothing is missing any more
+            session.update_interest()
 
-    def limit(self, up: float | None, down: float | None) -> None:
-        """Give at most ``up`` and take at most ``down`` bytes a second from now on, beside the engine's limits."""
-        self._own = up, down
-        whole_up, whole_down = self._whole
-        self.limits_up, self.limits_down = limits(whole_up, up), limits(whole_down, down)
-
-    def limit_whole(self, up: TokenBucket | None, down: TokenBucket | None) -> None:
-        """The engine's limits are others from now on."""
-        self._whole = up, down
-        self.limit(*self._own)
-
-    def look_for_the_end(self) -> None:
-        """See whether all that was asked for is here."""
+    def _look_for_the_end(self) -> None:
+        """Note that all wanted files are complete, if they are."""
         if not self.disk.unfinished and not self.is_complete:
-            self.is_complete = self._choking.seeding = True
-            self.alert(TorrentComplete(self.manifest.info_hash.full, self.downloads.received))
+            self.context.is_complete = True
+            self.context.alert(TorrentComplete(self.context.info_hash, self.downloads.received))
             self.finished.set()
             for session in list(self.sessions):
-                self._close_if_useless(session)
-
-    def not_complete(self) -> None:
-        """Something is missing again."""
-        self.is_complete = self._choking.seeding = False
+                self.peers.close_if_useless(session)
 
     async def _tick(self) -> None:
         while True:
@@ -234,142 +238,61 @@ class Torrent:
                     session.wake()
             self.downloads.tick(now)
             if not self.sessions:  # thousands of torrents that nobody asks for must cost nothing
-                self._company = trio.Event()
-                await self._company.wait()
+                await self.peers.wait_for_one()
 
     def _offer_when_idle(self) -> None:
         """Offer what super-seeding held back, if the link has nothing else to do."""
         now = trio.current_time()
-        if any(bucket.in_debt(now) for bucket in self.limits_up):
+        if any(bucket.in_debt(now) for bucket in self.limits.up):
             return
         for key, piece in self.uploads.super_seeding.offers(now):
             session = cast("PeerSession", key)
             session.connection.suggest(piece)
             session.wake()
 
-    # ------------------------------------------------------------------ sessions
+    # ------------------------------------------------------------------ what the disk reports
 
-    def session_of(self, peer_id: bytes) -> PeerSession | None:
-        """The connection to who has this id, if there is one."""
-        return next((session for session in self.sessions if session.peer_id == peer_id), None)
+    async def _write_pieces(self) -> None:
+        """Verify and write pieces, one after the other, and dispatch what comes of each."""
+        while True:
+            written = await self.disk.write_next()
+            piece = written.piece
+            self.downloads.buffers.recycle(written.data)
+            match written.outcome:
+                case PieceOutcome.VERIFIED:
+                    self.smart_ban.piece_verified(piece, written.leaves)
+                    self.downloads.piece_verified(piece)
+                    self.file_monitor.unsaved = True
+                    await self.disk.finish_file_of(piece)
+                    self._look_for_the_end()
+                case PieceOutcome.WRONG:
+                    self.smart_ban.piece_failed(piece, written.leaves)
+                    self.downloads.refill_all()
+                case PieceOutcome.REFUSED:
+                    self.picker.failed(piece)
+                    self.file_monitor.look_soon()
+                    self._apply_blocked()
 
-    def add_session(self, session: PeerSession) -> bool:
-        """Take a new connection, unless there is no room or one to the same peer already; says whether it was."""
-        known = {other.peer_id for other in self.sessions} | {self._engine.peer_id}
-        if len(self.sessions) >= self._engine.max_peers or session.peer_id in known or self.scope.cancel_called:
-            return False
-        if not self.downloads.blame.banned.isdisjoint(session.marks):
-            return False
-        self.downloads.blame.recognise(session)
-        self.sessions.add(session)
-        self._company.set()
-        if session.listens is not None:
-            self.known_peers.connected(session.listens)
-        connection = session.connection
-        self.picker.peer_joined(session.has)
-        if connection.negotiated.extended:
-            handshake = extensions.ExtendedHandshake(
-                client=self._engine.client,
-                upload_only=self.is_complete,
-                port=self.listening.port or None,
-                metadata_size=None if self.manifest.private else len(self.manifest.info),
-            )
-            connection.send_extended(handshake.encode())
-        held = self.picker.held
-        connection.send_opening(held.to_wire(), held=held.held)
-        session.wake()
-        return True
+    def _on_disk_problem(self, error: StorageError | None) -> None:
+        self.file_monitor.on_problem(error)
 
-    def session_ended(self, session: PeerSession, reason: str) -> None:
-        """Forget a connection; what it owed us is free for others."""
-        self.sessions.remove(session)
-        self.alone_since = trio.current_time()
-        if session.listens is not None:
-            self.known_peers.disconnected(session.listens)
-        self.downloads.session_ended(session)
-        self.picker.peer_left(session.has)
-        self.uploads.super_seeding.forget(session)
-        if reason:
-            self.alert(PeerDropped(self.manifest.info_hash.full, session.address, reason))
-        self._choking.choose()
+    def _on_disk_notice(self, error: StorageError) -> None:
+        self.file_monitor.on_notice(error)
+
+    def _on_unreadable(self, error: StorageError) -> None:
+        """React to a block that could not be read to be sent: its file may be lost, or too many are open."""
+        if is_limit(error):
+            self._on_limit()
+        self.file_monitor.look_soon()
+
+    def _on_verifiable(self, files: list[int]) -> None:
+        """Ask for files whose piece layers have come."""
+        for file in files:
+            self._apply_priority(file)
+        self._update_interest()
         self.downloads.refill_all()
 
-    def handle(self, session: PeerSession, message: Message) -> None:
-        """One message of a peer. A plain call: nothing in it waits."""
-        match message:
-            case Piece():
-                self.downloads.on_block(session, message)
-            case Request():
-                pass  # the connection keeps it until it is served
-            case Have(piece):
-                if session.has.set(piece):
-                    self.picker.peer_has(piece)
-                    self.uploads.super_seeding.peer_has(session, piece, session.last_received)
-                    if self.picker.wants(piece):
-                        session.connection.set_interested(True)
-                        session.wake()
-            case BitfieldMessage(bits):
-                self._set_bits(session, Bitfield.from_wire(bits, self.layout.piece_count))
-            case HaveAll():
-                self._set_bits(session, Bitfield.full(self.layout.piece_count))
-            case Choke():
-                self.downloads.choked(session)
-            case Reject():
-                self.downloads.rejected(session, Block._make(message))
-            case Interested():
-                self.uploads.grant_fast(session)
-                self._choking.choose()
-            case NotInterested():
-                self._choking.choose()
-            case Hashes():
-                self.downloads.on_hashes(message)
-            case HashReject():
-                self.downloads.on_hash_reject(session, message)
-            case Extended():
-                self._on_extended(session, message)
-            case Suggest(piece):
-                self.downloads.suggested(session, piece)
-            case _:
-                pass  # the connection has noted it
-
-    def _set_bits(self, session: PeerSession, bits: Bitfield) -> None:
-        self.picker.peer_left(session.has)
-        session.has = bits
-        self.picker.peer_joined(bits)
-        self.update_interest(session)
-        self._close_if_useless(session)
-        self.downloads.ask_for_layers(session)
-
-    def _on_extended(self, session: PeerSession, message: Extended) -> None:
-        if message.ext_id == extensions.HANDSHAKE_ID:
-            handshake = extensions.decode_extended_handshake(message.payload)
-            if handshake is not None:
-                session.client, session.ids = handshake.client, handshake.ids
-                session.requester.pipeline.peer_limit = handshake.queue
-                if session.listens is None and handshake.port is not None:
-                    session.listens = (session.host, handshake.port)
-                    self.known_peers.connected(session.listens)
-        elif message.ext_id == extensions.OUR_IDS[METADATA]:
-            self.uploads.answer_metadata(session, decode_metadata(message.payload))
-        elif message.ext_id == extensions.OUR_IDS[extensions.DONT_HAVE]:
-            piece = extensions.decode_dont_have(message.payload)
-            if piece >= self.layout.piece_count:
-                raise RemoteProtocolError("piece-range", f"piece {piece:,} of {self.layout.piece_count:,}")
-            self.peer_lost(session, piece)
-
-    def peer_lost(self, session: PeerSession, piece: int) -> None:
-        """A peer has ``piece`` no more, or will not give it."""
-        session.requester.conduct.has_lost(piece)
-        if session.has.clear(piece):
-            self.picker.peer_lost(piece)
-            self.update_interest(session)
-
-    def update_interest(self, session: PeerSession) -> None:
-        """Tell a peer whether it has something that we want."""
-        session.connection.set_interested(self.picker.is_interesting(session.has))
-        session.wake()
-
-    def _close_if_useless(self, session: PeerSession) -> None:
-        """Two seeds have nothing to give each other."""
-        if session.has.is_full and self.picker.held.is_full:
-            session.close()
+    def _on_looked(self) -> None:
+        self._apply_blocked()
+        self._look_for_the_end()
+        self.downloads.refill_all()

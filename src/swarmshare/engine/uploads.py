@@ -1,4 +1,4 @@
-"""What a torrent gives to its peers: blocks of pieces that it holds, hashes, and a little even to those it chokes."""
+"""What a torrent gives to its peers: blocks of pieces that it holds, hashes, and the ``info`` dictionary."""
 
 from __future__ import annotations
 
@@ -9,21 +9,30 @@ import trio
 from swarmshare.common.pieces import PieceState
 from swarmshare.engine.chunks import ChunkCache
 from swarmshare.engine.hash_server import HashServer
+from swarmshare.errors import StorageError
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.super_seeding import SuperSeeding
 from swarmshare.wire.fast import GRANTED, allowed_fast_set
 from swarmshare.wire.messages import Extended
-from swarmshare.wire.metadata import METADATA, REJECT, REQUEST, MetadataMessage, answer_metadata, metadata_pieces
+from swarmshare.wire.metadata import (
+    METADATA,
+    REJECT,
+    REQUEST,
+    MetadataMessage,
+    answer_metadata,
+    decode_metadata,
+    metadata_pieces,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
+    from swarmshare.engine.context import TorrentContext
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.manifest.layout import Block
-    from swarmshare.manifest.manifest import Manifest
-    from swarmshare.storage.pieces import TorrentStorage
-    from swarmshare.swarm.picker import PiecePicker
 
+BATCH_BLOCKS: Final = 16
+"""Blocks that are put into one send: enough to keep a fast link busy, few enough to cancel."""
 METADATA_TIMES: Final = 3
 """How often one connection is sent the whole ``info`` dictionary."""
 
@@ -31,58 +40,101 @@ METADATA_TIMES: Final = 3
 class Uploads:
     """The serving side of one torrent."""
 
-    def __init__(self, manifest: Manifest, storage: TorrentStorage, picker: PiecePicker) -> None:
+    def __init__(self, context: TorrentContext, on_unreadable: Callable[[StorageError], None]) -> None:
+        """Serve what ``context`` holds; ``on_unreadable`` is called when the disk does not give a block."""
         self.sent = 0
-        """Bytes of blocks."""
+        """Bytes of blocks sent."""
         self.meter = RateMeter()
-        self.super_seeding = SuperSeeding(picker.holders)
-        self._manifest = manifest
-        self._picker = picker
-        self._chunks = ChunkCache(storage, manifest.layout)
-        self._hashes = HashServer(manifest, storage, self.read)
+        self.super_seeding = SuperSeeding(context.picker.holders)
+        self._manifest = context.manifest
+        self._picker = context.picker
+        self._on_unreadable = on_unreadable
+        self._chunks = ChunkCache(context.disk.storage, context.layout)
+        self._hashes = HashServer(context.manifest, context.disk.storage, self.read)
+
+    async def serve(self, session: PeerSession) -> None:
+        """Put up to :data:`BATCH_BLOCKS` of the blocks that a peer asked for, and all hashes, into its output."""
+        connection = session.connection
+        length = 0
+        blocks, elsewhere = self.super_seeding.choose(
+            session, connection.owed, trio.current_time(), BATCH_BLOCKS, looks_elsewhere=session.looks_elsewhere
+        )
+        for block in elsewhere:
+            connection.reject(block)
+        for block in blocks:
+            data = self.cached(block) or await self._read_block(block)
+            if block not in connection.owed:
+                continue  # cancelled, or choked, while we read
+            if data is None:
+                connection.reject(block)
+            else:
+                connection.send_block(block, data)
+                length += block.length
+        if length:
+            session.uploaded += length
+            session.meter_up.add(trio.current_time(), length)
+            self.count(length)
+        if connection.owed_hashes:
+            await self._serve_hashes(session)
 
     def cached(self, block: Block) -> memoryview | None:
-        """A block to send, if it is in memory."""
+        """Return a block to send if it is in memory, else None."""
         return self._chunks.cached(block)
 
     async def read(self, piece: int, begin: int, length: int) -> memoryview | None:
-        """Bytes to send; None when we do not hold their piece. Raises :class:`~swarmshare.errors.StorageError`."""
+        """Return ``length`` bytes at byte ``begin`` of ``piece``; None when we do not hold that piece.
+
+        Raises:
+            StorageError: The disk does not give them.
+        """
         if self._picker.state(piece) is not PieceState.HELD:
             return None
         return await self._chunks.read(piece, begin, length)
 
+    async def _read_block(self, block: Block) -> memoryview | None:
+        try:
+            return await self.read(*block)
+        except StorageError as error:
+            self._on_unreadable(error)
+            return None
+
     def forget(self, pieces: Collection[int]) -> None:
-        """What is in memory of ``pieces`` may not be what is on the disk."""
+        """Drop what is in memory of ``pieces``: it may not be what is on the disk."""
         self._chunks.forget(pieces)
 
     def count(self, length: int) -> None:
-        """Note that blocks of ``length`` bytes together were sent."""
+        """Add ``length`` bytes of blocks to what was sent."""
         self.sent += length
         self.meter.add(trio.current_time(), length)
 
     def grant_fast(self, session: PeerSession) -> None:
-        """A newcomer may have a few pieces even while it is choked: what it has, it can give (BEP 6)."""
+        """Let a newcomer have a few pieces even while it is choked: what it has, it can give (BEP 6)."""
         if session.has.held < GRANTED and session.connection.negotiated.fast:
             info_hash, count = self._manifest.info_hash.truncated, self._manifest.layout.piece_count
             for piece in allowed_fast_set(session.host, info_hash, count):
                 if self._picker.held.has(piece):
                     session.connection.grant_fast(piece)
 
-    def answer_metadata(self, session: PeerSession, message: MetadataMessage) -> None:
-        """Answer a peer that has only a magnet link (BEP 9): it may have the whole of it a few times, and no more."""
+    def answer_metadata(self, session: PeerSession, payload: bytes) -> None:
+        """Answer a ``ut_metadata`` message of a peer that has only a magnet link (BEP 9).
+
+        Raises:
+            RemoteProtocolError: ``payload`` is no such message.
+        """
+        message = decode_metadata(payload)
         ext_id = session.ids.get(METADATA)
         if message.kind != REQUEST or not ext_id:
             return
         info = self._manifest.info
         session.metadata_sent += 1
+        # A few bytes of request for 16 KiB: whoever asks for all of it again and again is not served any more.
         if self._manifest.private or session.metadata_sent > METADATA_TIMES * metadata_pieces(len(info)):
             answer = MetadataMessage(REJECT, message.piece)
         else:
             answer = answer_metadata(message, info)
         session.connection.send_extended(Extended(ext_id, answer.encode()))
 
-    async def answer_hashes(self, session: PeerSession) -> None:
-        """Answer what a peer asked about trees."""
+    async def _serve_hashes(self, session: PeerSession) -> None:
         for request in list(session.connection.owed_hashes):
             hashes = await self._hashes.answer(request)
             if hashes is None:

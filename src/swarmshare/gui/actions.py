@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from swarmshare.app.client_session import ClientSession
-from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.words import _, ngettext, number
+from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.disk_names import local_names
 
 if TYPE_CHECKING:
@@ -47,18 +47,18 @@ class TransferActions:
     def __init__(self, shell: Shell, selected: Callable[[], Sequence[TransferSnapshot]]) -> None:
         self._shell, self._selected = shell, selected
 
-    def _hashes(self, *states: TransferState) -> list[str]:
+    def _hashes(self, *states: TorrentState) -> list[str]:
         return [transfer.info_hash for transfer in self._selected() if not states or transfer.state in states]
 
     def pause(self) -> None:
         """Pause them."""
-        going = (state for state in TransferState if state is not TransferState.PAUSED)
+        going = (state for state in TorrentState if state is not TorrentState.PAUSED)
         if hashes := self._hashes(*going):
             self._shell.submit(None, ClientSession.pause, hashes)
 
     def resume(self) -> None:
         """Let them go on."""
-        if hashes := self._hashes(TransferState.PAUSED):
+        if hashes := self._hashes(TorrentState.PAUSED):
             self._shell.submit(None, ClientSession.resume, hashes)
 
     def remove(self) -> None:
@@ -114,8 +114,8 @@ class TransferActions:
     def fill_menu(self, menu: tkinter.Menu) -> None:
         """All of it, with the keys that do the same."""
         transfers = self._selected()
-        paused = any(transfer.state is TransferState.PAUSED for transfer in transfers)
-        going = any(transfer.state is not TransferState.PAUSED for transfer in transfers)
+        paused = any(transfer.state is TorrentState.PAUSED for transfer in transfers)
+        going = any(transfer.state is not TorrentState.PAUSED for transfer in transfers)
 
         def item(label: str, command: Callable[[], object], key: str = "", *, usable: bool = True) -> None:
             able = bool(transfers) and usable

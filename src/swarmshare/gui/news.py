@@ -10,7 +10,7 @@ from swarmshare.gui.sentences import spoken
 from swarmshare.gui.viewmodel.lists import changed_in_words
 from swarmshare.gui.viewmodel.log_lines import limit_in_words, shared
 from swarmshare.gui.words import _
-from swarmshare.schema.alerts import FileNotice, OpenFilesLimit, PiecesLost, TorrentPaused, TorrentResumed
+from swarmshare.schema.alerts import FileNotice, OpenFilesLimit, PiecesLost, TorrentRecovered, TorrentWaiting
 
 if TYPE_CHECKING:
     from swarmshare.app.facts import Fact
@@ -32,9 +32,9 @@ def say_fact(banners: Banners, fact: Fact, snapshot: ClientSnapshot | None) -> N
             reason = spoken(clean(message.removeprefix(f"{path}: ")))  # the path is named once
             text = _("{path} could not be shared: {reason}").format(path=clean(str(path)), reason=reason)
             banners.say(text, "danger", f"share {path}")
-        case TorrentPaused(info_hash=info_hash, message=message):
+        case TorrentWaiting(info_hash=info_hash, message=message):
             banners.say(f"{name(info_hash)}: {spoken(clean(message))}", "danger", info_hash.hex())
-        case TorrentResumed(info_hash=info_hash):
+        case TorrentRecovered(info_hash=info_hash):
             banners.unsay(info_hash.hex())
         case FileNotice(info_hash=info_hash, message=message):
             banners.say(f"{name(info_hash)}: {spoken(clean(message))}", "warning")

@@ -26,7 +26,7 @@ class Scrolled(ttk.Frame):
         self._canvas.pack(side="left", fill="both", expand=True)
         self.inside = ttk.Frame(self._canvas)
         self._item = self._canvas.create_window(0, 0, window=self.inside, anchor="n", width=width)
-        self._canvas.bind("<Configure>", lambda _event: self._fit())
+        self._canvas.bind("<Configure>", lambda _event: self._resized())
         self.inside.bind("<Configure>", lambda _event: self._fit())
         self.bind("<<ThemeChanged>>", lambda _event: self._colour())
         self._colour()
@@ -58,13 +58,25 @@ class Scrolled(ttk.Frame):
     def _scroll(self, by: int) -> None:
         self._canvas.yview_scroll(pixels(self, by) if by > 0 else -pixels(self, -by), "units")
 
+    def _resized(self) -> None:
+        """Begin at the top again: where one had scrolled to is elsewhere now, and at first nobody has scrolled."""
+        self._fit()
+        self._canvas.yview_moveto(0)
+        focus = str(self.tk.call("focus"))
+        if focus.startswith(f"{self.inside}."):
+            self.update_idletasks()
+            self._show(self.nametowidget(focus))
+
     def _show_focused(self, event: tkinter.Event[Any]) -> None:
+        self._show(event.widget)
+
+    def _show(self, widget: tkinter.Misc) -> None:
         if self._canvas.winfo_height() <= 1:
             return  # it is not laid out yet
         top, bottom = self._canvas.winfo_rooty(), self._canvas.winfo_rooty() + self._canvas.winfo_height()
         gap = pixels(self, 8)
-        upper = event.widget.winfo_rooty() - gap
-        lower = event.widget.winfo_rooty() + event.widget.winfo_height() + gap
+        upper = widget.winfo_rooty() - gap
+        lower = widget.winfo_rooty() + widget.winfo_height() + gap
         if lower > bottom:
             self._canvas.yview_scroll(lower - bottom, "units")
         elif upper < top:

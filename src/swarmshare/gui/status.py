@@ -50,10 +50,10 @@ class LightLabel(ttkbootstrap.Label):
 
 
 class StatusBar(ttkbootstrap.Frame):
-    """One line."""
+    """One line, or more where the light's sentence has no room in it: the other facts give way before that."""
 
     def __init__(self, parent: tkinter.Misc) -> None:
-        gap = pixels(parent, 8)
+        self._gap = gap = pixels(parent, 8)
         super().__init__(parent, padding=(2 * gap, gap // 2))
         self.light = LightLabel(self)
         self.light.pack(side="left")
@@ -61,8 +61,8 @@ class StatusBar(ttkbootstrap.Frame):
         self.down = _Fact(self, "arrow-down", "down")
         self.address = _Fact(self, "hdd-network", "muted")
         self.tracker = _Fact(self, "broadcast", "muted")
-        for fact in (self.up, self.down, self.address, self.tracker):
-            fact.pack(side="right", padx=(2 * gap, 0))
+        self._fitted: tuple[object, ...] = ()
+        self.bind("<Configure>", lambda _event: self._fit())
 
     def show(self, snapshot: ClientSnapshot) -> None:
         """How things stand."""
@@ -80,6 +80,30 @@ class StatusBar(ttkbootstrap.Frame):
         else:
             host = snapshot.person.tracker.split("://", 1)[-1]
             self.tracker.say(_("{user} at {host}").format(user=clean(snapshot.person.user), host=clean(host)))
+        self._fit()
+
+    def _fit(self) -> None:
+        """Leave out what the settings say, too, while there is no room for it; what is wrong is never left out."""
+        width, facts = self.winfo_width(), [self.up, self.down, self.address, self.tracker]
+        if width <= 1:
+            return  # it is not laid out yet
+        news = width, self.light.verdict, [str(fact.cget("text")) for fact in facts]
+        if news == self._fitted:
+            return
+        self._fitted = news
+        self.light.configure(wraplength=0)
+        lengths = {fact: fact.winfo_reqwidth() + 2 * self._gap for fact in facts}
+        room = width - 4 * self._gap
+        for fact in (self.address, self.tracker):
+            if sum(lengths.values()) + self.light.winfo_reqwidth() > room and not fact.is_wrong:
+                del lengths[fact]
+        for fact in facts:
+            fact.pack_forget()
+        for fact in lengths:
+            fact.pack(side="right", padx=(2 * self._gap, 0))
+        room -= sum(lengths.values())
+        if self.light.winfo_reqwidth() > room:
+            self.light.configure(wraplength=max(room - pixels(self, 24), 1))  # its symbol needs some, too
 
 
 class _Fact(ttkbootstrap.Label):
@@ -90,6 +114,11 @@ class _Fact(ttkbootstrap.Label):
         self._icon, self._usual, self._tone, self._text = icon, tone, tone, ""
         self.bind("<<ThemeChanged>>", lambda _event: self._dress())
         self._dress()
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it tells of something that is not as it should be."""
+        return self._tone == "danger"
 
     def say(self, text: str, tone: str = "") -> None:
         """Show it, in the usual colour or in another."""

@@ -115,6 +115,7 @@ def open_root(preferences: Preferences, title: str) -> ttkbootstrap.Window:
     chosen = _chosen(preferences)
     root = ttkbootstrap.Window(title, _THEMES[_last_seen(preferences) if chosen == SYSTEM else chosen])
     root.withdraw()
+    root.tk.call("bind", "TButton", "<Key-space>", "ttk::button::activate %W")  # ttkbootstrap leaves only Return
     if (factor := scale_factor(root)) > 1:
         root.tk.call("tk", "scaling", float(root.tk.call("tk", "scaling")) * factor)
     if chosen == SYSTEM:

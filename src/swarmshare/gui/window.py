@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 import ttkbootstrap
 
-from swarmshare.app.snapshot import TransferState
 from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
 from swarmshare.gui.banner import Banners
@@ -29,6 +28,7 @@ from swarmshare.gui.theme import open_root, pixels
 from swarmshare.gui.toolbar import Toolbar
 from swarmshare.gui.transfers import TransfersPage
 from swarmshare.gui.words import _, use_language
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     import tkinter
@@ -173,8 +173,8 @@ class MainWindow:
         self.status.show(snapshot)
         states = {transfer.state for transfer in self.transfers.table.selected}
         acting = bool(states) and self.page is self.transfers
-        self.toolbar.allow("pause", usable=acting and states != {TransferState.PAUSED})
-        self.toolbar.allow("resume", usable=acting and TransferState.PAUSED in states)
+        self.toolbar.allow("pause", usable=acting and states != {TorrentState.PAUSED})
+        self.toolbar.allow("resume", usable=acting and TorrentState.PAUSED in states)
         self.toolbar.allow("remove", usable=acting)
         self._complain("listen", spoken(clean(snapshot.listen_problem)))
         self._complain("tracker", spoken(clean(snapshot.tracker_problem)))

@@ -52,8 +52,8 @@ class ConnectionFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class TorrentPaused:
-    """A torrent cannot go on; it tries again by itself."""
+class TorrentWaiting:
+    """The disk refuses something, and the torrent waits: it tries again by itself (``TorrentState.WAITING``)."""
 
     info_hash: bytes
     code: str
@@ -61,8 +61,8 @@ class TorrentPaused:
 
 
 @dataclass(frozen=True, slots=True)
-class TorrentResumed:
-    """What was in its way is gone."""
+class TorrentRecovered:
+    """The disk takes again what it refused, and the torrent goes on."""
 
     info_hash: bytes
 
@@ -115,8 +115,8 @@ Alert: TypeAlias = (
     | PieceFailed
     | PeerDropped
     | ConnectionFailed
-    | TorrentPaused
-    | TorrentResumed
+    | TorrentWaiting
+    | TorrentRecovered
     | FileNotice
     | PiecesLost
     | PiecesFound

@@ -40,7 +40,10 @@ def count_served(piece_states: bytes, availability: bytes) -> int:
 
 
 class TorrentState(Enum):
-    """What a torrent is doing."""
+    """What a torrent is doing: checking, then downloading until it is complete, then seeding.
+
+    From each of these a disk that refuses leads to :attr:`WAITING` and back, and a person's pause to :attr:`PAUSED`.
+    """
 
     CHECKING = "checking"
     """Its data on the disk is being verified."""
@@ -48,7 +51,10 @@ class TorrentState(Enum):
     SEEDING = "seeding"
     """It has all that was asked for."""
     PAUSED = "paused"
-    """It waits for something that ``error`` names: room on the disk, a folder that may be written to."""
+    """A person stopped it, until a person resumes it. No engine has a torrent in this state: a snapshot of a paused
+    transfer shows how it was last."""
+    WAITING = "waiting"
+    """The disk refuses what ``error`` names (full, gone, not writable). It is tried again, and goes on by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ class TorrentSnapshot:
     manifest: Manifest
     state: TorrentState
     error: str
-    """Why it is paused, in words."""
+    """Why it is waiting, as a sentence; else empty."""
     checked: float
     """How much of the check of what is on the disk is done, from 0 to 1."""
     bytes_total: int

@@ -14,54 +14,38 @@ All methods may be called from several threads at once.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-from itertools import groupby, islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
-from swarmshare.errors import DiskFullError, StorageError, TakenError
-from swarmshare.manifest.layout import PieceIndex
-from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, leaf_hashes
+from swarmshare.errors import StorageError, TakenError
+from swarmshare.manifest.merkle import BLOCK_LENGTH, leaf_hashes
+from swarmshare.storage import final_name
 from swarmshare.storage.checking import PieceHashes
 from swarmshare.storage.content import ContentFile
 from swarmshare.storage.disk_names import choose_names, local_names
-from swarmshare.storage.faults import BlockedError, naming
-from swarmshare.storage.files import Identity, make_folder
-from swarmshare.storage.hashing import Hashed, Hashing, Source, hash_sources
-from swarmshare.storage.links import links_of, make_link
+from swarmshare.storage.files import Identity
+from swarmshare.storage.links import links_of
 from swarmshare.storage.opening import OpenFiles
 from swarmshare.storage.paths import WINDOWS, part_paths
 from swarmshare.storage.places import Whereabouts
-from swarmshare.storage.progress import Meter, OnProgress
+from swarmshare.storage.preparing import MAX_NOTICES, Prepared, make_download_folder, make_links, make_room
+from swarmshare.storage.scanning import is_whole, scan_files
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
     from pathlib import Path
     from threading import Event
 
     from swarmshare.manifest import names
-    from swarmshare.manifest.layout import PieceSpan
+    from swarmshare.manifest.layout import PieceIndex, PieceSpan
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.checking import Data
-    from swarmshare.storage.content import FileState, Found
-
+    from swarmshare.storage.file_record import FileState
+    from swarmshare.storage.progress import OnProgress
 
 _PART: Final = 2**20
 """Bytes that are read at once of what is verified and not wanted."""
-
 _NOT_TAKEN: Final = "disks with the rules of Windows do not take its name"
-MAX_NOTICES: Final = 5
-"""Most links, and most names, that are told of at a time: where one cannot be made, none can."""
-
-
-class Prepared(NamedTuple):
-    """What there is to tell when files were made room for."""
-
-    notices: list[StorageError]
-    """What is not as the manifest has it, and stops nothing: some of it, if much. Links hold no data."""
-    blocked: dict[int, StorageError]
-    """Files that cannot be made, and why, while others can."""
 
 
 class TorrentStorage:
@@ -107,33 +91,13 @@ class TorrentStorage:
         numbers = range(len(self._files)) if wanted is None else wanted
         if not numbers:
             return Prepared([], {})
-        with naming(self._folder):
-            try:
-                make_folder(self._folder)
-            except FileNotFoundError as error:  # in a place where nothing can be made
-                raise BlockedError(self._folder, "cannot be made", hint="Choose another folder.") from error
-        notices = self._choose_names()
-        blocked: dict[int, StorageError] = {}
-        missing = 0
-        files = [number for number in numbers if number not in self._links]
-        for number in files:
-            try:
-                missing += self._files[number].make_way()
-            except TakenError:  # the folder may be that of something else
-                raise
-            except StorageError as error:
-                if not error.needs_person:
-                    raise
-                blocked[number] = error
-        if blocked and len(blocked) == len(files):
-            raise next(iter(blocked.values()))
-        if missing:
-            with naming(self._folder):
-                free = shutil.disk_usage(self._folder).free
-            if missing > free:
-                raise DiskFullError(self._folder, missing, free)
-        notices += self._make_links(number for number in numbers if number in self._links)
-        return Prepared(notices, blocked)
+        make_download_folder(self._folder)
+        renamed = self._choose_names()  # only now: it may be another disk than that of the folder above
+        blocked = make_room(
+            self._folder, {number: self._files[number] for number in numbers if number not in self._links}
+        )
+        links = (self._links[number] for number in numbers if number in self._links)
+        return Prepared(renamed + make_links(self._folder, links), blocked)
 
     def _choose_names(self) -> list[StorageError]:
         """Once, find out whether the disk takes the names that the files have; tells of those that have others."""
@@ -149,16 +113,6 @@ class TorrentStorage:
             StorageError(self._folder.joinpath(*own), f"it is called {'/'.join(now)!r} here: {_NOT_TAKEN}")
             for own, now in changed
         ]
-
-    def _make_links(self, numbers: Iterable[int]) -> list[StorageError]:
-        notices: list[StorageError] = []
-        for number in numbers:
-            try:
-                make_link(self._folder, self._links[number])
-            except StorageError as error:
-                if len(notices) < MAX_NOTICES:
-                    notices.append(error)
-        return notices
 
     def read(self, piece: PieceIndex, begin: int, length: int) -> bytes:
         """``length`` bytes from ``begin`` in ``piece``, which must be held.
@@ -182,8 +136,8 @@ class TorrentStorage:
         if not self.hashes.verify_leaves(
             piece, self._leaves(file, span, *before) + leaf_hashes(data) + self._leaves(file, span, *after)
         ):
-            raise file.disproven()
-        file.proven(span.offset, changed)
+            raise file.disprove()
+        file.prove(span.offset, changed)
         return data[begin - first : begin - first + length]
 
     @staticmethod
@@ -216,12 +170,13 @@ class TorrentStorage:
         """
         if number in self._links:
             return
+        file = self._files[number]
         try:
-            self._files[number].finish()
+            final_name.finish(file)
         except TakenError:
             if not self._take_named(number):
                 raise
-            self._files[number].finish()
+            final_name.finish(file)
 
     def verify_leaves(self, piece: PieceIndex, leaves: bytes) -> bool:
         """Whether ``leaves``, the SHA-256 of each 16 KiB block of ``piece``, are right: :meth:`check` without the data.
@@ -249,36 +204,19 @@ class TorrentStorage:
         Raises :class:`~swarmshare.errors.CancelledError`.
         """
         numbers = range(len(self.manifest.files)) if only_files is None else sorted(only_files)
-        candidates = [_Candidate(number, found) for number in numbers for found in self._files[number].look_afresh()]
-        self._hash(candidates, progress, cancel)
-        return {piece for _, same in groupby(candidates, lambda each: each.number) for piece in self._choose([*same])}
+        files = {number: self._files[number] for number in numbers}
+        return scan_files(files, self.manifest, self.hashes, progress, cancel)
 
     def _take_named(self, number: int) -> bool:
-        """Use what has the name of file ``number`` instead of what is begun, if it is right; says whether it is."""
+        """Use what has the name of file ``number`` instead of its part, if it is right; says whether it is."""
         found = self._files[number].named()
         if found is None or Identity.of(found.status) == self._refused.get(number):
             return False
-        candidate = _Candidate(number, found)
-        self._hash([candidate], None, None)
-        if len(candidate.right) < len(self.manifest.layout.file_pieces(number)):
-            self._refused[number] = Identity.of(found.status)
+        if not is_whole(number, found, self.manifest, self.hashes):
+            self._refused[number] = Identity.of(found.status)  # not read again and again, each time it is tried
             return False
         self._files[number].take(found, whole=True, unfinished=False)
         return True
-
-    def _hash(self, candidates: list[_Candidate], progress: OnProgress | None, cancel: Event | None) -> None:
-        to_hash = [candidate for candidate in candidates if self._set_source(candidate)]
-        sources = [candidate.source for candidate in to_hash if candidate.source is not None]
-        meter = Meter(sum(source.length for source in sources), len(sources), progress)
-        runs: list[Hashed] = []
-        for hashed in hash_sources(sources, Hashing(self.manifest.piece_length), cancel):
-            source = sources[hashed.run.source]
-            runs.append(hashed)
-            is_last = hashed.run.offset + hashed.run.length == source.length
-            if is_last:
-                self._judge(to_hash[hashed.run.source], source, runs)
-                runs.clear()
-            meter.advance(hashed.run.length, is_last)
 
     def file_states(self) -> list[FileState | None]:
         """Each file as it is now, in manifest order, for resume data; None without pieces, or when not to be trusted.
@@ -321,66 +259,3 @@ class TorrentStorage:
         """Close the files; those in use by another thread as soon as it is done. Using them again opens them again."""
         for file in self._files:
             file.close()
-
-    def _set_source(self, candidate: _Candidate) -> bool:
-        """Whether there is anything to hash: as far as it is whole pieces."""
-        path, status = candidate.found.path, candidate.found.status
-        length = self.manifest.files[candidate.number].length
-        if status.st_size < length:
-            length = status.st_size - status.st_size % self.manifest.piece_length
-        candidate.source = Source(path, length, Identity.of(status)) if length else None
-        return candidate.source is not None
-
-    def _choose(self, candidates: list[_Candidate]) -> set[int]:
-        """Take the best of what there is of a file, the one with its name being first; which pieces that has."""
-        for candidate in candidates:
-            number, found = candidate.number, candidate.found
-            whole = len(candidate.right) == len(self.manifest.layout.file_pieces(number))
-            file = self._files[number]
-            if found.place.finished and len(candidates) > 1 and not whole and not file.is_own(found.place):
-                continue
-            file.take(found, whole=whole, unfinished=candidate.unfinished and len(candidates) == 1)
-            return candidate.right
-        raise AssertionError("one with a part's name is always good enough")
-
-    def _judge(self, candidate: _Candidate, source: Source, runs: list[Hashed]) -> None:
-        """Note which pieces are right, after all of it was hashed in ``runs``."""
-        try:
-            if Identity.of(os.stat(source.path, follow_symlinks=False)) != source.identity:
-                return  # what was hashed first may have changed since
-        except OSError:
-            return
-        number = candidate.number
-        pieces = self.manifest.layout.file_pieces(number)
-        if self.hashes.layer(number) is None:
-            root = self.manifest.files[number].pieces_root
-            assert root is not None  # it has pieces
-            with contextlib.suppress(ValueError):
-                self.hashes.set_layer(root, b"".join(hashed.nodes for hashed in runs))
-        expected = self.hashes.layer(number) or b""
-        seen = 0
-        has_data = has_other = False
-        for hashed in runs:
-            first = hashed.run.offset // self.manifest.piece_length
-            for i in range(len(hashed.nodes) // HASH_LENGTH):
-                node, piece = hashed.nodes[i * HASH_LENGTH : (i + 1) * HASH_LENGTH], PieceIndex(pieces[first + i])
-                seen += 1
-                if node == expected[(first + i) * HASH_LENGTH : (first + i + 1) * HASH_LENGTH]:
-                    candidate.right.add(piece)
-                    has_data = has_data or node != self.hashes.empty(piece)
-                else:
-                    has_other = has_other or node != self.hashes.empty(piece)
-        # What could not be read may be anything.
-        whole = len(candidate.right) == len(pieces)
-        candidate.unfinished = has_data and not has_other and not whole and seen == len(pieces)
-
-
-class _Candidate:
-    """What may be file ``number``, before and after it was hashed."""
-
-    def __init__(self, number: int, found: Found) -> None:
-        self.number, self.found = number, found
-        self.source: Source | None = None
-        self.right: set[int] = set()
-        self.unfinished = False
-        """Whether some of it is right, and all of the rest is empty."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.errors import StorageError, TakenError
 from swarmshare.storage.disk_names import existing_paths
@@ -27,6 +27,15 @@ CHANGED: Final = "changed by another program"
 SHORTER: Final = "shorter than it was"
 _LEFT_ALONE: Final = "and it is left alone"
 _TAKEN: Final = f"is there already, {_LEFT_ALONE}"
+
+
+class Found(NamedTuple):
+    """A file as a look at the disk found it."""
+
+    place: Place
+    path: Path
+    """Its name for the system, links followed."""
+    status: os.stat_result
 
 
 class Whereabouts:

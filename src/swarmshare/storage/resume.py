@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.manifest.manifest import Manifest
-    from swarmshare.storage.content import FileState
+    from swarmshare.storage.file_record import FileState
     from swarmshare.storage.pieces import TorrentStorage
 
 FORMAT: Final = 1

@@ -14,37 +14,38 @@ from flask_socketio import SocketIO
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from swarmshare import __version__
-from swarmshare.tracker import announce, events, metrics, pages
-from swarmshare.tracker.accounts import Accounts
-from swarmshare.tracker.api import accounts, catalogue, exchange, swarms
-from swarmshare.tracker.api.answers import Health
-from swarmshare.tracker.api.routes import ApiRoutes
-from swarmshare.tracker.catalogue import Catalogue
-from swarmshare.tracker.changes import Changes
-from swarmshare.tracker.database import Database
-from swarmshare.tracker.directory import Directory
-from swarmshare.tracker.exchange import Exchange
-from swarmshare.tracker.guard import Guard
-from swarmshare.tracker.invitations import Invitations
-from swarmshare.tracker.live import Live
-from swarmshare.tracker.offload import call_here
-from swarmshare.tracker.passwords import Passwords
-from swarmshare.tracker.ratelimit import RateLimit
+from swarmshare.tracker.domain.accounts import Accounts
+from swarmshare.tracker.domain.catalogue import Catalogue
+from swarmshare.tracker.domain.changes import ChangeFeed
+from swarmshare.tracker.domain.database import Database
+from swarmshare.tracker.domain.directory import Directory
+from swarmshare.tracker.domain.exchange import Exchange
+from swarmshare.tracker.domain.invitations import Invitations
+from swarmshare.tracker.domain.offload import call_here
+from swarmshare.tracker.domain.passwords import Passwords
+from swarmshare.tracker.domain.ratelimit import RateLimit
+from swarmshare.tracker.domain.sessions import Sessions
+from swarmshare.tracker.domain.unsaved_tokens import UnsavedTokens
+from swarmshare.tracker.http import announce, metrics, pages
+from swarmshare.tracker.http.api import account_routes, catalogue_routes, exchange_routes, swarm_routes
+from swarmshare.tracker.http.api.answers import Health
+from swarmshare.tracker.http.api.routes import ApiRoutes
+from swarmshare.tracker.http.guard import Guard
+from swarmshare.tracker.http.web import Web
+from swarmshare.tracker.realtime import swarm_namespace
+from swarmshare.tracker.realtime.live_namespace import Live
 from swarmshare.tracker.services import Services
-from swarmshare.tracker.sessions import Sessions
-from swarmshare.tracker.store.memory import MemorySwarmStore
-from swarmshare.tracker.swarms import SwarmRegistry
-from swarmshare.tracker.unsaved_tokens import UnsavedTokens
-from swarmshare.tracker.web import Web
+from swarmshare.tracker.swarms.registry import SwarmRegistry
+from swarmshare.tracker.swarms.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
 
-    from swarmshare.tracker import values
     from swarmshare.tracker.config import Rate, TrackerConfig
-    from swarmshare.tracker.offload import Offload
+    from swarmshare.tracker.domain import values
+    from swarmshare.tracker.domain.offload import Offload
 
 EXTENSION: Final = "swarmshare"
 """Where the parts are: ``app.extensions["swarmshare"]`` is a :class:`~swarmshare.tracker.services.Services`."""
@@ -61,7 +62,7 @@ def create_app(
     """The tracker as a WSGI application; whoever makes it calls :meth:`Services.close` in the end.
 
     ``offload`` runs long computations; ``later`` calls a function after so many seconds; ``clock`` tells the time of
-    day, and ``monotonic`` measures time. Raises :class:`~swarmshare.tracker.database_problem.DatabaseError`.
+    day, and ``monotonic`` measures time. Raises :class:`~swarmshare.tracker.domain.database_problem.DatabaseError`.
     """
     database = Database(config.database, config.data)
     guard = Guard(config)
@@ -74,18 +75,18 @@ def create_app(
         http_compression=False,  # what is large is bitfields, which do not get smaller
         manage_session=False,
     )
-    changes = Changes()
+    changes = ChangeFeed()
     unsaved = UnsavedTokens()
     directory = Directory(database, clock, unsaved, open_swarms=config.open_swarms)
     rng = random.Random()
     registry = SwarmRegistry(
-        MemorySwarmStore(rng),
+        open_store(config, rng),
         clock=monotonic,
         later=later,
         rng=rng,
         own_addresses=[ip_address(address) for address in config.own_addresses],
     )
-    live = Live(directory, registry.summary, later)
+    live = Live(directory, registry.counts, later)
     registry.watch(live.swarm_changed)
     for listener in (unsaved, directory, _Swarms(registry), live):
         changes.listen(listener)
@@ -104,7 +105,7 @@ def create_app(
         by_address=limit(config.sign_in_per_address, "attempts to sign in from this address"),
         by_account=limit(config.sign_in_per_account, "attempts to sign in to this account"),
     )
-    catalogue = Catalogue(database, changes, clock, config, offload=offload, summary=registry.summary)
+    catalogue = Catalogue(database, changes, clock, config, offload=offload, counts=registry.counts)
     services = Services(
         config=config,
         database=database,
@@ -127,7 +128,7 @@ def create_app(
     )
     app.extensions[EXTENSION] = services
     socketio.on_namespace(live)
-    events.register(socketio, registry, directory)
+    swarm_namespace.register(socketio, registry, directory)
     app.register_blueprint(announce.blueprint(registry, directory))
     app.register_blueprint(pages.blueprint(services))
     app.register_blueprint(_api(services))
@@ -149,13 +150,13 @@ class _Swarms:
     def accounts_changed(self) -> None:
         """It asks the directory anew each time."""
 
-    def published(self, entry: values.Entry) -> None:
+    def published(self, entry: values.EntryView) -> None:
         """A swarm begins with its first member."""
 
 
 def _api(services: Services) -> Blueprint:
     routes = ApiRoutes(services.directory)
-    for part in (accounts, catalogue, swarms, exchange):
+    for part in (account_routes, catalogue_routes, swarm_routes, exchange_routes):
         part.add_routes(routes, services)
 
     @routes.blueprint.get("/openapi.json")

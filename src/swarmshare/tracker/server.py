@@ -25,7 +25,7 @@ from swarmshare.common.address import is_loopback, show_address
 from swarmshare.errors import SwarmShareError
 from swarmshare.tracker.app import EXTENSION, create_app
 from swarmshare.tracker.own_addresses import own_addresses
-from swarmshare.tracker.transport import CONNECTION, use_for
+from swarmshare.tracker.realtime.transport import CONNECTION, use_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +82,7 @@ def serve(
     A host may be ``*``: every address, of both protocols.
 
     With a file descriptor as ``leash``, its end ends the server, too. Raises :class:`ListenError`, or
-    :class:`~swarmshare.tracker.database_problem.DatabaseError`.
+    :class:`~swarmshare.tracker.domain.database_problem.DatabaseError`.
     """
     workers = ThreadPool(WORKERS)
     with ExitStack() as stack:
@@ -131,7 +131,7 @@ def _wait_for_the_end(leash: int, stop: Event) -> None:
 
 
 class _Workers:
-    """An :class:`~swarmshare.tracker.offload.Offload` to other threads."""
+    """An :class:`~swarmshare.tracker.domain.offload.Offload` to other threads."""
 
     def __init__(self, pool: ThreadPool) -> None:
         self._pool = pool

@@ -10,15 +10,15 @@ from flask import request
 if TYPE_CHECKING:
     from flask_socketio import SocketIO
 
-    from swarmshare.tracker.accounts import Accounts
-    from swarmshare.tracker.catalogue import Catalogue
     from swarmshare.tracker.config import TrackerConfig
-    from swarmshare.tracker.database import Database
-    from swarmshare.tracker.directory import Directory
-    from swarmshare.tracker.exchange import Exchange
-    from swarmshare.tracker.invitations import Invitations
-    from swarmshare.tracker.sessions import Sessions
-    from swarmshare.tracker.swarms import SwarmRegistry
+    from swarmshare.tracker.domain.accounts import Accounts
+    from swarmshare.tracker.domain.catalogue import Catalogue
+    from swarmshare.tracker.domain.database import Database
+    from swarmshare.tracker.domain.directory import Directory
+    from swarmshare.tracker.domain.exchange import Exchange
+    from swarmshare.tracker.domain.invitations import Invitations
+    from swarmshare.tracker.domain.sessions import Sessions
+    from swarmshare.tracker.swarms.registry import SwarmRegistry
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
-from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.details.files import FilesTab
 from swarmshare.gui.details.log import LogTab
 from swarmshare.gui.details.piece_map import PiecesTab
@@ -16,6 +15,7 @@ from swarmshare.gui.details.swarm import SwarmTab
 from swarmshare.gui.viewmodel.log_lines import Log
 from swarmshare.gui.viewmodel.speeds import Speeds
 from swarmshare.gui.words import _
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     import tkinter
@@ -84,7 +84,7 @@ class Details(ttkbootstrap.Notebook):
             self.pieces.show(torrent, self._transfer())
         elif tab is self.swarm:
             transfer = self._transfer()
-            self.swarm.show(torrent, paused=transfer is not None and transfer.state is TransferState.PAUSED)
+            self.swarm.show(torrent, paused=transfer is not None and transfer.state is TorrentState.PAUSED)
         elif tab is self.files:
             self.files.show(torrent, self._transfer())
         elif tab is self.speed and (self._graph_is_old or new_transfer):

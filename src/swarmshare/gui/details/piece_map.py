@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tkinter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import ttkbootstrap
 from PIL import ImageTk
 
-from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.status import LightLabel
 from swarmshare.gui.theme import palette, pixels
 from swarmshare.gui.viewmodel.lists import headline
@@ -24,6 +23,7 @@ from swarmshare.gui.viewmodel.pieces import (
     map_image,
 )
 from swarmshare.gui.words import _, number, size
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from swarmshare.app.snapshot import TransferSnapshot
@@ -161,7 +161,7 @@ class PiecesTab(ttkbootstrap.Frame):
         self.light = LightLabel(top)
         self.light.pack(side="left")
         self._count = ttkbootstrap.Label(top, bootstyle="secondary")
-        self._count.pack(side="right")
+        top.bind("<Configure>", lambda _event: self._fit())
         self._legend = tkinter.Canvas(self, highlightthickness=0, borderwidth=0, height=pixels(self, 20))
         self._legend.pack(side="bottom", fill="x", pady=(gap, 0))
         self.map = PieceMap(self)
@@ -173,12 +173,13 @@ class PiecesTab(ttkbootstrap.Frame):
 
     def show(self, torrent: TorrentSnapshot | None, transfer: TransferSnapshot | None) -> None:
         """How one transfer stands."""
-        paused = transfer is not None and transfer.state is TransferState.PAUSED
+        paused = transfer is not None and transfer.state is TorrentState.PAUSED
         self._known = known_of(torrent, paused=paused) if torrent is not None else Known.NOW
         self.map.show(torrent, self._known)
         self.light.show(headline(transfer) if transfer is not None else None)
         if torrent is None:
             self._count.configure(text="")
+            self._fit()
             return
         text = _("{done} of {total} pieces of {size} each").format(
             done=number(torrent.pieces_done),
@@ -187,8 +188,18 @@ class PiecesTab(ttkbootstrap.Frame):
         )
         if str(self._count.cget("text")) != text:
             self._count.configure(text=text)
+        self._fit()
         self._unwanted = bool(torrent.skipped)
         self._draw_legend()
+
+    def _fit(self) -> None:
+        """The count stands behind the sentence, or below where there is no room for both."""
+        together = self.light.winfo_reqwidth() + self._count.winfo_reqwidth() <= self.light.master.winfo_width()
+        side: Literal["right", "bottom"] = "right" if together else "bottom"
+        if not self._count.winfo_manager() or self._count.pack_info()["side"] != side:
+            self.light.pack_forget()
+            self._count.pack(side=side, anchor="w")
+            self.light.pack(side="left")
 
     def _draw_legend(self) -> None:
         canvas, colours = self._legend, palette() if self._known is Known.NOW else faded(palette())

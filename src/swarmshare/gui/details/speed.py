@@ -63,8 +63,15 @@ class SpeedTab(ttkbootstrap.Frame):
                 text = rate(top * step / steps) if step else "0"
                 canvas.create_text(left - 8, y, text=text, anchor="e", fill=colours.muted)
         minutes = round(WINDOW / 60)
+        free = canvas.winfo_width() + 1
         for minute in range(minutes + 1):
             text = _("now") if not minute else _("{n} min ago").format(n=minute)
             side: Literal["e", "w", "center"] = "e" if not minute else "w" if minute == minutes else "center"
             at = left + width - width * minute / minutes
-            canvas.create_text(at, canvas.winfo_height() - line // 2, text=text, anchor=side, fill=colours.muted)
+            words = canvas.create_text(
+                at, canvas.winfo_height() - line // 2, text=text, anchor=side, fill=colours.muted
+            )
+            if canvas.bbox(words)[2] < free:
+                free = canvas.bbox(words)[0]
+            else:
+                canvas.delete(words)  # it would be over the one before

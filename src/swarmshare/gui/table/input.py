@@ -53,8 +53,8 @@ class TableInput(Generic[T]):
         body.bind("<KP_Enter>", self._open)
         body.bind("<Delete>", lambda _event: table.on_delete())
         body.bind("<space>", self._space)
-        body.bind("<Left>", lambda _event: self._fold(opened=True))
-        body.bind("<Right>", lambda _event: self._fold(opened=False))
+        body.bind("<Left>", lambda _event: self._sideways(-1))
+        body.bind("<Right>", lambda _event: self._sideways(1))
         for key in ("<Menu>" if body.tk.call("tk", "windowingsystem") == "x11" else "<App>", "<Shift-F10>"):
             body.bind(key, self._menu_key)
 
@@ -150,10 +150,11 @@ class TableInput(Generic[T]):
             self._table.chosen()
         return "break"
 
-    def _fold(self, *, opened: bool) -> None:
+    def _sideways(self, direction: int) -> None:
+        """Fold a branch to the left, unfold it to the right; where there is nothing to fold, scroll."""
         item = self._focused_item()
-        if item is None:
-            return
-        cell = self._table.first_column.show(item)
-        if isinstance(cell, Branch) and cell.opened is opened:
+        cell = self._table.first_column.show(item) if item is not None else None
+        if item is not None and isinstance(cell, Branch) and cell.opened is (direction < 0):
             self._table.on_branch(item, "fold")
+        else:
+            self._table.sideways("scroll", direction * _SIDEWAYS, "units")

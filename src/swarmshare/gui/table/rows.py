@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NOWHERE = -1
+_RING = "ring"
 
 
 class _Slot(Generic[T]):
@@ -100,6 +101,14 @@ class Rows(Generic[T]):
         height = canvas.winfo_height()
         if not self._columns or height <= 1:
             return
+        canvas.delete(_RING)
+        self._paint_rows(canvas, row, height)
+        if self._selection.focus not in self._selection.index and canvas.focus_get() is canvas:
+            left, top = canvas.canvasx(0), canvas.canvasy(0)  # no row shows where the keyboard is
+            right, bottom = left + canvas.winfo_width() - 1, top + height - 1
+            canvas.create_rectangle(left, top, right, bottom, outline=self.style.colours.accent, tags=_RING)
+
+    def _paint_rows(self, canvas: tkinter.Canvas, row: int, height: int) -> None:
         first = max(0, int(canvas.canvasy(0)) // row)
         last = min(len(self._items), int(canvas.canvasy(height)) // row + 1)
         while len(self._slots) < min(height // row + 2, len(self._items)):

@@ -174,6 +174,7 @@ class Table(ttkbootstrap.Frame, Generic[T]):
         """Scroll to the left or right, as a scroll bar says it."""
         self.body.xview(*arguments)
         self.header.xview_moveto(self.body.xview()[0])
+        self.rows.paint()
 
     def chosen(self) -> None:
         """Other rows are selected than before: have the last of them in sight, and tell."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.snapshot import TransferState
 from swarmshare.common.text import clean
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.viewmodel.cells import Bar, Column, Label, natural, searched
 from swarmshare.gui.viewmodel.safety import Light, Verdict, about
 from swarmshare.gui.words import _, duration, ngettext, number, percent, rate, size, when
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from swarmshare.gui.viewmodel.cells import Tone
     from swarmshare.tracker_client.api import Entry
 
-_STATES: Final[dict[TransferState, tuple[str, Tone]]] = {
-    TransferState.CHECKING: ("search", "info"),
-    TransferState.DOWNLOADING: ("arrow-down-circle-fill", "primary"),
-    TransferState.SEEDING: ("arrow-up-circle-fill", "success"),
-    TransferState.PAUSED: ("pause-circle-fill", "muted"),
-    TransferState.WAITING: ("exclamation-triangle-fill", "warning"),
+_STATES: Final[dict[TorrentState, tuple[str, Tone]]] = {
+    TorrentState.CHECKING: ("search", "info"),
+    TorrentState.DOWNLOADING: ("arrow-down-circle-fill", "primary"),
+    TorrentState.SEEDING: ("arrow-up-circle-fill", "success"),
+    TorrentState.PAUSED: ("pause-circle-fill", "muted"),
+    TorrentState.WAITING: ("exclamation-triangle-fill", "warning"),
 }
 _NEVER: Final = float("inf")
 
@@ -38,14 +38,14 @@ def ratio(transfer: TransferSnapshot) -> float:
     return transfer.uploaded / (transfer.downloaded or transfer.bytes_total or 1)
 
 
-def state_name(state: TransferState) -> str:
+def state_name(state: TorrentState) -> str:
     """In words."""
     return {
-        TransferState.CHECKING: _("Checking"),
-        TransferState.DOWNLOADING: _("Downloading"),
-        TransferState.SEEDING: _("Seeding"),
-        TransferState.PAUSED: _("Paused"),
-        TransferState.WAITING: _("Waiting"),
+        TorrentState.CHECKING: _("Checking"),
+        TorrentState.DOWNLOADING: _("Downloading"),
+        TorrentState.SEEDING: _("Seeding"),
+        TorrentState.PAUSED: _("Paused"),
+        TorrentState.WAITING: _("Waiting"),
     }[state]
 
 
@@ -85,13 +85,13 @@ def _doing(transfer: TransferSnapshot) -> str:
 
 
 def _state(transfer: TransferSnapshot) -> Label:
-    icon, tone = _STATES[TransferState.WAITING if transfer.unserved else transfer.state]
+    icon, tone = _STATES[TorrentState.WAITING if transfer.unserved else transfer.state]
     name = _doing(transfer)
     return Label(f"{name}: {clean(transfer.problem)}" if transfer.problem else name, icon, tone)
 
 
 def _progress(transfer: TransferSnapshot) -> Bar:
-    if transfer.state is TransferState.CHECKING:
+    if transfer.state is TorrentState.CHECKING:
         return Bar(transfer.checked, percent(transfer.checked), "info")
     part = share(transfer)
     _icon, tone = _STATES[transfer.state]
@@ -99,11 +99,11 @@ def _progress(transfer: TransferSnapshot) -> Bar:
 
 
 def _eta(transfer: TransferSnapshot) -> str:
-    return duration(transfer.eta) if transfer.eta and transfer.state is TransferState.DOWNLOADING else ""
+    return duration(transfer.eta) if transfer.eta and transfer.state is TorrentState.DOWNLOADING else ""
 
 
 def _copies(transfer: TransferSnapshot) -> Label:
-    if transfer.state is TransferState.PAUSED:  # as last known, if it was
+    if transfer.state is TorrentState.PAUSED:  # as last known, if it was
         return Label(number(transfer.copies) if transfer.copies or transfer.only_here else "\u2014", "", "muted")
     light = about(transfer).light
     return Label(number(transfer.copies), "", light.tone if light is not Light.NONE else "")
@@ -146,12 +146,12 @@ def transfer_columns() -> list[Column[TransferSnapshot]]:
     ]
 
 
-FILTERS: Final[dict[str, frozenset[TransferState]]] = {
-    "all": frozenset(TransferState),
-    "downloading": frozenset((TransferState.DOWNLOADING, TransferState.CHECKING)),
-    "seeding": frozenset((TransferState.SEEDING,)),
-    "paused": frozenset((TransferState.PAUSED,)),
-    "waiting": frozenset((TransferState.WAITING,)),
+FILTERS: Final[dict[str, frozenset[TorrentState]]] = {
+    "all": frozenset(TorrentState),
+    "downloading": frozenset((TorrentState.DOWNLOADING, TorrentState.CHECKING)),
+    "seeding": frozenset((TorrentState.SEEDING,)),
+    "paused": frozenset((TorrentState.PAUSED,)),
+    "waiting": frozenset((TorrentState.WAITING,)),
 }
 """By what transfers can be chosen in the side bar, and which states each of them has."""
 
@@ -159,13 +159,13 @@ FILTERS: Final[dict[str, frozenset[TransferState]]] = {
 def chosen(transfers: Sequence[TransferSnapshot], which: str, search: str) -> Sequence[TransferSnapshot]:
     """Those of one of the :data:`FILTERS` whose names have what is searched."""
     states = FILTERS[which]
-    found = transfers if len(states) == len(TransferState) else [t for t in transfers if t.state in states]
+    found = transfers if len(states) == len(TorrentState) else [t for t in transfers if t.state in states]
     return searched(found, search, lambda transfer: transfer.name)
 
 
 def counts(transfers: Sequence[TransferSnapshot]) -> dict[str, int]:
     """How many there are of each of the :data:`FILTERS`."""
-    of_state = dict.fromkeys(TransferState, 0)
+    of_state = dict.fromkeys(TorrentState, 0)
     for transfer in transfers:
         of_state[transfer.state] += 1
     return {which: sum(of_state[state] for state in states) for which, states in FILTERS.items()}
@@ -188,7 +188,7 @@ def entry_columns(here: Mapping[str, TransferSnapshot]) -> list[Column[Entry]]:
         transfer = here.get(entry.info_hash)
         if transfer is None:
             return Label("")
-        if transfer.state is TransferState.SEEDING:
+        if transfer.state is TorrentState.SEEDING:
             return Label(_("Here"), "check-circle-fill", "success")
         return _progress(transfer)
 

@@ -20,8 +20,8 @@ from swarmshare.schema.alerts import (
     PiecesLost,
     PieceVerified,
     TorrentComplete,
-    TorrentPaused,
-    TorrentResumed,
+    TorrentRecovered,
+    TorrentWaiting,
 )
 
 if TYPE_CHECKING:
@@ -98,11 +98,11 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
         case ConnectionFailed(address=address, message=message):
             text = _("No connection with {peer}: {reason}")
             return text.format(peer=clean(address), reason=spoken(clean(message))), "plug", "warning"
-        case TorrentPaused(message=message):
+        case TorrentWaiting(message=message):
             return _("It waits: {reason}").format(reason=clean(message)), "exclamation-triangle", "danger"
         case FileNotice(message=message):
             return spoken(clean(message)), "exclamation-triangle", "warning"
-        case TorrentResumed():
+        case TorrentRecovered():
             return _("It goes on"), "play-circle", "success"
         case PiecesLost(count=lost, files=files):
             text = ngettext("{n} piece is gone from the disk", "{n} pieces are gone from the disk", lost)

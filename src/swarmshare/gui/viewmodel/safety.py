@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from swarmshare.app.snapshot import TransferState
 from swarmshare.common.text import clean
 from swarmshare.gui.words import _, ngettext, number
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,10 +51,10 @@ def about(transfer: TransferSnapshot) -> Verdict:
 
     That is asked of what was shared from here or is complete here, and of a download that others wait for.
     """
-    ours = transfer.shared or transfer.state is TransferState.SEEDING
-    if transfer.state is TransferState.CHECKING or not (ours or (transfer.peers and transfer.only_here)):
+    ours = transfer.shared or transfer.state is TorrentState.SEEDING
+    if transfer.state is TorrentState.CHECKING or not (ours or (transfer.peers and transfer.only_here)):
         return Verdict(Light.NONE, "")
-    if transfer.state is TransferState.PAUSED and not (transfer.copies or transfer.only_here):
+    if transfer.state is TorrentState.PAUSED and not (transfer.copies or transfer.only_here):
         return Verdict(Light.NONE, "")  # who else has it is not known
     name = clean(transfer.name)
     if transfer.only_here:

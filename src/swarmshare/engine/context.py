@@ -1,0 +1,61 @@
+"""The state that all parts of one torrent share; it imports none of them.
+
+:class:`~swarmshare.engine.torrent.Torrent` creates it and gives it to its parts. They change this state, and report to
+the torrent what concerns another part: no part knows another one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swarmshare.engine.known_peers import KnownPeers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from swarmshare.common.address import Address
+    from swarmshare.engine.announcer import AnnounceQueue
+    from swarmshare.engine.disk import TorrentDisk
+    from swarmshare.engine.peer_session import PeerSession
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.schema.alerts import Alert
+    from swarmshare.swarm.picker import PiecePicker
+
+
+class TorrentContext:
+    """What the parts of one torrent share; all of it is used on the trio thread only.
+
+    Attributes:
+        manifest: What is shared.
+        layout: The manifest's pieces.
+        picker: Which pieces are held, and which block was asked of whom.
+        disk: The torrent's files.
+        alert: Called with each fact that front ends are told.
+        known_peers: The members that trackers know.
+        sessions: The open connections.
+        announce_queues: One for each announcer that runs: the changes that it has still to announce.
+        is_complete: Whether all wanted files are held and have their final names.
+    """
+
+    def __init__(
+        self, manifest: Manifest, picker: PiecePicker, disk: TorrentDisk, alert: Callable[[Alert], None]
+    ) -> None:
+        self.manifest = manifest
+        self.layout = manifest.layout
+        self.picker = picker
+        self.disk = disk
+        self.alert = alert
+        self.known_peers = KnownPeers(picker, manifest.layout.piece_count)
+        self.sessions: set[PeerSession] = set()
+        self.announce_queues: list[AnnounceQueue] = []
+        self.is_complete = False
+
+    @property
+    def info_hash(self) -> bytes:
+        """The v2 info hash, 32 bytes, that alerts name the torrent by."""
+        return self.manifest.info_hash.full
+
+    def announce(self, *, gained: int | None = None, lost: int | None = None, liar: Address | None = None) -> None:
+        """Queue a change for every announcer: a piece gained or lost, or where a peer listens that sent wrong data."""
+        for queue in self.announce_queues:
+            queue.add(gained=gained, lost=lost, liar=liar)

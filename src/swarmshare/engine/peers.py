@@ -1,0 +1,245 @@
+"""The peers of one torrent that we are connected to: who may join, and the dispatch of what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.engine.extensions import Extensions
+from swarmshare.engine.limits import pass_all
+from swarmshare.errors import RemoteProtocolError
+from swarmshare.manifest.layout import Block
+from swarmshare.schema.alerts import PeerDropped
+from swarmshare.wire.extensions import DONT_HAVE, UPLOAD_ONLY, ExtendedHandshake, decode_dont_have
+from swarmshare.wire.messages import (
+    BitfieldMessage,
+    Choke,
+    Extended,
+    Hashes,
+    HashReject,
+    Have,
+    HaveAll,
+    Interested,
+    Message,
+    NotInterested,
+    Piece,
+    Reject,
+    Request,
+    Suggest,
+)
+from swarmshare.wire.metadata import METADATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from swarmshare.engine.choking import Choking
+    from swarmshare.engine.config import EngineConfig
+    from swarmshare.engine.context import TorrentContext
+    from swarmshare.engine.downloads import Downloads
+    from swarmshare.engine.limits import TorrentLimits
+    from swarmshare.engine.peer_session import PeerSession
+    from swarmshare.engine.smart_ban import SmartBan
+    from swarmshare.engine.uploads import Uploads
+
+
+class Peers:
+    """The sessions of one torrent; the :class:`~swarmshare.engine.peer_session.SessionOwner` of each of them."""
+
+    def __init__(
+        self,
+        context: TorrentContext,
+        engine: EngineConfig,
+        *,
+        uploads: Uploads,
+        downloads: Downloads,
+        smart_ban: SmartBan,
+        choking: Choking,
+        limits: TorrentLimits,
+        port: int,
+        on_verifiable: Callable[[list[int]], None],
+    ) -> None:
+        """Dispatch what peers say to the parts of the torrent.
+
+        Args:
+            context: The torrent's shared state.
+            engine: The settings of all torrents.
+            uploads: Serves what peers ask for.
+            downloads: Takes the blocks and hashes that peers send.
+            smart_ban: Decides who may not join, and takes hashes, too.
+            choking: Decides whom to serve.
+            limits: What rates to keep to.
+            port: Where we listen, to be told to peers; 0: nowhere.
+            on_verifiable: Called with the numbers of files that can be verified since their piece layers came.
+        """
+        self.manifest = context.manifest
+        self.picker = context.picker
+        self.buffers = downloads.buffers
+        self.alone_since = trio.current_time()
+        """When the last session ended, or when the torrent was ready to have one."""
+        self._context = context
+        self._sessions = context.sessions
+        self._engine = engine
+        self._uploads = uploads
+        self._downloads = downloads
+        self._smart_ban = smart_ban
+        self._choking = choking
+        self._limits = limits
+        self._port = port
+        self._on_verifiable = on_verifiable
+        self._piece_count = context.layout.piece_count
+        self._joined = trio.Event()
+        self._extensions = Extensions(self._on_extended_handshake)
+        self._extensions.register(METADATA, uploads.answer_metadata)
+        self._extensions.register(UPLOAD_ONLY)
+        self._extensions.register(DONT_HAVE, self._on_dont_have)
+
+    def with_id(self, peer_id: bytes) -> PeerSession | None:
+        """Return the session with the peer that has this id; None when there is none."""
+        return next((session for session in self._sessions if session.peer_id == peer_id), None)
+
+    async def wait_for_one(self) -> None:
+        """Wait until a peer joins."""
+        self._joined = trio.Event()
+        await self._joined.wait()
+
+    def add(self, session: PeerSession) -> bool:
+        """Take a new session and greet the peer; False when there is no room, or no use for it.
+
+        There is no use for a second session with one peer, for one with ourselves, or for one with a banned peer.
+        """
+        known = {other.peer_id for other in self._sessions} | {self._engine.peer_id}
+        if len(self._sessions) >= self._engine.max_peers or session.peer_id in known:
+            return False
+        if not self._smart_ban.admit(session):
+            return False
+        self._sessions.add(session)
+        self._joined.set()
+        if session.listens is not None:
+            self._context.known_peers.connected(session.listens)
+        connection = session.connection
+        self.picker.peer_joined(session.has)
+        if connection.negotiated.extended:
+            handshake = ExtendedHandshake(
+                ids=self._extensions.ids,
+                client=self._engine.client,
+                upload_only=self._context.is_complete,
+                port=self._port or None,
+                metadata_size=None if self.manifest.private else len(self.manifest.info),
+            )
+            connection.send_extended(handshake.encode())
+        held = self.picker.held
+        connection.send_opening(held.to_wire(), held=held.held)
+        session.wake()
+        return True
+
+    def session_ended(self, session: PeerSession, reason: str) -> None:
+        """Forget a session; ``reason`` is what the peer did wrong, empty when nothing."""
+        self._sessions.remove(session)
+        self.alone_since = trio.current_time()
+        if session.listens is not None:
+            self._context.known_peers.disconnected(session.listens)
+        self._downloads.session_ended(session)
+        self.picker.peer_left(session.has)
+        self._uploads.super_seeding.forget(session)
+        if reason:
+            self._context.alert(PeerDropped(self._context.info_hash, session.address, reason))
+        self._choking.choose()
+        self._downloads.refill_all()
+
+    def handle(self, session: PeerSession, message: Message) -> None:
+        """Dispatch one message of a peer. A plain call: nothing in it waits.
+
+        Raises:
+            RemoteProtocolError: The message is wrong; the session is to be ended.
+        """
+        match message:
+            case Piece():
+                self._downloads.on_block(session, message)
+            case Request():
+                pass  # the connection keeps it until it is served
+            case Have(piece):
+                if session.has.set(piece):
+                    self.picker.peer_has(piece)
+                    self._uploads.super_seeding.peer_has(session, piece, session.last_received)
+                    if self.picker.wants(piece):
+                        session.connection.set_interested(True)
+                        session.wake()
+            case BitfieldMessage(bits):
+                self._set_bits(session, Bitfield.from_wire(bits, self._piece_count))
+            case HaveAll():
+                self._set_bits(session, Bitfield.full(self._piece_count))
+            case Choke():
+                self._downloads.choked(session)
+            case Reject():
+                self._downloads.rejected(session, Block._make(message))
+            case Interested():
+                self._uploads.grant_fast(session)
+                self._choking.choose()
+            case NotInterested():
+                self._choking.choose()
+            case Hashes():
+                self._smart_ban.hashes_received(message)
+                if files := self._downloads.on_hashes(message):
+                    self._on_verifiable(files)
+            case HashReject():
+                self._downloads.on_hash_reject(session, message)
+            case Extended():
+                self._extensions.received(session, message)
+            case Suggest(piece):
+                self._downloads.suggested(session, piece)
+            case _:
+                pass  # the connection has noted it
+
+    def after_reading(self, session: PeerSession) -> None:
+        """Count what came from a peer, and ask it for more."""
+        self._downloads.after_reading(session)
+
+    async def may_read(self, count: int) -> None:
+        """Wait, after ``count`` bytes were read, while the disk is behind, and for the download limits."""
+        await self._context.disk.has_room()
+        if self._limits.down:
+            await pass_all(self._limits.down, count)
+
+    async def serve(self, session: PeerSession) -> None:
+        """Put some of what a peer asked for into its output."""
+        await self._uploads.serve(session)
+
+    async def may_send(self, count: int) -> None:
+        """Wait until the upload limits let ``count`` bytes pass."""
+        if self._limits.up:
+            await pass_all(self._limits.up, count)
+
+    def sent(self) -> None:
+        """Note that the link is in use, for super-seeding."""
+        self._uploads.super_seeding.last_sent = trio.current_time()
+
+    def _set_bits(self, session: PeerSession, bits: Bitfield) -> None:
+        self.picker.peer_left(session.has)
+        session.has = bits
+        self.picker.peer_joined(bits)
+        session.update_interest()
+        self.close_if_useless(session)
+        self._downloads.ask_for_layers(session)
+
+    def _on_extended_handshake(self, session: PeerSession, handshake: ExtendedHandshake) -> None:
+        session.client, session.ids = handshake.client, handshake.ids
+        session.requester.pipeline.peer_limit = handshake.queue
+        if session.listens is None and handshake.port is not None:
+            session.listens = (session.host, handshake.port)
+            self._context.known_peers.connected(session.listens)
+
+    def _on_dont_have(self, session: PeerSession, payload: bytes) -> None:
+        piece = decode_dont_have(payload)
+        if piece >= self._piece_count:
+            raise RemoteProtocolError("piece-range", f"piece {piece:,} of {self._piece_count:,}")
+        session.requester.conduct.has_lost(piece)
+        if session.has.clear(piece):
+            self.picker.peer_lost(piece)
+            session.update_interest()
+
+    def close_if_useless(self, session: PeerSession) -> None:
+        """Close a session between two seeds: they have nothing to give each other."""
+        if session.has.is_full and self.picker.held.is_full:
+            session.close()

@@ -1,0 +1,107 @@
+"""The final name of a file: kept free while the file grows under a part's name, and given to it once it is whole.
+
+A name without ``.part`` is a promise, also after a power cut: whatever bears it is the whole content. So the content
+is on the disk before the name is given, and the name is never given over something else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from swarmshare.storage.faults import LostError
+from swarmshare.storage.file_record import Condition
+from swarmshare.storage.files import Identity
+from swarmshare.storage.places import CHANGED, Found
+
+if TYPE_CHECKING:
+    from swarmshare.storage.content import ContentFile
+
+
+def make_way(file: ContentFile) -> int:
+    """Make the folders of ``file``, and itself if it is empty.
+
+    Returns how many bytes it needs from the disk beyond those it has. Raises :class:`StorageError` for a name that is
+    taken, a link in the way, or what the system refuses.
+    """
+    with file.lock:
+        _take_over(file)
+        place, status = file.locate(), None
+        if place is not None:
+            with contextlib.suppress(LostError):
+                status = file.where.look(place)
+        if place is None or status is None or not place.finished:
+            file.where.claim()
+        elif not file.record.is_own(place):
+            raise file.where.taken(place)
+    # A file may have holes, so that it occupies less than its length. Windows does not tell.
+    held = 0 if status is None else getattr(status, "st_blocks", status.st_size // 512) * 512
+    return max(0, file.where.length - held)
+
+
+def finish(file: ContentFile) -> None:
+    """Give ``file``, all of which is here, its name; nothing happens when it has it.
+
+    Flushes it and its folder. Raises :class:`StorageError`, also for a name that was taken meanwhile.
+    """
+    if _is_named(file):
+        return
+    flushed = _flush_whole(file)
+    with file.lock:
+        file.close()  # Windows renames no open file; whoever comes next opens it again
+        try:
+            place = file.where.rename(Identity.of(flushed))
+        except LostError:
+            file.record.lose()
+            raise
+        file.record.named(Found(place, file.where.path(place), flushed))
+    file.where.sync_folder()
+
+
+def _is_named(file: ContentFile) -> bool:
+    """Whether ``file`` has its name; else it is about to be flushed. :class:`LostError` unless it may be whole."""
+    with file.lock:
+        place = file.locate()
+        if place is None:
+            if file.where.length:
+                raise LostError(file.where.part, "not there")
+        else:
+            file.look(place)
+            if file.record.condition in {Condition.LOST, Condition.APPEARED}:
+                raise LostError(file.where.path(place), "may have lost some of its data")
+            if place.finished:
+                file.where.drop_part()
+                return True
+        # Before the flush, not after: whatever another thread writes during it must be flushed once more.
+        file.record.dirty = False
+    return False
+
+
+def _flush_whole(file: ContentFile) -> os.stat_result:
+    """Put ``file`` on the disk at its own length; what the system says of it then."""
+    with file.using(write=True) as opened:
+        if os.fstat(opened.fd).st_size > file.where.length:
+            with file.writing(opened):
+                os.ftruncate(opened.fd, file.where.length)
+        file.flush(opened)
+        status = os.fstat(opened.fd)
+        with file.lock:
+            file.record.compare(status)
+            if not file.record.is_trusted:
+                file.record.lose()
+                raise LostError(opened.path, CHANGED)
+    return status
+
+
+def _take_over(file: ContentFile) -> None:
+    """Go on with what another program started, if that is what was found; ``lock`` is held."""
+    record = file.record
+    found, record.unfinished = record.unfinished, None
+    if found is not None and record.place is not None:
+        file.close()
+        try:
+            record.place = file.where.take_over(record.place, found)
+        except LostError:
+            record.lose()
+            raise

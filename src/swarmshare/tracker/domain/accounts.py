@@ -1,0 +1,242 @@
+"""Accounts: who may make one, and what becomes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
+
+from swarmshare.tracker.config import Registration
+from swarmshare.tracker.domain import invitations, values
+from swarmshare.tracker.domain.account_names import checked_name, folded
+from swarmshare.tracker.domain.database import rows_changed
+from swarmshare.tracker.domain.lookup import Role
+from swarmshare.tracker.domain.models import AccountRow, SettingRow, TokenRow
+from swarmshare.tracker.domain.passwords import check_password
+from swarmshare.tracker.domain.ratelimit import network_of
+from swarmshare.tracker.domain.refusals import Reason, RefusalError
+from swarmshare.tracker.domain.sessions import as_account
+from swarmshare.tracker.domain.tokens import digest, mint, new_passkey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+    from swarmshare.tracker.domain.changes import ChangeFeed
+    from swarmshare.tracker.domain.database import Database
+    from swarmshare.tracker.domain.passwords import Passwords
+    from swarmshare.tracker.domain.ratelimit import RateLimit
+    from swarmshare.tracker.domain.sessions import Sessions
+
+_REGISTRATION: Final = "registration"
+_SETUP: Final = "setup"
+
+
+class Accounts:
+    """The accounts of one tracker."""
+
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        sessions: Sessions,
+        changes: ChangeFeed,
+        clock: Callable[[], float],
+        *,
+        registration: Registration,
+        by_address: RateLimit,
+    ) -> None:
+        """``clock`` tells the time of day; ``registration`` is what holds until the organiser decides."""
+        self._database = database
+        self._passwords = passwords
+        self._sessions = sessions
+        self._changes = changes
+        self._clock = clock
+        self._registration = registration
+        self._by_address = by_address
+
+    def new_setup_token(self) -> str | None:
+        """The secret that makes the first organiser, once; None when there is one. An earlier secret is void."""
+        token = mint("setup")
+        with self._database.write() as session:
+            session.execute(delete(SettingRow).where(SettingRow.name == _SETUP))
+            if _organisers(session):
+                return None
+            session.add(SettingRow(name=_SETUP, value=token.digest.hex()))
+        return token.secret
+
+    def register(
+        self,
+        name: str,
+        password: str,
+        *,
+        address: str,
+        invitation: str | None = None,
+        setup_token: str | None = None,
+        label: str = "",
+    ) -> values.SignedIn:
+        """A new account, signed in at once; raises :class:`RefusalError`."""
+        self._by_address.spend(network_of(address))
+        with self._database.read() as session:  # nobody shall have to be hashed only to be sent away
+            self._check_admission(session, invitation, setup_token)
+        name = checked_name(name)
+        check_password(password, name)
+        hashed = self._passwords.hash(password)
+        now = int(self._clock())
+        row = AccountRow(
+            name=name,
+            folded=folded(name),
+            role=Role.MEMBER if setup_token is None else Role.ORGANISER,
+            password=hashed,
+            passkey=new_passkey(),
+            created_at=now,
+            suspended_at=None,
+        )
+        try:
+            with self._database.write() as session:
+                self._check_admission(session, invitation, setup_token)
+                if setup_token is not None:
+                    _use_setup_token(session, setup_token)
+                elif invitation is not None:
+                    invitations.redeem(session, invitation, now)
+                session.add(row)
+                session.flush()
+                signed_in = values.SignedIn(account=as_account(row), token=self._sessions.issue(session, row.id, label))
+        except IntegrityError:
+            raise RefusalError(Reason.NAME_TAKEN, f"the name {name!r} is taken", field="name") from None
+        self._changes.accounts_changed()
+        return signed_in
+
+    def account(self, account: int) -> values.Account:
+        """One account; raises :class:`RefusalError`."""
+        with self._database.read() as session:
+            return as_account(_row(session, account))
+
+    def listed(self, *, offset: int, limit: int) -> tuple[int, list[values.Account]]:
+        """How many there are, and some of them, the oldest first."""
+        with self._database.read() as session:
+            rows = session.scalars(select(AccountRow).order_by(AccountRow.id).offset(offset).limit(limit))
+            found = [as_account(row) for row in rows]
+            return session.scalar(select(func.count(AccountRow.id))) or 0, found
+
+    def change(self, account: int, *, suspended: bool | None = None, role: Role | None = None) -> values.Account:
+        """Suspend an account or let it in again, or give it another role; raises :class:`RefusalError`."""
+        with self._database.write() as session:
+            row = _row(session, account)
+            if suspended is not None and suspended != (row.suspended_at is not None):
+                row.suspended_at = int(self._clock()) if suspended else None
+            if role is not None:
+                row.role = role
+            session.flush()
+            if not _organisers(session):
+                raise RefusalError(Reason.LAST_ORGANISER, "this is the last organiser: make another one first")
+            changed = as_account(row)
+        self._changes.account_cut(account)
+        return changed
+
+    def change_password(self, name: str, old: str, new: str, *, address: str) -> None:
+        """Set another password, which ends every token of the account; raises :class:`RefusalError`."""
+        proven = self._sessions.authenticate(name, old, address=address)
+        self._set_password(proven.account, name, new)
+
+    def reset_password(self, name: str, invitation: str, new: str, *, address: str) -> None:
+        """Set the password by an invitation for this account. Ends every token; raises :class:`RefusalError`."""
+        self._by_address.spend(network_of(address))
+        with self._database.read() as session:
+            account = session.scalar(select(AccountRow.id).where(AccountRow.folded == folded(name)))
+            # An unknown name and a wrong code are answered alike; -1 is no account's number.
+            account = -1 if account is None else account
+            invitations.check(session, invitation, int(self._clock()), account=account)
+        self._set_password(account, name, new, invitation=invitation)
+
+    def _set_password(self, account: int, name: str, new: str, *, invitation: str | None = None) -> None:
+        check_password(new, name)
+        hashed = self._passwords.hash(new)
+        with self._database.write() as session:
+            if invitation is not None:
+                invitations.redeem(session, invitation, int(self._clock()), account=account)
+            _row(session, account).password = hashed
+            session.execute(delete(TokenRow).where(TokenRow.account == account))
+        self._changes.account_cut(account)
+
+    def passkey(self, account: int) -> str | None:
+        """What the account's announce URLs have in their path; None when it is revoked."""
+        with self._database.read() as session:
+            return _row(session, account).passkey
+
+    def renew_passkey(self, account: int) -> str:
+        """A new passkey; whoever announces with the one before is refused from now on."""
+        passkey = new_passkey()
+        self._set_passkey(account, passkey)
+        return passkey
+
+    def revoke_passkey(self, account: int) -> None:
+        """Have no passkey: private swarms are closed to the account's ordinary clients until it is renewed."""
+        self._set_passkey(account, None)
+
+    def _set_passkey(self, account: int, passkey: str | None) -> None:
+        with self._database.write() as session:
+            _row(session, account).passkey = passkey
+        self._changes.account_cut(account)
+
+    def settings(self) -> values.Settings:
+        """What the organiser has decided."""
+        with self._database.read() as session:
+            return values.Settings(registration=self._mode(session))
+
+    def change_settings(self, settings: values.Settings) -> None:
+        """Decide anew."""
+        with self._database.write() as session:
+            session.merge(SettingRow(name=_REGISTRATION, value=settings.registration))
+
+    def _mode(self, session: Session) -> Registration:
+        row = session.get(SettingRow, _REGISTRATION)
+        return self._registration if row is None else Registration(row.value)
+
+    def _check_admission(self, session: Session, invitation: str | None, setup_token: str | None) -> None:
+        if setup_token is not None:
+            row = session.get(SettingRow, _SETUP)
+            if row is None or row.value != digest(setup_token).hex():
+                raise _wrong_setup_token()
+            return
+        mode = self._mode(session)
+        if mode is Registration.CLOSED:
+            raise RefusalError(Reason.REGISTRATION_CLOSED, "nobody can register here: ask the organiser")
+        if invitation is not None:
+            invitations.check(session, invitation, int(self._clock()))
+        elif mode is Registration.INVITED:
+            raise RefusalError(
+                Reason.INVITATION_REQUIRED,
+                "registering takes an invitation: ask the organiser for one",
+                field="invitation",
+            )
+
+
+def _use_setup_token(session: Session, setup_token: str) -> None:
+    wanted = delete(SettingRow).where(SettingRow.name == _SETUP, SettingRow.value == digest(setup_token).hex())
+    if not rows_changed(session, wanted):  # two at once: the database knows who was first
+        raise _wrong_setup_token()
+
+
+def _wrong_setup_token() -> RefusalError:
+    return RefusalError(
+        Reason.SETUP_TOKEN,
+        "this is not the setup token that the tracker printed when it started last, or it has been used",
+        field="setup_token",
+    )
+
+
+def _organisers(session: Session) -> int:
+    wanted = select(func.count(AccountRow.id)).where(
+        AccountRow.role == Role.ORGANISER, AccountRow.suspended_at.is_(None)
+    )
+    return session.scalar(wanted) or 0
+
+
+def _row(session: Session, account: int) -> AccountRow:
+    row = session.get(AccountRow, account)
+    if row is None:
+        raise RefusalError(Reason.NOT_FOUND, "there is no such account")
+    return row

@@ -1,0 +1,253 @@
+"""The catalogue: the manifests that a group has published, and who published each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from swarmshare.common.text import REPLACEMENT, clean
+from swarmshare.errors import ManifestError
+from swarmshare.manifest.parse import parse_manifest
+from swarmshare.tracker.domain import values
+from swarmshare.tracker.domain.account_names import folded
+from swarmshare.tracker.domain.lookup import Identity, Role, SwarmCounts
+from swarmshare.tracker.domain.models import AccountRow, EntryRow, ManifestRow, WireHashRow
+from swarmshare.tracker.domain.refusals import Reason, RefusalError
+from swarmshare.tracker.domain.torrents import fetched_form, stored_form
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Select
+    from sqlalchemy.orm import Session
+    from sqlalchemy.sql import ColumnElement
+
+    from swarmshare.manifest.manifest import Manifest
+    from swarmshare.tracker.config import TrackerConfig
+    from swarmshare.tracker.domain.changes import ChangeFeed
+    from swarmshare.tracker.domain.database import Database
+    from swarmshare.tracker.domain.offload import Offload
+
+MAX_COMMENT: Final = 2_000
+"""Characters of a comment that lists show; the manifest has all of it."""
+MAX_SEARCH_WORDS: Final = 8
+
+
+class Sort(StrEnum):
+    """The order of a list."""
+
+    NEWEST = "newest"
+    NAME = "name"
+    LARGEST = "largest"
+
+
+_ORDERS: Final = {
+    Sort.NEWEST: (EntryRow.id.desc(),),
+    Sort.NAME: (EntryRow.search, EntryRow.id),
+    Sort.LARGEST: (EntryRow.total_length.desc(), EntryRow.id),
+}
+
+
+class Wanted(NamedTuple):
+    """Which entries a list is to have."""
+
+    search: str = ""
+    """Words that all must be somewhere in the name or the comment; case does not matter."""
+    info_hash: str = ""
+    """How the info hash begins, in lower-case hexadecimal digits."""
+    name: str = ""
+    """The whole name, letter by letter."""
+    publisher: str | None = None
+    """The name of an account."""
+    private: bool | None = None
+    sort: Sort = Sort.NEWEST
+
+
+class Catalogue:
+    """The catalogue of one tracker."""
+
+    def __init__(
+        self,
+        database: Database,
+        changes: ChangeFeed,
+        clock: Callable[[], float],
+        config: TrackerConfig,
+        *,
+        offload: Offload,
+        counts: Callable[[bytes], SwarmCounts],
+    ) -> None:
+        """``counts`` tells how the swarm with a full info hash is."""
+        self._database = database
+        self._changes = changes
+        self._clock = clock
+        self._config = config
+        self._offload = offload
+        self._counts = counts
+
+    def publish(self, data: bytes, publisher: Identity) -> tuple[values.EntryView, bool]:
+        """Put a manifest into the catalogue. Returns its entry, and whether it is new.
+
+        To publish again what one has published changes nothing. Raises :class:`RefusalError`.
+        """
+        manifest = self.parse(data)
+        try:
+            with self._database.write() as session:
+                owner = session.scalar(select(EntryRow.publisher).where(EntryRow.info_hash == manifest.info_hash.full))
+                if owner is None:
+                    self.insert(session, manifest, publisher.account, int(self._clock()))
+                elif owner != publisher.account:
+                    raise _already_published(manifest)
+        except IntegrityError:  # another came first, or another manifest has the same SHA-1 info hash
+            raise _already_published(manifest) from None
+        entry = self.entry(manifest.info_hash.full)
+        if owner is None:
+            self._changes.published(entry)
+        return entry, owner is None
+
+    def parse(self, data: bytes) -> Manifest:
+        """The manifest in ``data``, or a :class:`RefusalError` whose field is the rule that it breaks."""
+        if len(data) > self._config.max_manifest:
+            raise RefusalError(
+                Reason.MANIFEST_SIZE, f"the manifest is over {self._config.max_manifest:,} bytes: use larger pieces"
+            )
+        try:
+            return self._offload(parse_manifest, data)
+        except ManifestError as error:
+            raise RefusalError(Reason.MANIFEST, str(error), field=error.rule) from error
+
+    def insert(self, session: Session, manifest: Manifest, publisher: int, published_at: int) -> None:
+        """Add an entry in the transaction of ``session``. Raises :class:`RefusalError` when it would be too much.
+
+        Also an :class:`~sqlalchemy.exc.IntegrityError` when one of its hashes is there already.
+        """
+        stored = stored_form(manifest)
+        wanted = select(func.count(), func.coalesce(func.sum(EntryRow.manifest_length), 0))
+        count, length = session.execute(wanted.where(EntryRow.publisher == publisher)).one()
+        if count >= self._config.max_entries_per_account:
+            raise RefusalError(Reason.QUOTA, f"an account has at most {self._config.max_entries_per_account:,} entries")
+        if length + len(stored) > self._config.max_manifest_bytes_per_account:
+            raise RefusalError(Reason.QUOTA, "the manifests of this account are too large together: withdraw some")
+        comment = clean(manifest.comment).strip()[:MAX_COMMENT]
+        row = EntryRow(
+            info_hash=manifest.info_hash.full,
+            name=manifest.name,
+            search=folded(f"{manifest.name} {comment}"),
+            comment=comment,
+            total_length=manifest.total_length,
+            piece_length=manifest.piece_length,
+            piece_count=manifest.layout.piece_count,
+            file_count=len(manifest.files),
+            private=manifest.private,
+            publisher=publisher,
+            published_at=published_at,
+            manifest_length=len(stored),
+        )
+        session.add(row)
+        session.flush()
+        session.add(WireHashRow(hash=manifest.info_hash.truncated, entry=row.id, version=2))
+        if manifest.info_hash_v1 is not None:
+            session.add(WireHashRow(hash=manifest.info_hash_v1, entry=row.id, version=1))
+        session.add(ManifestRow(entry=row.id, data=stored))
+        session.flush()
+
+    def listed(self, wanted: Wanted, *, offset: int, limit: int) -> tuple[int, list[values.EntryView]]:
+        """How many entries there are as wanted, and some of them."""
+        matching = _conditions(wanted)
+        counted = select(func.count(EntryRow.id)).join(AccountRow, AccountRow.id == EntryRow.publisher)
+        page = _described().where(*matching).order_by(*_ORDERS[wanted.sort]).offset(offset).limit(limit)
+        with self._database.read() as session:
+            total = session.scalar(counted.where(*matching)) or 0
+            return total, [self._value(row, publisher, v1) for row, publisher, v1 in session.execute(page)]
+
+    def entry(self, info_hash: bytes) -> values.EntryView:
+        """The entry with this full info hash; raises :class:`RefusalError`."""
+        with self._database.read() as session:
+            found = session.execute(_described().where(EntryRow.info_hash == info_hash)).one_or_none()
+            if found is None:
+                raise unknown_entry()
+            row, publisher, info_hash_v1 = found
+            return self._value(row, publisher, info_hash_v1)
+
+    def torrent(self, info_hash: bytes, announce_url: str, passkey: str | None) -> tuple[str, bytes]:
+        """The name and the ``.torrent`` of an entry for somebody who announces to ``announce_url``.
+
+        Raises :class:`RefusalError` when the entry is private and there is no passkey to add.
+        """
+        wanted = select(ManifestRow.data).join(EntryRow, EntryRow.id == ManifestRow.entry)
+        with self._database.read() as session:
+            data = session.scalar(wanted.where(EntryRow.info_hash == info_hash))
+        if data is None:
+            raise unknown_entry()
+        manifest = self._offload(parse_manifest, data)
+        if manifest.private:
+            if passkey is None:
+                raise RefusalError(Reason.NO_PASSKEY, "this content is private, and you revoked your passkey: renew it")
+            announce_url = f"{announce_url}/{passkey}"
+        return manifest.name, fetched_form(manifest, announce_url)
+
+    def withdraw(self, info_hash: bytes, who: Identity) -> None:
+        """Take an entry out; only who published it, or an organiser, may. Raises :class:`RefusalError`."""
+        with self._database.write() as session:
+            row = session.scalar(select(EntryRow).where(EntryRow.info_hash == info_hash))
+            if row is None:
+                raise unknown_entry()
+            if row.publisher != who.account and who.role is not Role.ORGANISER:
+                raise RefusalError(Reason.NOT_YOURS, "this was published by somebody else")
+            session.delete(row)
+        self._changes.withdrawn(info_hash)
+
+    def _value(self, row: EntryRow, publisher: str, info_hash_v1: bytes | None) -> values.EntryView:
+        swarm = self._counts(row.info_hash)
+        return values.EntryView(
+            info_hash=row.info_hash.hex(),
+            info_hash_v1=None if info_hash_v1 is None else info_hash_v1.hex(),
+            name=row.name,
+            comment=row.comment,
+            publisher=publisher,
+            published_at=row.published_at,
+            total_length=row.total_length,
+            piece_length=row.piece_length,
+            piece_count=row.piece_count,
+            file_count=row.file_count,
+            private=row.private,
+            hybrid=info_hash_v1 is not None,
+            seeds=swarm.seeds,
+            peers=swarm.peers,
+            copies=swarm.copies,
+        )
+
+
+def unknown_entry() -> RefusalError:
+    """There is nothing of that info hash in the catalogue."""
+    return RefusalError(Reason.UNKNOWN_ENTRY, "the catalogue has no such entry")
+
+
+def _already_published(manifest: Manifest) -> RefusalError:
+    return RefusalError(Reason.ALREADY_PUBLISHED, f"{manifest.name!r} has been published by somebody else already")
+
+
+def _described() -> Select[EntryRow, str, bytes]:
+    """Entries, each with its publisher's name, and its SHA-1 info hash if it is a hybrid."""
+    return (
+        select(EntryRow, AccountRow.name, WireHashRow.hash)
+        .join(AccountRow, AccountRow.id == EntryRow.publisher)
+        .outerjoin(WireHashRow, (WireHashRow.entry == EntryRow.id) & (WireHashRow.version == 1))
+    )
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    words = folded(clean(wanted.search).replace(REPLACEMENT, " ")).split()[:MAX_SEARCH_WORDS]
+    conditions: list[ColumnElement[bool]] = [EntryRow.search.contains(word, autoescape=True) for word in words]
+    if wanted.info_hash:
+        lowest, highest = (bytes.fromhex(wanted.info_hash.ljust(64, digit)) for digit in "0f")
+        conditions.append(EntryRow.info_hash.between(lowest, highest))  # a range, so that the index serves
+    if wanted.name:
+        conditions.append(EntryRow.name == wanted.name)
+    if wanted.publisher is not None:
+        conditions.append(AccountRow.folded == folded(clean(wanted.publisher).strip()))
+    if wanted.private is not None:
+        conditions.append(EntryRow.private == wanted.private)
+    return conditions

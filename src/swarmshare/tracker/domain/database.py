@@ -1,0 +1,177 @@
+"""One database by its URL: sessions that read, sessions that write, and migrations that run by themselves.
+
+With SQLite, readers never wait for a writer (WAL), and the writers of this process wait for each other here.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import CursorResult, create_engine, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError, TimeoutError
+from sqlalchemy.orm import Session
+
+from swarmshare.tracker.domain import sqlite
+from swarmshare.tracker.domain.database_problem import DatabaseError, DatabaseProblem, problem_of
+from swarmshare.tracker.domain.sqlite import RESTORE, WRITES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import UpdateBase
+
+FILE_NAME: Final = "tracker.db"
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+_log = logging.getLogger(__name__)
+
+
+class Database:
+    """The accounts and the catalogue, on disk."""
+
+    def __init__(self, url: str | None, data: Path) -> None:
+        """Opens ``url``, or ``tracker.db`` in the folder ``data``, and brings its tables up to date.
+
+        Raises :class:`DatabaseError`, without the password that a URL may have.
+        """
+        try:
+            self.url = make_url(url or f"sqlite:///{data / FILE_NAME}")
+            self._engine = create_engine(self.url, pool_pre_ping=True, hide_parameters=True)
+        except (ArgumentError, NoSuchModuleError) as error:
+            raise DatabaseError(
+                f"the database URL cannot be used: {error}",
+                hint="It is written as SQLAlchemy has it, such as postgresql+psycopg://user:password@host/name.",
+            ) from None
+        except ImportError as error:
+            raise DatabaseError(
+                f"the driver for this database is not installed: {error}", hint=f"Try: pip install {error.name}"
+            ) from None
+        self._problem: DatabaseProblem | None = None
+        """What was wrong when it was last used."""
+        self._turn = Lock()
+        """Whose turn to write it is: in SQLite there is one writer at a time, and elsewhere it costs little."""
+        self.file = sqlite_file(url, data)
+        if self.url.get_backend_name() == "sqlite":
+            sqlite.tune(self._engine)
+        try:
+            if url is None:
+                data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.file is not None:
+                sqlite.make_file(self.file)
+            self._migrate()
+        except (DBAPIError, sqlite3.Error, CommandError, OSError) as error:
+            self.close()
+            raise self.failure(error) from error
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one state of the database, and changes nothing."""
+        with self._watched(), Session(self._engine, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction: all of it happens, or nothing when the block raises. Never wait for anything inside."""
+        with self._watched():
+            if not self._turn.acquire(timeout=sqlite.PATIENCE):
+                raise TimeoutError("others wait to write")
+            try:
+                with (
+                    self._engine.connect().execution_options(**{WRITES: True}) as connection,
+                    Session(connection) as session,
+                    session.begin(),
+                ):
+                    yield session
+            finally:
+                self._turn.release()
+        self._note(None)
+
+    def look(self) -> DatabaseProblem | None:
+        """What is wrong at this moment. With SQLite, that is told at once, whoever waits for what."""
+        if self._problem is DatabaseProblem.DAMAGED:
+            return self._problem
+        if self.file is not None:
+            self._note(
+                sqlite.look_at(str(self.file), writing=self._problem in (DatabaseProblem.FULL, DatabaseProblem.DISK))
+            )
+            return self._problem
+        try:
+            with self.read() as session:
+                session.scalar(select(1))
+        except SQLAlchemyError as error:
+            return problem_of(error) or DatabaseProblem.AWAY
+        return None
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Notice what goes wrong."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            if problem := problem_of(error):
+                self._note(problem, error)
+            raise
+
+    def _note(self, problem: DatabaseProblem | None, error: SQLAlchemyError | None = None) -> None:
+        """Tell the log, once, that something goes wrong or goes well again. What is damaged stays so."""
+        if problem is self._problem or self._problem is DatabaseProblem.DAMAGED:
+            return
+        self._problem = problem
+        if problem is None:
+            _log.warning("the tracker's database works again")
+        else:
+            # What SQLAlchemy itself says may have the values of a statement in it.
+            reason = error.orig if isinstance(error, DBAPIError) else None
+            _log.error("%s%s", problem.sentence, f" ({reason})" if reason else "")
+
+    def failure(self, error: SQLAlchemyError | sqlite3.Error | CommandError | OSError) -> DatabaseError:
+        """What to say of a database that cannot be used from the start."""
+        reason: object = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(error, OSError):
+            reason = (error.strerror or str(error)).lower()
+        problem = None if isinstance(error, (CommandError, OSError)) else problem_of(error)
+        what = f"{self.file or self.url}: the database cannot be opened: "
+        if problem is DatabaseProblem.DAMAGED:
+            return DatabaseError(f"{what}it is damaged ({reason})", hint=RESTORE)
+        if isinstance(error, CommandError):
+            return DatabaseError(f"{what}{reason}", hint="Was it made by a newer version?")
+        return DatabaseError(f"{what}{problem.sentence if problem and problem is not DatabaseProblem.AWAY else reason}")
+
+    def _migrate(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        with self._turn, self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def rows_changed(session: Session, statement: UpdateBase) -> int:
+    """How many rows a change or a deletion hit."""
+    result = session.execute(statement)
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def sqlite_file(url: str | None, data: Path) -> Path | None:
+    """The file of the database at ``url``, or of the one in the folder ``data``; None when it is in no file."""
+    if url is None:
+        return data / FILE_NAME
+    try:
+        made = make_url(url)
+    except ArgumentError:
+        return None
+    in_file = made.get_backend_name() == "sqlite" and made.database and made.database != ":memory:"
+    return Path(made.database) if in_file and made.database else None

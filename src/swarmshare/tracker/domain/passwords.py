@@ -1,0 +1,70 @@
+"""Passwords: what counts as one, and argon2id hashes of them, made where nobody waits for it."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Final
+
+from argon2 import PasswordHasher, Type, extract_parameters
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+
+from swarmshare.tracker.domain.refusals import Reason, RefusalError
+
+if TYPE_CHECKING:
+    from swarmshare.tracker.domain.offload import Offload
+
+MIN_LENGTH: Final = 8
+MAX_LENGTH: Final = 256
+"""In characters."""
+
+
+def check_password(password: str, name: str) -> None:
+    """Raises :class:`RefusalError` for a password that is too short, too long, or the account's own name."""
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise RefusalError(
+            Reason.PASSWORD_WEAK, f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters", field="password"
+        )
+    if password.casefold() == name.casefold():
+        raise RefusalError(Reason.PASSWORD_WEAK, "the password is the name of the account", field="password")
+
+
+class Passwords:
+    """Hashes passwords with argon2id."""
+
+    def __init__(self, offload: Offload, *, memory: int) -> None:
+        """``memory`` is in bytes; the rest is RFC 9106's second recommendation: three passes, four lanes."""
+        self._offload = offload
+        self._hasher = PasswordHasher(memory_cost=memory // 1024)
+        self._nobody = self._hasher.hash("")
+
+    def hash(self, password: str) -> str:
+        """A hash that says by itself how it was made."""
+        return self._offload(self._hasher.hash, _bytes(password))
+
+    def verify(self, hashed: str | None, password: str) -> bool:
+        """Whether ``password`` is the one; it takes as long when there is no hash, so that time tells nothing."""
+        if hashed is None:
+            self._offload(_matches, self._hasher, self._nobody, password)
+            return False
+        return self._offload(_matches, self._hasher, hashed, password)
+
+
+def is_hash(text: str) -> bool:
+    """Whether ``text`` is a hash that :meth:`Passwords.verify` could use, at a cost that we could bear."""
+    try:
+        cost = extract_parameters(text)
+    except InvalidHashError:
+        return False
+    return cost.type is Type.ID and cost.memory_cost <= 2**20 and cost.time_cost <= 16 and cost.parallelism <= 16
+
+
+def _matches(hasher: PasswordHasher, hashed: str, password: str) -> bool:
+    try:
+        return hasher.verify(hashed, _bytes(password))
+    except VerifyMismatchError:
+        return False
+
+
+def _bytes(password: str) -> bytes:
+    """However a keyboard composes its letters (NFKC, as RFC 8265 has it: two ways to type ``é`` are one password)."""
+    return unicodedata.normalize("NFKC", password).encode()

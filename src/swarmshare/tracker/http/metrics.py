@@ -1,0 +1,73 @@
+"""Numbers about the tracker for Prometheus, and none about anybody in particular."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from flask import Response, g, request
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from sqlalchemy import func, select
+
+from swarmshare.tracker.domain.models import AccountRow, EntryRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask import Flask
+
+    from swarmshare.tracker.services import Services
+
+_BUCKETS: Final = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
+"""Upper bounds of the classes of answering times, in seconds."""
+
+
+def measure(app: Flask, services: Services) -> CollectorRegistry:
+    """Measure each request of ``app`` from now on. Returns what knows all numbers."""
+    numbers = CollectorRegistry()
+    numbers.register(_State(services))
+    answered = Histogram(
+        "swarmshare_http_seconds",
+        "Time to answer an HTTP request, by its route",
+        ["route", "method", "status"],
+        buckets=_BUCKETS,
+        registry=numbers,
+    )
+
+    @app.before_request
+    def begin() -> None:
+        g.began = perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        # The rule, never the path: a path has info hashes and passkeys in it. Without a rule it is whatever was typed.
+        route, method = (request.url_rule.rule, request.method) if request.url_rule else ("none", "any")
+        answered.labels(route, method, response.status_code).observe(perf_counter() - g.began)
+        return response
+
+    return numbers
+
+
+def expose(numbers: CollectorRegistry) -> Response:
+    """All numbers, as Prometheus reads them."""
+    return Response(generate_latest(numbers), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _State:
+    """What is counted when somebody asks."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The state now."""
+        with self._services.database.read() as session:
+            accounts = session.scalar(select(func.count(AccountRow.id))) or 0
+            entries = session.scalar(select(func.count(EntryRow.id))) or 0
+        swarms, members = self._services.registry.totals()
+        yield GaugeMetricFamily("swarmshare_accounts", "Accounts, suspended ones too", accounts)
+        yield GaugeMetricFamily("swarmshare_entries", "Manifests in the catalogue", entries)
+        yield GaugeMetricFamily("swarmshare_swarms", "Swarms that somebody is in", swarms)
+        yield GaugeMetricFamily("swarmshare_members", "Members of all swarms together", members)

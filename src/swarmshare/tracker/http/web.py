@@ -1,0 +1,119 @@
+"""The Flask application as such: how it reads and writes JSON, how it says that something went wrong, its headers."""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from flask import Flask, Response, request
+from flask.json.provider import JSONProvider
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from swarmshare.tracker.domain.database_problem import problem_of
+from swarmshare.tracker.domain.refusals import Reason, RefusalError
+from swarmshare.tracker.http.api.answers import ProblemDetails
+from swarmshare.tracker.http.api.routes import PREFIX
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_CODES: Final = {
+    HTTPStatus.BAD_REQUEST: Reason.MALFORMED.code,
+    HTTPStatus.NOT_FOUND: Reason.NOT_FOUND.code,
+    HTTPStatus.METHOD_NOT_ALLOWED: "method",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Reason.TOO_LARGE.code,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Reason.WRONG_TYPE.code,
+    HTTPStatus.INTERNAL_SERVER_ERROR: "internal",
+}
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Json(JSONProvider):
+    """JSON by msgspec: one reading of every text. Surrogates, NaN and what nests without end are refused."""
+
+    def dumps(self, obj: Any, **_: Any) -> str:
+        """See Flask."""
+        return msgspec.json.encode(obj).decode()
+
+    def loads(self, s: str | bytes, **_: Any) -> Any:
+        """See Flask."""
+        try:
+            return msgspec.json.decode(s)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ValueError(str(error)) from None
+
+
+class Web(Flask):
+    """Flask as the tracker has it."""
+
+    def __init__(self, max_body: int) -> None:
+        super().__init__("swarmshare.tracker.http")
+        self.json = Json(self)
+        self.config["MAX_CONTENT_LENGTH"] = max_body
+        self.register_error_handler(RefusalError, _refused)
+        self.register_error_handler(HTTPException, _failed)
+        self.register_error_handler(SQLAlchemyError, _database_failed)
+        self.after_request(_add_headers)
+
+    def log_exception(self, exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
+        """See Flask. The path itself stays out of the log: it may have a passkey or a setup token in it."""
+        self.logger.error("%s %s failed", request.method, request.url_rule, exc_info=exc_info)
+
+
+def _refused(error: RefusalError) -> Response:
+    response = _problem(
+        ProblemDetails(code=error.reason.code, message=str(error), field=error.field), error.reason.status
+    )
+    if error.retry_after:
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if error.reason.status is HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _database_failed(error: SQLAlchemyError) -> Response:
+    """A full disk, a server that is away: for whoever runs the tracker to deal with. The log has been told."""
+    if (problem := problem_of(error)) is None:
+        raise error
+    if not request.path.startswith(PREFIX):
+        return Response(f"{problem.sentence}\n", HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain")
+    message = f"{problem.sentence}; nothing was changed"
+    return _problem(ProblemDetails(code=problem.code, message=message), HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _failed(error: HTTPException) -> Response:
+    response = error.get_response()
+    status = HTTPStatus(response.status_code)
+    if status < HTTPStatus.BAD_REQUEST or not request.path.startswith(PREFIX):
+        return Response(f"{status.value} {status.phrase}\n", status, response.headers, content_type="text/plain")
+    message = {
+        HTTPStatus.BAD_REQUEST: "the body is not valid JSON",
+        HTTPStatus.NOT_FOUND: "there is nothing at this address",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the request is too large",
+        HTTPStatus.INTERNAL_SERVER_ERROR: "the tracker made a mistake; its log says more",
+    }.get(status, status.phrase.lower())
+    problem = _problem(ProblemDetails(code=_CODES.get(status, "http"), message=message), status)
+    if "Allow" in response.headers:
+        problem.headers["Allow"] = response.headers["Allow"]
+    return problem
+
+
+def _problem(problem: ProblemDetails, status: HTTPStatus) -> Response:
+    return Response(msgspec.json.encode(problem), status, mimetype="application/json")
+
+
+def _add_headers(response: Response) -> Response:
+    if request.blueprint != "announce":  # where they would be half of the answer, and nobody reads them
+        response.headers.update(_HEADERS)
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,186 @@
+"""The members that are connected: what each may ask, and what it is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.schema.fields import EventError
+from swarmshare.schema.tracker_events import MAX_PEERS, MemberPage, Refusal, State
+from swarmshare.tracker.swarms.addresses import visible
+from swarmshare.tracker.swarms.connections import Connections, MemberConnection
+from swarmshare.tracker.swarms.registry import account_member
+from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, detail_limit
+from swarmshare.tracker.swarms.views import holding, peer_view
+
+if TYPE_CHECKING:
+    from swarmshare.schema.tracker_events import Have, Join, Members, MorePeers, Peer, Report, Stats
+    from swarmshare.tracker.domain.lookup import Identity, Lookup
+    from swarmshare.tracker.swarms.addresses import Address
+    from swarmshare.tracker.swarms.registry import SwarmRegistry
+    from swarmshare.tracker.swarms.store.base import SwarmSnapshot
+
+MAX_SWARMS: Final = 1000
+"""Most swarms that one connection may be in."""
+
+
+class LiveMembers:
+    """All connections, and what they ask: an :class:`EventError` says that it is refused, and then nothing changed."""
+
+    def __init__(self, registry: SwarmRegistry, directory: Lookup) -> None:
+        self._registry = registry
+        self._directory = directory
+        self._connections = Connections()
+
+    def connect(self, session: str, identity: Identity, address: Address) -> None:
+        """A peer has signed in; it speaks from ``address``."""
+        self._connections.add(session, MemberConnection(identity, address))
+
+    def disconnect(self, session: str) -> None:
+        """A connection is over: its memberships, too."""
+        connection = self._connections.pop(session)
+        for info_hash, who in connection.swarms.items() if connection is not None else ():
+            self._registry.leave(info_hash, who, session)
+
+    def released(self, session: str, info_hash: bytes) -> None:
+        """The store has ended a membership."""
+        if (connection := self._connections.get(session)) is not None:
+            connection.swarms.pop(info_hash, None)
+
+    def of_account(self, account: int) -> list[str]:
+        """The sessions of an account."""
+        return self._connections.of_account(account)
+
+    def spend(self, session: str, units: int) -> None:
+        """Count work that a connection asks for."""
+        self._connection(session).spend(units, self._registry.clock())
+
+    def join(self, session: str, join: Join) -> State:
+        """A connection is in a swarm from now on, or tells anew what it holds."""
+        entry = self._directory.entry(join.info_hash)  # may wait for the database; the connection may end meanwhile
+        connection = self._connection(session)
+        if entry is None:
+            raise EventError(Refusal.UNKNOWN_SWARM, "the catalogue has no such info hash")
+        if entry.piece_count != join.piece_count:
+            raise EventError(Refusal.PIECE_COUNT, f"the manifest has {entry.piece_count:,} pieces")
+        if join.info_hash not in connection.swarms and len(connection.swarms) >= MAX_SWARMS:
+            raise EventError(Refusal.TOO_MANY_SWARMS, f"one connection is in at most {MAX_SWARMS:,} swarms")
+        who = account_member(connection.identity, join.peer_id)
+        member = MemberRecord(
+            who=who,
+            session=session,
+            account=connection.identity.account,
+            user=connection.identity.name,
+            peer_id=join.peer_id,
+            addresses=self._registry.reachable((connection.address,)),
+            port=join.port,
+            pieces=join.bitfield,
+            held=0,
+            left=join.left,
+            uploaded=0,
+            downloaded=0,
+            rate_up=0,
+            rate_down=0,
+            seen=self._registry.clock(),
+        )
+        if not self._registry.join(join.info_hash, entry.piece_count, member):
+            raise EventError(Refusal.SWARM_FULL, "this swarm has as many members as it may have")
+        previous = connection.swarms.get(join.info_hash, who)
+        if previous != who:  # it calls itself by another peer id now
+            self._registry.leave(join.info_hash, previous, session)
+        connection.swarms[join.info_hash] = who
+        return self.state(session, join.info_hash)
+
+    def state(self, session: str, info_hash: bytes) -> State:
+        """A swarm, for one who is in it."""
+        own, snapshot = self._look(session, info_hash)
+        count = snapshot.piece_count
+        return State(
+            epoch=snapshot.epoch,
+            seq=snapshot.seq,
+            interval=self._registry.settings.live_interval,
+            member=own.number,
+            seeds=snapshot.seeds,
+            leeches=snapshot.leeches,
+            peers=self._peers(session, own, snapshot, MAX_PEERS, useful_only=False),
+            availability=snapshot.availability,
+            holdings=tuple(holding(m, count) for m in snapshot.members) if snapshot.detailed else None,
+        )
+
+    def have(self, session: str, have: Have) -> None:
+        """A member gained and lost pieces."""
+        who = self._who(session, have.info_hash)
+        known = self._registry.have(have.info_hash, who, session, have.gained, have.lost)
+        if known is None:
+            raise _not_joined()
+        if not known:
+            raise EventError(Refusal.PIECE_COUNT, "the manifest has no such piece")
+
+    def stats(self, session: str, stats: Stats) -> None:
+        """A member lives, and tells how it is getting on."""
+        who = self._who(session, stats.info_hash)
+        progress = Progress(stats.left, stats.uploaded, stats.downloaded, stats.rate_up, stats.rate_down)
+        if not self._registry.progress(stats.info_hash, who, session, progress):
+            raise _not_joined()
+
+    def leave(self, session: str, info_hash: bytes) -> None:
+        """A member is none any more."""
+        who = self._who(session, info_hash)
+        del self._connection(session).swarms[info_hash]
+        self._registry.leave(info_hash, who, session)
+
+    def more_peers(self, session: str, request: MorePeers) -> tuple[Peer, ...]:
+        """Members that hold what this one lacks."""
+        own, snapshot = self._look(session, request.info_hash)
+        return self._peers(session, own, snapshot, request.want, useful_only=True)
+
+    def members(self, session: str, request: Members) -> MemberPage:
+        """Members one by one, by number."""
+        _, snapshot = self._look(session, request.info_hash)
+        count = snapshot.piece_count
+        found = [member for member in snapshot.members if member.number > request.after]
+        most = detail_limit(count)
+        return MemberPage(tuple(holding(member, count) for member in found[:most]), more=len(found) > most)
+
+    def report(self, session: str, report: Report) -> None:
+        """A member says that another one lied."""
+        self._look(session, report.info_hash)
+        account = self._connection(session).identity.account
+        if not self._registry.report(report.info_hash, report.member, account):
+            raise EventError(Refusal.UNKNOWN_MEMBER, f"there is no member {report.member}")
+
+    def _connection(self, session: str) -> MemberConnection:
+        connection = self._connections.get(session)
+        if connection is None:
+            raise EventError(Refusal.SIGNED_OUT, "this connection has not signed in")
+        return connection
+
+    def _who(self, session: str, info_hash: bytes) -> bytes:
+        who = self._connection(session).swarms.get(info_hash)
+        if who is None:
+            raise _not_joined()
+        return who
+
+    def _look(self, session: str, info_hash: bytes) -> tuple[MemberRecord, SwarmSnapshot]:
+        """A swarm, and the asker in it."""
+        found = self._registry.look(info_hash, self._who(session, info_hash), session)
+        if found is None:
+            raise _not_joined()
+        return found
+
+    def _peers(
+        self, session: str, own: MemberRecord, snapshot: SwarmSnapshot, want: int, *, useful_only: bool
+    ) -> tuple[Peer, ...]:
+        address = self._connection(session).address
+        candidates = [
+            member
+            for member in snapshot.members
+            if member.number != own.number
+            and not member.v1_only
+            and any(visible(packed, address) for packed in member.addresses)
+        ]
+        ranked = self._registry.rank(candidates, own, snapshot.availability, want, useful_only=useful_only)
+        return tuple(peer_view(member, snapshot.piece_count) for member in ranked)
+
+
+def _not_joined() -> EventError:
+    return EventError(Refusal.NOT_JOINED, "this connection is not in that swarm (any more): join it")

@@ -1,0 +1,84 @@
+"""Which members to tell somebody of who wants peers: those that can give what few others have."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from swarmshare.common.bits import all_bits, as_number
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterator, Sequence
+
+    from swarmshare.tracker.swarms.store.base import MemberRecord
+
+_CONSIDERED: Final = 512
+"""Most members looked at; of more, a random choice. It bounds the work of one answer."""
+_TIERS: Final = 3
+"""How many degrees of rarity are told apart; then all that is lacking counts alike."""
+_MATCH: Final = tuple(bytes(48 + (byte == count) for byte in range(256)) for count in range(256))
+"""For each count, a table that makes the digit 1 of it and 0 of every other."""
+
+
+def rank(
+    others: Sequence[MemberRecord],
+    pieces: bytes | None,
+    availability: bytes,
+    want: int,
+    rng: random.Random,
+    *,
+    useful_only: bool = False,
+) -> list[MemberRecord]:
+    """Up to ``want`` of ``others`` for somebody to dial who holds ``pieces`` (None: unknown), the best first.
+
+    First come those that nobody reported. Among these, whoever holds more of the rarest pieces that the asker lacks,
+    then of the second rarest, and so on; ties by lot. A seed is told of those that are none. ``useful_only`` leaves out
+    those that certainly hold nothing that the asker lacks.
+    """
+    everything = all_bits(len(availability))
+    seed = pieces == everything
+    candidates = [member for member in others if member.pieces != everything] if seed else others
+    if len(candidates) > _CONSIDERED:
+        candidates = rng.sample(candidates, _CONSIDERED)
+    # Blamed ones last, and the rest by lot, which stable sorting keeps among equals.
+    drawn = sorted(candidates, key=lambda member: (member.blamed, rng.random()))
+    if seed or pieces is None:
+        return drawn[:want]
+    worth = _worth(pieces, availability)
+    worths = {member.number: worth(member) for member in drawn}
+    if useful_only:
+        drawn = [member for member in drawn if any(worths[member.number])]
+    drawn.sort(key=lambda member: worths[member.number], reverse=True)
+    drawn.sort(key=lambda member: member.blamed)
+    return drawn[:want]
+
+
+def _worth(pieces: bytes, availability: bytes) -> Callable[[MemberRecord], tuple[int, ...]]:
+    """How much a member could give, by tier of rarity: to be compared as tuples are."""
+    count = len(availability)
+    tiers = tuple(_tiers(as_number(all_bits(count)) & ~as_number(pieces), availability))
+    whole = tuple(tier.bit_count() for tier in tiers)
+
+    def worth(member: MemberRecord) -> tuple[int, ...]:
+        if member.pieces is None:  # it tells how much it holds, not what: it may be anything that is lacking
+            return (*(0 for _ in whole[:-1]), -(-whole[-1] * member.held // count))
+        if member.held == count:
+            return whole
+        held = as_number(member.pieces)
+        return tuple((held & tier).bit_count() for tier in tiers)
+
+    return worth
+
+
+def _tiers(lacking: int, availability: bytes) -> Iterator[int]:
+    """Of the pieces ``lacking``, those that the fewest hold, then the second fewest, and so on; then all."""
+    spare = -len(availability) % 8
+
+    def matching() -> Iterator[int]:
+        for holders in sorted(set(availability) - {0}):
+            if tier := lacking & int(availability.translate(_MATCH[holders]), 2) << spare:
+                yield tier
+
+    yield from islice(matching(), _TIERS)
+    yield lacking

@@ -1,0 +1,81 @@
+"""One client at one address and port: which member replaces another there, and when the other comes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from swarmshare.tracker.swarms.store.base import MemberRecord, SwarmStore
+
+
+class Replacements:
+    """Decides who may be a member at an address and port, which are one machine's.
+
+    A client that was killed comes back with another peer id and takes the place of what it was:
+
+    ==========================  ==========================================================
+    the new member              replaces, at the address that it speaks from and its port
+    ==========================  ==========================================================
+    no account                  clients without one; is none itself next to an account's
+    announces for an account    clients of the same account or of none, known by announces
+                                only; is none itself next to a connected one
+    connected for an account    the same
+    ==========================  ==========================================================
+
+    So nobody replaces another's client from behind the same router: two accounts, or two that are connected, are two
+    machines. A client without an account proves nothing, so whom it replaced is remembered, and comes back when it
+    stops: the other may have been there all the time.
+    """
+
+    def __init__(self, store: SwarmStore) -> None:
+        self._store = store
+        self._replaced: dict[tuple[bytes, bytes], MemberRecord] = {}
+        """By swarm and ``who`` of a member without an account, the other such one whose place it took."""
+
+    def take_place(self, info_hash: bytes, member: MemberRecord) -> bool:
+        """Removes the members that ``member`` replaces, before it is put into the store.
+
+        Returns:
+            False when whoever is there may not be replaced: ``member`` is then the same machine, and no further member.
+        """
+        rivals = [
+            rival for rival in self._store.at(info_hash, member.addresses[0], member.port) if rival.who != member.who
+        ]
+        if member.account is None:
+            taken = any(rival.account is not None for rival in rivals)
+        else:
+            rivals = [rival for rival in rivals if rival.account in (None, member.account)]
+            taken = not member.session and any(rival.session for rival in rivals)
+        for rival in rivals if not taken else ():
+            if not rival.session:
+                self._replace(info_hash, rival, member)
+        return not taken
+
+    def remove(self, info_hash: bytes, piece_count: int, who: bytes, address: bytes, port: int) -> None:
+        """Removes a client that stops, and puts the one back whose place it had taken.
+
+        Args:
+            info_hash: The full info hash of the swarm.
+            piece_count: The number of pieces of its manifest.
+            who: The client, as the store knows it.
+            address: Where it speaks from, 4 or 16 bytes.
+            port: Where it listens.
+        """
+        for member in self._store.at(info_hash, address, port):
+            older = self._replaced.get((info_hash, member.who))
+            if older is not None and older.who == who:
+                del self._replaced[info_hash, member.who]
+        older = self._replaced.pop((info_hash, who), None)
+        if self._store.remove(info_hash, who, "") and older is not None:
+            self._store.put(info_hash, piece_count, older)
+
+    def forget_before(self, seen: float) -> None:
+        """Forgets whoever was replaced and last heard of before ``seen``, in seconds on the registry's clock."""
+        self._replaced = {key: member for key, member in self._replaced.items() if member.seen >= seen}
+
+    def _replace(self, info_hash: bytes, rival: MemberRecord, member: MemberRecord) -> None:
+        self._store.remove(info_hash, rival.who, "")
+        older = self._replaced.pop((info_hash, rival.who), rival)
+        if member.account is None:
+            # Two that replace each other in turn must not put each other back.
+            self._replaced[info_hash, member.who] = rival if older.who == member.who else older

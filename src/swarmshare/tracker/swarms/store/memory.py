@@ -1,0 +1,146 @@
+"""The swarms of one process, in its memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swarmshare.tracker.domain.lookup import SwarmCounts
+from swarmshare.tracker.swarms.store.base import MAX_SWARMS, RemovedMember
+from swarmshare.tracker.swarms.store.state import SwarmState
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from swarmshare.common.bits import Runs
+    from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, SwarmChanges, SwarmSnapshot
+
+
+class MemorySwarmStore:
+    """A :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`; nothing in it waits, so every method is one step."""
+
+    def __init__(self, rng: random.Random) -> None:
+        """``rng`` gives epochs: it must not give the same ones after a restart."""
+        self._rng = rng
+        self._swarms: dict[bytes, SwarmState] = {}
+        self._completed: dict[bytes, int] = {}
+
+    def put(self, info_hash: bytes, piece_count: int, member: MemberRecord) -> tuple[MemberRecord, str] | None:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        swarm = self._swarms.get(info_hash)
+        if swarm is None:
+            if len(self._swarms) >= MAX_SWARMS:
+                return None
+            swarm = self._swarms[info_hash] = SwarmState(self._rng, piece_count)
+        return swarm.put(member)
+
+    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs, seen: float) -> bool | None:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        found = self._find(info_hash, who, session)
+        if found is None or found[1].pieces is None:
+            return None
+        swarm, member = found
+        if max((run.stop for runs in (gained, lost) for run in runs[-1:]), default=0) > swarm.piece_count:
+            return False
+        if swarm.have(member, gained, lost, seen):
+            self.completed(info_hash)
+        return True
+
+    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress, seen: float) -> bool:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        found = self._find(info_hash, who, session)
+        if found is None:
+            return False
+        swarm, member = found
+        swarm.members[who] = member._replace(seen=seen, **progress._asdict())
+        return True
+
+    def remove(self, info_hash: bytes, who: bytes, session: str) -> bool:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        found = self._find(info_hash, who, session)
+        if found is None:
+            return False
+        swarm, member = found
+        self._remove(info_hash, swarm, member)
+        return True
+
+    def blame(self, info_hash: bytes, number: int, account: int) -> bool:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        swarm = self._swarms.get(info_hash)
+        return swarm is not None and swarm.blame(number, account)
+
+    def expire(self, live: float, announced: float) -> list[RemovedMember]:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        return self._remove_where(lambda member: member.seen < (live if member.session else announced))
+
+    def expel(self, account: int) -> list[RemovedMember]:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        return self._remove_where(lambda member: member.account == account)
+
+    def close(self, info_hash: bytes) -> list[RemovedMember]:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        self._completed.pop(info_hash, None)
+        swarm = self._swarms.pop(info_hash, None)
+        members = swarm.members.values() if swarm is not None else ()
+        return [RemovedMember(info_hash, member.who, member.session) for member in members]
+
+    def completed(self, info_hash: bytes) -> None:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        if info_hash not in self._completed and len(self._completed) >= MAX_SWARMS:
+            del self._completed[next(iter(self._completed))]
+        self._completed[info_hash] = self._completed.get(info_hash, 0) + 1
+
+    def member(self, info_hash: bytes, who: bytes) -> MemberRecord | None:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        swarm = self._swarms.get(info_hash)
+        return swarm.members.get(who) if swarm is not None else None
+
+    def at(self, info_hash: bytes, address: bytes, port: int) -> list[MemberRecord]:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        swarm = self._swarms.get(info_hash)
+        return swarm.at(address, port) if swarm is not None else []
+
+    def members(self, info_hash: bytes) -> list[MemberRecord]:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        swarm = self._swarms.get(info_hash)
+        return list(swarm.members.values()) if swarm is not None else []
+
+    def counts(self, info_hash: bytes) -> SwarmCounts:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        completed = self._completed.get(info_hash, 0)
+        swarm = self._swarms.get(info_hash)
+        if swarm is None:
+            return SwarmCounts(completed=completed)
+        return SwarmCounts(swarm.seeds, len(swarm.members) - swarm.seeds, swarm.counts.least(), completed)
+
+    def snapshot(self, info_hash: bytes) -> SwarmSnapshot | None:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        swarm = self._swarms.get(info_hash)
+        return swarm.snapshot() if swarm is not None else None
+
+    def take_changes(self, info_hash: bytes) -> SwarmChanges | None:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        swarm = self._swarms.get(info_hash)
+        return swarm.take_changes() if swarm is not None else None
+
+    def totals(self) -> tuple[int, int]:
+        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        return len(self._swarms), sum(len(swarm.members) for swarm in self._swarms.values())
+
+    def _find(self, info_hash: bytes, who: bytes, session: str) -> tuple[SwarmState, MemberRecord] | None:
+        swarm = self._swarms.get(info_hash)
+        member = swarm.members.get(who) if swarm is not None else None
+        return (swarm, member) if swarm is not None and member is not None and member.session == session else None
+
+    def _remove(self, info_hash: bytes, swarm: SwarmState, member: MemberRecord) -> None:
+        swarm.remove(member)
+        if not swarm.members:
+            del self._swarms[info_hash]
+
+    def _remove_where(self, unwanted: Callable[[MemberRecord], bool]) -> list[RemovedMember]:
+        gone = []
+        for info_hash, swarm in list(self._swarms.items()):
+            for member in [member for member in swarm.members.values() if unwanted(member)]:
+                self._remove(info_hash, swarm, member)
+                gone.append(RemovedMember(info_hash, member.who, member.session))
+        return gone

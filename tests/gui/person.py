@@ -1,0 +1,113 @@
+"""Somebody at a window who has no mouse."""
+
+from __future__ import annotations
+
+import tkinter
+from typing import TYPE_CHECKING
+
+from gui.keyboard import settle, until
+from gui.sight import cut_off, not_in_portuguese, picture, words_of_menu, words_on
+
+from swarmshare.gui.words import language
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swarmshare.gui.window import MainWindow
+
+_KEYS = {" ": "space", "\n": "Return", "<": "less", "-": "minus"}
+_ROUND = 80
+"""Tabs after which one has been everywhere."""
+
+
+class Person:
+    """Presses keys, wherever the keyboard is, and looks at the whole screen."""
+
+    def __init__(self, window: MainWindow, display: str, album: Path, names: set[str]) -> None:
+        """``album`` takes pictures; ``names`` are what needs no translation."""
+        self.window, self.names = window, names
+        self._display, self._album = display, album
+        album.mkdir(parents=True, exist_ok=True)
+        window.root.focus_force()  # there is no window manager that would do it
+        settle(window.root)
+
+    @property
+    def focus(self) -> tkinter.Misc:
+        """What has the keyboard."""
+        name = str(self.window.root.tk.call("focus"))
+        assert name, "nothing has the keyboard"
+        return self.window.root.nametowidget(name)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.focus.event_generate(f"<{key}>" if "-" in key else f"<KeyPress-{key}>")
+            settle(self.window.root)
+
+    def write(self, text: str) -> None:
+        """Type into what has the keyboard; coming there by Tab has selected what was in it."""
+        entry = self.focus
+        assert entry.winfo_class() in ("TEntry", "TCombobox", "TSpinbox"), f"{entry} takes no text"
+        entry.event_generate("<<SelectAll>>")
+        entry.event_generate("<KeyPress-Delete>")
+        for letter in text:
+            entry.event_generate("<KeyPress>", keysym=_KEYS.get(letter) or f"U{ord(letter):04X}")
+        settle(entry)
+
+    def tab_to(self, widget: tkinter.Misc, key: str = "Tab") -> None:
+        """Go there by Tab alone."""
+        for _ in range(_ROUND):
+            if self.focus is widget:
+                assert widget.winfo_viewable()
+                return
+            self.press(key)
+        raise AssertionError(f"no Tab leads to {widget}")
+
+    def push(self, button: tkinter.Misc) -> None:
+        """Go to a button or box, and press the space bar."""
+        self.tab_to(button)
+        self.press("space")
+
+    def fill_in(self, *answers: tuple[tkinter.Misc, str]) -> None:
+        for entry, text in answers:
+            self.tab_to(entry)
+            self.write(text)
+
+    def until(self, condition: object, what: str = "") -> None:
+        until(self.window.root, condition, what)  # type: ignore[arg-type]
+
+    def choose(self, *labels: str) -> None:
+        """Go to entries of the menu that is open, the later ones in the menus of the earlier, and press Return."""
+        for label in labels:
+            menu = self.focus
+            assert isinstance(menu, tkinter.Menu), f"{menu} is no menu"
+            for _ in range(_ROUND):
+                if menu.index("active") is not None and menu.entrycget("active", "label") == label:
+                    break
+                self.press("Down")
+            else:
+                raise AssertionError(f"{label} is not in the menu: {words_of_menu(menu)}")
+            self.press("Return")
+
+    def look(self, name: str) -> None:
+        """Take a picture, and see to it that everything is there, and can be read."""
+        root = self.window.root
+        settle(root)
+        self.focus  # noqa: B018
+        picture(self._display).save(self._album / f"{name}.png")
+        wrong = []
+        for top in [root, *(child for child in root.winfo_children() if child.winfo_class() == "Toplevel")]:
+            if not top.winfo_viewable():
+                continue
+            wrong += cut_off(top)
+            if language() == "pt_BR":
+                wrong += not_in_portuguese(words_on(top), self.names)
+        menu = self.focus
+        if isinstance(menu, tkinter.Menu):
+            wrong += cut_off(menu)
+            if language() == "pt_BR":
+                wrong += not_in_portuguese(words_of_menu(menu), self.names)
+        if wrong:
+            (self._album / f"{name}.txt").write_text("\n".join(wrong))
+        self.wrong.extend(f"{name}: {problem}" for problem in wrong)
+
+    wrong: list[str] = []

@@ -1,0 +1,283 @@
+"""A whole day at the window without a mouse: on the smallest screen, on one of many dots, in each language."""
+
+from __future__ import annotations
+
+import random
+import tkinter
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from gui.keyboard import until
+from gui.person import Person
+from gui.real_window import opened, transfer, words_in
+from integration.group import PASSWORD, Machine, same
+
+from swarmshare.app.snapshot import TransferState
+from swarmshare.gui.dialogs.account_tab import AccountTab
+from swarmshare.gui.dialogs.leaving import LeavingDialog
+from swarmshare.gui.dialogs.limits import LimitsDialog
+from swarmshare.gui.dialogs.opening import OpenDialog
+from swarmshare.gui.dialogs.removing import RemovingDialog
+from swarmshare.gui.dialogs.settings import SettingsDialog
+from swarmshare.gui.dialogs.share import JobDialog, ShareDialog
+from swarmshare.gui.dialogs.withdrawing import WithdrawingDialog
+from swarmshare.gui.words import LANGUAGES, _, use_language
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swarmshare.gui.dialogs.dialog import Dialog
+
+
+NAMES = {"ana", "ben", "Holiday", "Film", "film.bin", "notes.txt", "http", "fast", *LANGUAGES.values()}
+
+
+def dialog(person: Person, kind: type[Dialog]) -> Dialog:
+    root = person.window.root
+
+    def there() -> list[Dialog]:
+        return [child for child in root.winfo_children() if isinstance(child, kind) and child.winfo_viewable()]
+
+    person.until(there, kind.__name__)
+    return there()[0]
+
+
+def content(folder: Path, name: str, size: int) -> Path:
+    (folder / name).mkdir(parents=True)
+    (folder / name / "film.bin").write_bytes(random.Random(name).randbytes(size))
+    (folder / name / "notes.txt").write_bytes(b"x" * 70_000)
+    return folder / name
+
+
+@pytest.mark.parametrize(("screen", "language"), [("small_screen", "en"), ("fine_screen", "pt_BR")])
+def test_a_day(
+    screen: str, language: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    display = request.getfixturevalue(screen)
+    monkeypatch.setenv("DISPLAY", display)
+    use_language(language)
+    holiday, film = content(tmp_path, "Holiday", 3_000_000), content(tmp_path, "Film", 9_000_000)
+    with ExitStack() as stack:
+        window = stack.enter_context(opened(tmp_path / "ana"))
+        person = Person(window, display, tmp_path / "album", NAMES | {str(tmp_path)})
+        person.wrong = []
+        ben = first_start(person, tmp_path, stack)
+        invite(person, ben)
+        share(person, holiday)
+        ben.start("publish", film, "--seed", "--limit-up", "2MiB")
+        find(person)
+        (_entry,) = (event for event in ben.run("list") if event.get("name") == "Holiday")
+        watch(person)
+        copy_links(person)
+        pause(person)
+        assert same(film, tmp_path / "ana" / "there" / "Film")
+        remove(person)
+        withdraw(person)
+        settings(person)
+        leave(person)
+        assert not person.wrong, "\n".join(person.wrong)
+
+
+def first_start(person: Person, folder: Path, stack: ExitStack) -> Machine:
+    window = person.window
+    page = window._welcome
+    assert page is not None
+    person.look("01-welcome")
+    person.push(page.start_tracker)
+    person.until(lambda: window.snapshot.local_tracker and window.snapshot.local_tracker.url, "a tracker")
+    person.until(lambda: page.tracker.get(), "its address")
+    address = page.tracker.get()
+    person.names.add(address)
+    person.look("02-tracker")
+    person.fill_in((page.user, "ana"), (page.password, PASSWORD), (page.again, "something else"))
+    person.press("Return")
+    assert page.complaint
+    person.look("03-mistake")
+    person.fill_in((page.again, PASSWORD), (page.folder.entry, str(folder / "ana" / "there")))
+    person.look("04-filled-in")
+    person.press("Return")
+    person.until(lambda: window._welcome is None, "signed in")
+    person.look("05-nothing-yet")
+    return Machine(folder / "ben", stack, address)
+
+
+def invite(person: Person, ben: Machine) -> None:
+    before = person.focus
+    person.press("Control-comma")
+    settings = dialog(person, SettingsDialog)
+    person.look("10-settings")
+    for name in ("11-network", "12-window", "13-account"):
+        person.press("Control-Tab")
+        person.look(name)
+    account = next(child for child in settings.tabs.winfo_children() if isinstance(child, AccountTab))
+    person.push(account.invite)
+    person.until(account.invitation.get, "an invitation")
+    person.look("14-invited")
+    ben.register("ben", "--invite", person.window.root.clipboard_get())
+    person.push(account.copy)
+    person.press("Escape")
+    assert person.focus is before
+
+
+def share(person: Person, path: Path) -> None:
+    before = person.focus
+    person.press("Control-n")
+    share = dialog(person, ShareDialog)
+    person.look("20-share")
+    person.press("Return")
+    assert share.complaint
+    person.look("21-share-what")
+    person.fill_in((share.what.entry, str(path)), (share.comment, "a b"))
+    person.press("Return")
+    person.until(lambda: not share.winfo_exists(), "checked")
+    person.until(lambda: (found := transfer(person.window, "Holiday")) and found.state is TransferState.SEEDING)
+    person.until(lambda: not any(isinstance(child, JobDialog) for child in person.window.root.winfo_children()))
+    person.look("22-shared")
+    assert person.focus is before
+
+
+def find(person: Person) -> None:
+    window = person.window
+    table = window.catalogue.table
+    person.press("Control-Key-1")
+    person.until(lambda: "Film" in words_in(table.body), "the other's entry")
+    person.look("30-catalogue")
+    person.press("Control-f")
+    person.write("fil")
+    person.until(lambda: [entry.name for entry in table.items] == ["Film"], "found")
+    person.look("31-found")
+    person.tab_to(table.body)
+    person.press("Down")
+    person.look("32-chosen")
+    person.press("Return")
+    person.until(lambda: transfer(window, "Film"), "downloading")
+
+
+def watch(person: Person) -> None:
+    window = person.window
+    person.press("Control-f")
+    person.press("Escape")
+    person.press("Control-Key-2")
+    table = window.transfers.table
+    person.press("Home")
+    person.until(lambda: table.selected and table.selected[0].name == "Film")
+    person.until(lambda: transfer(window, "Film").bytes_done > 500_000)
+    person.look("40-pieces")
+    for name in ("41-swarm", "42-files", "43-speed", "44-log"):
+        person.press("Control-Tab")
+        person.look(name)
+    person.press("Control-Tab")
+
+
+def copy_links(person: Person) -> None:
+    root = person.window.root
+    for label, begin, number in (
+        (_("Copy magnet link"), "magnet:?xt=urn:btmh:", 50),
+        (_("Copy info hash"), "", 51),
+        (_("Copy announce URL"), "http://", 52),
+    ):
+        root.clipboard_clear()
+        root.clipboard_append("old")
+        person.press("Shift-F10")
+        person.look(f"{number}-menu")
+        person.choose(label)
+        person.until(lambda: root.clipboard_get() != "old", "copied")
+        assert root.clipboard_get().startswith(begin)
+        assert person.focus is person.window.transfers.table.body
+    person.look("53-copied")
+    person.press("F10")
+    person.look("54-main-menu")
+    person.choose(_("Transfer"))
+    person.look("55-transfer-menu")
+    person.press("Escape", "Escape")
+    person.press("F10")
+    person.choose(_("Columns"))
+    person.look("56-columns-menu")
+    person.press("Escape", "Escape")
+
+
+def pause(person: Person) -> None:
+    window = person.window
+    table = window.transfers.table
+    person.press("Control-p")
+    person.until(lambda: transfer(window, "Film").state is TransferState.PAUSED, "paused")
+    person.look("60-paused")
+    person.press("Control-l")
+    limits = dialog(person, LimitsDialog)
+    person.fill_in((limits.down.entry, "fast"))
+    person.press("Return")
+    person.look("61-limits")
+    person.press("Escape")
+    assert person.focus is table.body
+    person.press("Control-r")
+    person.until(lambda: transfer(window, "Film").state is TransferState.SEEDING, "complete")
+    person.look("62-complete")
+
+
+def remove(person: Person) -> None:
+    window = person.window
+    person.press("Control-o")
+    dialog(person, OpenDialog)
+    person.look("69-opening")
+    person.press("Escape")
+    person.press("Delete")
+    removing = dialog(person, RemovingDialog)
+    person.look("70-removing")
+    person.push(removing.files)
+    person.look("71-with-files")
+    person.press("Return")
+    person.until(lambda: transfer(window, "Film") is None, "removed")
+    person.look("72-removed")
+    assert person.focus is window.transfers.table.body
+
+
+def withdraw(person: Person) -> None:
+    window = person.window
+    table = window.catalogue.table
+    person.press("Control-Key-1")
+    person.press("Home")
+    person.until(lambda: table.selected and table.selected[0].name == "Film")
+    person.press("Shift-F10")
+    person.look("80-entry-menu")
+    person.choose(_("Withdraw from the catalogue..."))
+    dialog(person, WithdrawingDialog)
+    person.look("81-withdrawing")
+    person.press("Return")
+    person.until(lambda: "Film" not in words_in(table.body), "withdrawn")
+    assert person.focus is table.body
+    person.look("82-withdrawn")
+
+
+def settings(person: Person) -> None:
+    person.press("Control-comma")
+    settings = dialog(person, SettingsDialog)
+    person.push(settings.quiet)
+    person.look("90-quiet-hours")
+    person.fill_in((settings.up.entry, "fast"))
+    person.press("Return")
+    assert settings.complaint
+    person.look("91-settings-mistake")
+    person.fill_in((settings.up.entry, "900"))
+    person.press("Return")
+    person.until(lambda: not settings.winfo_exists(), "saved")
+    assert person.window.snapshot.settings.limit_up == 900 * 1024
+
+
+def leave(person: Person) -> None:
+    window = person.window
+    before = person.focus
+    person.press("Control-q")
+    leaving = dialog(person, LeavingDialog)
+    person.look("95-leaving")
+    person.press("Return")
+    assert not leaving.winfo_exists(), "Return stays"
+    assert person.focus is before
+    person.press("Control-q")
+    leaving = dialog(person, LeavingDialog)
+    person.tab_to(leaving.leave)
+    leaving.leave.event_generate("<KeyPress-space>")
+    with suppress(tkinter.TclError):  # the window is gone
+        until(window.root, lambda: False)
+    with pytest.raises(tkinter.TclError):
+        window.root.winfo_exists()

@@ -1,0 +1,35 @@
+"""The documents name only what exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+SOURCE: Final = ROOT / "src" / "swarmshare"
+GLOSSARY: Final = (ROOT / "docs" / "GLOSSARY.md").read_text()
+TYPES: Final = re.findall(r"`(\w+)` in `([\w/]+\.py)` \|$", GLOSSARY, re.MULTILINE)
+
+
+def classes(path: Path) -> set[str]:
+    """The names of the classes at the top of a module."""
+    return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)}
+
+
+@pytest.mark.parametrize(("name", "module"), TYPES, ids=[name for name, _ in TYPES])
+def test_each_type_of_the_glossary_exists(name: str, module: str) -> None:
+    there = (SOURCE / module).is_file() and name in classes(SOURCE / module)
+    homes = [] if there else [str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py") if name in classes(path)]
+    assert there, f"docs/GLOSSARY.md: {name} is not in {module}, but in {homes or 'no module'}"
+
+
+def test_the_glossary_has_each_term_and_each_type_once() -> None:
+    rows = re.findall(r"^\| \*\*(.+?)\*\* \|", GLOSSARY, re.MULTILINE)
+    assert len(rows) > 50
+    assert len(TYPES) > 40, "most terms have a type"
+    assert len(set(rows)) == len(rows)
+    assert len({name for name, _ in TYPES}) == len(TYPES)
