@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from swarmshare.engine.address import Address
     from swarmshare.engine.announcer import AnnounceQueue
+    from swarmshare.engine.block_source import BlockSource
     from swarmshare.engine.disk import TorrentDisk
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.manifest.manifest import Manifest
@@ -38,7 +39,7 @@ class TorrentContext:
     """
 
     def __init__(
-        self, manifest: Manifest, picker: PiecePicker, disk: TorrentDisk, alert: Callable[[Alert], None]
+        self, manifest: Manifest, picker: PiecePicker[BlockSource], disk: TorrentDisk, alert: Callable[[Alert], None]
     ) -> None:
         self.manifest = manifest
         self.layout = manifest.layout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from swarmshare.swarm.bitfield import Bitfield
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class KnownPeers:
     """Members that trackers tell of. Each counts for the rarity of pieces while we are not connected to it."""
 
-    def __init__(self, picker: PiecePicker, piece_count: int) -> None:
+    def __init__(self, picker: PiecePicker[Any], piece_count: int) -> None:
         self._picker = picker
         self._piece_count = piece_count
         self.members: dict[Hashable, Member] = {}

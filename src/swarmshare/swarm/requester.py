@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic
 
 from swarmshare.swarm.conduct import Conduct
 from swarmshare.swarm.picker import MAX_ALONE
+from swarmshare.swarm.pieces import Peer
 from swarmshare.swarm.pipeline import RequestPipeline
 from swarmshare.swarm.rejections import Rejections
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable
+    from collections.abc import Collection
 
     from swarmshare.manifest.layout import Block
     from swarmshare.swarm.bitfield import Bitfield
@@ -20,10 +21,10 @@ MIN_REFILL: Final = 8
 """Requests that are sent together: one at a time would cost a system call each."""
 
 
-class Requester:
+class Requester(Generic[Peer]):
     """The requests to one peer; times are in seconds."""
 
-    def __init__(self, picker: PiecePicker, peer: Hashable) -> None:
+    def __init__(self, picker: PiecePicker[Peer], peer: Peer) -> None:
         """``peer`` is the key by which ``picker`` knows the peer."""
         self.pipeline = RequestPipeline()
         self.rejections = Rejections()
