@@ -32,7 +32,7 @@ from swarmshare.engine.unwrap import lone_exception
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.schema.alerts import ConnectionFailed, OpenFilesLimit
 from swarmshare.schema.snapshot import EngineSnapshot
-from swarmshare.storage.opening import OpenFiles, is_limit
+from swarmshare.storage.opening import OpenFiles
 from swarmshare.swarm.diagnosis import NO_LISTENING, Cause, DialResult, Outcome
 from swarmshare.wire.handshake import Handshake, dial_handshakes
 
@@ -49,8 +49,6 @@ MAX_HALF_OPEN: Final = 20
 """Dials under way at the same time."""
 MAX_HANDSHAKING: Final = 100
 """Accepted connections that have not said yet what they want. More are closed at once."""
-ACCEPT_AGAIN: Final = 0.1
-"""Seconds until another connection is accepted, after one that the system had no room for."""
 MAX_ALERTS: Final = 10_000
 """Alerts that nobody has taken yet; the oldest go first."""
 
@@ -93,8 +91,7 @@ class Engine:
         self._connections = 0
         """Accepted or dialled, and dials under way."""
         self._told_of_limit = False
-        for listener in listeners:
-            nursery.start_soon(self._listen, listener)
+        nursery.start_soon(self.listening.serve, self._accept, self._has_room, self._tell_of_limit)
 
     @property
     def addresses(self) -> list[str]:
@@ -168,23 +165,12 @@ class Engine:
 
     # ------------------------------------------------------------------ connections
 
-    async def _listen(self, listener: trio.SocketListener) -> None:
-        """Accept connections until cancelled."""
-        with listener.socket:
-            while True:
-                try:
-                    stream = await listener.accept()
-                except OSError as error:
-                    if not is_limit(error):
-                        raise
-                    self._tell_of_limit()
-                    await trio.sleep(ACCEPT_AGAIN)
-                    continue
-                if self._connections >= self._descriptors.connections:
-                    self._tell_of_limit()
-                    await trio.aclose_forcefully(stream)
-                    continue
-                self._nursery.start_soon(self._accept, stream)
+    def _has_room(self) -> bool:
+        """Whether another connection may be open."""
+        if self._connections < self._descriptors.connections:
+            return True
+        self._tell_of_limit()
+        return False
 
     def _tell_of_limit(self) -> None:
         """The system does not let us open as much as is needed: once is enough, it stays so."""
