@@ -34,10 +34,10 @@ class BlockSource(Hashable, Protocol):
 
     @property
     def address(self) -> str:
-        """Its address for people."""
+        """Its address as people are shown it, such as ``host:port``."""
 
     def cancel(self, block: Block) -> None:
         """Take back a request: another source has delivered ``block``."""
 
     def close(self) -> None:
-        """Use it no more."""
+        """End it soon: it is not to be asked for anything more."""
