@@ -18,7 +18,7 @@ state            while                                         next
 ``CHECKING``     the data on the disk is not checked yet       ``DOWNLOADING`` or ``SEEDING``, when it is
 ``DOWNLOADING``  a wanted file is not complete                 ``SEEDING``, when the last one has its final name
 ``SEEDING``      all wanted files are complete                 ``DOWNLOADING``, when a piece is lost or more is wanted
-``PAUSED``       the disk refuses something (hides the above)  the state that it hid, when the disk takes it again
+``WAITING``      the disk refuses something (hides the above)  the state that it hid, when the disk takes it again
 ===============  ============================================  =======================================================
 """
 
