@@ -1,4 +1,4 @@
-"""Where a peer can be reached, and from where: what an announce may claim, and who is told of it."""
+"""Addresses of peers: how far each reaches, which of them an announce may claim, and who is told of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Reach(IntEnum):
 
 @lru_cache(maxsize=4096)
 def parse_address(text: str) -> Address | None:
-    """An address that a peer could have, in its one form: IPv4 in an IPv6 coat is IPv4, a zone is left out.
+    """Returns an address that a peer could have, in one form: IPv4-mapped IPv6 is IPv4, a zone is left out.
 
     None for what is no address, or one that names no single machine (multicast, unspecified).
     """
@@ -37,7 +37,7 @@ def parse_address(text: str) -> Address | None:
 
 @lru_cache(maxsize=4096)
 def reach(packed: bytes) -> Reach:
-    """How far an address carries; ``packed`` is its 4 or 16 bytes."""
+    """Returns how far an address reaches; ``packed`` is its 4 or 16 bytes."""
     address = ip_address(packed)
     if address.is_loopback:
         return Reach.MACHINE

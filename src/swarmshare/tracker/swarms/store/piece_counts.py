@@ -26,25 +26,25 @@ class PieceCounts:
     __slots__ = ("_counts",)
 
     def __init__(self, count: int) -> None:
-        """Of ``count`` pieces, nobody holds any."""
+        """Begins with ``count`` pieces that nobody holds."""
         self._counts = array("H", bytes(2 * count))
 
     def add(self, bitfield: bytes) -> None:
-        """One more holds all of these."""
+        """Counts one more holder of each piece in ``bitfield``."""
         self._set(self._number() + self._lanes(bitfield))
 
     def remove(self, bitfield: bytes) -> None:
-        """One holds them no more."""
+        """Counts one holder less of each piece in ``bitfield``."""
         self._set(self._number() - self._lanes(bitfield))
 
     def shift(self, pieces: Iterable[int], by: int) -> None:
-        """``by`` more hold each of a few pieces."""
+        """Counts ``by`` more holders of each of a few pieces."""
         counts = self._counts
         for piece in pieces:
             counts[piece] += by
 
     def saturated(self) -> bytes:
-        """A byte for each piece; 255 stands for that many or more."""
+        """Returns a byte for each piece, its holders; 255 stands for that many or more."""
         raw = self._counts.tobytes()
         low, high = raw[_LOW::2], raw[_HIGH::2]
         if not high.strip(b"\0"):
@@ -53,7 +53,7 @@ class PieceCounts:
         return full.to_bytes(len(low), "big")
 
     def least(self) -> int:
-        """The count of the rarest piece, up to 255; 0 when there are no pieces."""
+        """Returns the count of the rarest piece, up to 255; 0 when there are no pieces."""
         counts = self.saturated()
         return next((count for count in range(256) if count in counts), 0)
 
