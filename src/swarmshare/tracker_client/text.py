@@ -1,4 +1,4 @@
-"""What trackers write, for people."""
+"""Texts of trackers, made fit to be shown to users."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ MAX_TEXT: Final = 200
 
 
 def one_line(text: str) -> str:
-    """``text`` from a stranger, fit to be shown: short, one line, nothing that steers a terminal or turns it round."""
+    """Returns a stranger's ``text``, fit to be shown: short, one line, without control and reversing characters."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 3] + "..."
