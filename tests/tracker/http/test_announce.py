@@ -1,4 +1,4 @@
-"""Answers to ordinary clients. The announce view, the registry and the store are real; only the catalogue is made up."""
+"""Answers to ordinary clients. View, registry and store are real; only the catalogue is made up."""
 
 from __future__ import annotations
 
