@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import Account, Entry
-    from swarmshare.tracker_client.watch import Counts
+    from swarmshare.tracker_client.watch import EntryCounts
 
 
 class Catalogue:
@@ -79,7 +79,7 @@ class Catalogue:
         if self._entries.pop(info_hash, None) is not None:
             self._snapshot = None
 
-    def counted(self, counts: list[Counts]) -> None:
+    def counted(self, counts: list[EntryCounts]) -> None:
         """Swarms are not as they were."""
         for info_hash, seeds, peers, copies in counts:
             if (entry := self._entries.get(info_hash)) is not None:

@@ -40,7 +40,7 @@ _NAMED = re.compile(r"(?:required|unknown) field `(?P<name>[^`]*)`")
 
 
 class May(Enum):
-    """Who may use a route; the reasons for which others are refused."""
+    """Who may use a route; the reasons for which everybody else is refused."""
 
     ANYBODY = ()
     MEMBER = (Reason.NO_TOKEN, Reason.BAD_TOKEN, Reason.TOKEN_EXPIRED, Reason.SUSPENDED)
@@ -59,7 +59,7 @@ class Raw(NamedTuple):
 
 
 class ApiRoutes:
-    """The routes below ``/api/v1``."""
+    """The routes below ``/api/v1``, and the document that describes them."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
@@ -117,7 +117,7 @@ class ApiRoutes:
                 answer = view(**arguments)
                 return answer if isinstance(answer, (Response, tuple)) else (answer or "", status)
 
-            # SpecTree hands over what it has validated by these; of a view it could not resolve them.
+            # SpecTree passes on what it has validated by these; of a view it could not resolve them.
             answered.__annotations__ = {name: model for name, model in (("query", asks), ("json", json)) if model}
             validated = self._spec.validate(
                 resp=_responses(answer_model, [status, *([or_status] if or_status else [])], reasons),
@@ -147,7 +147,7 @@ class ApiRoutes:
         return decorate
 
     def document(self) -> dict[str, Any]:
-        """The OpenAPI document."""
+        """Returns the OpenAPI document of all routes, as JSON."""
         document: dict[str, Any] = self._spec.spec
         for (path, method), parts in self._raw.items():
             operation = document["paths"][path][method]
