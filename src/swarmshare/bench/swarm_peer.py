@@ -62,7 +62,7 @@ class Peer:
         self._answer()
 
     def close(self) -> None:
-        """Be gone."""
+        """Close the connection, without a word to the tracker."""
         self._socket.close()
 
     def _answer(self) -> bytes:

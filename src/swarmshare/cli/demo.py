@@ -1,4 +1,4 @@
-"""``swarmshare demo``: a whole group at work on this machine, on made-up data."""
+"""``swarmshare demo``: a whole group on this machine, sharing made-up data."""
 
 from __future__ import annotations
 

@@ -260,7 +260,7 @@ class Play:
                 if shown:
                     self._view.show(stats)
         finally:
-            self._view.settle()
+            self._view.freeze()
 
     def _note(self, told: Told) -> None:
         self._told[told.by][told.event] = told.fields

@@ -99,7 +99,7 @@ def magnet_in(what: str) -> Magnet | None:
 
 
 def _is_file(what: str) -> bool:
-    """See rule 2 of the module."""
+    """Whether ``what`` is a manifest's file by rule 2 of the module."""
     if what.endswith(".torrent") or any(separator in what for separator in (os.sep, os.altsep) if separator):
         return True
     if what in (os.curdir, os.pardir):

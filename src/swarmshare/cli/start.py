@@ -18,7 +18,7 @@ from swarmshare.app import accounts, local_tracker
 from swarmshare.app.local_tracker import PORT
 from swarmshare.app.processes import EXIT, Process, ProcessError, Processes
 from swarmshare.app.signed_in import open_tracker, signed_in_at
-from swarmshare.cli import account, gui, passwords
+from swarmshare.cli import gui, passwords, sign_in
 from swarmshare.cli.arguments import address
 from swarmshare.errors import SwarmShareError, TrackerError
 from swarmshare.storage.home import swarmshare_home
@@ -71,7 +71,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
-    """Start, introduce, and stay."""
+    """Start a tracker, make the account at it, and open the window or say what to type next; until interrupted."""
     if arguments.listen is None and (beside := local_tracker.tracker_beside(None)) is not None:
         return _join(beside, arguments, output)
     host, port = arguments.listen or _free(_default(), output)
@@ -223,7 +223,7 @@ def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any]
         invite=None,
     )
     try:
-        account.run_register(answers, output)
+        sign_in.run_register(answers, output)
     except EOFError:
         raise _nobody() from None
     return None

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Group
 from rich.text import Text
 
-from swarmshare.cli.lines import Cell, line, row
 from swarmshare.cli.render import plural, size
-from swarmshare.cli.words import percent, rate
+from swarmshare.cli.terminal_text import Cell, line, row
+from swarmshare.cli.torrent_text import percent, rate
 from swarmshare.schema.runs import all_bits
 from swarmshare.swarm.bitfield import Bitfield
 

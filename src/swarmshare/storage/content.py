@@ -1,6 +1,6 @@
 """The bytes of one file of a torrent on a disk: reading, writing and flushing them, by several threads at once.
 
-Others have the disk, too. Pieces are held of the very file that they were written to or found in; when that is gone,
+Other programs use the disk, too. Pieces are held of the very file that they were written to or found in; when that is gone,
 replaced, shortened or changed by another program, it is *lost*: nothing is known of it until it is looked at afresh.
 What is known is kept in :mod:`swarmshare.storage.file_record`; :mod:`swarmshare.storage.final_name` gives the file its
 name once it is whole.

@@ -167,7 +167,7 @@ class FileRecord:
         return self.is_shorter(status) or (self._state is not None and now != (self._state.size, self._state.mtime_ns))
 
     def compare(self, status: os.stat_result) -> None:
-        """Note whether others have changed it since our last write; while we write ourselves, that cannot be told."""
+        """Note whether other programs have changed it since our last write; while we write ourselves, that cannot be told."""
         changed = self._last is not None and (status.st_size, status.st_mtime_ns) != self._last
         if changed and not self._writers and self.is_trusted:
             self.condition = Condition.TOUCHED

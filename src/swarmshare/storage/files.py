@@ -32,7 +32,7 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> Identity:
-        """The identity in a ``stat`` result."""
+        """Take the identity out of a ``stat`` result."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
@@ -73,7 +73,7 @@ def read_small(path: Path, limit: int) -> bytes:
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
-    """Write ``data`` to ``path``, as :func:`replacing` does."""
+    """Replace the content of ``path`` by ``data``, whole or not at all: see :func:`replacing`."""
     with replacing(path, mode=mode) as file:
         file.write(data)
 
@@ -109,7 +109,7 @@ def temporary_name() -> str:
 def remove_leftovers(folder: Path, *, older_than: float = LEFTOVER_AGE) -> None:
     """Remove from ``folder`` what :func:`write_atomic` left there when its process was killed, or the power failed.
 
-    Only files of such names that nobody has written to for ``older_than`` seconds: a younger one may be at work. What
+    Only files of such names that nobody has written to for ``older_than`` seconds: a younger one may still be being written. What
     cannot be looked at or removed stays; nothing is lost by that.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:

@@ -136,7 +136,7 @@ def _take(answer: _Answer) -> list[Hashed]:
 
 
 def core_count() -> int:
-    """The cores that this process may use."""
+    """How many cores this process may use, which is often fewer than the machine has (taskset, containers)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

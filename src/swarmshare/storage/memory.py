@@ -32,7 +32,7 @@ class Memory:
 
 
 def load_memory(path: Path) -> Memory:
-    """What is remembered at ``path``."""
+    """Read what was remembered at ``path``; the defaults when there is nothing, or nothing valid."""
     try:
         fields = json.loads(read_small(path, MAX_BYTES))
         tracker, trackers, own = fields["tracker"], fields["trackers"], fields["own_tracker"]
@@ -45,6 +45,6 @@ def load_memory(path: Path) -> Memory:
 
 
 def save_memory(path: Path, memory: Memory) -> None:
-    """Remember; nothing is lost when the disk refuses."""
+    """Write ``memory`` to ``path``. A disk that refuses is ignored: nothing of importance is lost."""
     with suppress(StorageError):
         write_atomic(path, json.dumps(asdict(memory)).encode(), mode=0o600)

@@ -100,7 +100,7 @@ class TorrentStorage:
         return Prepared(renamed + make_links(self._folder, links), blocked)
 
     def _choose_names(self) -> list[StorageError]:
-        """Once, find out whether the disk takes the names that the files have; tells of those that have others."""
+        """Once, find out whether the disk takes the names that the files have; tells of those that get another name."""
         if self._is_tried:
             return []
         self._is_tried = True

@@ -48,12 +48,12 @@ class Whereabouts:
 
     @property
     def final(self) -> Path:
-        """Its name for the system."""
+        """The path of the file once it is whole."""
         return self.folder.joinpath(*self._final)
 
     @property
     def part(self) -> Path:
-        """Its name until it is whole."""
+        """The path of the file until it is whole."""
         return self.folder.joinpath(*self._part)
 
     def find(self) -> list[Place]:
@@ -82,7 +82,7 @@ class Whereabouts:
         return taken or (not self._manifest.in_folder and bool(self.find()))
 
     def path(self, place: Place) -> Path:
-        """``place`` for the system, links followed."""
+        """The path of ``place``, links followed."""
         return self.folder.joinpath(*place.real)
 
     def look(self, place: Place) -> os.stat_result:
@@ -103,7 +103,7 @@ class Whereabouts:
         return TakenError(self.folder.joinpath(*place.path), f"is there already with other content, {_LEFT_ALONE}")
 
     def is_named(self) -> bool:
-        """Whether anything bears the final name."""
+        """Whether anything bears the final name, be it a file or not."""
         try:
             with parent_of(self.folder, self._final, make=False) as (parent, name):
                 return look(name, parent) is not None
@@ -135,7 +135,7 @@ class Whereabouts:
         return Place(self._part, self._part, False, inode)
 
     def rename(self, flushed: Identity) -> Place:
-        """Give what was begun its name, if it is whole and still as it was when it was ``flushed``.
+        """Give the part its final name, if it is whole and still as it was when it was ``flushed``.
 
         Raises :class:`LostError` when it is not, and :class:`TakenError` when the name is taken.
         """
@@ -167,7 +167,7 @@ class Whereabouts:
         return Place(self._part, self._part, False, place.inode)
 
     def drop_part(self) -> None:
-        """Remove what was begun, which is not needed any more; if that is refused, nothing but room is lost."""
+        """Remove the part, which is not needed any more; if that is refused, nothing but space is lost."""
         with contextlib.suppress(StorageError), parent_of(self.folder, self._part, make=False) as (parent, name):
             if (saved := look(name, parent)) is not None and not strange(saved):
                 os.unlink(name, dir_fd=parent)

@@ -28,7 +28,7 @@ MAX_ENTRIES: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file that will be shared."""
+    """A file that will be shared, as it was when the folder was walked."""
 
     path: names.Path
     """Its name in the manifest, below the manifest's own."""
@@ -39,13 +39,13 @@ class PlannedFile:
 
     @property
     def length(self) -> int:
-        """In bytes."""
+        """The length of the file in bytes, when it was listed."""
         return self.identity.size
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be shared."""
+    """What will be shared: the files that a walk found, and what it left out."""
 
     name: str
     in_folder: bool
@@ -59,7 +59,7 @@ class Plan:
 
     @property
     def total_length(self) -> int:
-        """The bytes of all files together."""
+        """The length of all files together, in bytes."""
         return sum(file.length for file in self.files)
 
 

@@ -32,7 +32,7 @@ _FILE_LENGTH: Final = 112
 
 
 class Resume(NamedTuple):
-    """What can be believed of resume data."""
+    """What can be believed of resume data, held against the files as they are now."""
 
     held: set[int]
     """The numbers of the pieces that are right."""

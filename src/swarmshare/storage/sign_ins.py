@@ -60,7 +60,7 @@ class SignIns:
             raise StorageError(path, os_reason(error)) from error
 
     def all(self) -> list[SignIn]:
-        """Every sign-in, by tracker."""
+        """Every sign-in that is remembered, sorted by tracker; at most :data:`MAX_SIGN_INS`."""
         paths = sorted(self._folder.glob("*.json"))[:MAX_SIGN_INS]
         return sorted(_read(path) for path in paths)
 

@@ -1,4 +1,4 @@
-"""Holding data against a manifest: which files are right, and which bytes of the others are not."""
+"""Verifying data against a manifest: which files are right, and which bytes of the others are not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(Enum):
-    """What became of one file."""
+    """The outcome of verifying one file."""
 
     OK = "ok"
     BAD = "bad"
@@ -48,7 +48,7 @@ class ByteRange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What is known of one file."""
+    """What verifying found out about one file."""
 
     file: FileEntry
     path: Path
@@ -63,19 +63,19 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What is known of all files."""
+    """What verifying found out about all files of a manifest."""
 
     files: tuple[FileReport, ...]
 
     @property
     def bad(self) -> tuple[FileReport, ...]:
-        """The files that are not right."""
+        """The reports of the files that are not right."""
         return tuple(report for report in self.files if report.verdict is not Verdict.OK)
 
 
 @dataclass(slots=True)
 class _Checked:
-    """A file under way."""
+    """A file that is being verified: what a look at the disk found, and the hashes so far."""
 
     file: FileEntry
     path: Path
