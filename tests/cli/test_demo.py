@@ -109,7 +109,7 @@ def test_nobody_disturbs_the_tidying_up(stage: Path, monkeypatch: pytest.MonkeyP
         tidy_up(folder)
 
     monkeypatch.setattr(tempfile.TemporaryDirectory, "cleanup", watched)
-    with pytest.raises(KeyboardInterrupt), demo._stage():
+    with pytest.raises(KeyboardInterrupt), demo.stage():
         raise KeyboardInterrupt
     assert found == [signal.SIG_IGN] * 2
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

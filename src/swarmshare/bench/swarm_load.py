@@ -17,7 +17,7 @@ import gevent
 from gevent import socket
 from gevent.pool import Pool
 
-from swarmshare.bench.swarm_peer import ADDRESS, Peer
+from swarmshare.bench.swarm_peer import ADDRESS, LoadPeer
 from swarmshare.schema.runs import all_bits
 from swarmshare.schema.tracker_events import Have, Join, Stats
 
@@ -36,8 +36,8 @@ KEPT: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to do; from the parent, as JSON."""
+class LoadPlan:
+    """The load to make; it comes from the parent as JSON."""
 
     port: int
     pid: int
@@ -52,8 +52,8 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Figures:
-    """What came of it; to the parent, as JSON."""
+class LoadFigures:
+    """The results; they go to the parent as JSON."""
 
     connects: float = 0
     """A second, signed in."""
@@ -63,7 +63,7 @@ class Figures:
     events: float = 0
     """Acknowledged, a second; nobody is pushed anything."""
     event_latency: list[float] = field(default_factory=list)
-    """Seconds from sending to acknowledgement: the median and the 99th percentile; so are the others."""
+    """Seconds from sending to acknowledgement: the median and the 99th percentile. The other latencies likewise."""
     deliveries: float = 0
     """Pushes that arrived, a second."""
     push_latency: list[float] = field(default_factory=list)
@@ -81,15 +81,15 @@ class Figures:
     does other things besides, these say more than what it managed in a second."""
 
 
-def run(plan: Plan) -> Figures:
-    """All of it, one after the other."""
-    figures = Figures()
+def run(plan: LoadPlan) -> LoadFigures:
+    """Make every kind of load in turn, and measure each."""
+    figures = LoadFigures()
     swarms = [bytes.fromhex(info_hash) for info_hash in plan.info_hashes]
     large = swarms.pop()
     idle = _resident(plan.pid)
     start, spent = perf_counter(), _processor(plan.pid)
     pool = Pool(DIALING)
-    peers: list[Peer] = list(pool.imap_unordered(lambda _: Peer(plan.port, plan.token), range(plan.peers)))
+    peers: list[LoadPeer] = list(pool.imap_unordered(lambda _: LoadPeer(plan.port, plan.token), range(plan.peers)))
     figures.connects = plan.peers / (perf_counter() - start)
     figures.costs["connects"] = (_processor(plan.pid) - spent) / plan.peers
 
@@ -125,18 +125,18 @@ def run(plan: Plan) -> Figures:
     return figures
 
 
-def _join(peer: Peer, swarm: bytes, piece_count: int) -> None:
+def _join(peer: LoadPeer, swarm: bytes, piece_count: int) -> None:
     peer_id = random.randbytes(20)
     answer = peer.call(Join(swarm, peer_id, 6881, piece_count, bytes(len(all_bits(piece_count))), 1))
     if b'"epoch"' not in answer:
         raise OSError(f"no join: {answer[:200]!r}")
 
 
-def _hammer(requests: Iterable[tuple[Peer, Request]], seconds: float) -> list[float]:
+def _hammer(requests: Iterable[tuple[LoadPeer, Request]], seconds: float) -> list[float]:
     """Each peer sends the same event as soon as the last one is acknowledged."""
     latencies: list[float] = []
 
-    def work(peer: Peer, request: Request) -> None:
+    def work(peer: LoadPeer, request: Request) -> None:
         while (sent := perf_counter()) < end:
             answer = peer.call(request)
             if not answer.endswith(b"[{}]"):
@@ -148,7 +148,9 @@ def _hammer(requests: Iterable[tuple[Peer, Request]], seconds: float) -> list[fl
     return latencies
 
 
-def _deliver(groups: Sequence[Sequence[Peer]], swarms: Sequence[bytes], plan: Plan) -> tuple[float, list[float]]:
+def _deliver(
+    groups: Sequence[Sequence[LoadPeer]], swarms: Sequence[bytes], plan: LoadPlan
+) -> tuple[float, list[float]]:
     """In each swarm one peer finishes a piece every 250 ms, and all others hear of it."""
     latencies: list[float] = []
     sent: dict[tuple[bytes, int], float] = {}
@@ -159,7 +161,7 @@ def _deliver(groups: Sequence[Sequence[Peer]], swarms: Sequence[bytes], plan: Pl
             if (swarm, runs[0]) in sent:
                 latencies.append(now - sent[swarm, runs[0]])
 
-    def work(peer: Peer, swarm: bytes) -> None:
+    def work(peer: LoadPeer, swarm: bytes) -> None:
         for piece in range(0, plan.piece_count, 2):
             if (now := perf_counter()) >= end:
                 return
@@ -181,7 +183,7 @@ def _deliver(groups: Sequence[Sequence[Peer]], swarms: Sequence[bytes], plan: Pl
     return delivered / seconds, latencies
 
 
-def _announce(plan: Plan, swarms: Sequence[bytes]) -> list[float]:
+def _announce(plan: LoadPlan, swarms: Sequence[bytes]) -> list[float]:
     """Ordinary clients announce over connections that are kept."""
     latencies: list[float] = []
 
@@ -209,13 +211,13 @@ def _announce(plan: Plan, swarms: Sequence[bytes]) -> list[float]:
     return latencies
 
 
-def _crowd(peers: Sequence[Peer], swarm: bytes, plan: Plan) -> tuple[float, float, list[float]]:
+def _crowd(peers: Sequence[LoadPeer], swarm: bytes, plan: LoadPlan) -> tuple[float, float, list[float]]:
     """A large swarm, in which every peer finishes 50 pieces a second."""
     _at_once((_join, peer, swarm, plan.piece_count) for peer in peers)
     latencies: list[float] = []
     counts: list[int] = []
 
-    def work(peer: Peer) -> None:
+    def work(peer: LoadPeer) -> None:
         rng, told = random.Random(), perf_counter()
         gevent.sleep(rng.random() * HAVE_INTERVAL)
         while (now := perf_counter()) < end:
@@ -239,7 +241,7 @@ def _at_once(calls: Iterable[tuple[Any, ...]]) -> None:
     gevent.joinall([gevent.spawn(*call) for call in calls], raise_error=True)
 
 
-def _settle(peers: Sequence[Peer]) -> None:
+def _settle(peers: Sequence[LoadPeer]) -> None:
     """Let pushes come that are under way."""
     watchers = [gevent.spawn(peer.watch) for peer in peers]
     gevent.sleep(1)
@@ -264,4 +266,4 @@ def _resident(pid: int) -> int:
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    print(json.dumps(asdict(run(Plan(**json.loads(sys.argv[1]))))))
+    print(json.dumps(asdict(run(LoadPlan(**json.loads(sys.argv[1]))))))

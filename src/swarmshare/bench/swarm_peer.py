@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ADDRESS: Final = "127.0.0.1"
 
 
-class Peer:
+class LoadPeer:
     """One connection; :attr:`on_push` is called with each push."""
 
     def __init__(self, port: int, token: str) -> None:

@@ -117,14 +117,14 @@ def _import(api: AccountApi, what: str, document: dict[str, Any]) -> dict[str, i
     """In as many requests as it takes: each counts whole or not at all, and to repeat one does no harm."""
     name = LISTS[what]
     added = skipped = 0
-    for records in _batches(document[name]):
+    for records in batches(document[name]):
         done = api.import_(what, json.dumps({**document, name: records}).encode())
         added += done.added
         skipped += len(records) - done.added
     return {"added": added, "skipped": skipped}
 
 
-def _batches(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def batches(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """``records`` in parts of about :data:`BATCH` characters; one part, of nothing, when there are none."""
     part: list[dict[str, Any]] = []
     length = 0

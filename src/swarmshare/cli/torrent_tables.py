@@ -27,7 +27,7 @@ _LEAST_NAME = 12
 
 
 def file_lines(torrent: TorrentSnapshot, width: int, room: int) -> list[Text]:
-    """A heading and at most ``room`` lines of the wanted files: first the partial ones, then the empty, then the whole."""
+    """A heading and at most ``room`` lines of the wanted files: the partial ones, the empty ones, the whole ones."""
     saved: list[int] = []
     new: list[int] = []
     whole: list[int] = []

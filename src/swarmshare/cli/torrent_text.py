@@ -63,7 +63,7 @@ def connected(torrent: TorrentSnapshot) -> str:
 
 
 def safety(torrent: TorrentSnapshot) -> str:
-    """Whether this machine may go, in words; empty while it has nothing that another machine lacks, or nobody is there."""
+    """Whether this machine may go, in words; empty unless it seeds, and while it is alone in the swarm."""
     if torrent.state is not TorrentState.SEEDING or not (torrent.members or torrent.peers):
         return ""
     if copies := torrent.copies_elsewhere:

@@ -22,7 +22,7 @@ LEFTOVER_AGE: Final = 3600.0
 _TEMPORARY: Final = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
-class Identity(NamedTuple):
+class FileIdentity(NamedTuple):
     """What changes when a file is replaced, resized or written to."""
 
     device: int
@@ -31,7 +31,7 @@ class Identity(NamedTuple):
     mtime_ns: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Identity:
+    def of(cls, status: os.stat_result) -> FileIdentity:
         """Take the identity out of a ``stat`` result."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
@@ -109,8 +109,8 @@ def temporary_name() -> str:
 def remove_leftovers(folder: Path, *, older_than: float = LEFTOVER_AGE) -> None:
     """Remove from ``folder`` what :func:`write_atomic` left there when its process was killed, or the power failed.
 
-    Only files of such names that nobody has written to for ``older_than`` seconds: a younger one may still be being written. What
-    cannot be looked at or removed stays; nothing is lost by that.
+    Only files of such names that nobody has written to for ``older_than`` seconds: a younger one may still be in use.
+    What cannot be looked at or removed stays; nothing is lost by that.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

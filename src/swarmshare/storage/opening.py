@@ -47,7 +47,7 @@ class Place(NamedTuple):
 
 
 class OpenFile:
-    """An open file; closed when the last thread that uses it lets go of it, so never in the middle of a read or write."""
+    """An open file; closed when the last thread that uses it lets go of it, so never during a read or write."""
 
     def __init__(self, fd: int, path: Path, place: Place, writable: bool) -> None:
         self.fd, self.path, self.place, self.writable = fd, path, place, writable

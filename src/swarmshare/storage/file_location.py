@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from swarmshare.errors import StorageError, TakenError
 from swarmshare.storage.disk_names import existing_paths
 from swarmshare.storage.faults import IN_THE_WAY, NO_RIGHT, BlockedError, LostError, named, naming
-from swarmshare.storage.files import Identity
+from swarmshare.storage.files import FileIdentity
 from swarmshare.storage.opening import Place, at, create_file, look, move, parent_of, strange
 from swarmshare.storage.paths import resolve_inside
 
@@ -38,7 +38,7 @@ class Found(NamedTuple):
     status: os.stat_result
 
 
-class Whereabouts:
+class FileLocation:
     """File ``number`` of ``manifest`` below ``folder``, called ``final`` there, and ``part`` until it is whole."""
 
     def __init__(self, manifest: Manifest, number: int, folder: Path, final: names.Path, part: names.Path) -> None:
@@ -134,7 +134,7 @@ class Whereabouts:
             inode = create_file(name, parent)
         return Place(self._part, self._part, False, inode)
 
-    def rename(self, flushed: Identity) -> Place:
+    def rename(self, flushed: FileIdentity) -> Place:
         """Give the part its final name, if it is whole and still as it was when it was ``flushed``.
 
         Raises :class:`LostError` when it is not, and :class:`TakenError` when the name is taken.
@@ -142,13 +142,13 @@ class Whereabouts:
         with parent_of(self.folder, self._final, make=False) as (parent, name):
             part = at(self.part, parent)
             status = look(part, parent)
-            if status is None or Identity.of(status) != flushed or flushed.size != self.length:
+            if status is None or FileIdentity.of(status) != flushed or flushed.size != self.length:
                 raise LostError(self.part, CHANGED)
             if not move(part, name, parent):
                 raise TakenError(self.final, _TAKEN)
         return Place(self._final, self._final, True, (flushed.device, flushed.inode))
 
-    def take_over(self, place: Place, found: Identity) -> Place:
+    def take_over(self, place: Place, found: FileIdentity) -> Place:
         """Make a part of what another program began at ``place``, if it is still as it was ``found``.
 
         A new name, because one without ``.part`` promises the content, and because only one torrent can give it one.
@@ -158,7 +158,7 @@ class Whereabouts:
             raise self.taken(place)
         with parent_of(self.folder, place.path, make=False) as (parent, name):
             status = look(name, parent)
-            if status is None or Identity.of(status) != found:
+            if status is None or FileIdentity.of(status) != found:
                 raise LostError(self.final, CHANGED)
             if status.st_nlink > 1:
                 raise self.taken(place)
