@@ -55,6 +55,7 @@ class ContentFile:
             data = file.read_at(length, offset)
             if len(data) < length:
                 raise LostError(file.path, SHORTER)
+            # Asked after the read: a change during it shows in the times by now, one before it did already.
             return data, self.doubt(file)
 
     def doubt(self, file: OpenFile) -> int | None:
@@ -62,7 +63,7 @@ class ContentFile:
         with self.lock:
             record, trusted = self.record, self.record.is_trusted
             if trusted and record.is_being_written:
-                return None
+                return None  # our own writes change the times all along; looking at each read would tell nothing
             status = os.fstat(file.fd)
             if trusted and record.is_other(status):
                 raise LostError(file.path, CHANGED)
@@ -252,7 +253,7 @@ class ContentFile:
             self.record.start_write()
         try:
             yield
-        finally:
+        finally:  # also after an error: some of it may have been written
             with self.lock:
                 if self.record.end_write():
                     with contextlib.suppress(OSError):  # else the next look finds a difference, and it is checked

@@ -155,13 +155,13 @@ class FileLocation:
         Raises :class:`LostError` when it has changed, and :class:`TakenError` where writing might change another file.
         """
         if not place.path == place.real == self._final:
-            raise self.taken(place)
+            raise self.taken(place)  # what is reached by links, or in the other folder, is not ours to rename
         with parent_of(self.folder, place.path, make=False) as (parent, name):
             status = look(name, parent)
             if status is None or FileIdentity.of(status) != found:
                 raise LostError(self.final, CHANGED)
             if status.st_nlink > 1:
-                raise self.taken(place)
+                raise self.taken(place)  # writing into a part would change the file of the other name, too
             if not move(name, at(self.part, parent), parent):
                 raise LostError(self.part, CHANGED)
         return Place(self._part, self._part, False, place.inode)

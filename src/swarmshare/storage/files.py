@@ -61,10 +61,11 @@ def open_plain(path: Path) -> Iterator[BinaryIO]:
 def read_small(path: Path, limit: int) -> bytes:
     """The whole of a file of at most ``limit`` bytes, or :class:`StorageError`. Links are followed."""
     try:
+        # O_NONBLOCK: opening a pipe that somebody put there would wait for a writer for ever.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise StorageError(path, "not a regular file")
-            data = file.read(limit + 1)
+            data = file.read(limit + 1)  # not by its size, which may change, and which /proc gives as 0
     except OSError as error:
         raise StorageError(path, os_reason(error)) from error
     if len(data) > limit:
@@ -90,7 +91,7 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # before the rename: else a power cut may leave the new name without its content
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except BaseException as error:

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES: Final = 64 * 1024
+"""Of the file that is read."""
 MAX_TRACKERS: Final = 20
-"""The last ones."""
+"""Trackers that are remembered: the last ones."""
 MAX_ADDRESS: Final = 500
+"""Characters of one address: a window has to show it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Of no importance: what is wrong on the disk is as good as nothing."""
+    """What a window remembers of trackers. Of no importance: what is damaged on the disk counts as nothing."""
 
     tracker: str | None = None
     """Whose catalogue was followed last."""

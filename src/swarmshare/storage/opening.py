@@ -30,6 +30,8 @@ MAX_OPEN: Final = 64
 _NONE_LEFT: Final = {errno.EMFILE, errno.ENFILE}
 _HAS_DIR_FD: Final = os.open in os.supports_dir_fd
 _HAS_PREAD: Final = hasattr(os, "pread")
+# Between a look at a name and its opening, another program may put a link there (O_NOFOLLOW), or a pipe, on which an
+# open would wait for ever (O_NONBLOCK). O_BINARY: Windows would translate line ends.
 _FILE: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 

@@ -130,6 +130,8 @@ class TorrentStorage:
         data, changed = file.read(length, span.offset + begin)
         if changed is None or file.is_proven(span.offset, changed):
             return data
+        # Nothing wrong may leave: a peer would ban us for it. So the whole piece is verified: the blocks around the
+        # wanted bytes are read besides, a part at a time, and only their leaves are kept.
         first, end = begin - begin % BLOCK_LENGTH, min(span.length, begin + length + -(begin + length) % BLOCK_LENGTH)
         data = file.read(end - first, span.offset + first)[0]
         before, after = ((0, first), (end, span.length))

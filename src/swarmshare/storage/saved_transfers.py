@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
 
 MAX_STATE: Final = 16 * 2**20
-"""Bytes of a ``.json``: a million files that are not wanted."""
+"""Bytes of a ``.json`` that is read: enough for a million files that are not wanted."""
 MAX_COUNT: Final = 2**53
-"""Of bytes and seconds: what JSON's numbers carry without loss."""
+"""Greatest number of bytes or seconds that is believed: what JSON's numbers carry without loss."""
 MAX_PEERS: Final = 1000
-"""That can be remembered."""
+"""Peers that are remembered of one transfer: a longer list was not written by us."""
 MAX_HOST: Final = 255
-"""Letters of a peer's host."""
+"""Characters of a peer's host: no name in the DNS is longer."""
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
 _HINT: Final = "Remove the file, then begin it again."
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES: Final = 64 * 1024
+"""Of one file that is read: many times what an address, a name and a token take."""
 MAX_SIGN_INS: Final = 1000
-"""Most files that are looked at."""
+"""Most files that are looked at, so that a folder full of something else costs no more than that."""
 
 
 class SignIn(NamedTuple):
