@@ -123,7 +123,7 @@ def _read(path: Path, manifest: Manifest) -> tuple[bytes, list[list[int]]] | Non
         root = decode_document(body).root
     except (StorageError, BencodingError):
         return None
-    # Every shape is checked, the digest notwithstanding: what is wrong costs a new check of the data, and no wrong piece.
+    # Every shape is checked, in spite of the digest: what is wrong costs a check of the data, and never a wrong piece.
     bits, files = root.get(b"pieces"), root.get(b"files")
     if root.get(b"format") != FORMAT or root.get(b"info hash") != manifest.info_hash.full:
         return None
