@@ -1,4 +1,4 @@
-"""Which files are right, and which bytes of the others are not."""
+"""Which files are right, and which bytes of the rest are wrong."""
 
 from __future__ import annotations
 

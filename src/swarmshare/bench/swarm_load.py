@@ -99,7 +99,7 @@ def run(plan: LoadPlan) -> LoadFigures:
     _at_once((_join, peer, swarm, plan.piece_count) for peer, swarm in joins)
     figures.joins = plan.peers / (perf_counter() - start)
     figures.costs["joins"] = (_processor(plan.pid) - spent) / plan.peers
-    _settle(peers)
+    _drain(peers)
     figures.memory = (_resident(plan.pid) - idle) / plan.peers
 
     spent = _processor(plan.pid)
@@ -151,7 +151,7 @@ def _hammer(requests: Iterable[tuple[LoadPeer, Request]], seconds: float) -> lis
 def _deliver(
     groups: Sequence[Sequence[LoadPeer]], swarms: Sequence[bytes], plan: LoadPlan
 ) -> tuple[float, list[float]]:
-    """In each swarm one peer finishes a piece every 250 ms, and all others hear of it."""
+    """In each swarm one peer finishes a piece every 250 ms, and all other peers hear of it."""
     latencies: list[float] = []
     sent: dict[tuple[bytes, int], float] = {}
 
@@ -228,7 +228,7 @@ def _crowd(peers: Sequence[LoadPeer], swarm: bytes, plan: LoadPlan) -> tuple[flo
             counts.append(finished)
             gevent.sleep(max(0, now + HAVE_INTERVAL - perf_counter()))
 
-    _settle(peers)
+    _drain(peers)
     before = sum(peer.pushes for peer in peers)
     start = perf_counter()
     end = start + plan.seconds
@@ -241,8 +241,8 @@ def _at_once(calls: Iterable[tuple[Any, ...]]) -> None:
     gevent.joinall([gevent.spawn(*call) for call in calls], raise_error=True)
 
 
-def _settle(peers: Sequence[LoadPeer]) -> None:
-    """Let pushes come that are under way."""
+def _drain(peers: Sequence[LoadPeer]) -> None:
+    """Wait until the pushes that are under way have come."""
     watchers = [gevent.spawn(peer.watch) for peer in peers]
     gevent.sleep(1)
     gevent.killall(watchers)

@@ -76,10 +76,10 @@ class MachineStats:
 def render_stats(machines: Sequence[MachineStats], width: int) -> Group:
     """A line for each machine, of fewer than ``width`` cells."""
     width = min(width - 1, WIDTH)
-    return Group(*(_standing(machine, width) for machine in machines))
+    return Group(*(_machine_line(machine, width) for machine in machines))
 
 
-def _standing(machine: MachineStats, width: int) -> Text:
+def _machine_line(machine: MachineStats, width: int) -> Text:
     pieces = f"{machine.pieces_done:,}/{machine.pieces_total:,}" if machine.pieces_total else ""
     down, up = (f"{rate(speed)} {way}" if speed else "" for speed, way in machine.rates)
     cells = [Cell(machine.part, _PERCENT, right=True), Cell(pieces, _PIECES, right=True)]
