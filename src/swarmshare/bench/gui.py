@@ -53,9 +53,9 @@ class WindowFigures:
     start: Spread
     """From the start of the process to a window that shows its first content and takes input."""
     redraw: dict[int, Spread]
-    """Of the piece map, by the number of pieces."""
+    """Of one redraw of the piece map, by the number of pieces."""
     tables: dict[int, dict[str, Spread]]
-    """By the number of rows."""
+    """Of each of :data:`TABLE_STEPS`, by the number of rows."""
     window: list[Download]
     headless: list[Download]
 

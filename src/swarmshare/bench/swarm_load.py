@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from swarmshare.schema.tracker_events import Request
 
 DIALING: Final = 100
-"""Connections being made at a time."""
+"""How many connections are being made at a time."""
 HAVE_INTERVAL: Final = 0.25
+"""Seconds between two pieces that a peer of an ordinary swarm finishes."""
 RATE: Final = 50
-"""Pieces a second that a peer finishes."""
+"""How many pieces a peer of the large swarm finishes in a second."""
 KEPT: Final = 50
-"""HTTP connections that announce."""
+"""How many HTTP connections announce, each kept open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,11 @@ class LoadPlan:
 
     port: int
     pid: int
-    """Of the tracker, whose memory is watched."""
+    """The process of the tracker, whose memory and processor time are read."""
     token: str
     passkey: str
     info_hashes: list[str]
-    """Of the swarms, as many peers in each; the last is for the large one, of half the peers."""
+    """One for each swarm, with the same number of peers in each; the last is for the large one, of half the peers."""
     piece_count: int
     peers: int
     seconds: float
@@ -56,26 +57,27 @@ class LoadFigures:
     """The results; they go to the parent as JSON."""
 
     connects: float = 0
-    """A second, signed in."""
+    """Connections made and signed in, a second."""
     memory: float = 0
-    """Bytes a peer, once it is in a swarm."""
+    """Bytes of the tracker's memory for each peer, once it is in a swarm."""
     joins: float = 0
+    """Swarms joined, a second."""
     events: float = 0
-    """Acknowledged, a second; nobody is pushed anything."""
+    """Events acknowledged, a second, while nobody is pushed anything."""
     event_latency: list[float] = field(default_factory=list)
     """Seconds from sending to acknowledgement: the median and the 99th percentile. The other latencies likewise."""
     deliveries: float = 0
     """Pushes that arrived, a second."""
     push_latency: list[float] = field(default_factory=list)
-    """From one peer's sending to another's being told."""
+    """Seconds from one peer's event to the push that tells another peer of it."""
     announces: float = 0
     announce_latency: list[float] = field(default_factory=list)
     large_pieces: float = 0
-    """Told, a second, in the large swarm."""
+    """Pieces told to the tracker, a second, in the large swarm."""
     large_pushes: float = 0
-    """A second and listener."""
+    """Pushes that arrived there, a second and peer."""
     large_latency: list[float] = field(default_factory=list)
-    """Of acknowledgements."""
+    """Seconds from sending to acknowledgement there."""
     costs: dict[str, float] = field(default_factory=dict)
     """Seconds of the tracker's processor time for one connection, join, event, push and announce: on a machine that
     does other things besides, these say more than what it managed in a second."""

@@ -23,7 +23,7 @@ ADDRESS: Final = "127.0.0.1"
 
 
 class LoadPeer:
-    """One connection; :attr:`on_push` is called with each push."""
+    """One connection of a peer to the tracker; :attr:`on_push` is called with each push."""
 
     def __init__(self, port: int, token: str) -> None:
         self._socket = socket.create_connection((ADDRESS, port))
@@ -47,7 +47,7 @@ class LoadPeer:
             raise OSError(f"not let in: {answer[:200]!r}")
 
     def call(self, request: Request) -> bytes:
-        """Send an event, and wait for its acknowledgement."""
+        """Send ``request`` as an event, and return its acknowledgement as it came."""
         event, wire = dump_request(request)
         parts = [value for value in wire.values() if isinstance(value, bytes)]
         text = json.dumps([event, wire], default=lambda _: {"_placeholder": True, "num": 0}, separators=(",", ":"))
@@ -58,7 +58,7 @@ class LoadPeer:
         return self._answer()
 
     def watch(self) -> None:
-        """Take what comes, until the greenlet is killed."""
+        """Take pushes and answer pings, until the greenlet is killed."""
         self._answer()
 
     def close(self) -> None:

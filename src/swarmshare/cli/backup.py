@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from swarmshare.tracker_client.account_api import AccountApi
 
 DOCUMENTS: Final = {"accounts": "accounts.json", "catalogue": "catalogue.json"}
-"""What is carried, in the order in which it is imported, and the names of the files."""
+"""The documents of an export, in the order in which they are imported, and the names of their files."""
 LISTS: Final = {"accounts": "accounts", "catalogue": "entries"}
 """The list in each document."""
 MAX_DOCUMENT: Final = 2 * 2**30

@@ -83,7 +83,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run_register(arguments: argparse.Namespace, output: Output) -> int:
-    """Make an account and keep its token."""
+    """Make an account at a tracker, by an invitation or a setup token, and keep the token of its sign-in."""
     tracker, code = _invited_to(arguments.tracker, arguments.invite)
     _warn(_url(tracker), output)
     password = passwords.new_password(arguments, arguments.user)
@@ -102,7 +102,7 @@ def run_register(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def run_login(arguments: argparse.Namespace, output: Output) -> int:
-    """Sign in and keep the token."""
+    """Sign in at a tracker with a password, and keep the token that it gives."""
     _warn(_url(arguments.tracker), output)
     password = passwords.read_password(arguments)
     _tell(*accounts.sign_in(arguments.tracker, arguments.user, password), output)

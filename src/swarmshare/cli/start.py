@@ -37,9 +37,9 @@ WINDOW: Final = "window"
 INTERRUPTED: Final = 130
 """The exit status of a window that closed because of a signal."""
 OTHER_PORTS: Final = 10
-"""That are tried when another program has the usual one."""
+"""How many ports are tried when another program has the usual one."""
 TWICE: Final = 1.5
-"""Seconds between two Ctrl-C that mean that it is urgent."""
+"""Seconds within which a second Ctrl-C means that the user will not wait."""
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -134,7 +134,7 @@ def free_address(wanted: Address, output: Output) -> Address:
 
 
 def _what_is_at(port: int) -> str:
-    """What another program says there, as far as that is known."""
+    """What listens at ``port``, as far as asking it tells."""
     try:
         with open_tracker(f"http://{HERE}:{port}") as (_, api):
             api.account()

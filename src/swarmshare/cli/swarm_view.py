@@ -59,7 +59,7 @@ def availability(counts: bytes, width: int) -> Text:
 
 
 def rarest(swarm: Swarm) -> str:
-    """Which pieces fewest machines hold."""
+    """Say which pieces the fewest machines hold, and how many those are."""
     least = min(swarm.availability, default=0)
     pieces = [piece for piece, count in enumerate(swarm.availability) if count == least]
     if len(pieces) == len(swarm.availability):
