@@ -3,7 +3,7 @@
     .venv/bin/python scripts/screenshots.py [FOLDER]      # by default docs/images
 
 A tracker and four peers run as processes of their own; the window is the real one, on a screen that nobody sees (Xvfb).
-Everything it shows is there: nothing is drawn for the picture.
+Everything it shows is there: nothing is drawn for the image.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def tour(camera: Camera, folder: Path, tracker: str) -> None:
 
 
 def work(camera: Camera, folder: Path, peers: dict[str, Peer]) -> None:
-    """Downloads at work, what one shares, and the dialogs."""
+    """Running downloads, what one shares, and the dialogs."""
     from swarmshare.app.client_session import ClientSession
     from swarmshare.app.facts import ShareOptions
 
@@ -221,7 +221,7 @@ def dialogs(camera: Camera) -> None:
 
 
 def swarm(folder: Path, stack: ExitStack) -> tuple[str, dict[str, Peer]]:
-    """A group at work: everybody has shared something, and the film is with several."""
+    """A group that shares: everybody has shared something, and the film is with several."""
     server = Peer(folder / "tracker", stack)
     verb = server.start("tracker", "--listen", f"127.0.0.1:{PORT}", "--data", folder / "data", "--registration", "open")
     setup = hear(verb, "setup")["setup_token"]
@@ -261,7 +261,7 @@ def main() -> int:
                 preferences = Preferences()
                 preferences.set("theme", theme)
                 preferences.set("window.size", list(SIZE))
-                preferences.set("notifications", False)  # they would be in the picture
+                preferences.set("notifications", False)  # they would be in the image
                 thread = SessionThread()
                 window = MainWindow(thread, preferences)
                 window.root.geometry("+0+0")

@@ -30,7 +30,7 @@ REPEATS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Seconds, in one round."""
+    """What each call of the picker costs in one round, in seconds."""
 
     have: float
     """For one message: the piece is counted, and whether the peer is interesting is looked at."""

@@ -139,14 +139,14 @@ def _root() -> tkinter.Tk:
 
 
 class _Clock:
-    """When the first block came, and when the last piece was verified, by the pictures."""
+    """The seconds from the first block to the last verified piece, as the snapshots show them."""
 
     def __init__(self) -> None:
         self._begin = 0.0
         self.seconds = 0.0
 
     def see(self, snapshot: ClientSnapshot | None) -> None:
-        """The newest picture."""
+        """Look at the newest snapshot for the first block and the last piece."""
         for transfer in snapshot.transfers if snapshot is not None else ():
             if transfer.downloaded and not self._begin:
                 self._begin = perf_counter()

@@ -71,19 +71,19 @@ def _print(line: str, stream: IO[str], *, flush: bool = False) -> None:
 
 
 class Output:
-    """Where a verb's results go."""
+    """Where the results of a verb go: events to programs, lines to people, by ``--json``."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._people: IO[str] = sys.stderr if as_json else sys.stdout
 
     def event(self, event: str, **fields: object) -> None:
-        """One object for programs; nothing for people."""
+        """Print one JSON object for programs, with ``event`` as its kind; nothing for people."""
         if self._as_json:
             _print(json.dumps({"event": event, **fields}, ensure_ascii=True), sys.stdout, flush=True)
 
     def line(self, text: str = "") -> None:
-        """One line for people, cleaned."""
+        """Print one line for people; ``text`` is cleaned first."""
         _print(clean(text), self._people)
 
     def fields(self, rows: list[tuple[str, str]]) -> None:

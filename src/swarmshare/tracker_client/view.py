@@ -130,6 +130,6 @@ class SwarmView:
 
 
 def _one_form(host: str, port: int) -> Address | None:
-    """Returns an address as it is always written; None for what names no single machine: we look up no name for a tracker."""
+    """Returns an address as it is always written; None for what names no single machine."""
     ip = parse_peer_ip(host)
     return None if ip is None else (str(ip), port)
