@@ -7,15 +7,11 @@ from collections import Counter
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
-from rich.live import Live
-
 from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.confirm import add_yes, confirm
-from swarmshare.cli.display import live_console
 from swarmshare.cli.find import DIGITS, HELP, METAVAR, find_entry
 from swarmshare.cli.render import plural, size
-from swarmshare.cli.swarm_view import render_swarm
 from swarmshare.cli.torrent_text import how_sure
 from swarmshare.swarm.gains import Gains
 
@@ -82,6 +78,8 @@ def run_list(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
     """Show the members of one swarm, and how safe its content is: live on a terminal, else once."""
+    from swarmshare.cli.people import live_console  # with rich: it takes longer to load than all else here
+
     sign_in = signed_in_at(arguments.tracker)
     entry = find_entry(arguments.what, sign_in)
     console = None if arguments.json or arguments.once else live_console()
@@ -116,6 +114,8 @@ def run_withdraw(arguments: argparse.Namespace, output: Output) -> int:
 
 def _watch(api: TrackerApi, entry: Entry, console: Console) -> int:
     """Show a swarm until Ctrl-C."""
+    from rich.live import Live
+
     gains = Gains()
     with Live(console=console, auto_refresh=False, vertical_overflow="crop", screen=False) as live:
         while True:

@@ -12,10 +12,6 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Final
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn
-from rich.progress import Progress as Bar
-
 from swarmshare.common.text import clean
 
 if TYPE_CHECKING:
@@ -110,6 +106,11 @@ class Output:
         elif not sys.stderr.isatty():
             yield _PlainProgress(label)
         else:
+            # Half of what a verb takes to start, where most never draw a bar.
+            from rich.console import Console
+            from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+            from rich.progress import Progress as Bar
+
             columns = (
                 TextColumn(label),
                 BarColumn(),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from flask import Blueprint, Response, request
 from spectree import Response as Responses
 from spectree import SpecTree
-from spectree.model_adapter import get_msgspec_model_adapter
+from spectree.model_adapter.msgspec_adapter import MsgspecModelAdapter
 from spectree.models import SecureType, SecurityScheme, SecuritySchemeData
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -26,6 +26,8 @@ from swarmshare.tracker.http.api.answers import ProblemDetails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from spectree.model_adapter.protocol import SchemaMode
 
     from swarmshare.tracker.domain.directory import Directory, Holder
 
@@ -58,6 +60,23 @@ class Raw(NamedTuple):
     """Why a larger one is refused."""
 
 
+class _ModelAdapter(MsgspecModelAdapter):
+    """What SpecTree has for msgspec, which makes the schema of a model once instead of at each route that names it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._schemas: dict[type[Any], dict[str, Any]] = {}
+
+    def json_schema(self, model: type[Any], *, ref_template: str, mode: SchemaMode = "validation") -> dict[str, Any]:
+        """The JSON schema of ``model``; SpecTree copies it before it changes anything in it."""
+        if model not in self._schemas:
+            self._schemas[model] = super().json_schema(model, ref_template=ref_template, mode=mode)
+        return self._schemas[model]
+
+
+_MODEL_ADAPTER: Final[Any] = _ModelAdapter()
+
+
 class ApiRoutes:
     """The routes below ``/api/v1``, and the document that describes them."""
 
@@ -70,7 +89,7 @@ class ApiRoutes:
             title="SwarmShare tracker",
             version=__version__,
             mode="strict",
-            model_adapter=get_msgspec_model_adapter(),
+            model_adapter=_MODEL_ADAPTER,
             naming_strategy=lambda model: model.__name__,
             nested_naming_strategy=lambda _parent, name: name,
             validation_error_model=ProblemDetails,
