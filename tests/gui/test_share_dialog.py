@@ -77,7 +77,7 @@ def test_whoever_cancels_while_it_is_checked_shares_nothing(shell: WrittenShell)
     command = shell.last()
     press(dialog, "Escape")
     command.grant(4)
-    assert shell.last()[:2] == ("cancel_job", (4,))
+    assert shell.last()[:2] == ("cancel", (4,))
     assert not [child for child in shell.root.winfo_children() if isinstance(child, JobDialog)]
 
 
@@ -102,7 +102,7 @@ def test_a_job_is_stopped(shell: WrittenShell) -> None:
     dialog = JobDialog(shell, 3)
     until(dialog, lambda: "Hashing Holiday" in texts(dialog))
     click(dialog.stop)
-    assert shell.last()[:2] == ("cancel_job", (3,))
+    assert shell.last()[:2] == ("cancel", (3,))
     dialog = JobDialog(shell, 3)
     shell.snapshot = replace(shell.snapshot, jobs=())
     until(shell.root, lambda: not dialog.winfo_exists())

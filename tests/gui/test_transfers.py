@@ -199,7 +199,7 @@ def test_a_wish_that_fails_is_a_sentence_and_so_is_a_surprise(looking: Looking) 
     future.set_exception(StorageError("/srv", "it is read-only", hint="Choose another folder."))
     looking.see()
     assert looking.window.banners.texts == ["/srv: it is read-only. Choose another folder."]
-    looking.window.submit(lambda _result: 1 / 0, type(looking.window.snapshot).__eq__)  # type: ignore[arg-type]
+    looking.window.submit(lambda _result: 1 / 0, lambda session: session.group.invite)
     looking.thread.commands[-1][-1].set_result(None)
     looking.see()
     assert "ZeroDivisionError" in looking.window.banners.texts[-1]
@@ -215,7 +215,7 @@ def test_jobs_are_in_the_side_bar_until_they_are_done(looking: Looking, tmp_path
     assert len(cards) == 1
     stop = next(child for child in cards[0].winfo_children()[0].winfo_children() if child.winfo_class() == "TButton")
     click(stop)
-    assert looking.commands("cancel_job") == [(7,)]
+    assert looking.commands("cancel") == [(7,)]
     looking.see(snapshot(*THREE))
     assert not cards[0].winfo_exists()
 

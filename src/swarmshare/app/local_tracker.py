@@ -65,7 +65,7 @@ class OwnTracker:
         failed = self.snapshot is not None and self.snapshot.problem
         return self._scope is not None and not failed
 
-    def settled(self) -> None:
+    def setup_done(self) -> None:
         """The first account was made."""
         if self.snapshot is not None:
             self.snapshot = replace(self.snapshot, setup_token="")

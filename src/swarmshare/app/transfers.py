@@ -151,8 +151,8 @@ class Transfers:
         if any(transfer.torrent is not None for transfer in self._works.values()):
             await self.reopen()
 
-    def limit(self, up: float | None, down: float | None) -> None:
-        """Bytes a second, all together."""
+    def limit_all(self, up: float | None, down: float | None) -> None:
+        """Set the limits of all transfers together, in bytes a second; None: no limit."""
         if self._engine is not None:
             self._engine.limit(up, down)
 
@@ -207,7 +207,7 @@ class Transfers:
                 self._start(transfer)
             await self._ledger.save(resting)
 
-    async def remove(self, info_hashes: Collection[str], *, delete_data: bool) -> None:
+    async def remove(self, info_hashes: Collection[str], *, delete_data: bool = False) -> None:
         """Forget them, and with ``delete_data`` delete their files."""
         works = self._of(info_hashes)
         gone = {transfer.saved.info_hash for transfer in works}
@@ -259,8 +259,8 @@ class Transfers:
             transfer.want(files)
             await self._ledger.save([transfer])
 
-    async def limit_each(self, info_hashes: Collection[str], up: float | None, down: float | None) -> None:
-        """Bytes a second, for each of them."""
+    async def limit(self, info_hashes: Collection[str], up: float | None, down: float | None) -> None:
+        """Set the limits of each of the transfers, in bytes a second; None: only those of all together."""
         works = self._of(info_hashes)
         for transfer in works:
             transfer.saved = replace(transfer.saved, limit_up=up, limit_down=down)

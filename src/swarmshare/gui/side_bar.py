@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import ttkbootstrap
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.theme import palette, pixels
 from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.lists import counts
@@ -125,7 +124,7 @@ class _JobCard(ttkbootstrap.Frame):
             icon="x-lg",
             icon_only=True,
             bootstyle="secondary-ghost",
-            command=lambda: shell.submit(None, ClientSession.cancel_job, number_of_job),
+            command=lambda: shell.submit(None, lambda session: session.jobs.cancel, number_of_job),
         )
         self._stop.pack(side="right")
         self._name = ttkbootstrap.Label(top)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import ttkbootstrap as ttk
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.choosing import FolderField
 from swarmshare.gui.dialogs.dialog import Check, Form, field, rewrite
 from swarmshare.gui.scrolled import Scrolled
@@ -19,6 +19,7 @@ from swarmshare.gui.words import _
 if TYPE_CHECKING:
     import tkinter
 
+    from swarmshare.app.client_session import ClientSession
     from swarmshare.app.snapshot import ClientSnapshot, LocalTracker
     from swarmshare.gui.shell import Shell
 
@@ -46,9 +47,9 @@ async def enter(session: ClientSession, answers: Answers) -> None:
     """Make the account, or sign in; if that worked, the settings are changed, too."""
     tracker, user, password, new, invitation, setup_token, settings = answers
     if new:
-        await session.register(tracker, user, password, invitation=invitation, setup_token=setup_token)
+        await session.group.register(tracker, user, password, invitation=invitation, setup_token=setup_token)
     else:
-        await session.sign_in(tracker, user, password)
+        await session.group.sign_in(tracker, user, password)
     await session.change_settings(settings)
 
 
@@ -76,7 +77,7 @@ class WelcomePage(ttk.Frame):
         page.follow()
         self._new = True
         self.choose(new=True)
-        shell.submit(self._offer, ClientSession.known_trackers)
+        shell.submit(self._offer, lambda session: session.group.known_trackers)
         watch(self, shell, self._see)
         self.user.focus_set()
 
@@ -217,10 +218,10 @@ class WelcomePage(ttk.Frame):
     def _switch(self) -> None:
         self.start_tracker.configure(state="disabled")
         if self._runs:
-            self._shell.submit_or(self._not_started, None, ClientSession.stop_tracker)
+            self._shell.submit_or(self._not_started, None, lambda session: session.group.stop_tracker)
         else:
             self._note.configure(text=_("The tracker starts..."), bootstyle="secondary")
-            self._shell.submit_or(self._not_started, None, ClientSession.start_tracker)
+            self._shell.submit_or(self._not_started, None, lambda session: session.group.start_tracker)
 
     def _not_started(self, sentence: str) -> None:
         if self.winfo_exists():
@@ -262,7 +263,7 @@ class WelcomePage(ttk.Frame):
         answers = Answers(
             tracker, self.user.get().strip(), self.password.get(), self._new, code or None, token or None, settings
         )
-        self._shell.submit_or(self._failed, self._entered, enter, answers)
+        self._shell.submit_or(self._failed, self._entered, lambda session: partial(enter, session), answers)
 
     def _failed(self, sentence: str) -> None:
         if self.winfo_exists():

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import ttkbootstrap as ttk
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.theme import pixels
 from swarmshare.gui.watching import watch
@@ -109,10 +108,10 @@ class AccountTab(ttk.Frame):
             )
 
     def _sign_out(self) -> None:
-        self._shell.submit(None, ClientSession.sign_out)
+        self._shell.submit(None, lambda session: session.group.sign_out)
 
     def _invite(self) -> None:
-        self._shell.submit_or(self._say, self._invited, ClientSession.invite)
+        self._shell.submit_or(self._say, self._invited, lambda session: session.group.invite)
 
     def _invited(self, code: str) -> None:
         if not self.winfo_exists():
@@ -142,11 +141,11 @@ class AccountTab(ttk.Frame):
 
     def _start(self) -> None:
         self.start.configure(state="disabled")
-        self._shell.submit_or(self._switch_failed, None, ClientSession.start_tracker)
+        self._shell.submit_or(self._switch_failed, None, lambda session: session.group.start_tracker)
 
     def _stop(self) -> None:
         self.stop.configure(state="disabled")
-        self._shell.submit_or(self._switch_failed, None, ClientSession.stop_tracker)
+        self._shell.submit_or(self._switch_failed, None, lambda session: session.group.stop_tracker)
 
     def _switch_failed(self, sentence: str) -> None:
         if self.winfo_exists():
