@@ -23,7 +23,6 @@ from swarmshare.app.jobs import Jobs
 from swarmshare.app.ledger import Ledger
 from swarmshare.app.magnets import manifest_of, peers_of, shareable_magnet
 from swarmshare.app.naming import refuse_taken
-from swarmshare.app.quiet_hours import limits_at
 from swarmshare.app.running import EVERY, telling_status, transfer_fields
 from swarmshare.app.settings_file import change_settings
 from swarmshare.app.snapshot import ClientSnapshot
@@ -134,7 +133,7 @@ class ClientSession:
 
     def _limits_now(self) -> tuple[float | None, float | None]:
         now = self._clock()
-        return limits_at(self._settings, 60 * now.tm_hour + now.tm_min)
+        return self._settings.limits_at(60 * now.tm_hour + now.tm_min)
 
     def _apply_limits(self) -> None:
         if (limits := self._limits_now()) != self._limits:
