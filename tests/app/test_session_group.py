@@ -19,7 +19,7 @@ from tracker.trackers import PASSWORD, Server
 from swarmshare.app import group, local_tracker, processes
 from swarmshare.app.client_session import Published, Shared, ShareOptions
 from swarmshare.app.publishing import hash_path
-from swarmshare.app.snapshot import Person
+from swarmshare.app.snapshot import PersonSnapshot
 from swarmshare.errors import TrackerError
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.words import use_language
@@ -31,7 +31,7 @@ from swarmshare.tracker_client.api import TrackerApi
 from swarmshare.tracker_client.http import Connection
 
 if TYPE_CHECKING:
-    from swarmshare.app.snapshot import LocalTracker
+    from swarmshare.app.snapshot import LocalTrackerSnapshot
 
 pytestmark = pytest.mark.usefixtures("own_home")
 
@@ -50,17 +50,17 @@ def port(monkeypatch: pytest.MonkeyPatch) -> int:
     return number
 
 
-def person(ann: Seat) -> Person | None:
+def person(ann: Seat) -> PersonSnapshot | None:
     return ann.session.snapshot().person
 
 
-def own(ann: Seat) -> LocalTracker:
+def own(ann: Seat) -> LocalTrackerSnapshot:
     snapshot = ann.session.snapshot().local_tracker
     assert snapshot is not None
     return snapshot
 
 
-async def listens(ann: Seat) -> LocalTracker:
+async def listens(ann: Seat) -> LocalTrackerSnapshot:
     await ann.until(lambda: own(ann).url or own(ann).problem)
     assert not own(ann).problem
     return own(ann)
@@ -72,7 +72,7 @@ async def test_signed_in_until_signed_out(tracker: str, name: str) -> None:
         with pytest.raises(TrackerError, match="not signed in"):
             await ann.session.group.invite()
         await ann.session.group.register(tracker, name, PASSWORD)
-        assert person(ann) == Person(name, "member", tracker)
+        assert person(ann) == PersonSnapshot(name, "member", tracker)
     async with seat() as ann:
         assert person(ann) is not None
         await ann.until(lambda: person(ann).role == "member")  # type: ignore[union-attr]
@@ -145,7 +145,7 @@ async def test_what_is_at_work_is_announced_at_the_new_tracker(tracker: str, nam
         await ann.until(lambda: any(entry.seeds == 1 for entry in ann.session.snapshot().catalogue))
         await ann.session.group.sign_out()
         await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)
-        torrent = ann.session.transfers._works[info_hash].torrent
+        torrent = ann.session.transfers._by_hash[info_hash].torrent
         assert torrent is not None
         assert torrent.config.announcers == ()
         with trio.fail_after(30):

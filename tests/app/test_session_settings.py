@@ -89,7 +89,7 @@ async def test_limits_count_at_once_and_stay(own_home: Path, tmp_path: Path) -> 
     manifest = manifest_of(fill(tmp_path / "top", {"a": 100_000, "b": 1}))
     async with seat() as ann:
         info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path)
-        torrent = ann.session.transfers._works[info_hash].torrent
+        torrent = ann.session.transfers._by_hash[info_hash].torrent
         assert torrent is not None
         before = addresses(ann)
         await ann.session.transfers.limit([info_hash], 500.0, None)

@@ -192,7 +192,7 @@ async def test_wants_of_one_at_work(manifest: Manifest, tmp_path: Path) -> None:
 
 async def test_limits_of_one_at_work(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path, rate=2**17) as (ann, info_hash):
-        torrent = ann.session.transfers._works[info_hash].torrent
+        torrent = ann.session.transfers._by_hash[info_hash].torrent
         assert torrent is not None
         await ann.session.transfers.limit([info_hash], 1000.0, 2000.0)
         assert (len(torrent.limits.up), len(torrent.limits.down)) == (1, 1)

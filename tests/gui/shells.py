@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swarmshare.app.config import Settings
-from swarmshare.app.snapshot import ClientSnapshot, Person, TransferSnapshot
+from swarmshare.app.snapshot import ClientSnapshot, PersonSnapshot, TransferSnapshot
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from swarmshare.gui.preferences import Preferences
 
-PERSON = Person("ana", "organiser", "http://127.0.0.1:6969")
+PERSON = PersonSnapshot("ana", "organiser", "http://127.0.0.1:6969")
 
 
 def transfer(name: str = "Holiday.zip", **changes: Any) -> TransferSnapshot:

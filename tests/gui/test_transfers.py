@@ -13,7 +13,7 @@ from gui.keyboard import click, settle, type_into
 from gui.windows import Looking, window_over
 
 from swarmshare.app.facts import JobFailed, Problem, Shared
-from swarmshare.app.snapshot import Job
+from swarmshare.app.snapshot import JobSnapshot
 from swarmshare.errors import StorageError
 from swarmshare.gui.dialogs.leaving import LeavingDialog
 from swarmshare.gui.dialogs.removing import RemovingDialog
@@ -209,7 +209,7 @@ def test_a_wish_that_fails_is_a_sentence_and_so_is_a_surprise(looking: Looking) 
 
 
 def test_jobs_are_in_the_side_bar_until_they_are_done(looking: Looking, tmp_path: Path) -> None:
-    job = Job(7, tmp_path / "Holiday", 50, 100, 10.0, 5.0)
+    job = JobSnapshot(7, tmp_path / "Holiday", 50, 100, 10.0, 5.0)
     looking.see(snapshot(*THREE, jobs=(job,)))
     cards = [child for child in looking.window.side_bar.winfo_children() if child.winfo_class() == "TFrame"]
     assert len(cards) == 1

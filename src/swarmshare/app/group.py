@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from swarmshare.app.facts import Published
-    from swarmshare.app.snapshot import LocalTracker
+    from swarmshare.app.snapshot import LocalTrackerSnapshot
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import SignedIn
@@ -63,11 +63,11 @@ class Group:
         self._path = swarmshare_home() / "window-trackers.json"
         self._memory = load_memory(self._path)
         self._following: trio.CancelScope | None = None
-        self._beside: LocalTracker | None = None
+        self._beside: LocalTrackerSnapshot | None = None
         self._asking = trio.CapacityLimiter(ASKING)
 
     @property
-    def local_tracker(self) -> LocalTracker | None:
+    def local_tracker(self) -> LocalTrackerSnapshot | None:
         """The tracker on this machine: one's own, else one that another process runs."""
         own = self.own.snapshot
         return own if own is not None and not (own.problem and self._beside) else self._beside

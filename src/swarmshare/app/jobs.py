@@ -13,7 +13,7 @@ import trio
 
 from swarmshare.app.facts import JobFailed, Shared
 from swarmshare.app.publishing import ask_before, describe, hash_path, publish, remember_whole
-from swarmshare.app.snapshot import Job
+from swarmshare.app.snapshot import JobSnapshot
 from swarmshare.errors import SwarmShareError
 from swarmshare.storage.create import check_plan
 from swarmshare.storage.files import write_atomic
@@ -60,7 +60,7 @@ class Jobs:
         self._last = 0
         self._one_at_a_time = trio.CapacityLimiter(1)  # two at once would only make a disk seek
 
-    def snapshots(self) -> tuple[Job, ...]:
+    def snapshots(self) -> tuple[JobSnapshot, ...]:
         """Return how far each running job is, the oldest first."""
         return tuple(_snapshot(number, running) for number, running in self._running.items())
 
@@ -152,8 +152,10 @@ def _hash(running: _Running) -> Hashed:
     )
 
 
-def _snapshot(number: int, running: _Running) -> Job:
+def _snapshot(number: int, running: _Running) -> JobSnapshot:
     progress = running.progress
     if progress is None:
-        return Job(number, running.options.path, 0, 0, 0.0, None)
-    return Job(number, running.options.path, progress.bytes_done, progress.bytes_total, progress.rate, progress.eta)
+        return JobSnapshot(number, running.options.path, 0, 0, 0.0, None)
+    return JobSnapshot(
+        number, running.options.path, progress.bytes_done, progress.bytes_total, progress.rate, progress.eta
+    )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import tkinter
     from collections.abc import Callable
 
-    from swarmshare.app.snapshot import ClientSnapshot, Job
+    from swarmshare.app.snapshot import ClientSnapshot, JobSnapshot
     from swarmshare.gui.shell import Shell
 
 CATALOGUE: Final = "catalogue"
@@ -132,7 +132,7 @@ class _JobCard(ttkbootstrap.Frame):
         self._bar = ttkbootstrap.Progressbar(self, maximum=1000)
         self._bar.pack(fill="x")
 
-    def show(self, job: Job) -> None:
+    def show(self, job: JobSnapshot) -> None:
         """How it gets on."""
         name = clean(job.path.name)
         self._name.configure(text=_("Hashing {name}").format(name=name if len(name) < 16 else f"{name[:14]}\u2026"))

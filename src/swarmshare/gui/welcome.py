@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import tkinter
 
     from swarmshare.app.client_session import ClientSession
-    from swarmshare.app.snapshot import ClientSnapshot, LocalTracker
+    from swarmshare.app.snapshot import ClientSnapshot, LocalTrackerSnapshot
     from swarmshare.gui.shell import Shell
 
 ONLY_HERE: Final = (("localhost", 0),)
@@ -61,7 +61,7 @@ class WelcomePage(ttk.Frame):
         super().__init__(parent)
         self._shell = shell
         self._setup_token = ""
-        self._local: LocalTracker | None = None
+        self._local: LocalTrackerSnapshot | None = None
         self._runs = False
         self._filled = False
         gap = pixels(self, 8)
@@ -185,7 +185,7 @@ class WelcomePage(ttk.Frame):
             self._local = snapshot.local_tracker
             self._see_tracker(self._local)
 
-    def _see_tracker(self, local: LocalTracker | None) -> None:
+    def _see_tracker(self, local: LocalTrackerSnapshot | None) -> None:
         self._runs = local is not None and not local.problem
         self.start_tracker.configure(
             text=_("Stop the tracker") if self._runs else _("Start a tracker on this machine"), state="normal"

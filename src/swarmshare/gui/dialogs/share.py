@@ -17,7 +17,7 @@ from swarmshare.manifest.names import with_ending
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from swarmshare.app.snapshot import ClientSnapshot, Job
+    from swarmshare.app.snapshot import ClientSnapshot, JobSnapshot
     from swarmshare.gui.shell import Shell
 
 PIECE_LENGTHS: Final = tuple(2**exponent for exponent in range(14, 26))
@@ -140,7 +140,7 @@ class JobDialog(Dialog):
         self.destroy()
 
 
-def describe(job: Job) -> str:
+def describe(job: JobSnapshot) -> str:
     """How a job gets on, in one line."""
     share = job.bytes_done / job.bytes_total if job.bytes_total else 0.0
     parts = [
