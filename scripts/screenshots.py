@@ -170,22 +170,21 @@ def tour(camera: Camera, folder: Path, tracker: str) -> None:
 
 def work(camera: Camera, folder: Path, peers: dict[str, Peer]) -> None:
     """Running downloads, what one shares, and the dialogs."""
-    from swarmshare.app.client_session import ClientSession
     from swarmshare.app.facts import ShareOptions
 
     window = camera.window
     assert window.snapshot is not None
     entries = {entry.name: entry.info_hash for entry in window.snapshot.catalogue}
     for name in ("Lecture 07 - Fourier", "ubuntu-lab-image.img"):
-        window.submit(None, ClientSession.download, entries[name])
+        window.submit(None, lambda session: session.download, entries[name])
     camera.until(lambda: all(transfer(window, name) for name in ("Lecture 07 - Fourier", "ubuntu-lab-image.img")))
     camera.until(lambda: transfer(window, "Lecture 07 - Fourier").state.value == "seeding")
     mine = folder / "Field trip"
     if not mine.exists():
         content(folder, "Field trip", (("map.tif", 3), ("photos/one.jpg", 1), ("photos/two.jpg", 1)))
-    window.submit(None, ClientSession.share, ShareOptions(mine, comment="From Tuesday"))
+    window.submit(None, lambda session: session.jobs.share, ShareOptions(mine, comment="From Tuesday"))
     camera.until(lambda: transfer(window, "Field trip") and transfer(window, "Field trip").state.value == "seeding")
-    window.submit(None, ClientSession.download, entries[FILM])
+    window.submit(None, lambda session: session.download, entries[FILM])
     window.turn_to("all")
     select(camera, FILM)
     window.transfers.details.select(0)  # type: ignore[no-untyped-call]

@@ -20,8 +20,7 @@ from swarmshare.app.naming import NameTakenError
 from swarmshare.gui.banner import AT_ONCE, Banners
 from swarmshare.gui.dialogs.leaving import ask_to_leave
 from swarmshare.gui.dialogs.limits import ask_limits
-from swarmshare.gui.dialogs.opening import open_torrent_dialog
-from swarmshare.gui.dialogs.other_name import OtherNameDialog, offer_other_name
+from swarmshare.gui.dialogs.opening import OtherNameDialog, offer_other_name, open_torrent_dialog
 from swarmshare.gui.dialogs.removing import ask_to_remove
 from swarmshare.gui.dialogs.settings import open_settings
 from swarmshare.gui.dialogs.share import JobDialog, open_share_dialog
@@ -129,7 +128,7 @@ def test_another_name_is_offered(shell: WrittenShell, tmp_path: Path) -> None:
     assert len(shell.commands) == count
     type_into(dialog.entry, "mine")
     click(dialog.accept)
-    assert shell.last()[:2] == ("download_as", (taken, "mine"))
+    assert shell.last()[:2] == ("download_as", (MANIFEST, tmp_path, "mine"))
     shell.last().grant(taken)
     assert dialog.complaint == "Something else has that name, too."
     press(dialog.entry, "Return")

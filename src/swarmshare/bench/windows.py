@@ -8,7 +8,6 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.app.snapshot import TransferSnapshot
 from swarmshare.app.thread import SessionThread
 from swarmshare.bench.children import tell
@@ -155,7 +154,7 @@ class _Clock:
 
 
 def _command(thread: SessionThread, torrent: str, folder: str) -> Future[str]:
-    return thread.submit(ClientSession.open_manifest, Path(torrent).read_bytes(), Path(folder))
+    return thread.submit(lambda session: session.open_manifest, Path(torrent).read_bytes(), Path(folder))
 
 
 def _headless(torrent: str, folder: str) -> None:

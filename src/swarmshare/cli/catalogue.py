@@ -78,7 +78,7 @@ def run_list(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
     """Show the members of one swarm, and how safe its content is: live on a terminal, else once."""
-    from swarmshare.cli.people import live_console  # with rich: it takes longer to load than all else here
+    from swarmshare.cli.display import live_console  # with rich: it takes longer to load than all else here
 
     sign_in = signed_in_at(arguments.tracker)
     entry = find_entry(arguments.what, sign_in)
@@ -115,6 +115,8 @@ def run_withdraw(arguments: argparse.Namespace, output: Output) -> int:
 def _watch(api: TrackerApi, entry: Entry, console: Console) -> int:
     """Show a swarm until Ctrl-C."""
     from rich.live import Live
+
+    from swarmshare.cli.swarm_view import render_swarm
 
     gains = Gains()
     with Live(console=console, auto_refresh=False, vertical_overflow="crop", screen=False) as live:

@@ -28,7 +28,7 @@ from swarmshare.tracker.own_addresses import HERE, host_for_neighbours, is_free
 
 if TYPE_CHECKING:
     from swarmshare.app.processes import Told
-    from swarmshare.app.snapshot import LocalTracker
+    from swarmshare.app.snapshot import LocalTrackerSnapshot
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
     from swarmshare.common.address import Address
@@ -108,7 +108,7 @@ def _open_window(processes: Processes, invitation: str | None) -> Process:
     return processes.start(WINDOW, "gui", alone=True, variables={gui.INVITATION: invitation} if invitation else None)
 
 
-def _join(beside: LocalTracker, arguments: argparse.Namespace, output: Output) -> int:
+def _join(beside: LocalTrackerSnapshot, arguments: argparse.Namespace, output: Output) -> int:
     """One's own tracker runs already: open the window at it, and stay as long as that is open."""
     output.line(f"Your tracker runs already, at {beside.url}")
     output.event("running", url=beside.url)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import ttkbootstrap
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.common.text import clean
 from swarmshare.gui.theme import palette, pixels
 from swarmshare.gui.viewmodel.lists import counts
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     import tkinter
     from collections.abc import Callable
 
-    from swarmshare.app.snapshot import ClientSnapshot, Job
+    from swarmshare.app.snapshot import ClientSnapshot, JobSnapshot
     from swarmshare.gui.shell import Shell
 
 CATALOGUE: Final = "catalogue"
@@ -125,7 +124,7 @@ class _JobCard(ttkbootstrap.Frame):
             icon="x-lg",
             icon_only=True,
             bootstyle="secondary-ghost",
-            command=lambda: shell.submit(None, ClientSession.cancel_job, number_of_job),
+            command=lambda: shell.submit(None, lambda session: session.jobs.cancel, number_of_job),
         )
         self._stop.pack(side="right")
         self._name = ttkbootstrap.Label(top)
@@ -133,7 +132,7 @@ class _JobCard(ttkbootstrap.Frame):
         self._bar = ttkbootstrap.Progressbar(self, maximum=1000)
         self._bar.pack(fill="x")
 
-    def show(self, job: Job) -> None:
+    def show(self, job: JobSnapshot) -> None:
         """How it gets on."""
         name = clean(job.path.name)
         self._name.configure(text=_("Hashing {name}").format(name=name if len(name) < 16 else f"{name[:14]}\u2026"))

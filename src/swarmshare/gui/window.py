@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import ttkbootstrap
 
@@ -138,23 +138,23 @@ class MainWindow:
     def submit(
         self,
         then: Callable[[R], object] | None,
-        method: Callable[Concatenate[ClientSession, P], Awaitable[R]],
+        command: Callable[[ClientSession], Callable[P, Awaitable[R]]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Make a wish. ``then`` is called with what it brings; an error becomes a banner."""
-        self.poller.expect(self._thread.submit(method, *args, **kwargs), then, self._refused)
+        """See :meth:`Shell.submit`."""
+        self.poller.expect(self._thread.submit(command, *args, **kwargs), then, self._refused)
 
     def submit_or(
         self,
         failed: Callable[[str], object],
         then: Callable[[R], object] | None,
-        method: Callable[Concatenate[ClientSession, P], Awaitable[R]],
+        command: Callable[[ClientSession], Callable[P, Awaitable[R]]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Like :meth:`submit`; an error is handed to ``failed``, as a sentence."""
-        self.poller.expect(self._thread.submit(method, *args, **kwargs), then, failed)
+        """See :meth:`Shell.submit_or`."""
+        self.poller.expect(self._thread.submit(command, *args, **kwargs), then, failed)
 
     def say(self, text: str, kind: Kind = "info") -> None:
         """Show a sentence in a banner."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.dialog import Check, Dialog
 from swarmshare.gui.words import _, ngettext, size
 
@@ -57,4 +56,4 @@ class RemovingDialog(Dialog):
     def _remove(self) -> None:
         delete = self.files.on
         self.destroy()
-        self._shell.submit(None, ClientSession.remove, self._info_hashes, delete_data=delete)
+        self._shell.submit(None, lambda session: session.transfers.remove, self._info_hashes, delete_data=delete)
