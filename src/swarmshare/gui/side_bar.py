@@ -138,7 +138,7 @@ class _JobCard(ttkbootstrap.Frame):
             command=lambda: shell.submit(None, ClientSession.cancel_job, number_of_job),
         )
         self._stop.pack(side="right")
-        self._name = ttkbootstrap.Label(top)
+        self._name = ttkbootstrap.Label(top, wraplength=pixels(self, 150), justify="left")
         self._name.pack(side="left", fill="x", expand=True)
         self._bar = ttkbootstrap.Progressbar(self, maximum=1000)
         self._bar.pack(fill="x")
