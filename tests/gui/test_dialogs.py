@@ -52,6 +52,10 @@ def test_removing_keeps_the_files_unless_one_ticks(shell: WrittenShell) -> None:
     assert any(text.startswith("3 pieces are on this computer only") for text in texts(dialog))
     press(dialog.remove, "Return")
     assert shell.last()[:3] == ("remove", ([transfer().info_hash],), {"delete_data": False})
+    dialog = ask_to_remove(shell, [transfer(only_here=12_345)])
+    assert dialog is not None
+    assert any(text.startswith("12,345 pieces are") for text in texts(dialog))
+    press(dialog, "Escape")
     dialog = ask_to_remove(shell, [transfer("a"), transfer("b")])
     assert dialog is not None
     click(dialog.files)
