@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from swarmshare.cli.display import live_console
 from swarmshare.cli.render import PLAIN_INTERVAL
 from swarmshare.cli.terminal_text import Cell, bar, row
 from swarmshare.cli.torrent_text import percent, rate, share
@@ -99,13 +100,9 @@ class DemoView:
 
     def __init__(self, output: Output, *, as_json: bool) -> None:
         self._output, self._as_json = output, as_json
-        self._console: Console | None = None
+        self._console = None if as_json else live_console()
         self._live: Live | None = None
         self._next_line = 0.0
-        if not as_json and sys.stdout.isatty():
-            console = Console(file=sys.stdout, highlight=False)
-            if not console.is_dumb_terminal and not console.options.ascii_only:
-                self._console = console
 
     def step(self, title: str) -> None:
         """Print the ``title`` of the next step, after an empty line."""

@@ -65,22 +65,12 @@ class EngineRun:
         serve_parts: bool,
     ) -> None:
         with telling_status(self._verb) as status:
-            await self._share_and_tell(config, torrents, until_complete, serve_parts, status)
-
-    async def _share_and_tell(
-        self,
-        config: EngineConfig,
-        torrents: list[tuple[Manifest, TorrentConfig]],
-        until_complete: bool,
-        serve_parts: bool,
-        status: Status,
-    ) -> None:
-        async with open_engine(config) as engine:
-            added = [engine.add(manifest, config) for manifest, config in torrents]
-            try:
-                await self._follow(engine, added, until_complete, serve_parts, status)
-            finally:
-                self._display.end(engine.snapshot())
+            async with open_engine(config) as engine:
+                added = [engine.add(manifest, config) for manifest, config in torrents]
+                try:
+                    await self._follow(engine, added, until_complete, serve_parts, status)
+                finally:
+                    self._display.end(engine.snapshot())
 
     async def _follow(
         self, engine: Engine, added: list[Torrent], until_complete: bool, serve_parts: bool, status: Status
