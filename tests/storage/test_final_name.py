@@ -91,3 +91,9 @@ def test_whose_name_it_is(manifest: Manifest, folder: Path) -> None:
     assert storage.taken({number}) == {number}, "it was never found to be right"
     storage.own(number, (folder / "top/a/whole").stat().st_ino)
     assert storage.taken({number}) == set()
+
+
+def test_a_name_behind_a_link_that_leads_out_is_not_its_own(manifest: Manifest, folder: Path, outside: Path) -> None:
+    (folder / "top").mkdir()
+    (folder / "top/exact").symlink_to(outside / "large")
+    assert TorrentStorage(manifest, folder).taken({number_of(manifest, "exact")}) == {number_of(manifest, "exact")}
