@@ -39,7 +39,7 @@ class ProcessError(SwarmShareError):
 
 
 class Told(NamedTuple):
-    """What a process told."""
+    """An event that a process printed as JSON."""
 
     by: Process
     event: str
@@ -47,7 +47,7 @@ class Told(NamedTuple):
 
 
 class Process:
-    """One command at work."""
+    """A running command of swarmshare."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """The process's number."""
         return self._popen.pid
 
     @property
@@ -111,7 +111,7 @@ class Process:
         self._popen.terminate()
 
     def signal(self, number: int) -> None:
-        """Send it a signal."""
+        """Send the process a signal."""
         self._popen.send_signal(number)
 
     def end(self, deadline: float) -> None:
@@ -143,7 +143,7 @@ class Process:
 
 
 class Processes:
-    """Commands at work; all of them end with the context."""
+    """Running commands; all of them end with the context."""
 
     def __init__(self) -> None:
         self._inbox: Queue[Told] = Queue(MAX_TOLD)
