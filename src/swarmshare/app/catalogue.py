@@ -54,7 +54,7 @@ class Catalogue:
     # What the tracker tells.
 
     def listed(self, account: Account, entries: list[Entry]) -> None:
-        """See :class:`~swarmshare.tracker_client.watch.Watcher`, as all that follows."""
+        """Take over who the tracker says we are, and all entries: :class:`~swarmshare.tracker_client.watch.Watcher`."""
         self.person = PersonSnapshot(account.user, account.role, self.sign_in.tracker)
         self.problem = ""
         before = self._entries

@@ -202,7 +202,7 @@ class Transfers:
             await self._ledger.save(working)
 
     async def resume(self, info_hashes: Collection[str]) -> None:
-        """Start paused transfers again."""
+        """Start paused transfers again; those that run are left alone."""
         async with self._turn:
             paused = [transfer for transfer in self._of(info_hashes) if transfer.saved.paused]
             for transfer in paused:

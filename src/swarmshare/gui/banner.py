@@ -60,7 +60,7 @@ class Banners(ttk.Frame):
         return [banner.text for banner in self._shown]
 
     def close(self, banner: _Banner) -> None:
-        """Remove one banner."""
+        """Remove one banner, as its cross does."""
         if banner in self._shown:
             self._shown.remove(banner)
             banner.destroy()

@@ -1,4 +1,4 @@
-"""Facts as banners."""
+"""Facts as banners, for those that a person should know at once."""
 
 from __future__ import annotations
 
