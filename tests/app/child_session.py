@@ -1,4 +1,4 @@
-"""A desk in a process of its own, to be killed: it begins what its arguments name, and tells when it has some of it."""
+"""A client session in a process of its own, to be killed: it starts the downloads that its arguments name."""
 
 from __future__ import annotations
 

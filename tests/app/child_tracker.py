@@ -1,4 +1,4 @@
-"""A desk in a process of its own, with a tracker of its own, to be killed."""
+"""A client session in a process of its own, with a tracker on this machine, to be killed."""
 
 from __future__ import annotations
 

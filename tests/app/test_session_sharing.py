@@ -1,4 +1,4 @@
-"""A desk shares files and folders, and downloads what others share."""
+"""A client session shares files and folders, and downloads what other people share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from app.sessions import fill, huge, manifest_of, neighbour, seat
+from app.sessions import fill, huge, manifest_of, other_member, running_session
 from integration.group import same
 from tracker.trackers import PASSWORD
 
@@ -29,7 +29,7 @@ FILES = {"film.bin": 3_000_000, "sub/photo.jpg": 100_000, "empty": 0}
 
 async def test_from_one_machine_to_another(tracker: str, name: str, tmp_path: Path) -> None:
     folder = fill(tmp_path / "Holiday", FILES)
-    async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
+    async with running_session() as ann, other_member(tracker, f"{name}-friend") as friend:
         await ann.session.group.register(tracker, name, PASSWORD)
         await ann.listed()
         job = await ann.session.jobs.share(ShareOptions(folder, comment="by the sea"))
@@ -54,7 +54,7 @@ async def test_from_one_machine_to_another(tracker: str, name: str, tmp_path: Pa
 
 async def test_from_the_catalogue_to_this_machine(tracker: str, name: str, tmp_path: Path) -> None:
     source = fill(tmp_path / "theirs" / name, FILES)
-    async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
+    async with running_session() as ann, other_member(tracker, f"{name}-friend") as friend:
         await ann.session.group.register(tracker, name, PASSWORD)
         await ann.listed()
         manifest = await friend.publish(source)
@@ -78,7 +78,7 @@ async def test_from_the_catalogue_to_this_machine(tracker: str, name: str, tmp_p
 
 async def test_only_a_manifest(tmp_path: Path) -> None:
     folder = fill(tmp_path / "top", FILES)
-    async with seat() as ann:
+    async with running_session() as ann:
         options = ShareOptions(
             folder, 2**16, private=True, hybrid=True, publish=False, seed=False, save_as=tmp_path / "t"
         )
@@ -91,7 +91,7 @@ async def test_only_a_manifest(tmp_path: Path) -> None:
 
 async def test_a_folder_with_one_file(tmp_path: Path) -> None:
     folder = fill(tmp_path / "lone", {"film.bin": 100_000})
-    async with seat() as ann:
+    async with running_session() as ann:
         await ann.session.jobs.share(ShareOptions(folder, publish=False))
         assert (await ann.fact(Shared)).lost_folder == "lone"
         await ann.until(lambda: [line.state for line in ann.transfers.values()] == [TorrentState.SEEDING])
@@ -103,7 +103,7 @@ async def test_a_folder_with_one_file(tmp_path: Path) -> None:
 
 async def test_sharing_what_is_shared_already(tmp_path: Path) -> None:
     folder = fill(tmp_path / "top", FILES)
-    async with seat() as ann:
+    async with running_session() as ann:
         await ann.session.jobs.share(ShareOptions(folder, publish=False))
         await ann.fact(Shared)
         await ann.session.transfers.pause([ann.session.snapshot().transfers[0].info_hash])
@@ -115,7 +115,7 @@ async def test_sharing_what_is_shared_already(tmp_path: Path) -> None:
 
 
 async def test_what_cannot_be_shared(tracker: str, name: str, tmp_path: Path) -> None:
-    async with seat() as ann:
+    async with running_session() as ann:
         with pytest.raises(TrackerError, match="not signed in"):
             await ann.session.jobs.share(ShareOptions(tmp_path))
         with pytest.raises(StorageError, match="no such file"):
@@ -144,7 +144,7 @@ async def test_what_cannot_be_shared(tracker: str, name: str, tmp_path: Path) ->
 
 
 async def test_what_is_copied_for_others_has_no_passkey(tracker: str, name: str, tmp_path: Path) -> None:
-    async with seat() as ann:
+    async with running_session() as ann:
         await ann.session.group.register(tracker, name, PASSWORD)
         hashes = []
         for is_private in (False, True):
@@ -167,7 +167,7 @@ async def test_what_is_copied_for_others_has_no_passkey(tracker: str, name: str,
 
 async def test_a_folder_one_level_too_deep(tmp_path: Path) -> None:
     folder = fill(tmp_path / "data" / "Holiday", FILES)
-    async with seat() as ann:
+    async with running_session() as ann:
         with pytest.raises(StorageError, match="this is Holiday itself"):
             await ann.session.open_manifest(manifest_of(folder).encode(), folder)
 
@@ -175,7 +175,7 @@ async def test_a_folder_one_level_too_deep(tmp_path: Path) -> None:
 async def test_a_job_has_progress_and_can_be_given_up(tmp_path: Path) -> None:
     folder = tmp_path / "huge"
     huge(folder / "sparse")
-    async with seat() as ann:
+    async with running_session() as ann:
         number = await ann.session.jobs.share(ShareOptions(folder, publish=False))
         await ann.until(lambda: ann.session.snapshot().jobs[0].bytes_done and ann.session.snapshot().jobs[0].eta)
         waiting = await ann.session.jobs.share(ShareOptions(folder, publish=False))
@@ -197,7 +197,7 @@ async def test_a_job_has_progress_and_can_be_given_up(tmp_path: Path) -> None:
 
 async def test_the_end_gives_jobs_up(tmp_path: Path) -> None:
     huge(tmp_path / "sparse")
-    async with seat() as ann:
+    async with running_session() as ann:
         await ann.session.jobs.share(ShareOptions(tmp_path / "sparse", publish=False))
         await ann.until(lambda: ann.session.snapshot().jobs[0].bytes_done)
 
@@ -205,7 +205,7 @@ async def test_the_end_gives_jobs_up(tmp_path: Path) -> None:
 async def test_a_manifest_from_elsewhere(tmp_path: Path) -> None:
     source = fill(tmp_path / "data" / "top", FILES)
     manifest = manifest_of(source)
-    async with seat() as ann:
+    async with running_session() as ann:
         info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path / "data")
         assert info_hash == str(manifest.info_hash)
         await ann.until(lambda: ann.transfers["top"].state is TorrentState.SEEDING)
@@ -219,7 +219,7 @@ async def test_a_manifest_from_elsewhere(tmp_path: Path) -> None:
 async def test_a_magnet_link(tracker: str, name: str, tmp_path: Path) -> None:
     source = fill(tmp_path / "theirs" / name, FILES)
     stranger = magnet_of(manifest_of(fill(tmp_path / "other", FILES)))
-    async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
+    async with running_session() as ann, other_member(tracker, f"{name}-friend") as friend:
         with pytest.raises(SwarmShareError, match="no tracker and no peer"):
             await ann.session.open_magnet(stranger)
         await ann.session.group.register(tracker, name, PASSWORD)
@@ -236,7 +236,7 @@ async def test_a_magnet_link(tracker: str, name: str, tmp_path: Path) -> None:
 
 async def test_ones_own_entry_is_withdrawn(tracker: str, name: str, tmp_path: Path) -> None:
     folder = fill(tmp_path / name, FILES)
-    async with seat() as ann:
+    async with running_session() as ann:
         await ann.session.group.register(tracker, name, PASSWORD)
         await ann.session.jobs.share(ShareOptions(folder, private=True))
         info_hash = (await ann.fact(Shared)).info_hash

@@ -1,4 +1,4 @@
-"""Pictures made by hand, and a thread that has nothing behind it but them."""
+"""Snapshots made by hand, and a thread that has nothing behind it but them."""
 
 from __future__ import annotations
 

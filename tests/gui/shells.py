@@ -65,7 +65,7 @@ class Command(NamedTuple):
     failed: Callable[[str], object] | None
     then: Callable[[Any], object] | None
 
-    def grant(self, result: Any = None) -> None:
+    def answer(self, result: Any = None) -> None:
         if self.then is not None:
             self.then(result)
 

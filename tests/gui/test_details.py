@@ -54,7 +54,7 @@ def test_the_map_fills(looking: Looking) -> None:
     looking.window.transfers.table.body.event_generate("<Down>")
     settle(looking.window.root)
     looking.window.transfers.table.select(transfer(2).info_hash)
-    assert details.pieces.map.torrent is None, "the picture is still of the other one"
+    assert details.pieces.map.torrent is None, "the snapshot is still of the other one"
 
 
 def test_the_swarm_is_listed(looking: Looking) -> None:

@@ -1,4 +1,4 @@
-"""Small dialogs, each alone: what they ask, what they wish, and that they leave nothing behind."""
+"""Small dialogs, each alone: what they ask, which commands they submit, and that they leave nothing behind."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_opening(shell: WrittenShell, tmp_path: Path) -> None:
     type_into(dialog.what.entry, str(tmp_path / "x.torrent"))
     click(dialog.accept)
     assert shell.last()[:2] == ("open_file", (tmp_path / "x.torrent", tmp_path))
-    shell.last().grant("ab")
+    shell.last().answer("ab")
     assert not dialog.winfo_exists()
     shell.last().refuse("Too late.")
     assert shell.said == [("Too late.", "danger")]
@@ -122,7 +122,7 @@ def test_another_name_is_offered(shell: WrittenShell, tmp_path: Path) -> None:
     type_into(opening.what.entry, str(tmp_path / "x.torrent"))
     type_into(opening.folder.entry, str(tmp_path))
     click(opening.accept)
-    shell.last().grant(taken)
+    shell.last().answer(taken)
     assert not opening.winfo_exists()
     dialog = next(child for child in shell.root.winfo_children() if isinstance(child, OtherNameDialog))
     assert dialog.entry.get() == "top (2)"
@@ -133,17 +133,17 @@ def test_another_name_is_offered(shell: WrittenShell, tmp_path: Path) -> None:
     type_into(dialog.entry, "mine")
     click(dialog.accept)
     assert shell.last()[:2] == ("download_as", (MANIFEST, tmp_path, "mine"))
-    shell.last().grant(taken)
+    shell.last().answer(taken)
     assert dialog.complaint == "Something else has that name, too."
     press(dialog.entry, "Return")
     shell.last().refuse("No.")
     assert dialog.complaint == "No."
     click(dialog.accept)
-    shell.last().grant("ab")
+    shell.last().answer("ab")
     assert not dialog.winfo_exists()
     shell.last().refuse("Too late.")
     assert shell.said == [("Too late.", "danger")]
-    shell.last().grant("ab")
+    shell.last().answer("ab")
 
 
 def test_leaving_asks_only_when_somebody_still_needs_this_machine(shell: WrittenShell) -> None:
@@ -246,5 +246,5 @@ def test_200_dialogs_leave_nothing(shell: WrittenShell) -> None:
         gc.collect()
         return all(reference() is None for reference in gone)
 
-    until(shell.root, are_gone)  # the last look at a picture is still due
+    until(shell.root, are_gone)  # the last look at a snapshot is still due
     assert all(now <= then for now, then in zip(count(), before, strict=True))

@@ -12,7 +12,6 @@ from gui.person import Person
 from gui.real_window import opened, transfer, words_in
 from integration.group import PASSWORD, Machine, same
 
-from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.dialogs.account_tab import AccountTab
 from swarmshare.gui.dialogs.leaving import LeavingDialog
 from swarmshare.gui.dialogs.limits import LimitsDialog
@@ -22,6 +21,7 @@ from swarmshare.gui.dialogs.settings import SettingsDialog
 from swarmshare.gui.dialogs.share import JobDialog, ShareDialog
 from swarmshare.gui.dialogs.withdrawing import WithdrawingDialog
 from swarmshare.gui.words import LANGUAGES, _, use_language
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +129,7 @@ def share(person: Person, path: Path) -> None:
     person.fill_in((share.what.entry, str(path)), (share.comment, "a b"))
     person.press("Return")
     person.until(lambda: not share.winfo_exists(), "checked")
-    person.until(lambda: (found := transfer(person.window, "Holiday")) and found.state is TransferState.SEEDING)
+    person.until(lambda: (found := transfer(person.window, "Holiday")) and found.state is TorrentState.SEEDING)
     person.until(lambda: not any(isinstance(child, JobDialog) for child in person.window.root.winfo_children()))
     person.look("22-shared")
     assert person.focus is before
@@ -199,7 +199,7 @@ def pause(person: Person) -> None:
     window = person.window
     table = window.transfers.table
     person.press("Control-p")
-    person.until(lambda: transfer(window, "Film").state is TransferState.PAUSED, "paused")
+    person.until(lambda: transfer(window, "Film").state is TorrentState.PAUSED, "paused")
     person.look("60-paused")
     person.press("Control-l")
     limits = dialog(person, LimitsDialog)
@@ -209,7 +209,7 @@ def pause(person: Person) -> None:
     person.press("Escape")
     assert person.focus is table.body
     person.press("Control-r")
-    person.until(lambda: transfer(window, "Film").state is TransferState.SEEDING, "complete")
+    person.until(lambda: transfer(window, "Film").state is TorrentState.SEEDING, "complete")
     person.look("62-complete")
 
 

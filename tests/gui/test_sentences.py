@@ -1,4 +1,4 @@
-"""What lower floors say is a sentence in the window's language, as far as it is known."""
+"""What lower layers say is a sentence in the window's language, as far as it is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: only what was changed is wished, mistakes stay in the dialog, the account's tab acts at once."""
+"""Settings: only what was changed is submitted, mistakes stay in the dialog, the account's tab acts at once."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def opened(shell: WrittenShell) -> SettingsDialog:
     return dialog
 
 
-def test_nothing_changed_is_nothing_wished(shell: WrittenShell) -> None:
+def test_nothing_changed_submits_nothing(shell: WrittenShell) -> None:
     dialog = opened(shell)
     assert (dialog.up.entry.get(), dialog.port.get(), dialog.everybody.on) == ("2", "6881", True)
     press(dialog.folder.entry, "Return")
     assert shell.last()[:2] == ("apply", ({}, None))
-    shell.last().grant()
+    shell.last().answer()
     assert not dialog.winfo_exists()
     shell.snapshot = None
     assert open_settings(shell) is None
@@ -90,7 +90,7 @@ def test_a_taken_port_is_told_where_it_was_typed(shell: WrittenShell) -> None:
     click(dialog.accept)
     assert shell.last().args == ({"listen": (("localhost", 7000),)}, None)
     shell.snapshot = snapshot(listen_problem="Port 7000 is taken.")
-    shell.last().grant()
+    shell.last().answer()
     assert dialog.complaint == "Port 7000 is taken."
     assert dialog.winfo_exists()
 
@@ -134,7 +134,7 @@ def test_the_account(shell: WrittenShell) -> None:
     until(dialog, lambda: tab.sentences[0] == "ana is signed in at http://127.0.0.1:6969")
     click(tab.invite)
     assert shell.last().method == "invite"
-    shell.last().grant("invite_1")
+    shell.last().answer("invite_1")
     assert tab.invitation.get() == dialog.clipboard_get() == "invite_1"
     shell.last().refuse("Only organisers may.")
     assert tab.sentences[1] == "Only organisers may."
@@ -167,7 +167,7 @@ def test_the_account(shell: WrittenShell) -> None:
     click(tab.copy)
     assert dialog.clipboard_get() == "http://192.168.1.5:6969"
     click(tab.invite)
-    shell.last().grant("invite_2")
+    shell.last().answer("invite_2")
     assert tab.sentences[1] == "Copied. Give it to one person, with the address http://192.168.1.5:6969: it works once."
     shell.snapshot = snapshot(local_tracker=replace(beside, url="http://127.0.0.1:6969"), person=PERSON)
     until(dialog, lambda: "only this machine reaches it" in tab.sentences[2])

@@ -1,4 +1,4 @@
-"""Sharing: what one chooses is what is wished, and the hashing can be seen and stopped."""
+"""Sharing: what one chooses is what is submitted, and the hashing can be seen and stopped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_plain_way(shell: WrittenShell) -> None:
     shell.snapshot = snapshot(
         person=PERSON, jobs=(JobSnapshot(7, Path("/srv/Holiday"), 1 << 20, 4 << 20, 1 << 20, 3.0),)
     )
-    shell.last().grant(7)
+    shell.last().answer(7)
     assert not dialog.winfo_exists()
     job = next(child for child in shell.root.winfo_children() if isinstance(child, JobDialog))
     until(job, lambda: job.figures == "25% \u00b7 1 MiB of 4 MiB \u00b7 1 MiB/s \u00b7 3 s left")
@@ -78,7 +78,7 @@ def test_whoever_cancels_while_it_is_checked_shares_nothing(shell: WrittenShell)
     click(dialog.accept)
     command = shell.last()
     press(dialog, "Escape")
-    command.grant(4)
+    command.answer(4)
     assert shell.last()[:2] == ("cancel", (4,))
     assert not [child for child in shell.root.winfo_children() if isinstance(child, JobDialog)]
 

@@ -78,7 +78,7 @@ def test_memory_stays_flat(tmp_path: Path, display: str) -> None:
             register(window, group, home, "ana")
             window.submit(None, lambda session: session.download, film)
             until(window.root, lambda: transfer(window, "Film"), "it is there")
-            begin, settled = time.monotonic(), 0
+            begin, base = time.monotonic(), 0
             what = uses(window, film)
             while (spent := (time.monotonic() - begin) / (60 * MINUTES)) < 1:
                 random.choice(what)()
@@ -86,8 +86,8 @@ def test_memory_stays_flat(tmp_path: Path, display: str) -> None:
                 while time.monotonic() < end:
                     window.root.update()
                     time.sleep(0.01)
-                if not settled and spent > SETTLING:
-                    settled = resident()
-            grown = resident() - settled
-            print(f"grown by {grown / 2**20:.1f} MiB from {settled / 2**20:.1f} MiB")
+                if not base and spent > SETTLING:
+                    base = resident()
+            grown = resident() - base
+            print(f"grown by {grown / 2**20:.1f} MiB from {base / 2**20:.1f} MiB")
             assert grown < ALLOWED

@@ -1,4 +1,4 @@
-"""Widgets belong to one thread. Here every call into Tk is checked, while a real desk works beside a whole window."""
+"""Widgets belong to one thread. Here every call into Tk is checked, while a real session runs beside a whole window."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def test_a_call_from_another_thread_fails_loudly(window: MainWindow) -> None:
     assert [str(error) for error in caught] == ["call is called from offender"]
 
 
-def test_a_desk_at_work_touches_no_widget(window: MainWindow, tmp_path: Any) -> None:
+def test_a_running_session_touches_no_widget(window: MainWindow, tmp_path: Any) -> None:
     failures: list[BaseException] = []
     hook, threading.excepthook = threading.excepthook, lambda args: failures.append(args.exc_value or KeyError())
     try:
-        until(window.root, lambda: window.snapshot is not None, "a picture")
+        until(window.root, lambda: window.snapshot is not None, "a snapshot")
         answered: list[object] = []
         window.submit(answered.append, lambda session: session.group.known_trackers)
         window.submit_or(answered.append, None, lambda session: session.open_magnet, "magnet:?nothing")

@@ -151,7 +151,7 @@ def test_the_status_bar_says_whether_one_may_leave(looking: Looking) -> None:
     looking.see(snapshot(person=None, transfers=THREE, listen_problem="port 1 is taken", tracker_problem="it is away"))
     assert looking.window.banners.texts == ["Port 1 is taken.", "It is away."]
     looking.see(snapshot(person=None, transfers=THREE, listen_problem="port 1 is taken", tracker_problem="it is away"))
-    assert len(looking.window.banners.texts) == 2, "a trouble is said once"
+    assert len(looking.window.banners.texts) == 2, "a problem is said once"
 
 
 def test_facts_become_sentences(looking: Looking, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_sentence_goes_when_it_is_not_true_any_more(looking: Looking, tmp_path
     assert looking.window.banners.texts == ["Holiday is shared"]
 
 
-def test_a_wish_that_fails_is_a_sentence_and_so_is_a_surprise(looking: Looking) -> None:
+def test_a_command_that_fails_is_a_sentence_and_so_is_a_surprise(looking: Looking) -> None:
     press(looking, "Control-p")
     *_, future = looking.thread.commands[-1]
     future.set_exception(StorageError("/srv", "it is read-only", hint="Choose another folder."))

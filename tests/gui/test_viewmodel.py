@@ -1,4 +1,4 @@
-"""Pictures become rows, strips and sentences: no display is needed for that."""
+"""Snapshots become rows, strips and sentences: no display is needed for that."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Catalogue:
     """What is known of it; a :class:`~swarmshare.tracker_client.watch.Watcher`."""
 
     def __init__(self, sign_in: SignIn, tell: Callable[[Published], None], role: str = "") -> None:
-        """``tell`` hears of what others publish from now on; ``role`` is asked for when it is not known."""
+        """``tell`` is told of what other people publish from now on; an empty ``role`` is asked of the tracker."""
         self.sign_in = sign_in
         self.person: PersonSnapshot | None = PersonSnapshot(sign_in.user, role, sign_in.tracker)
         """None when the tracker says that nobody is signed in."""
@@ -34,7 +34,7 @@ class Catalogue:
 
     async def follow(self) -> None:
         """Follow until cancelled, or until the sign-in is not valid any more."""
-        from swarmshare.tracker_client.watch import watch  # it takes longer to load than all the rest of a desk
+        from swarmshare.tracker_client.watch import watch  # loading it takes longer than the rest of a session
 
         try:
             await watch(self.sign_in.tracker, self.sign_in.token, self)
@@ -54,7 +54,7 @@ class Catalogue:
     # What the tracker tells.
 
     def listed(self, account: Account, entries: list[Entry]) -> None:
-        """See :class:`~swarmshare.tracker_client.watch.Watcher`, as all that follows."""
+        """Take over who the tracker says we are, and all entries: :class:`~swarmshare.tracker_client.watch.Watcher`."""
         self.person = PersonSnapshot(account.user, account.role, self.sign_in.tracker)
         self.problem = ""
         before = self._entries
@@ -65,7 +65,7 @@ class Catalogue:
         self._listed = True
 
     def published(self, entry: Entry) -> None:
-        """An entry is new."""
+        """Add an entry that was published; it is told as a fact."""
         is_new = entry.info_hash not in self._entries
         if is_new and len(self._entries) >= MAX_LISTED:
             return
@@ -75,7 +75,7 @@ class Catalogue:
             self._tell_of([entry])
 
     def withdrawn(self, info_hash: str) -> None:
-        """An entry is gone."""
+        """Drop an entry that was withdrawn."""
         if self._entries.pop(info_hash, None) is not None:
             self._snapshot = None
 

@@ -55,7 +55,7 @@ class Settings:
     listen: tuple[Address, ...] = EngineConfig.listen
     """Where peers can dial us."""
     max_peers: int = EngineConfig.max_peers
-    """Connections of one torrent."""
+    """The most connections of one torrent."""
     limit_up: float | None = None
     """Bytes a second, all torrents together."""
     limit_down: float | None = None

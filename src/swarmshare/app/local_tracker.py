@@ -16,7 +16,7 @@ from swarmshare.storage.home import swarmshare_home
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from swarmshare.app.processes import Told
+    from swarmshare.app.processes import ProcessEvent
 
 PORT: Final = 6969
 """Where trackers usually are."""
@@ -119,7 +119,7 @@ class OwnTracker:
                 process.stop()
                 await trio.to_thread.run_sync(process.end, monotonic() + GRACE)
 
-    def _hear(self, told: Told) -> None:
+    def _hear(self, told: ProcessEvent) -> None:
         if self.snapshot is None:
             return
         if told.event == "setup":

@@ -13,7 +13,7 @@ class QuietHours(NamedTuple):
     """From one minute of the day to before another, perhaps over midnight."""
 
     begin: int
-    """Minutes since midnight."""
+    """Minutes since midnight, included."""
     end: int
 
     def __contains__(self, minute: object) -> bool:

@@ -1,4 +1,4 @@
-"""How a transfer that is not at work stands, by its resume data: what a window shows of a paused one after a start."""
+"""Snapshots of paused transfers: from resume data after a start, else from the torrent's last snapshot."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _ON_ITS_WAY_NO_MORE: Final = bytes(state if state == PieceState.HELD else PieceS
 
 
 def resting_snapshot(saved: SavedTransfer, resume: Path) -> TorrentSnapshot:
-    """What is held as far as the resume data in the folder ``resume`` can be trusted; looks at every file."""
+    """Return what is held, as far as the resume data in the folder ``resume`` can be trusted.
+
+    It looks at every file's size and times, so it belongs in a thread.
+    """
     manifest = saved.manifest
     storage = TorrentStorage(manifest, saved.folder)
     try:
@@ -60,7 +63,7 @@ def resting_snapshot(saved: SavedTransfer, resume: Path) -> TorrentSnapshot:
 
 
 def resting(last: TorrentSnapshot, saved: SavedTransfer) -> TorrentSnapshot:
-    """``last``, without what only something at work has, and with what is wanted and was counted by now."""
+    """Return ``last`` as paused: no peers and no rates, and with the priorities and totals of ``saved``."""
     manifest, files_done = last.manifest, last.files_done
     skipped = frozenset(number for number, priority in saved.priorities.items() if priority is Priority.SKIP)
     return replace(

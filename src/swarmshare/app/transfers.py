@@ -1,4 +1,4 @@
-"""All transfers: what was begun, and the engine that works on what is not paused."""
+"""All transfers by info hash, and the engine that runs those that are not paused."""
 
 from __future__ import annotations
 
@@ -37,22 +37,25 @@ CLOSING: Final = 0.5
 
 
 class Transfers:
-    """What was begun, by info hash. Every wish raises :class:`~swarmshare.errors.SwarmShareError`."""
+    """The transfers by info hash; info hashes that are not there are ignored.
+
+    Every command raises :class:`~swarmshare.errors.SwarmShareError` for what cannot be done.
+    """
 
     def __init__(self, ledger: Ledger, announcers: Callable[[Manifest], tuple[Announcer, ...]]) -> None:
-        """``announcers`` tells which trackers a manifest talks to."""
+        """``announcers`` returns the announcers of a manifest, by the sign-in of that moment."""
         self.listen_problem = ""
-        """Why nobody can reach us; empty when all is well."""
+        """Why no peer can dial us, as a sentence; else empty."""
         self._ledger, self._announcers = ledger, announcers
         self._by_hash: dict[str, Transfer] = {}
         self._deleting: set[str] = set()
         self._engine: Engine | None = None
-        self._stands = trio.Event()
+        self._is_open = trio.Event()
         self._end = trio.Event()
-        """Of the engine, which another will follow."""
+        """Set to close the engine, after which :meth:`run` opens another."""
         self._nursery: trio.Nursery | None = None
         self._turn = trio.Lock()
-        """Held while the engine is exchanged, and while transfers are added or removed."""
+        """Held while the engine is exchanged and while transfers come and go: neither may see the other half done."""
 
     # ------------------------------------------------------------------ what is there
 
@@ -61,42 +64,42 @@ class Transfers:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Where we listen."""
+        """``host:port`` of each socket that listens for peers."""
         return tuple(self._engine.addresses) if self._engine is not None else ()
 
     def lines(self) -> tuple[TransferSnapshot, ...]:
-        """A line for each transfer, the oldest first."""
+        """Return a line for each transfer, the oldest first."""
         now = trio.current_time()
         return tuple(transfer.line(now) for transfer in self._by_hash.values())
 
     def refuse_known(self, info_hash: str) -> None:
-        """Raises :class:`SwarmShareError` for what is here already."""
+        """Raise :class:`SwarmShareError` if there is a transfer of this info hash already."""
         if (transfer := self._by_hash.get(info_hash)) is not None:
             raise SwarmShareError(f"{transfer.manifest.name} is among your transfers already")
 
     def all(self) -> list[SavedTransfer]:
-        """What was begun, the oldest first."""
+        """Return the saved transfers, the oldest first."""
         return [transfer.saved for transfer in self._by_hash.values()]
 
     def snapshot(self, info_hash: str | None) -> TorrentSnapshot | None:
-        """All about one of them."""
+        """Return everything about one transfer; None when it is not there."""
         transfer = self._by_hash.get(info_hash) if info_hash is not None else None
         return transfer.snapshot() if transfer is not None else None
 
     def manifest(self, info_hash: str) -> Manifest | None:
-        """The manifest of one of them."""
+        """Return the manifest of one transfer; None when it is not there."""
         transfer = self._by_hash.get(info_hash)
         return transfer.manifest if transfer is not None else None
 
     def alerts(self) -> Iterator[Alert]:
-        """What the engine has told since the last call."""
+        """Return the engine's alerts since the last call, the oldest first."""
         while self._engine is not None and self._engine.alerts:
             yield self._engine.alerts.popleft()
 
     # ------------------------------------------------------------------ life
 
     async def load(self) -> list[StorageError]:
-        """Take up what was begun before; what is wrong with those that cannot be used."""
+        """Load the saved transfers; return an error for each that cannot be used."""
         transfers, broken = await self._ledger.load()
         self._by_hash = {transfer.saved.info_hash: transfer for transfer in transfers}
         return broken
@@ -104,7 +107,7 @@ class Transfers:
     async def run(
         self, config: Callable[[], EngineConfig], task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Work, until cancelled; then save everything. ``config`` is asked for each engine."""
+        """Run the engine until cancelled, then save everything; ``config`` returns the configuration of each engine."""
         async with trio.open_nursery() as self._nursery:
             self._nursery.start_soon(self._save_now_and_then)
             while True:
@@ -113,7 +116,7 @@ class Transfers:
                     for transfer in self._by_hash.values():
                         if not transfer.saved.paused:
                             self._start(transfer)
-                    self._stands.set()
+                    self._is_open.set()
                     task_status.started()
                     task_status = trio.TASK_STATUS_IGNORED
                     try:
@@ -140,14 +143,14 @@ class Transfers:
         return engine
 
     async def reopen(self) -> None:
-        """Begin anew with another engine: for another port, or other trackers."""
+        """Close the engine and open another: for another port, or other trackers. Returns when it runs."""
         async with self._turn:
-            self._stands = trio.Event()
+            self._is_open = trio.Event()
             self._end.set()
-            await self._stands.wait()
+            await self._is_open.wait()
 
     async def announce_anew(self) -> None:
-        """Other trackers are to be told of what is at work."""
+        """Have running transfers announce to the trackers of the present sign-in."""
         if any(transfer.torrent is not None for transfer in self._by_hash.values()):
             await self.reopen()
 
@@ -176,10 +179,10 @@ class Transfers:
             await self._engine.remove(transfer.torrent)  # what is on its way to the disk counts, too
         transfer.stop()
 
-    # ------------------------------------------------------------------ wishes
+    # ------------------------------------------------------------------ commands
 
     async def add(self, saved: SavedTransfer) -> None:
-        """Begin one."""
+        """Save and start a new transfer; raises :class:`SwarmShareError` if it is known or still being deleted."""
         info_hash = saved.info_hash
         async with self._turn:
             self.refuse_known(info_hash)
@@ -190,7 +193,7 @@ class Transfers:
             self._start(transfer)
 
     async def pause(self, info_hashes: Collection[str]) -> None:
-        """Stop, until :meth:`resume`."""
+        """Stop transfers until :meth:`resume`, over restarts of the program as well."""
         async with self._turn:
             working = [transfer for transfer in self._of(info_hashes) if not transfer.saved.paused]
             for transfer in working:
@@ -199,16 +202,16 @@ class Transfers:
             await self._ledger.save(working)
 
     async def resume(self, info_hashes: Collection[str]) -> None:
-        """Go on."""
+        """Start paused transfers again; those that run are left alone."""
         async with self._turn:
-            resting = [transfer for transfer in self._of(info_hashes) if transfer.saved.paused]
-            for transfer in resting:
+            paused = [transfer for transfer in self._of(info_hashes) if transfer.saved.paused]
+            for transfer in paused:
                 transfer.saved = replace(transfer.saved, paused=False)
                 self._start(transfer)
-            await self._ledger.save(resting)
+            await self._ledger.save(paused)
 
     async def remove(self, info_hashes: Collection[str], *, delete_data: bool = False) -> None:
-        """Forget them, and with ``delete_data`` delete their files."""
+        """Forget transfers, and with ``delete_data`` delete those of their files that no other transfer has."""
         transfers = self._of(info_hashes)
         gone = {transfer.saved.info_hash for transfer in transfers}
         self._deleting |= gone
@@ -219,15 +222,15 @@ class Transfers:
                 await self._stop_these(transfers)
                 await self._ledger.forget(transfers)
             if delete_data:
-                others = [transfer.saved for transfer in self._by_hash.values()]
+                left = [transfer.saved for transfer in self._by_hash.values()]
                 paths = [(transfer.saved, self._ledger.resume_path(transfer)) for transfer in transfers]
-                await trio.to_thread.run_sync(_delete, paths, others, abandon_on_cancel=True)
+                await trio.to_thread.run_sync(_delete, paths, left, abandon_on_cancel=True)
             await self._ledger.forget_resume(transfers)
         finally:
             self._deleting -= gone
 
     async def recheck(self, info_hashes: Collection[str]) -> None:
-        """Verify all that is on the disk; a paused one is paused again afterwards."""
+        """Verify everything on the disk; a paused transfer is paused again afterwards."""
         async with self._turn:
             transfers = self._of(info_hashes)
             await self._stop_these(transfers)
@@ -236,9 +239,9 @@ class Transfers:
                 self._start(transfer)
                 if transfer.saved.paused:
                     assert self._nursery is not None
-                    self._nursery.start_soon(self._rest_again, transfer)
+                    self._nursery.start_soon(self._pause_again, transfer)
 
-    async def _rest_again(self, transfer: Transfer) -> None:
+    async def _pause_again(self, transfer: Transfer) -> None:
         torrent = transfer.torrent
         assert torrent is not None
         async with trio.open_nursery() as nursery:
@@ -254,7 +257,7 @@ class Transfers:
                 await self._stop(transfer)
 
     async def want(self, info_hash: str, files: Mapping[int, Priority]) -> None:
-        """Want files more or less."""
+        """Set the priorities of files, by their numbers in the manifest."""
         for transfer in self._of([info_hash]):
             transfer.want(files)
             await self._ledger.save([transfer])
@@ -269,7 +272,7 @@ class Transfers:
         await self._ledger.save(transfers)
 
     async def sequential(self, info_hashes: Collection[str], wanted: bool) -> None:
-        """Fetch pieces in their order, or the rarest first."""
+        """Request pieces in their order if ``wanted``, else the rarest first."""
         transfers = self._of(info_hashes)
         for transfer in transfers:
             transfer.saved = replace(transfer.saved, sequential=wanted)
@@ -286,12 +289,12 @@ class Transfers:
                 nursery.start_soon(self._stop, transfer)
 
 
-def _delete(removed: list[tuple[SavedTransfer, Path]], others: list[SavedTransfer]) -> None:
-    """Delete what each of ``removed`` has for itself, by its resume data, and the ``others`` do not share."""
+def _delete(removed: list[tuple[SavedTransfer, Path]], left: list[SavedTransfer]) -> None:
+    """Delete each ``removed`` transfer's own files, by its resume data, that no transfer of ``left`` has."""
     refused: StorageError | None = None
     for saved, resume in removed:
         own = own_files(saved.manifest, saved.folder, resume)
-        shared = {number for other in others for number, _ in in_common(saved, other)}
+        shared = {number for other in left for number, _ in in_common(saved, other)}
         try:
             delete_files(saved.manifest, saved.folder, own - shared)
         except StorageError as error:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
-    from swarmshare.app.processes import Processes, Told
+    from swarmshare.app.processes import Processes, ProcessEvent
     from swarmshare.cli.demo_view import DemoView
     from swarmshare.cli.render import Output
 
@@ -265,7 +265,7 @@ class Play:
         finally:
             self._view.freeze()
 
-    def _note(self, told: Told) -> None:
+    def _note(self, told: ProcessEvent) -> None:
         self._told[told.by][told.event] = told.fields
         machine = self._machines.get(told.by.name)
         if told.event == EXIT and told.by not in self._to_end:

@@ -27,7 +27,7 @@ from swarmshare.tracker.domain.refusals import RefusalError
 from swarmshare.tracker.own_addresses import HERE, host_for_neighbours, is_free
 
 if TYPE_CHECKING:
-    from swarmshare.app.processes import Told
+    from swarmshare.app.processes import ProcessEvent
     from swarmshare.app.snapshot import LocalTrackerSnapshot
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
@@ -184,7 +184,7 @@ def _hear(processes: Processes, tracker: Process, output: Output) -> dict[str, d
     return told
 
 
-def _look(news: list[Told], output: Output) -> None:
+def _look(news: list[ProcessEvent], output: Output) -> None:
     for item in news:
         if item.event == EXIT and item.by.name != WINDOW:
             raise ProcessError(f"the tracker ended: {item.by.last_words}")

@@ -30,11 +30,11 @@ _KEYS: Final = {
     "settings": "comma",
     "quit": "q",
 }
-"""With the Control key."""
+"""Keys that run commands, with the Control key."""
 
 
 class Window(Shell, Protocol):
-    """What the commands act on: the main window, with more of its parts than others may see."""
+    """What the commands act on: the main window, with more of its parts than a :class:`Shell` shows."""
 
     toolbar: Toolbar
     transfers: TransfersPage
@@ -50,7 +50,7 @@ class Window(Shell, Protocol):
         """Give the keyboard to what is in sight."""
 
     def leave(self) -> None:
-        """End the program, after a question when others still need this machine."""
+        """End the program, after a question when other people still need this machine."""
 
 
 class Menus:
@@ -77,7 +77,7 @@ class Menus:
         self._window.focus_page()
 
     def bind_keys(self) -> None:
-        """From now on they work, but not while a dialog has the input."""
+        """Bind the keys; they do nothing while a dialog has the input."""
         root = self._window.root
         for name, key in _KEYS.items():
             for letter in {key, key.upper() if len(key) == 1 else key}:
@@ -101,7 +101,7 @@ class Menus:
         return "break"
 
     def fill(self, menu: tkinter.Menu) -> None:
-        """All commands, in groups."""
+        """Fill ``menu`` with all commands, in groups."""
 
         def item(name: str, label: str) -> None:
             key = _KEYS.get(name, "")

@@ -1,4 +1,4 @@
-"""What happened, as sentences for whoever sits there."""
+"""Facts as banners, for those that a person should know at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def say_fact(banners: Banners, fact: Fact, snapshot: ClientSnapshot | None) -> None:
-    """Show what somebody should know of ``fact``, and take away what it makes untrue; ``snapshot`` has the names."""
+    """Show a banner for ``fact`` if a person should know it, and remove banners that it makes untrue.
+
+    ``snapshot`` has the names of transfers; None: info hashes are shown.
+    """
 
     def name(info_hash: bytes) -> str:
         transfers = snapshot.transfers if snapshot is not None else ()

@@ -17,7 +17,7 @@ class Scrolled(ttk.Frame):
     """Put widgets into ``inside``, then call :meth:`follow`."""
 
     def __init__(self, parent: tkinter.Misc, width: int) -> None:
-        """``width`` of what is inside, in pixels."""
+        """``width`` is that of ``inside``, in pixels."""
         super().__init__(parent)
         self._canvas = tkinter.Canvas(self, highlightthickness=0, borderwidth=0, takefocus=0)
         self._canvas.configure(yscrollincrement=1)

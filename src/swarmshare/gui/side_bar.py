@@ -35,7 +35,7 @@ class SideBar(ttkbootstrap.Frame):
     """A list to choose from; the jobs below it come and go."""
 
     def __init__(self, parent: tkinter.Misc, shell: Shell, chosen: Callable[[str], object]) -> None:
-        """``chosen`` is told the catalogue, or one of the viewmodel's filters."""
+        """``chosen`` is called with :data:`CATALOGUE`, or with one of the viewmodel's filters."""
         super().__init__(parent)
         self._shell = shell
         self._ring = tkinter.Frame(self, highlightthickness=1)
@@ -65,16 +65,16 @@ class SideBar(ttkbootstrap.Frame):
 
     @property
     def selected(self) -> str:
-        """The catalogue, or a filter."""
+        """The selected item: :data:`CATALOGUE`, or one of the filters."""
         return (self._list.selection() or ("all",))[0]
 
     def select(self, name: str) -> None:
-        """As if it was clicked."""
+        """Select an item, as a click on it does."""
         self._list.selection_set(name)
         self._list.focus(name)
 
     def show(self, snapshot: ClientSnapshot) -> None:
-        """This is how things stand."""
+        """Show the counts and jobs of a new snapshot."""
         numbers = {CATALOGUE: len(snapshot.catalogue), **counts(snapshot.transfers)}
         for name, count in numbers.items():
             if self._counts.get(name) != count:
@@ -90,7 +90,7 @@ class SideBar(ttkbootstrap.Frame):
             self._jobs[key].show(job)
 
     def destroy(self) -> None:
-        """And change no style any more."""
+        """Destroy the bar, and follow changes of the theme no more."""
         self._themes.remove_theme_change_callback(self._dress)
         super().destroy()
 
@@ -122,7 +122,7 @@ class SideBar(ttkbootstrap.Frame):
 
 
 class _JobCard(ttkbootstrap.Frame):
-    """One thing that is being hashed."""
+    """The card of one job."""
 
     def __init__(self, parent: tkinter.Misc, shell: Shell, number_of_job: int) -> None:
         gap = pixels(parent, 8)
@@ -143,7 +143,7 @@ class _JobCard(ttkbootstrap.Frame):
         self._bar.pack(fill="x")
 
     def show(self, job: JobSnapshot) -> None:
-        """How it gets on."""
+        """Show how far the job is."""
         name = clean(job.path.name)
         self._name.configure(text=_("Hashing {name}").format(name=name if len(name) < 16 else f"{name[:14]}\u2026"))
         self._bar.configure(value=1000 * job.bytes_done // max(job.bytes_total, 1))

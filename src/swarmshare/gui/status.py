@@ -25,7 +25,7 @@ _SHAPES = {
 
 
 class LightLabel(ttkbootstrap.Label):
-    """A sentence with its traffic light."""
+    """A verdict's sentence with its traffic light."""
 
     def __init__(self, parent: tkinter.Misc) -> None:
         super().__init__(parent, compound="left")
@@ -33,7 +33,7 @@ class LightLabel(ttkbootstrap.Label):
         self.bind("<<ThemeChanged>>", lambda _event: self._dress())
 
     def show(self, verdict: Verdict | None) -> None:
-        """Say it."""
+        """Show a verdict's sentence and its light."""
         verdict = verdict or Verdict(Light.NONE, "")
         if verdict != self.verdict:
             self.verdict = verdict
@@ -64,7 +64,7 @@ class StatusBar(ttkbootstrap.Frame):
         self.bind("<Configure>", lambda _event: self._fit())
 
     def show(self, snapshot: ClientSnapshot) -> None:
-        """How things stand."""
+        """Show the facts of a new snapshot."""
         self.light.show(overall(snapshot.transfers))
         self.down.say(rate(sum(transfer.rate_down for transfer in snapshot.transfers)))
         self.up.say(rate(sum(transfer.rate_up for transfer in snapshot.transfers)))

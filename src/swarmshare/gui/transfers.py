@@ -23,7 +23,7 @@ _TABLE_SHARE = 0.45
 
 
 class TransfersPage(ttkbootstrap.Frame):
-    """What is downloaded and shared."""
+    """The table of the transfers, and below it the details of one."""
 
     def __init__(self, parent: tkinter.Misc, shell: Shell) -> None:
         super().__init__(parent)
@@ -58,7 +58,7 @@ class TransfersPage(ttkbootstrap.Frame):
         self._fill()
 
     def show(self, snapshot: ClientSnapshot) -> None:
-        """This is how things stand."""
+        """Show the transfers of a new snapshot."""
         self._snapshot = snapshot
         self._fill()
         self.details.show(snapshot)
@@ -93,6 +93,6 @@ class TransfersPage(ttkbootstrap.Frame):
             self.after_idle(lambda: self._panes.sashpos(0, round(height * share)))
 
     def remember(self) -> None:
-        """Tell the preferences how the page is divided."""
+        """Write to the preferences how the page is divided."""
         if self._placed and (height := self._panes.winfo_height()) > 1:
             self._shell.preferences.set("transfers.sash", self._panes.sashpos(0) / height)

@@ -31,7 +31,7 @@ WIDTH: Final = 560
 
 
 class Answers(NamedTuple):
-    """What the page was told."""
+    """What a person filled in."""
 
     tracker: str
     user: str
@@ -54,7 +54,7 @@ async def enter(session: ClientSession, answers: Answers) -> None:
 
 
 class WelcomePage(ttk.Frame):
-    """Shown as long as nobody is signed in and nothing was begun."""
+    """The first page, shown while nobody is signed in and there is no transfer."""
 
     def __init__(self, parent: tkinter.Misc, shell: Shell, invitation: str = "") -> None:
         """``invitation`` is filled in for whoever sits there; it may be a tracker's setup token."""
@@ -147,7 +147,7 @@ class WelcomePage(ttk.Frame):
 
     @property
     def complaint(self) -> str:
-        """What went wrong, as it can be read now."""
+        """The sentence that says what went wrong; else empty."""
         return str(self._problem.cget("text"))
 
     @property
@@ -234,7 +234,7 @@ class WelcomePage(ttk.Frame):
         open_torrent_dialog(self._shell)
 
     def _mistake(self) -> str:
-        """What is missing, as a sentence."""
+        """Return what is missing or wrong, as a sentence; empty when nothing is."""
         if not self.tracker.get().strip():
             return _("Type the tracker's address, or start one on this machine.")
         if not self.user.get().strip():

@@ -1,4 +1,4 @@
-"""The main window: a tool bar, a side bar, a page, a status bar, and between them the newest picture of the desk."""
+"""The main window: a tool bar, a side bar, a page, a status bar, which all show the newest snapshot."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _LEAST: Final = 640, 440
 
 
 class MainWindow:
-    """Implements :class:`~swarmshare.gui.shell.Shell`."""
+    """The program's only window; its parts see it as a :class:`~swarmshare.gui.shell.Shell`."""
 
     def __init__(self, thread: Beside, preferences: Preferences, invitation: str = "") -> None:
         """``invitation`` is for the first page."""
@@ -131,7 +131,7 @@ class MainWindow:
 
     @property
     def snapshot(self) -> ClientSnapshot | None:
-        """The newest picture; None until the desk stands."""
+        """The newest snapshot; None until the client session is open."""
         return self.poller.snapshot
 
     def submit(
@@ -141,7 +141,7 @@ class MainWindow:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """See :meth:`Shell.submit`."""
+        """Run a command on the session's thread: see :meth:`Shell.submit`."""
         self.poller.expect(self._thread.submit(command, *args, **kwargs), then, self._refused)
 
     def submit_or(
@@ -152,7 +152,7 @@ class MainWindow:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """See :meth:`Shell.submit_or`."""
+        """Run a command, and hand an error to ``failed``: see :meth:`Shell.submit_or`."""
         self.poller.expect(self._thread.submit(command, *args, **kwargs), then, failed)
 
     def say(self, text: str, kind: Kind = "info") -> None:
@@ -179,7 +179,7 @@ class MainWindow:
         self._complain("tracker", spoken(clean(snapshot.tracker_problem)))
 
     def _complain(self, about: str, problem: str) -> None:
-        """Say a trouble once, however long it lasts, and no longer."""
+        """Show a banner about a problem for as long as it lasts, and do not repeat it."""
         if problem != self._problems.get(about, ""):
             self._problems[about] = problem
             if problem:
@@ -253,7 +253,7 @@ class MainWindow:
             self.leave()
 
     def leave(self) -> None:
-        """End, after a question when others still need this machine."""
+        """End the program, after a question when other people still need this machine."""
         if not self._leaving:
             ask_to_leave(self, self._leave)
 
@@ -303,7 +303,7 @@ class MainWindow:
 def run(thread: Beside | None = None, invitation: str = "") -> int:
     """Show the window until it is closed; the exit status.
 
-    ``thread`` is the desk's, by default a new one; ``invitation`` is filled in on the first page.
+    ``thread`` is the session's, by default a new one; ``invitation`` is filled in on the first page.
     """
     preferences = Preferences()
     use_language(preferences.get("language", ""))

@@ -75,13 +75,13 @@ class Details(ttkbootstrap.Notebook):
         self._fill()
 
     def show(self, snapshot: ClientSnapshot) -> None:
-        """This is how things stand."""
+        """Show a new snapshot in the tab that is in sight."""
         self._snapshot = snapshot
         self._graph_is_old = self._speeds.note(monotonic(), snapshot.transfers)
         self._fill(new_transfer=False)
 
     def note(self, facts: Sequence[Fact]) -> None:
-        """These things happened."""
+        """Add facts to the log."""
         self._log.note(facts, time())
         if self._tab() is self.log:
             self._fill()

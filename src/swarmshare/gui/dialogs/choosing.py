@@ -55,7 +55,7 @@ class PathField(ttk.Frame):
         self.entry.pack(side="left", fill="x", expand=True)
 
     def offer(self, text: str, choose: Callable[[tkinter.Misc], Path | None]) -> ttk.Button:
-        """One more button."""
+        """Add a button that chooses a path."""
         button = ttk.Button(self, text=text, command=lambda: self._put(choose(self.winfo_toplevel())))
         button.pack(side="left", padx=(6, 0))
         return button
@@ -75,7 +75,7 @@ class PathField(ttk.Frame):
 
 
 class FolderField(PathField):
-    """A folder."""
+    """A field for a folder, with a button that chooses one."""
 
     def __init__(self, parent: tkinter.Misc, path: Path | None) -> None:
         super().__init__(parent, path)

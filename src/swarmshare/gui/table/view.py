@@ -72,7 +72,7 @@ class TableView(ttkbootstrap.Frame, Generic[T]):
     # ------------------------------------------------------------------ what it shows
 
     def show(self, items: Sequence[T], nothing: str = "") -> None:
-        """There are these items now; ``nothing`` is what to say when there are none."""
+        """Show these items; ``nothing`` is the sentence for when there are none."""
         self._empty.configure(text=nothing, wraplength=max(self.body.winfo_width() - pixels(self, 40), 0))
         if items or not nothing:
             self._empty.place_forget()
@@ -94,13 +94,13 @@ class TableView(ttkbootstrap.Frame, Generic[T]):
             self.on_select()
 
     def refresh(self) -> None:
-        """Show every cell again."""
+        """Draw every cell in sight again."""
         self.rows.forget()
         self.rows.paint()
 
     @property
     def first_column(self) -> Column[T]:
-        """The one at the left."""
+        """The column at the left."""
         return self._layout.shown[0]
 
     @property
@@ -110,7 +110,7 @@ class TableView(ttkbootstrap.Frame, Generic[T]):
 
     @property
     def selected(self) -> list[T]:
-        """From the top."""
+        """The selected items, from the top."""
         index = self.selection.index
         return [self._items[index[key]] for key in self.selection.in_order()]
 
@@ -127,7 +127,7 @@ class TableView(ttkbootstrap.Frame, Generic[T]):
     # ------------------------------------------------------------------ how it looks
 
     def _relaid(self) -> None:
-        """Other columns, widths or order of rows."""
+        """Draw everything anew: columns, widths or the order of rows changed."""
         self.rows.lay_out(self._layout.shown, self._layout.digits, stretch=not self._layout.dragged)
         self._arrange()
         self.header.draw(self.rows.edges)
@@ -175,7 +175,7 @@ class TableView(ttkbootstrap.Frame, Generic[T]):
         self.rows.paint()
 
     def chosen(self) -> None:
-        """Other rows are selected than before: have the last of them in sight, and tell."""
+        """Follow a changed selection: scroll to its focus, draw, and call ``on_select``."""
         focus = self.selection.index.get(self.selection.focus)
         if focus is not None:
             self.rows.see(focus)
@@ -184,4 +184,4 @@ class TableView(ttkbootstrap.Frame, Generic[T]):
 
 
 def _nothing(*_arguments: object) -> None:
-    """Nobody has asked to be told."""
+    """Do nothing: the default of the callbacks."""

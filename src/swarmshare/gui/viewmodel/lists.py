@@ -39,7 +39,7 @@ def ratio(transfer: TransferSnapshot) -> float:
 
 
 def state_name(state: TorrentState) -> str:
-    """In words."""
+    """Return a state in words."""
     return {
         TorrentState.CHECKING: _("Checking"),
         TorrentState.DOWNLOADING: _("Downloading"),
@@ -182,7 +182,7 @@ def _health(entry: Entry) -> Label:
 
 
 def entry_columns(here: Mapping[str, TransferSnapshot]) -> list[Column[Entry]]:
-    """In the language that is spoken now. ``here`` has what this machine has at work, by info hash, at any time."""
+    """In the language that is spoken now. ``here`` has this machine's transfers by info hash, and changes."""
 
     def mine(entry: Entry) -> Label | Bar:
         transfer = here.get(entry.info_hash)

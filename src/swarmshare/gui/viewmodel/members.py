@@ -32,7 +32,7 @@ class Member:
     """None: nobody knows what it holds."""
     held: int
     count: int
-    """Of all pieces."""
+    """The number of all pieces."""
     rate_down: float
     """Bytes a second, from it."""
     rate_up: float
@@ -42,7 +42,7 @@ class Member:
 
     @property
     def complete(self) -> bool:
-        """Whether it holds everything."""
+        """Whether it is known to hold everything."""
         return self.held == self.count
 
 

@@ -64,7 +64,7 @@ class Known(Enum):
     BEFORE = auto()
     """Of a paused transfer: as it was when it was paused."""
     NOTHING = auto()
-    """Of a paused transfer that has not been at work since the program began."""
+    """Of a paused transfer that has not run since the program started."""
 
 
 _FADED: Final = 0.3, 0.45, 0.7, 0.95
@@ -91,7 +91,7 @@ def faded(palette: Palette) -> Palette:
 
 
 def kinds_of(torrent: TorrentSnapshot, known: Known = Known.NOW) -> bytes:
-    """One byte a piece."""
+    """The kind of each piece, one byte a piece."""
     copies = torrent.availability.translate(_COPIES[min(torrent.seeds, MAX_COPIES)])
     count = len(torrent.piece_states)
     kinds = bytearray((int.from_bytes(torrent.piece_states) | int.from_bytes(copies)).to_bytes(count).translate(_LOSE))
@@ -122,7 +122,7 @@ class Grid(NamedTuple):
         return cell if x >= 0 and y >= 0 and column < self.columns and cell < self.cells else None
 
     def pieces_of(self, cell: int) -> range:
-        """What a cell shows."""
+        """Return the pieces that share a cell."""
         return range(cell * self.pieces // self.cells, max((cell + 1) * self.pieces // self.cells, 1))
 
 
@@ -177,7 +177,7 @@ _ROUNDED: Final = 200
 
 
 def _gap(side: int) -> int:
-    """Pixels between cells."""
+    """Return how many pixels are between cells."""
     return 2 if side >= 9 else 1
 
 
