@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gui.keyboard import click, press, settle, texts, type_into, until
 from gui.shells import PERSON, WrittenShell, snapshot, transfer
+from gui.sight import not_in_portuguese, words_on
 from manifest.makers import encoded, folder_doc
 
 from swarmshare.app.config import Settings
 from swarmshare.app.naming import NameTakenError
 from swarmshare.gui.banner import AT_ONCE, Banners
+from swarmshare.gui.dialogs.choosing import choose_file, choose_folder
 from swarmshare.gui.dialogs.leaving import ask_to_leave
 from swarmshare.gui.dialogs.limits import ask_limits
 from swarmshare.gui.dialogs.opening import open_torrent_dialog
@@ -53,6 +55,10 @@ def test_removing_keeps_the_files_unless_one_ticks(shell: WrittenShell) -> None:
     assert any(text.startswith("3 pieces are on this computer only") for text in texts(dialog))
     press(dialog.remove, "Return")
     assert shell.last()[:3] == ("remove", ([transfer().info_hash],), {"delete_data": False})
+    dialog = ask_to_remove(shell, [transfer(only_here=12_345)])
+    assert dialog is not None
+    assert any(text.startswith("12,345 pieces are") for text in texts(dialog))
+    press(dialog, "Escape")
     dialog = ask_to_remove(shell, [transfer("a"), transfer("b")])
     assert dialog is not None
     click(dialog.files)
@@ -141,6 +147,24 @@ def test_another_name_is_offered(shell: WrittenShell, tmp_path: Path) -> None:
     shell.last().refuse("Too late.")
     assert shell.said == [("Too late.", "danger")]
     shell.last().grant("ab")
+
+
+@pytest.mark.parametrize("choose", [choose_folder, choose_file])
+def test_the_chooser_speaks_the_language(
+    root: ttkbootstrap.Window, tmp_path: Path, choose: Callable[..., Path | None]
+) -> None:
+    use_language("pt_BR")
+    seen: set[str] = set()
+
+    def look() -> None:
+        (chooser,) = (child for child in root.winfo_children() if child.winfo_class() == "Toplevel")
+        seen.update(words_on(chooser))
+        chooser.destroy()
+
+    root.after(300, look)
+    assert choose(root, start=str(tmp_path)) is None
+    assert "Cancelar" in seen
+    assert not not_in_portuguese(seen, [str(tmp_path)])
 
 
 def test_leaving_asks_only_when_somebody_still_needs_this_machine(shell: WrittenShell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tkinter
 from tkinter import ttk
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,6 @@ from swarmshare.gui.viewmodel.lists import counts
 from swarmshare.gui.words import _, number
 
 if TYPE_CHECKING:
-    import tkinter
     from collections.abc import Callable
 
     from swarmshare.app.snapshot import ClientSnapshot, Job
@@ -39,7 +39,8 @@ class SideBar(ttkbootstrap.Frame):
         """``chosen`` is told the catalogue, or one of the viewmodel's filters."""
         super().__init__(parent)
         self._shell = shell
-        self._list = ttk.Treeview(self, columns=("count",), show="tree", selectmode="browse", style=_STYLE)
+        self._ring = tkinter.Frame(self, highlightthickness=1)
+        self._list = ttk.Treeview(self._ring, columns=("count",), show="tree", selectmode="browse", style=_STYLE)
         titles = {
             CATALOGUE: _("Catalogue"),
             "all": _("Transfers"),
@@ -53,6 +54,9 @@ class SideBar(ttkbootstrap.Frame):
         self._list.column("#0", width=pixels(self, 156), stretch=True)
         self._list.column("count", width=pixels(self, 56), anchor="e", stretch=False)
         self._list.pack(fill="both", expand=True)
+        self._ring.pack(fill="both", expand=True)
+        for change in ("<FocusIn>", "<FocusOut>"):
+            self._list.bind(change, lambda _event: self._colour_ring())
         self._list.bind("<<TreeviewSelect>>", lambda _event: chosen(self.selected))
         self._jobs: dict[int, _JobCard] = {}
         self._counts: dict[str, int] = {}
@@ -83,7 +87,7 @@ class SideBar(ttkbootstrap.Frame):
         for key, job in jobs.items():
             if key not in self._jobs:
                 self._jobs[key] = _JobCard(self, self._shell, key)
-                self._jobs[key].pack(side="bottom", fill="x")
+                self._jobs[key].pack(side="bottom", fill="x", before=self._ring)
             self._jobs[key].show(job)
 
     def destroy(self) -> None:
@@ -108,8 +112,14 @@ class SideBar(ttkbootstrap.Frame):
             foreground=[("selected", colours.selected_text)],
         )
         style.layout(_STYLE, [("Treeview.treearea", {"sticky": "nsew"})])
+        self._colour_ring()
         for name, icon in _ICONS.items():
             self._list.item(name, image=ttkbootstrap.Icon(icon, 16, colours.accent))
+
+    def _colour_ring(self) -> None:
+        """Show whether the list has the keyboard."""
+        colours, has_it = palette(), str(self.tk.call("focus")) == str(self._list)
+        self._ring.configure(highlightbackground=colours.accent if has_it else colours.raised)
 
 
 class _JobCard(ttkbootstrap.Frame):
@@ -128,7 +138,7 @@ class _JobCard(ttkbootstrap.Frame):
             command=lambda: shell.submit(None, ClientSession.cancel_job, number_of_job),
         )
         self._stop.pack(side="right")
-        self._name = ttkbootstrap.Label(top)
+        self._name = ttkbootstrap.Label(top, wraplength=pixels(self, 150), justify="left")
         self._name.pack(side="left", fill="x", expand=True)
         self._bar = ttkbootstrap.Progressbar(self, maximum=1000)
         self._bar.pack(fill="x")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.dialog import Check, Dialog
-from swarmshare.gui.words import _, ngettext, size
+from swarmshare.gui.words import _, ngettext, number, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ class RemovingDialog(Dialog):
                     "{count} piece is on this computer only: nobody else can complete it from then on.",
                     "{count} pieces are on this computer only: nobody else can complete them from then on.",
                     pieces,
-                ).format(count=pieces)
+                ).format(count=number(pieces))
             )
         self.files = Check(
             self.body,
