@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import deque
 from contextlib import asynccontextmanager
@@ -53,6 +54,9 @@ MAX_ALERTS: Final = 10_000
 """Alerts that no front end has taken yet; beyond it the oldest are dropped."""
 
 
+_log: Final = logging.getLogger(__name__)
+
+
 @asynccontextmanager
 async def open_engine(config: EngineConfig) -> AsyncIterator[Engine]:
     """Open an engine that listens where ``config`` says, and close it on leaving.
@@ -94,6 +98,7 @@ class Engine:
         self._connections = 0
         """How many connections are open, dials under way included."""
         self._told_of_limit = False
+        _log.info("listens at %s", self.listening.addresses)
         nursery.start_soon(self.listening.serve, self._accept, self._has_room, self._tell_of_limit)
 
     @property
@@ -117,6 +122,7 @@ class Engine:
         self._torrents[manifest.info_hash.truncated] = torrent
         if manifest.info_hash_v1 is not None:
             self._torrents[manifest.info_hash_v1] = torrent
+        _log.info("%s: added, in %s", manifest.info_hash, config.folder)
         self._nursery.start_soon(self._host, torrent)
         return torrent
 
@@ -155,6 +161,7 @@ class Engine:
         finally:
             for key in [key for key, known in self._torrents.items() if known is torrent]:
                 del self._torrents[key]
+            _log.info("%s: stopped", torrent.manifest.info_hash)
             torrent.gone.set()
 
     async def _announce(self, torrent: Torrent, announcer: Announcer, dialer: Dialer) -> None:
@@ -203,6 +210,7 @@ class Engine:
             await self._share(*accepted)
 
     def _turn_away(self, host: str, cause: Cause, message: str) -> None:
+        _log.debug("host %s is turned away: %s", host, message)
         if self.listening.turned_away(host, cause, trio.current_time()):
             self.alerts.append(ConnectionFailed(None, host, cause, message))
 
@@ -239,6 +247,7 @@ class Engine:
             result = await self._share_by_dialling(torrent, address)
         finally:
             self._connections -= 1
+        _log.debug("%s: dialled %s: %s", torrent.manifest.info_hash, show_address(*address), result.outcome.name)
         if torrent.dial_log.note(address, result, trio.current_time()):
             reason = (
                 "the peer hangs up without a word: it does not share this, or takes encrypted connections (MSE) only, "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.engine.smart_ban import SmartBan
     from swarmshare.engine.uploads import Uploads
+
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Peers:
@@ -116,6 +120,7 @@ class Peers:
             return False
         self._sessions.add(session)
         self._joined.set()
+        _log.debug("%s: peer %s joins", self.manifest.info_hash, session.address)
         if session.listens is not None:
             self._context.known_peers.connected(session.listens)
         connection = session.connection
@@ -137,6 +142,8 @@ class Peers:
     def session_ended(self, session: PeerSession, reason: str) -> None:
         """Forget a session; ``reason`` is what the peer did wrong, empty when nothing."""
         self._sessions.remove(session)
+        what = reason or "the connection ended"
+        _log.debug("%s: peer %s (%s) leaves: %s", self.manifest.info_hash, session.address, session.client, what)
         self.alone_since = trio.current_time()
         if session.listens is not None:
             self._context.known_peers.disconnected(session.listens)

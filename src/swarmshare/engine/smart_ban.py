@@ -8,6 +8,7 @@ from the same piece once it came right. What follows is decided in :mod:`swarmsh
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -36,6 +37,9 @@ MAX_FAILURES: Final = 64
 whoever spoiled that one will spoil another."""
 WITNESSES: Final = 4
 """Peers that are asked for the leaves of a piece that failed; each of them may have to read it for that."""
+
+
+_log: Final = logging.getLogger(__name__)
 
 
 class SmartBan:
@@ -68,6 +72,7 @@ class SmartBan:
         by_block = context.picker.contributors(piece)
         contributors = set(by_block.values())
         context.picker.failed(piece)
+        _log.info("%s: piece %d is wrong, from %d peers", context.manifest.info_hash, piece, len(contributors))
         liar = contributors.pop() if len(contributors) == 1 else None
         context.alert(PieceFailed(context.info_hash, piece, liar.address if liar else None))
         if liar is not None:
@@ -111,6 +116,7 @@ class SmartBan:
         if self.banned.isdisjoint(source.marks):
             self.banned.update(source.marks)
             context.announce(liar=source.listens)
+            _log.warning("%s: peer %s is banned: it sent wrong data", context.manifest.info_hash, source.address)
             context.alert(PeerDropped(context.info_hash, source.address, "it sent wrong data", banned=True))
             source.close()
 

@@ -24,6 +24,7 @@ state            while                                         next
 
 from __future__ import annotations
 
+import logging
 import random
 from typing import TYPE_CHECKING, Final
 
@@ -64,6 +65,9 @@ IDLE_TIMEOUT: Final = 120.0
 """Seconds of silence after which a peer is given up (BEP 3 suggests two minutes)."""
 KEEP_ALIVE_AFTER: Final = 60.0
 """Seconds without a byte of ours after which we send a keep-alive (BEP 3)."""
+
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Torrent:
@@ -165,6 +169,7 @@ class Torrent:
                 self._apply_priority(file)
             self.peers.alone_since = trio.current_time()
             self.ready.set()
+            _log.info("%s: checked, %d pieces held", self.manifest.info_hash, self.picker.held.held)
             self._look_for_the_end()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.file_monitor.run)
@@ -216,6 +221,7 @@ class Torrent:
         """Note that all wanted files are complete, if they are."""
         if not self.disk.unfinished and not self.is_complete:
             self.context.is_complete = True
+            _log.info("%s: complete, %d bytes received", self.manifest.info_hash, self.downloads.received)
             self.context.alert(TorrentComplete(self.context.info_hash, self.downloads.received))
             self.finished.set()
             for session in list(self.sessions):
@@ -273,6 +279,7 @@ class Torrent:
                     self._apply_blocked()
 
     def _on_disk_problem(self, error: StorageError | None) -> None:
+        _log.warning("%s: the disk: %s", self.manifest.info_hash, "works again" if error is None else error)
         self.file_monitor.on_problem(error)
 
     def _on_disk_notice(self, error: StorageError) -> None:
