@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.schema.fields import EventError
-from swarmshare.schema.tracker_events import MAX_PEERS, MemberPage, Refusal, State
+from swarmshare.schema.tracker_events import MAX_PEERS, JoinAnswer, MemberPage, Refusal
 from swarmshare.tracker.swarms.addresses import visible
 from swarmshare.tracker.swarms.connections import Connections, MemberConnection
 from swarmshare.tracker.swarms.registry import account_member
@@ -13,7 +13,15 @@ from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, detail_
 from swarmshare.tracker.swarms.views import holding, peer_view
 
 if TYPE_CHECKING:
-    from swarmshare.schema.tracker_events import Have, Join, Members, MorePeers, Peer, Report, Stats
+    from swarmshare.schema.tracker_events import (
+        FindPeers,
+        HaveUpdate,
+        Join,
+        ListMembers,
+        MemberInfo,
+        ReportMember,
+        Stats,
+    )
     from swarmshare.tracker.domain.lookup import Identity, Lookup
     from swarmshare.tracker.swarms.addresses import Address
     from swarmshare.tracker.swarms.registry import SwarmRegistry
@@ -54,7 +62,7 @@ class LiveMembers:
         """Count work that a connection asks for."""
         self._connection(session).spend(units, self._registry.clock())
 
-    def join(self, session: str, join: Join) -> State:
+    def join(self, session: str, join: Join) -> JoinAnswer:
         """A connection is in a swarm from now on, or tells anew what it holds."""
         entry = self._directory.entry(join.info_hash)  # may wait for the database; the connection may end meanwhile
         connection = self._connection(session)
@@ -90,11 +98,11 @@ class LiveMembers:
         connection.swarms[join.info_hash] = who
         return self.state(session, join.info_hash)
 
-    def state(self, session: str, info_hash: bytes) -> State:
+    def state(self, session: str, info_hash: bytes) -> JoinAnswer:
         """A swarm, for one who is in it."""
         own, snapshot = self._look(session, info_hash)
         count = snapshot.piece_count
-        return State(
+        return JoinAnswer(
             epoch=snapshot.epoch,
             seq=snapshot.seq,
             interval=self._registry.settings.live_interval,
@@ -106,7 +114,7 @@ class LiveMembers:
             holdings=tuple(holding(m, count) for m in snapshot.members) if snapshot.detailed else None,
         )
 
-    def have(self, session: str, have: Have) -> None:
+    def have(self, session: str, have: HaveUpdate) -> None:
         """A member gained and lost pieces."""
         who = self._who(session, have.info_hash)
         known = self._registry.have(have.info_hash, who, session, have.gained, have.lost)
@@ -128,12 +136,12 @@ class LiveMembers:
         del self._connection(session).swarms[info_hash]
         self._registry.leave(info_hash, who, session)
 
-    def more_peers(self, session: str, request: MorePeers) -> tuple[Peer, ...]:
+    def more_peers(self, session: str, request: FindPeers) -> tuple[MemberInfo, ...]:
         """Members that hold what this one lacks."""
         own, snapshot = self._look(session, request.info_hash)
         return self._peers(session, own, snapshot, request.want, useful_only=True)
 
-    def members(self, session: str, request: Members) -> MemberPage:
+    def members(self, session: str, request: ListMembers) -> MemberPage:
         """Members one by one, by number."""
         _, snapshot = self._look(session, request.info_hash)
         count = snapshot.piece_count
@@ -141,7 +149,7 @@ class LiveMembers:
         most = detail_limit(count)
         return MemberPage(tuple(holding(member, count) for member in found[:most]), more=len(found) > most)
 
-    def report(self, session: str, report: Report) -> None:
+    def report(self, session: str, report: ReportMember) -> None:
         """A member says that another one lied."""
         self._look(session, report.info_hash)
         account = self._connection(session).identity.account
@@ -169,7 +177,7 @@ class LiveMembers:
 
     def _peers(
         self, session: str, own: MemberRecord, snapshot: SwarmSnapshot, want: int, *, useful_only: bool
-    ) -> tuple[Peer, ...]:
+    ) -> tuple[MemberInfo, ...]:
         address = self._connection(session).address
         candidates = [
             member
