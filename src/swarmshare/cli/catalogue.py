@@ -17,7 +17,7 @@ from swarmshare.cli.people import live_console
 from swarmshare.cli.render import plural, size
 from swarmshare.cli.swarm_view import render_swarm
 from swarmshare.cli.words import how_sure
-from swarmshare.swarm.gains import Gains
+from swarmshare.swarm.stalls import StallDetector
 
 if TYPE_CHECKING:
     import argparse
@@ -116,12 +116,12 @@ def run_withdraw(arguments: argparse.Namespace, output: Output) -> int:
 
 def _watch(api: TrackerApi, entry: Entry, console: Console) -> int:
     """Show a swarm until Ctrl-C."""
-    gains = Gains()
+    stalls = StallDetector()
     with Live(console=console, auto_refresh=False, vertical_overflow="crop", screen=False) as live:
         while True:
             swarm = api.pieces(entry.info_hash)
             size_of = console.size.width, console.size.height
-            live.update(render_swarm(entry, swarm, _safety(swarm), gains, monotonic(), size_of), refresh=True)
+            live.update(render_swarm(entry, swarm, _safety(swarm), stalls, monotonic(), size_of), refresh=True)
             sleep(EVERY)
 
 
