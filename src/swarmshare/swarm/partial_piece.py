@@ -61,5 +61,5 @@ class PartialPiece:
 
     @property
     def untouched(self) -> bool:
-        """Whether every block is free."""
+        """Whether every block is free: none is asked for or here."""
         return len(self.free) == len(self.blocks)
