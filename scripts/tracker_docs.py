@@ -229,7 +229,7 @@ def wrapped(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """A docstring as Markdown."""
+    """Turn the text of a docstring into Markdown: roles and double backticks become code."""
     text = re.sub(r":[a-z]+:`[~]?(?:[A-Za-z_.]*\.)?([A-Za-z_]+)`", r"`\1`", text)
     lines = [line.strip() for line in text.replace("``", "`").strip().splitlines()]
     return "\n".join(lines)

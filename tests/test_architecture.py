@@ -22,6 +22,8 @@ LAYERS: Final = {
 """The layer of each package: a package may import those of its own layer and of the layers below."""
 SERVER: Final = "tracker"
 SERVER_MAY_USE: Final = {"tracker", "schema", "common", "manifest", "errors"}
+SERVER_LAYERS: Final = {"config": 0, "domain": 1, "swarms": 2, "services": 3, "http": 4, "realtime": 4}
+"""The layer of each package and module of the tracker that others of it may import; all else starts it."""
 FRONT_ENDS_MAY_START: Final = {("cli", "tracker")}
 """The tracker is started from the command line; nothing else sees it."""
 NOT_PURE: Final = {
@@ -125,6 +127,17 @@ def test_no_import_circle_within_a_package(package: str) -> None:
     if package in CIRCLES_BEING_UNTIED:
         pytest.xfail("being untied")
     assert import_circles(package) == []
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / SERVER).rglob("*.py")), ids=module_name)
+def test_imports_within_the_tracker_point_down(path: Path) -> None:
+    own = path.relative_to(PACKAGE / SERVER).parts[0].removesuffix(".py")
+    if own not in SERVER_LAYERS:
+        return
+    start = f"swarmshare.{SERVER}."
+    used = {name.removeprefix(start).split(".")[0] for name in imports(path) if name.startswith(start)}
+    for other in used - {own}:
+        assert SERVER_LAYERS.get(other, 9) < SERVER_LAYERS[own], f"{own} looks up, or across, to {other}"
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -6,15 +6,14 @@ import sys
 import time
 from pathlib import Path
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.app.thread import SessionThread
 
 
 def main(manifest: Path, folder: Path) -> None:
     thread = SessionThread()
     thread.submit(
-        ClientSession.limit,
-        [thread.submit(ClientSession.open_manifest, manifest.read_bytes(), folder).result()],
+        lambda session: session.transfers.limit,
+        [thread.submit(lambda session: session.open_manifest, manifest.read_bytes(), folder).result()],
         None,
         2**20,
     )

@@ -50,7 +50,7 @@ class Seat:
 
     async def listed(self) -> None:
         """The catalogue is here: what is published from now on is news."""
-        await self.until(lambda: self.session._group.catalogue is not None and self.session._group.catalogue._listed)
+        await self.until(lambda: self.session.group.catalogue is not None and self.session.group.catalogue._listed)
 
     async def fact(self, kind: type[Any]) -> Any:
         """The first fact of a kind."""

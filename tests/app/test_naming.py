@@ -64,7 +64,7 @@ async def test_a_new_version_gets_a_name_of_its_own(
         first = await ann.session.open_manifest(old.encode())
         await fetched(ann, old, tmp_path / "old", "Holiday")
         if not at_work:
-            await ann.session.remove([first])
+            await ann.session.transfers.remove([first])
         with pytest.raises(NameTakenError, match=r"Holiday/photo: is there already with other content") as caught:
             await ann.session.open_manifest(new.encode())
         taken = caught.value
@@ -81,7 +81,7 @@ async def test_a_new_version_gets_a_name_of_its_own(
     assert same(downloads / "Holiday (2)", tmp_path / "new" / "Holiday")
     async with seat() as ann:
         await ann.until(lambda: ann.transfers["Holiday (2)"].state is TorrentState.SEEDING)
-        await ann.session.remove([second], delete_data=True)
+        await ann.session.transfers.remove([second], delete_data=True)
     assert os.listdir(downloads) == ["Holiday"]
     assert same(downloads / "Holiday", tmp_path / "old" / "Holiday")
 
@@ -111,9 +111,9 @@ async def test_the_same_data_is_shared_and_stays_when_one_of_them_goes(old: Mani
                 and len(ann.session.snapshot().transfers) == 2
             )
         )
-        await ann.session.remove([first], delete_data=True)
+        await ann.session.transfers.remove([first], delete_data=True)
         assert sorted(os.listdir(tmp_path / "old" / "Holiday")) == ["more", "photo", "same"]
-        await ann.session.remove([str(larger.info_hash)], delete_data=True)
+        await ann.session.transfers.remove([str(larger.info_hash)], delete_data=True)
     assert os.listdir(tmp_path / "old") == []
 
 
@@ -123,13 +123,13 @@ async def test_what_was_never_its_own_is_not_deleted(old: Manifest, new: Manifes
     async with seat() as ann:
         info_hash = await ann.session.open_manifest(new.encode())
         await ann.until(lambda: ann.transfers["Holiday"].state is TorrentState.DOWNLOADING)
-        await ann.session.pause([info_hash])
+        await ann.session.transfers.pause([info_hash])
         (downloads / "Holiday").mkdir(exist_ok=True)
         (downloads / "Holiday" / "photo").write_bytes((tmp_path / "old" / "Holiday" / "photo").read_bytes())
-        await ann.session.resume([info_hash])
+        await ann.session.transfers.resume([info_hash])
         await ann.until(lambda: ann.transfers["Holiday"].state is TorrentState.WAITING)
         assert "left alone" in ann.transfers["Holiday"].problem
-        await ann.session.remove([info_hash], delete_data=True)
+        await ann.session.transfers.remove([info_hash], delete_data=True)
     assert (downloads / "Holiday" / "photo").read_bytes() == (tmp_path / "old" / "Holiday" / "photo").read_bytes()
 
 

@@ -24,7 +24,7 @@ def addresses(ann: Seat) -> tuple[str, ...]:
 
 def limits(ann: Seat) -> tuple[float | None, float | None]:
     """What the engine's buckets let pass, in bytes a second."""
-    engine = ann.session._transfers._engine
+    engine = ann.session.transfers._engine
     assert isinstance(engine, Engine)
     up, down = (bucket._rate if bucket is not None else None for bucket in (engine._up, engine._down))
     return up, down
@@ -68,7 +68,7 @@ async def test_without_a_port_one_still_downloads(tracker: str, name: str, own_h
         taken.listen()
         (own_home / "config.toml").write_text(f'listen = "127.0.0.1:{taken.getsockname()[1]}"\n')
         async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
-            await ann.session.register(tracker, name, PASSWORD)
+            await ann.session.group.register(tracker, name, PASSWORD)
             manifest = await friend.publish(fill(tmp_path / "theirs" / name, {"a": 100_000, "b": 1}))
             await ann.session.download(str(manifest.info_hash), tmp_path / "here")
             await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)
@@ -89,10 +89,10 @@ async def test_limits_count_at_once_and_stay(own_home: Path, tmp_path: Path) -> 
     manifest = manifest_of(fill(tmp_path / "top", {"a": 100_000, "b": 1}))
     async with seat() as ann:
         info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path)
-        torrent = ann.session._transfers._works[info_hash].torrent
+        torrent = ann.session.transfers._by_hash[info_hash].torrent
         assert torrent is not None
         before = addresses(ann)
-        await ann.session.limit([info_hash], 500.0, None)
+        await ann.session.transfers.limit([info_hash], 500.0, None)
         await ann.session.change_settings({"limit_up": 10000.0, "limit_down": 20000.0})
         assert limits(ann) == (10000.0, 20000.0)
         assert [bucket._rate for bucket in torrent.limits.up] == [10000.0, 500.0]

@@ -82,7 +82,7 @@ async def test_pause_and_resume(manifest: Manifest, tmp_path: Path) -> None:
         await ann.until(lambda: line(ann).rate_down and line(ann).eta and line(ann).peers == 1 and line(ann).seeds == 1)
         await ann.session.look_at(info_hash)
         assert ann.session.snapshot().looked_at.peers  # type: ignore[union-attr]
-        await ann.session.pause([info_hash, "0" * 64])
+        await ann.session.transfers.pause([info_hash, "0" * 64])
         paused = line(ann)
         assert paused.state is TorrentState.PAUSED
         assert (paused.rate_down, paused.peers, paused.eta) == (0, 0, None)
@@ -93,7 +93,7 @@ async def test_pause_and_resume(manifest: Manifest, tmp_path: Path) -> None:
         assert looked_at.seeds == 1, "as it was when it was paused"
         assert looked_at.downloaded == paused.downloaded > 0
         assert line(ann) is paused, "nothing happens"
-        await ann.session.resume([info_hash])
+        await ann.session.transfers.resume([info_hash])
         await is_seeding(ann)
         assert same(tmp_path / "source" / "top", tmp_path / "downloads" / "top")
         assert line(ann).downloaded >= TOTAL
@@ -109,10 +109,10 @@ async def test_the_peers_of_a_magnet_are_remembered(manifest: Manifest, tmp_path
         async with seat() as ann:
             await ann.session.open_magnet(str(Magnet(info_hash=manifest.info_hash, peers=(engine.addresses[0],))))
             await ann.until(lambda: line(ann).bytes_done)
-            await ann.session.pause([str(manifest.info_hash)])
+            await ann.session.transfers.pause([str(manifest.info_hash)])
         engine.limit(None, None)
         async with seat() as ann:
-            await ann.session.resume([str(manifest.info_hash)])
+            await ann.session.transfers.resume([str(manifest.info_hash)])
             await is_seeding(ann)
     assert same(tmp_path / "source" / "top", tmp_path / "downloads" / "top")
 
@@ -122,7 +122,7 @@ async def test_a_transfer_that_nobody_comes_for_says_why(manifest: Manifest, mon
     async with seat() as ann:
         await ann.session.open_manifest(manifest.encode())
         await ann.until(lambda: line(ann).no_peers.startswith("there is nobody to ask. "))
-        await ann.session.pause([str(manifest.info_hash)])
+        await ann.session.transfers.pause([str(manifest.info_hash)])
         assert line(ann).no_peers == ""
 
 
@@ -136,7 +136,7 @@ async def test_a_download_that_nobody_serves_says_so(
         async with seed(manifest, tmp_path / "source", port_of(ann), limit_up=2.0**20):
             await ann.until(lambda: not line(ann).unserved and line(ann).bytes_done)
         await ann.until(lambda: line(ann).unserved)
-        await ann.session.pause([str(manifest.info_hash)])
+        await ann.session.transfers.pause([str(manifest.info_hash)])
         assert not line(ann).unserved, "of a paused one that is not known"
 
 
@@ -155,10 +155,10 @@ async def test_the_next_start_goes_on(manifest: Manifest, tmp_path: Path) -> Non
 
 async def test_a_paused_one_is_paused_after_a_start(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path) as (ann, info_hash):
-        await ann.session.want(info_hash, {1: Priority.SKIP, 2: Priority.HIGH, 99: Priority.SKIP})
-        await ann.session.limit([info_hash], 1e6, 2e6)
-        await ann.session.sequential([info_hash], True)
-        await ann.session.pause([info_hash])
+        await ann.session.transfers.want(info_hash, {1: Priority.SKIP, 2: Priority.HIGH, 99: Priority.SKIP})
+        await ann.session.transfers.limit([info_hash], 1e6, 2e6)
+        await ann.session.transfers.sequential([info_hash], True)
+        await ann.session.transfers.pause([info_hash])
         before = line(ann)
         await ann.session.look_at(info_hash)
         looked_at = ann.session.snapshot().looked_at
@@ -173,33 +173,33 @@ async def test_a_paused_one_is_paused_after_a_start(manifest: Manifest, tmp_path
         assert looked_at is not None
         assert again.skipped == {1}
         assert (again.piece_states, again.files_done) == (looked_at.piece_states, looked_at.files_done)
-        await ann.session.want(info_hash, {1: Priority.NORMAL})
+        await ann.session.transfers.want(info_hash, {1: Priority.NORMAL})
         assert line(ann).bytes_total == TOTAL
-        await ann.session.resume([info_hash])
-        await ann.session.limit([info_hash], None, None)
+        await ann.session.transfers.resume([info_hash])
+        await ann.session.transfers.limit([info_hash], None, None)
         async with seed(manifest, tmp_path / "source", port_of(ann)):
             await is_seeding(ann)
 
 
 async def test_wants_of_one_at_work(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path) as (ann, info_hash):
-        await ann.session.want(info_hash, {0: Priority.SKIP, 1: Priority.SKIP})
+        await ann.session.transfers.want(info_hash, {0: Priority.SKIP, 1: Priority.SKIP})
         await is_seeding(ann)
         assert (line(ann).bytes_total, line(ann).bytes_done) == (100_000, 100_000)
-        await ann.session.want(info_hash, {1: Priority.NORMAL})
+        await ann.session.transfers.want(info_hash, {1: Priority.NORMAL})
         await ann.until(lambda: line(ann).bytes_done == line(ann).bytes_total == 2_100_000)
 
 
 async def test_limits_of_one_at_work(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path, rate=2**17) as (ann, info_hash):
-        torrent = ann.session._transfers._works[info_hash].torrent
+        torrent = ann.session.transfers._by_hash[info_hash].torrent
         assert torrent is not None
-        await ann.session.limit([info_hash], 1000.0, 2000.0)
+        await ann.session.transfers.limit([info_hash], 1000.0, 2000.0)
         assert (len(torrent.limits.up), len(torrent.limits.down)) == (1, 1)
-        await ann.session.sequential([info_hash], True)
+        await ann.session.transfers.sequential([info_hash], True)
         assert torrent.picker.sequential
         assert (line(ann).limit_up, line(ann).limit_down, line(ann).sequential) == (1000.0, 2000.0, True)
-        await ann.session.limit([info_hash], None, None)
+        await ann.session.transfers.limit([info_hash], None, None)
         assert (torrent.limits.up, torrent.limits.down) == ([], [])
 
 
@@ -207,7 +207,7 @@ async def test_removed_and_left_where_it_is(manifest: Manifest, tmp_path: Path, 
     async with seat() as ann:
         info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
         await is_seeding(ann)
-        await ann.session.remove([info_hash])
+        await ann.session.transfers.remove([info_hash])
         assert not ann.transfers
         assert same(fill(tmp_path / "again" / "top", FILES), tmp_path / "source" / "top")
         assert [path.name for path in (own_home / "transfers").iterdir()] == ["lock"]
@@ -219,7 +219,7 @@ async def test_removed_and_left_where_it_is(manifest: Manifest, tmp_path: Path, 
 async def test_removed_with_its_files(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path) as (ann, info_hash):
         (tmp_path / "downloads" / "top" / "mine.txt").write_text("mine")
-        await ann.session.remove([info_hash], delete_data=True)
+        await ann.session.transfers.remove([info_hash], delete_data=True)
         assert not ann.transfers
         left = [path for path in (tmp_path / "downloads").rglob("*") if path.is_file()]
         assert left == [tmp_path / "downloads" / "top" / "mine.txt"]
@@ -235,7 +235,7 @@ async def test_what_cannot_be_deleted_is_told(
     async with seat() as ann:
         info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
         with pytest.raises(StorageError, match="no right to"):
-            await ann.session.remove([info_hash], delete_data=True)
+            await ann.session.transfers.remove([info_hash], delete_data=True)
         assert not ann.transfers
         assert await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
 
@@ -252,7 +252,7 @@ async def test_what_is_being_deleted_cannot_be_begun(
     monkeypatch.setattr(transfers, "delete_files", wait)
     async with seat() as ann, trio.open_nursery() as nursery:
         info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
-        nursery.start_soon(lambda: ann.session.remove([info_hash], delete_data=True))
+        nursery.start_soon(lambda: ann.session.transfers.remove([info_hash], delete_data=True))
         await saved.wait()
         with pytest.raises(SwarmShareError, match="still being deleted"):
             await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
@@ -266,13 +266,13 @@ async def test_a_check_finds_what_is_wrong(manifest: Manifest, tmp_path: Path, p
         info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path / "source")
         await is_seeding(ann)
         if paused:
-            await ann.session.pause([info_hash])
+            await ann.session.transfers.pause([info_hash])
         status = file.stat()
         data = bytearray(file.read_bytes())
         data[1_000_000] ^= 1
         file.write_bytes(data)
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # nothing but a check finds it
-        await ann.session.recheck([info_hash])
+        await ann.session.transfers.recheck([info_hash])
         wanted = TorrentState.PAUSED if paused else TorrentState.DOWNLOADING
         await ann.until(lambda: line(ann).state is wanted and line(ann).bytes_done == TOTAL - 2**15)
 
@@ -291,10 +291,10 @@ async def test_a_check_that_is_cut_short(tmp_path: Path) -> None:
     async with seat() as ann:
         info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path)
         await ann.until(lambda: ann.transfers["sparse"].checked)
-        await ann.session.pause([info_hash])
-        await ann.session.recheck([info_hash])
+        await ann.session.transfers.pause([info_hash])
+        await ann.session.transfers.recheck([info_hash])
         await ann.until(lambda: ann.transfers["sparse"].state is TorrentState.CHECKING)
-        await ann.session.remove([info_hash])
+        await ann.session.transfers.remove([info_hash])
         assert not ann.transfers
 
 
@@ -331,7 +331,7 @@ async def test_killed_and_gone_on(manifest: Manifest, tmp_path: Path, own_home: 
         await child.stdout.aclose()
         async with seat() as ann:
             assert line(ann).limit_down == 2**20
-            await ann.session.limit([str(manifest.info_hash)], None, None)
+            await ann.session.transfers.limit([str(manifest.info_hash)], None, None)
             await ann.until(lambda: line(ann).bytes_done)
     async with seat() as ann, seed(manifest, tmp_path / "source", port):
         await is_seeding(ann)

@@ -14,7 +14,7 @@ from cli.snapshots import torrent
 
 from swarmshare.cli import render
 from swarmshare.cli.render import Output, date, duration, plural, size
-from swarmshare.cli.words import safety
+from swarmshare.cli.torrent_text import safety
 from swarmshare.common.text import clean
 from swarmshare.schema.snapshot import MemberSnapshot, TorrentState
 from swarmshare.storage.progress import Progress

@@ -189,6 +189,8 @@ def not_in_portuguese(texts: Iterable[str], names: Iterable[str]) -> list[str]:
     own = {word.lower() for name in names for word in _WORD.findall(name)}
     found = []
     for text in texts:
+        if any(name.startswith(text.removesuffix("\N{HORIZONTAL ELLIPSIS}")) for name in names):
+            continue  # or of it what there was room for
         strange = [word for word in _WORD.findall(text) if word.lower() not in known | own]
         if strange or (foreign.fullmatch(text) and not spoken.fullmatch(text)):
             found.append(f"{text!r}: {', '.join(strange) or 'a sentence in English'}")

@@ -20,8 +20,7 @@ from swarmshare.app.naming import NameTakenError
 from swarmshare.gui.banner import AT_ONCE, Banners
 from swarmshare.gui.dialogs.leaving import ask_to_leave
 from swarmshare.gui.dialogs.limits import ask_limits
-from swarmshare.gui.dialogs.opening import open_torrent_dialog
-from swarmshare.gui.dialogs.other_name import OtherNameDialog, offer_other_name
+from swarmshare.gui.dialogs.opening import OtherNameDialog, offer_other_name, open_torrent_dialog
 from swarmshare.gui.dialogs.removing import ask_to_remove
 from swarmshare.gui.dialogs.settings import open_settings
 from swarmshare.gui.dialogs.share import JobDialog, open_share_dialog
@@ -53,6 +52,10 @@ def test_removing_keeps_the_files_unless_one_ticks(shell: WrittenShell) -> None:
     assert any(text.startswith("3 pieces are on this computer only") for text in texts(dialog))
     press(dialog.remove, "Return")
     assert shell.last()[:3] == ("remove", ([transfer().info_hash],), {"delete_data": False})
+    dialog = ask_to_remove(shell, [transfer(only_here=12_345)])
+    assert dialog is not None
+    assert any(text.startswith("12,345 pieces are") for text in texts(dialog))
+    press(dialog, "Escape")
     dialog = ask_to_remove(shell, [transfer("a"), transfer("b")])
     assert dialog is not None
     click(dialog.files)
@@ -129,7 +132,7 @@ def test_another_name_is_offered(shell: WrittenShell, tmp_path: Path) -> None:
     assert len(shell.commands) == count
     type_into(dialog.entry, "mine")
     click(dialog.accept)
-    assert shell.last()[:2] == ("download_as", (taken, "mine"))
+    assert shell.last()[:2] == ("download_as", (MANIFEST, tmp_path, "mine"))
     shell.last().grant(taken)
     assert dialog.complaint == "Something else has that name, too."
     press(dialog.entry, "Return")

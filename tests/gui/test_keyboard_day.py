@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import tkinter
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from gui.keyboard import until
 from gui.person import Person
 from gui.real_window import opened, transfer, words_in
 from integration.group import PASSWORD, Machine, same
@@ -61,7 +60,6 @@ def test_a_day(
     with ExitStack() as stack:
         window = stack.enter_context(opened(tmp_path / "ana"))
         person = Person(window, display, tmp_path / "album", NAMES | {str(tmp_path)})
-        person.wrong = []
         ben = first_start(person, tmp_path, stack)
         invite(person, ben)
         share(person, holiday)
@@ -277,7 +275,11 @@ def leave(person: Person) -> None:
     leaving = dialog(person, LeavingDialog)
     person.tab_to(leaving.leave)
     leaving.leave.event_generate("<KeyPress-space>")
-    with suppress(tkinter.TclError):  # the window is gone
-        until(window.root, lambda: False)
-    with pytest.raises(tkinter.TclError):
-        window.root.winfo_exists()
+    person.until(lambda: is_gone(window), "the window is gone")
+
+
+def is_gone(window: MainWindow) -> bool:
+    try:
+        return not window.root.winfo_exists()
+    except tkinter.TclError:
+        return True

@@ -12,7 +12,7 @@ from gui.keyboard import click, press, settle, type_into, until
 from gui.shells import PERSON, WrittenShell, snapshot
 
 from swarmshare.app.config import Settings
-from swarmshare.app.snapshot import LocalTracker
+from swarmshare.app.snapshot import LocalTrackerSnapshot
 from swarmshare.gui import autostart
 from swarmshare.gui.dialogs.account_tab import AccountTab
 from swarmshare.gui.dialogs.settings import SettingsDialog, open_settings
@@ -141,20 +141,20 @@ def test_the_account(shell: WrittenShell) -> None:
     click(tab.start)
     assert shell.last().method == "start_tracker"
     assert not tab.stop.winfo_viewable()
-    shell.snapshot = snapshot(local_tracker=LocalTracker("", "", "", "the port is taken"))
+    shell.snapshot = snapshot(local_tracker=LocalTrackerSnapshot("", "", "", "the port is taken"))
     until(dialog, lambda: tab.sentences[2] == "The port is taken.")
     settle(dialog)
     assert [str(button.cget("text")) for button in (tab.start, tab.stop)] == ["Try again", "Do not start it any more"]
     click(tab.stop)
     assert shell.last().method == "stop_tracker"
-    shell.snapshot = snapshot(local_tracker=LocalTracker("http://192.168.1.5:1", "http://127.0.0.1:1", "", ""))
+    shell.snapshot = snapshot(local_tracker=LocalTrackerSnapshot("http://192.168.1.5:1", "http://127.0.0.1:1", "", ""))
     until(dialog, lambda: tab.sentences[2] == "A tracker runs on this machine. Others reach it at http://192.168.1.5:1")
     assert tab.sentences[0] == "Nobody is signed in."
     assert tab.sign_out.instate(["disabled"])
     assert not tab.start.winfo_viewable()
     click(tab.stop)
     assert shell.last().method == "stop_tracker"
-    beside = LocalTracker("http://192.168.1.5:6969", PERSON.tracker, "", "", ours=False)
+    beside = LocalTrackerSnapshot("http://192.168.1.5:6969", PERSON.tracker, "", "", ours=False)
     shell.snapshot = snapshot(local_tracker=beside, person=PERSON)
     until(dialog, lambda: tab.sentences[0] == "ana is signed in at http://192.168.1.5:6969")
     assert tab.sentences[2].splitlines() == [

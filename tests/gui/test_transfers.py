@@ -13,7 +13,7 @@ from gui.keyboard import click, settle, type_into
 from gui.windows import Looking, window_over
 
 from swarmshare.app.facts import JobFailed, Problem, Shared
-from swarmshare.app.snapshot import Job
+from swarmshare.app.snapshot import JobSnapshot
 from swarmshare.errors import StorageError
 from swarmshare.gui.dialogs.leaving import LeavingDialog
 from swarmshare.gui.dialogs.removing import RemovingDialog
@@ -199,7 +199,7 @@ def test_a_wish_that_fails_is_a_sentence_and_so_is_a_surprise(looking: Looking) 
     future.set_exception(StorageError("/srv", "it is read-only", hint="Choose another folder."))
     looking.see()
     assert looking.window.banners.texts == ["/srv: it is read-only. Choose another folder."]
-    looking.window.submit(lambda _result: 1 / 0, type(looking.window.snapshot).__eq__)  # type: ignore[arg-type]
+    looking.window.submit(lambda _result: 1 / 0, lambda session: session.group.invite)
     looking.thread.commands[-1][-1].set_result(None)
     looking.see()
     assert "ZeroDivisionError" in looking.window.banners.texts[-1]
@@ -209,13 +209,13 @@ def test_a_wish_that_fails_is_a_sentence_and_so_is_a_surprise(looking: Looking) 
 
 
 def test_jobs_are_in_the_side_bar_until_they_are_done(looking: Looking, tmp_path: Path) -> None:
-    job = Job(7, tmp_path / "Holiday", 50, 100, 10.0, 5.0)
+    job = JobSnapshot(7, tmp_path / "Holiday", 50, 100, 10.0, 5.0)
     looking.see(snapshot(*THREE, jobs=(job,)))
     cards = [child for child in looking.window.side_bar.winfo_children() if child.winfo_class() == "TFrame"]
     assert len(cards) == 1
     stop = next(child for child in cards[0].winfo_children()[0].winfo_children() if child.winfo_class() == "TButton")
     click(stop)
-    assert looking.commands("cancel_job") == [(7,)]
+    assert looking.commands("cancel") == [(7,)]
     looking.see(snapshot(*THREE))
     assert not cards[0].winfo_exists()
 

@@ -10,7 +10,7 @@ from gui.keyboard import click, press, settle, texts, type_into, until
 from gui.shells import WrittenShell, snapshot
 
 from swarmshare.app.config import Settings
-from swarmshare.app.snapshot import LocalTracker
+from swarmshare.app.snapshot import LocalTrackerSnapshot
 from swarmshare.gui.welcome import ONLY_HERE, Answers, WelcomePage
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from swarmshare.gui.preferences import Preferences
 
-LOCAL = LocalTracker("http://192.168.1.5:6969", "http://127.0.0.1:6969", "setup_1", "")
+LOCAL = LocalTrackerSnapshot("http://192.168.1.5:6969", "http://127.0.0.1:6969", "setup_1", "")
 
 
 @pytest.fixture
@@ -107,9 +107,9 @@ def test_a_tracker_on_this_machine(page: WelcomePage, shell: WrittenShell) -> No
     assert page.note == "Port 6969 is taken."
     click(page.start_tracker)
     assert shell.last().method == "start_tracker"
-    shell.snapshot = snapshot(local_tracker=LocalTracker("", "", "", ""))
+    shell.snapshot = snapshot(local_tracker=LocalTrackerSnapshot("", "", "", ""))
     until(page, lambda: page.note == "The tracker starts...")
-    shell.snapshot = snapshot(local_tracker=LocalTracker("", "", "", "It ended: no room."))
+    shell.snapshot = snapshot(local_tracker=LocalTrackerSnapshot("", "", "", "It ended: no room."))
     until(page, lambda: page.note == "It ended: no room.")
     assert page.start_tracker.instate(["!disabled"])
     assert str(page.start_tracker.cget("text")) == "Start a tracker on this machine"

@@ -54,7 +54,7 @@ def window_over(preferences: Preferences, first: ClientSnapshot | None = None, p
         settle(window.root)
         looking.see()
         yield looking
-        assert not looking.surprises
+        assert not looking.surprises, looking.surprises
     finally:
         window.poller.stop()
         end(window.root)

@@ -31,7 +31,7 @@ CONTENTS = st.lists(st.sampled_from([1, 2]), min_size=1, max_size=2)
 """Of a file: a byte for each piece. None is of zeros, as a file that somebody else began has them where nothing is."""
 VERSION = st.fixed_dictionaries(dict.fromkeys(NAMES, CONTENTS))
 USERS = st.integers(0, 2)
-"""Two programs at work on the first torrent, and one on the other."""
+"""Two programs that share the first torrent, and one that shares the other."""
 
 
 def data_of(fills: list[int]) -> bytes:
@@ -39,7 +39,7 @@ def data_of(fills: list[int]) -> bytes:
 
 
 class User:
-    """A program at work on a torrent; what it believes to hold."""
+    """A program that shares a torrent; what it believes to hold."""
 
     def __init__(self, manifest: Manifest, version: dict[str, list[int]], folder: Path, resume: Path) -> None:
         self.manifest, self.folder, self.resume = manifest, folder, resume

@@ -109,7 +109,7 @@ class Node:
     ) -> None:
         """``rate`` is that of its link, in bytes a second; the pieces it ``wants`` include what it holds."""
         self.world, self.name, self.layout, self.rate = world, name, layout, rate
-        self.picker = PiecePicker(layout, random.Random(world.rng.random()))
+        self.picker: PiecePicker[Session] = PiecePicker(layout, random.Random(world.rng.random()))
         held = Bitfield(layout.piece_count)
         for piece in holds:
             held.set(piece)
@@ -119,7 +119,7 @@ class Node:
             if piece not in self.wants:
                 self.picker.set_priority(piece, Priority.SKIP)
         self.sessions: list[Session] = []
-        self.super_seeding = SuperSeeding(self.picker.holders)
+        self.super_seeding: SuperSeeding[Session] = SuperSeeding(self.picker.holders)
         self.is_silent = False
         self.slots = 8
         self.sent = 0

@@ -30,7 +30,7 @@ class Swarm(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 2**32), held=st.sets(PIECES), sequential=st.booleans())
     def begin(self, seed: int, held: set[int], sequential: bool) -> None:
         self.held = held
-        self.picker = PiecePicker(LAYOUT, random.Random(seed))
+        self.picker: PiecePicker[str] = PiecePicker(LAYOUT, random.Random(seed))
         self.picker.start_with(self.bitfield(held))
         self.picker.sequential = sequential
         self.priorities = [Priority.NORMAL] * COUNT

@@ -20,7 +20,7 @@ from swarmshare.tracker_client.announce_codec import (
     MAX_INTERVAL,
     MAX_PEERS,
     MIN_INTERVAL,
-    Question,
+    AnnounceRequest,
     parse_reply,
 )
 
@@ -78,7 +78,7 @@ def parse(value: Any, *, from_loopback: bool = False) -> Any:
 def test_a_tracker_reads_what_we_write(
     wire_hash: bytes, peer_id: bytes, event: Any, tracker_id: bytes | None, announce_url: str
 ) -> None:
-    url = Question(wire_hash, peer_id, 6881, TransferStats(1, 2, 3, 4, 5), "0000ABCD", event, tracker_id).url(
+    url = AnnounceRequest(wire_hash, peer_id, 6881, TransferStats(1, 2, 3, 4, 5), "0000ABCD", event, tracker_id).url(
         announce_url
     )
     assert url.isascii()

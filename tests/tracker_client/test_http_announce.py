@@ -41,7 +41,7 @@ def refusal(reason: str) -> bytes:
 
 @asynccontextmanager
 async def announcing(torrent: Torrent, *tiers: Sequence[str], rng: random.Random | None = None) -> AsyncIterator[None]:
-    """An announcer at work; at the end it is cancelled, and has said good-bye."""
+    """A running announcer; at the end it is cancelled, and has said good-bye."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(HttpAnnouncer(tiers, rng or random.Random(1)).run, torrent)
         yield
@@ -308,7 +308,7 @@ async def test_a_tier_is_shuffled() -> None:
         assert len(first) > 1
 
 
-async def test_trackers_over_udp_are_a_trouble_only_if_nothing_else_works() -> None:
+async def test_trackers_over_udp_are_a_problem_only_if_nothing_else_works() -> None:
     udp = "udp://tracker.example:6969/announce"
     torrent = Torrent(V2)
     with ordinary(lambda _: reply()) as tracker:

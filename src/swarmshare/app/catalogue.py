@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swarmshare.app.facts import Published
-from swarmshare.app.snapshot import Person
+from swarmshare.app.snapshot import PersonSnapshot
 from swarmshare.errors import TrackerError
 from swarmshare.tracker_client.api import MAX_LISTED
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import Account, Entry
-    from swarmshare.tracker_client.watch import Counts
+    from swarmshare.tracker_client.watch import EntryCounts
 
 
 class Catalogue:
@@ -23,7 +23,7 @@ class Catalogue:
     def __init__(self, sign_in: SignIn, tell: Callable[[Published], None], role: str = "") -> None:
         """``tell`` hears of what others publish from now on; ``role`` is asked for when it is not known."""
         self.sign_in = sign_in
-        self.person: Person | None = Person(sign_in.user, role, sign_in.tracker)
+        self.person: PersonSnapshot | None = PersonSnapshot(sign_in.user, role, sign_in.tracker)
         """None when the tracker says that nobody is signed in."""
         self.problem = ""
         """Why the tracker is of no use at present; empty when all is well."""
@@ -55,7 +55,7 @@ class Catalogue:
 
     def listed(self, account: Account, entries: list[Entry]) -> None:
         """See :class:`~swarmshare.tracker_client.watch.Watcher`, as all that follows."""
-        self.person = Person(account.user, account.role, self.sign_in.tracker)
+        self.person = PersonSnapshot(account.user, account.role, self.sign_in.tracker)
         self.problem = ""
         before = self._entries
         self._entries = {entry.info_hash: entry for entry in entries}
@@ -79,7 +79,7 @@ class Catalogue:
         if self._entries.pop(info_hash, None) is not None:
             self._snapshot = None
 
-    def counted(self, counts: list[Counts]) -> None:
+    def counted(self, counts: list[EntryCounts]) -> None:
         """Swarms are not as they were."""
         for info_hash, seeds, peers, copies in counts:
             if (entry := self._entries.get(info_hash)) is not None:

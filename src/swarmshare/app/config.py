@@ -66,6 +66,12 @@ class Settings:
     """The limits of these hours; None: none."""
     quiet_limit_down: float | None = None
 
+    def limits_at(self, minute: int) -> tuple[float | None, float | None]:
+        """Return the limits up and down in bytes a second that count at ``minute`` of the day; None: no limit."""
+        if self.quiet_hours is not None and minute in read_hours(self.quiet_hours):
+            return self.quiet_limit_up, self.quiet_limit_down
+        return self.limit_up, self.limit_down
+
 
 class Setting(NamedTuple):
     """A value, and where it came from: a file, a variable, an option, or :data:`DEFAULT`."""

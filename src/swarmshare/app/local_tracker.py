@@ -10,7 +10,7 @@ import trio
 
 from swarmshare.app.processes import EXIT, Processes
 from swarmshare.app.running import running
-from swarmshare.app.snapshot import LocalTracker
+from swarmshare.app.snapshot import LocalTrackerSnapshot
 from swarmshare.storage.home import swarmshare_home
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def own_url(where: str) -> str:
     return f"http://{_UNSPECIFIED.get(host, host)}:{port}"
 
 
-def tracker_beside(own: int | None) -> LocalTracker | None:
+def tracker_beside(own: int | None) -> LocalTrackerSnapshot | None:
     """The tracker of this home that another process runs, such as ``swarmshare start``; None when there is none.
 
     ``own`` is the process id of one's own, which does not count. Reads files.
@@ -41,7 +41,7 @@ def tracker_beside(own: int | None) -> LocalTracker | None:
         if told.get("verb") != "tracker" or told.get("pid") == own:
             continue
         if isinstance(url, str) and isinstance(addresses, list) and addresses and isinstance(addresses[0], str):
-            return LocalTracker(url=url, own_url=own_url(addresses[0]), setup_token="", problem="", ours=False)
+            return LocalTrackerSnapshot(url=url, own_url=own_url(addresses[0]), setup_token="", problem="", ours=False)
     return None
 
 
@@ -49,7 +49,7 @@ class OwnTracker:
     """Its life, and how it gets on."""
 
     def __init__(self) -> None:
-        self.snapshot: LocalTracker | None = None
+        self.snapshot: LocalTrackerSnapshot | None = None
         """None when none was started, or it was stopped."""
         self._scope: trio.CancelScope | None = None
         self._error = ""
@@ -65,7 +65,7 @@ class OwnTracker:
         failed = self.snapshot is not None and self.snapshot.problem
         return self._scope is not None and not failed
 
-    def settled(self) -> None:
+    def setup_done(self) -> None:
         """The first account was made."""
         if self.snapshot is not None:
             self.snapshot = replace(self.snapshot, setup_token="")
@@ -80,7 +80,7 @@ class OwnTracker:
     async def run(self, task_status: trio.TaskStatus[bool] = trio.TASK_STATUS_IGNORED) -> None:
         """Run it, until it is stopped or ends; tells whether it listens, as soon as that is known."""
         scope = self._scope = trio.CancelScope()
-        self.snapshot = LocalTracker(url="", own_url="", setup_token="", problem="")
+        self.snapshot = LocalTrackerSnapshot(url="", own_url="", setup_token="", problem="")
         listens = False
 
         def tell() -> None:
@@ -132,4 +132,4 @@ class OwnTracker:
             self._error = f"{told.fields['message']}.{hint}"
         elif told.event == EXIT:
             problem = f"the tracker on this computer ended: {self._error or told.by.last_words}"
-            self.snapshot = LocalTracker(url="", own_url="", setup_token="", problem=problem)
+            self.snapshot = LocalTrackerSnapshot(url="", own_url="", setup_token="", problem=problem)

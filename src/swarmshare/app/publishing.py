@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from swarmshare.manifest.manifest import Manifest
-    from swarmshare.storage.plan import Plan
+    from swarmshare.storage.plan import SharePlan
     from swarmshare.storage.progress import OnProgress
     from swarmshare.storage.sign_ins import SignIn
 
@@ -36,7 +36,7 @@ class Hashed(NamedTuple):
     manifest: Manifest
     folder: Path
     """The one that contains the manifest's name."""
-    plan: Plan
+    plan: SharePlan
 
 
 def describe(*, private: bool, comment: str, now: int) -> Description:

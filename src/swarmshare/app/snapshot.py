@@ -69,7 +69,7 @@ class TransferSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class JobSnapshot:
     """A file or folder that is being hashed, to be shared."""
 
     number: int
@@ -82,7 +82,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonSnapshot:
     """Who is signed in."""
 
     user: str
@@ -101,7 +101,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalTracker:
+class LocalTrackerSnapshot:
     """A tracker on this machine."""
 
     url: str
@@ -127,11 +127,11 @@ class ClientSnapshot:
     transfers: tuple[TransferSnapshot, ...]
     looked_at: TorrentSnapshot | None
     """All about the transfer that :meth:`ClientSession.look_at` named; a paused one as it was last."""
-    person: Person | None
+    person: PersonSnapshot | None
     tracker_problem: str
     """Why the catalogue's tracker is of no use at present, as a sentence; else empty."""
     catalogue: tuple[Entry, ...]
     """The newest first; the same object as long as nothing changes."""
-    jobs: tuple[Job, ...]
-    local_tracker: LocalTracker | None
+    jobs: tuple[JobSnapshot, ...]
+    local_tracker: LocalTrackerSnapshot | None
     settings: Settings

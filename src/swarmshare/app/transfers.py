@@ -44,7 +44,7 @@ class Transfers:
         self.listen_problem = ""
         """Why nobody can reach us; empty when all is well."""
         self._ledger, self._announcers = ledger, announcers
-        self._works: dict[str, Transfer] = {}
+        self._by_hash: dict[str, Transfer] = {}
         self._deleting: set[str] = set()
         self._engine: Engine | None = None
         self._stands = trio.Event()
@@ -57,7 +57,7 @@ class Transfers:
     # ------------------------------------------------------------------ what is there
 
     def __contains__(self, info_hash: object) -> bool:
-        return info_hash in self._works
+        return info_hash in self._by_hash
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -67,25 +67,25 @@ class Transfers:
     def lines(self) -> tuple[TransferSnapshot, ...]:
         """A line for each transfer, the oldest first."""
         now = trio.current_time()
-        return tuple(transfer.line(now) for transfer in self._works.values())
+        return tuple(transfer.line(now) for transfer in self._by_hash.values())
 
     def refuse_known(self, info_hash: str) -> None:
         """Raises :class:`SwarmShareError` for what is here already."""
-        if (transfer := self._works.get(info_hash)) is not None:
+        if (transfer := self._by_hash.get(info_hash)) is not None:
             raise SwarmShareError(f"{transfer.manifest.name} is among your transfers already")
 
     def all(self) -> list[SavedTransfer]:
         """What was begun, the oldest first."""
-        return [transfer.saved for transfer in self._works.values()]
+        return [transfer.saved for transfer in self._by_hash.values()]
 
     def snapshot(self, info_hash: str | None) -> TorrentSnapshot | None:
         """All about one of them."""
-        transfer = self._works.get(info_hash) if info_hash is not None else None
+        transfer = self._by_hash.get(info_hash) if info_hash is not None else None
         return transfer.snapshot() if transfer is not None else None
 
     def manifest(self, info_hash: str) -> Manifest | None:
         """The manifest of one of them."""
-        transfer = self._works.get(info_hash)
+        transfer = self._by_hash.get(info_hash)
         return transfer.manifest if transfer is not None else None
 
     def alerts(self) -> Iterator[Alert]:
@@ -97,8 +97,8 @@ class Transfers:
 
     async def load(self) -> list[StorageError]:
         """Take up what was begun before; what is wrong with those that cannot be used."""
-        works, broken = await self._ledger.load()
-        self._works = {transfer.saved.info_hash: transfer for transfer in works}
+        transfers, broken = await self._ledger.load()
+        self._by_hash = {transfer.saved.info_hash: transfer for transfer in transfers}
         return broken
 
     async def run(
@@ -110,7 +110,7 @@ class Transfers:
             while True:
                 async with AsyncExitStack() as stack:
                     self._engine = await self._open(stack, config())
-                    for transfer in self._works.values():
+                    for transfer in self._by_hash.values():
                         if not transfer.saved.paused:
                             self._start(transfer)
                     self._stands.set()
@@ -119,16 +119,16 @@ class Transfers:
                     try:
                         await self._end.wait()
                     finally:
-                        for transfer in self._works.values():
+                        for transfer in self._by_hash.values():
                             transfer.stop()
                         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSING):
-                            await self._ledger.save_what_can_be(self._works.values())
+                            await self._ledger.save_what_can_be(self._by_hash.values())
                 self._end = trio.Event()
 
     async def _save_now_and_then(self) -> None:
         while True:
             await trio.sleep(SAVE_EVERY)
-            await self._ledger.save_what_can_be(self._works.values())
+            await self._ledger.save_what_can_be(self._by_hash.values())
 
     async def _open(self, stack: AsyncExitStack, config: EngineConfig) -> Engine:
         try:
@@ -148,11 +148,11 @@ class Transfers:
 
     async def announce_anew(self) -> None:
         """Other trackers are to be told of what is at work."""
-        if any(transfer.torrent is not None for transfer in self._works.values()):
+        if any(transfer.torrent is not None for transfer in self._by_hash.values()):
             await self.reopen()
 
-    def limit(self, up: float | None, down: float | None) -> None:
-        """Bytes a second, all together."""
+    def limit_all(self, up: float | None, down: float | None) -> None:
+        """Set the limits of all transfers together, in bytes a second; None: no limit."""
         if self._engine is not None:
             self._engine.limit(up, down)
 
@@ -186,7 +186,7 @@ class Transfers:
             if info_hash in self._deleting:
                 raise SwarmShareError(f"{saved.manifest.name} is still being deleted", hint="Try again in a moment.")
             await self._ledger.add(saved)
-            self._works[info_hash] = transfer = Transfer(saved)
+            self._by_hash[info_hash] = transfer = Transfer(saved)
             self._start(transfer)
 
     async def pause(self, info_hashes: Collection[str]) -> None:
@@ -207,32 +207,32 @@ class Transfers:
                 self._start(transfer)
             await self._ledger.save(resting)
 
-    async def remove(self, info_hashes: Collection[str], *, delete_data: bool) -> None:
+    async def remove(self, info_hashes: Collection[str], *, delete_data: bool = False) -> None:
         """Forget them, and with ``delete_data`` delete their files."""
-        works = self._of(info_hashes)
-        gone = {transfer.saved.info_hash for transfer in works}
+        transfers = self._of(info_hashes)
+        gone = {transfer.saved.info_hash for transfer in transfers}
         self._deleting |= gone
         try:
             async with self._turn:
                 for info_hash in gone:
-                    self._works.pop(info_hash, None)
-                await self._stop_these(works)
-                await self._ledger.forget(works)
+                    self._by_hash.pop(info_hash, None)
+                await self._stop_these(transfers)
+                await self._ledger.forget(transfers)
             if delete_data:
-                others = [transfer.saved for transfer in self._works.values()]
-                paths = [(transfer.saved, self._ledger.resume_path(transfer)) for transfer in works]
+                others = [transfer.saved for transfer in self._by_hash.values()]
+                paths = [(transfer.saved, self._ledger.resume_path(transfer)) for transfer in transfers]
                 await trio.to_thread.run_sync(_delete, paths, others, abandon_on_cancel=True)
-            await self._ledger.forget_resume(works)
+            await self._ledger.forget_resume(transfers)
         finally:
             self._deleting -= gone
 
     async def recheck(self, info_hashes: Collection[str]) -> None:
         """Verify all that is on the disk; a paused one is paused again afterwards."""
         async with self._turn:
-            works = self._of(info_hashes)
-            await self._stop_these(works)
-            await self._ledger.forget_pieces(works)
-            for transfer in works:
+            transfers = self._of(info_hashes)
+            await self._stop_these(transfers)
+            await self._ledger.forget_pieces(transfers)
+            for transfer in transfers:
                 self._start(transfer)
                 if transfer.saved.paused:
                     assert self._nursery is not None
@@ -259,30 +259,30 @@ class Transfers:
             transfer.want(files)
             await self._ledger.save([transfer])
 
-    async def limit_each(self, info_hashes: Collection[str], up: float | None, down: float | None) -> None:
-        """Bytes a second, for each of them."""
-        works = self._of(info_hashes)
-        for transfer in works:
+    async def limit(self, info_hashes: Collection[str], up: float | None, down: float | None) -> None:
+        """Set the limits of each of the transfers, in bytes a second; None: only those of all together."""
+        transfers = self._of(info_hashes)
+        for transfer in transfers:
             transfer.saved = replace(transfer.saved, limit_up=up, limit_down=down)
             if transfer.torrent is not None:
                 transfer.torrent.limits.set_own(up, down)
-        await self._ledger.save(works)
+        await self._ledger.save(transfers)
 
     async def sequential(self, info_hashes: Collection[str], wanted: bool) -> None:
         """Fetch pieces in their order, or the rarest first."""
-        works = self._of(info_hashes)
-        for transfer in works:
+        transfers = self._of(info_hashes)
+        for transfer in transfers:
             transfer.saved = replace(transfer.saved, sequential=wanted)
             if transfer.torrent is not None:
                 transfer.torrent.picker.sequential = wanted
-        await self._ledger.save(works)
+        await self._ledger.save(transfers)
 
     def _of(self, info_hashes: Collection[str]) -> list[Transfer]:
-        return [self._works[info_hash] for info_hash in dict.fromkeys(info_hashes) if info_hash in self._works]
+        return [self._by_hash[info_hash] for info_hash in dict.fromkeys(info_hashes) if info_hash in self._by_hash]
 
-    async def _stop_these(self, works: list[Transfer]) -> None:
+    async def _stop_these(self, transfers: list[Transfer]) -> None:
         async with trio.open_nursery() as nursery:
-            for transfer in works:
+            for transfer in transfers:
                 nursery.start_soon(self._stop, transfer)
 
 

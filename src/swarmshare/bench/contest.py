@@ -19,14 +19,14 @@ from swarmshare.errors import SwarmShareError
 
 
 class BenchError(SwarmShareError):
-    """A contestant could not run."""
+    """A contestant could not run, or ended early."""
 
     code = "bench"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run of one contestant."""
+    """One run of one contestant, measured by itself."""
 
     seconds: float
     peak_bytes: int
@@ -42,7 +42,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """The spread of ``values``."""
+        """Take the spread of ``values``, of which there is at least one."""
         return cls(min(values), median(values), max(values))
 
 
@@ -55,7 +55,7 @@ class Contestant:
     arguments: tuple[str, ...] = ()
 
     def run(self) -> Sample:
-        """One run, in a process of its own."""
+        """Run it once, in a process of its own. Raises :class:`BenchError` when that fails."""
         command = [sys.executable, "-m", self.module, self.name, *self.arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:

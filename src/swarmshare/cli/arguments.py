@@ -1,4 +1,4 @@
-"""Arguments of every verb that shares, and how they are read."""
+"""Options that several verbs have, and how their values are read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LISTEN_HELP: Final = (
 
 
 def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where to listen, whom to dial, how fast."""
+    """Add the options of every verb that shares: where to listen, whom to dial, how fast."""
     parser.add_argument(
         "--listen",
         type=address,
@@ -41,7 +41,7 @@ def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def sharing_flags(arguments: argparse.Namespace) -> dict[str, object]:
-    """What was said of the settings; None where nothing was."""
+    """The settings that the options give, by name; None for those that were not given."""
     return {
         "listen": tuple(arguments.listen) if arguments.listen else None,
         "max_peers": arguments.max_peers,
@@ -51,7 +51,7 @@ def sharing_flags(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def add_tracker_argument(parser: argparse.ArgumentParser) -> None:
-    """Which tracker, of those that one is signed in at."""
+    """Add ``--tracker``, which chooses among the trackers that one is signed in at, and ``--ca``."""
     parser.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
     add_ca_argument(parser)
 

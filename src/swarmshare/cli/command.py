@@ -21,11 +21,10 @@ MODULES: Final = {
     "show": ("show",),
     "verify": ("verify",),
     "recheck": ("recheck",),
-    "share": ("seed", "download"),
+    "seed_download": ("seed", "download"),
     "tracker": ("tracker",),
-    "account": ("register", "login", "logout", "whoami"),
-    "token": ("token",),
-    "own_account": ("password", "devices", "announce-url"),
+    "sign_in": ("register", "login", "logout", "whoami", "token"),
+    "account_settings": ("password", "devices", "announce-url"),
     "members": ("members", "invite", "suspend"),
     "catalogue": ("list", "swarm", "withdraw"),
     "backup": ("export", "import"),
@@ -128,7 +127,7 @@ class _Once(argparse.Action):
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
-        """See argparse."""
+        """Store the value of ``option``; :class:`argparse.ArgumentError` when it had one already."""
         if option is not None and self._given:
             raise argparse.ArgumentError(self, "is given twice, and can have one value")
         self._given = True

@@ -19,7 +19,7 @@ class NotConfirmedError(SwarmShareError):
 
 
 def add_yes(parser: argparse.ArgumentParser) -> None:
-    """``--yes``, for a verb that asks."""
+    """Add ``--yes`` to a verb that asks: where there is no terminal, nobody can answer."""
     parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal")
 
 

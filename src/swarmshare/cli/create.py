@@ -30,7 +30,7 @@ from swarmshare.storage.target import check_target
 if TYPE_CHECKING:
     from swarmshare.cli import Verbs
     from swarmshare.manifest.manifest import Manifest
-    from swarmshare.storage.plan import Plan
+    from swarmshare.storage.plan import SharePlan
 
 TRACKER_SCHEMES: Final = ("http", "https", "udp", "ws", "wss")
 SKIPPED_SHOWN: Final = 10
@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def tell_lost_folder(plan: Plan, manifest: Manifest, output: Output) -> None:
+def tell_lost_folder(plan: SharePlan, manifest: Manifest, output: Output) -> None:
     """Say so when receivers will not get the folder that is shared."""
     if plan.in_folder and not manifest.in_folder:
         output.line(

@@ -1,4 +1,4 @@
-"""``swarmshare demo``: a whole group at work on this machine, on made-up data."""
+"""``swarmshare demo``: a whole group on this machine, sharing made-up data."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     from swarmshare.cli.demo_view import DemoView
 
     length = arguments.size * _MIB
-    with _stage() as (folder, processes):
+    with stage() as (folder, processes):
         if shutil.disk_usage(folder).free < (needed := 6 * length):  # five copies, and room to breathe
             hint = f"{size(needed)} must be free: choose a smaller --size, or another folder by TMPDIR."
             raise StorageError(folder, "not enough room on this disk", hint=hint)
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 @contextmanager
-def _stage() -> Iterator[tuple[Path, Processes]]:
+def stage() -> Iterator[tuple[Path, Processes]]:
     """A folder and processes, of which nothing is left afterwards, whatever happens."""
     from swarmshare.app.processes import Processes
 

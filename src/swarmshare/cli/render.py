@@ -12,10 +12,6 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Final
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn
-from rich.progress import Progress as Bar
-
 from swarmshare.common.text import clean
 
 if TYPE_CHECKING:
@@ -71,19 +67,19 @@ def _print(line: str, stream: IO[str], *, flush: bool = False) -> None:
 
 
 class Output:
-    """Where a verb's results go."""
+    """Where the results of a verb go: events to programs, lines to people, by ``--json``."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._people: IO[str] = sys.stderr if as_json else sys.stdout
 
     def event(self, event: str, **fields: object) -> None:
-        """One object for programs; nothing for people."""
+        """Print one JSON object for programs, with ``event`` as its kind; nothing for people."""
         if self._as_json:
             _print(json.dumps({"event": event, **fields}, ensure_ascii=True), sys.stdout, flush=True)
 
     def line(self, text: str = "") -> None:
-        """One line for people, cleaned."""
+        """Print one line for people; ``text`` is cleaned first."""
         _print(clean(text), self._people)
 
     def fields(self, rows: list[tuple[str, str]]) -> None:
@@ -110,6 +106,11 @@ class Output:
         elif not sys.stderr.isatty():
             yield _PlainProgress(label)
         else:
+            # Half of what a verb takes to start, where most never draw a bar.
+            from rich.console import Console
+            from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+            from rich.progress import Progress as Bar
+
             columns = (
                 TextColumn(label),
                 BarColumn(),

@@ -28,7 +28,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run(_arguments: argparse.Namespace, output: Output) -> int:
-    """Tell it, the oldest first."""
+    """List the processes of this user and their torrents, the oldest process first."""
     processes = running()
     for told in processes:
         output.event("process", **told)

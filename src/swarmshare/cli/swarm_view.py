@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Group
 from rich.text import Text
 
-from swarmshare.cli.lines import Cell, line, row
 from swarmshare.cli.render import plural, size
-from swarmshare.cli.words import percent, rate
+from swarmshare.cli.terminal_text import Cell, line, row
+from swarmshare.cli.torrent_text import percent, rate
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.common.bits import all_bits
 
@@ -61,7 +61,7 @@ def availability(counts: bytes, width: int) -> Text:
 
 
 def rarest(swarm: Swarm) -> str:
-    """Which pieces fewest machines hold."""
+    """Say which pieces the fewest machines hold, and how many those are."""
     least = min(swarm.availability, default=0)
     pieces = [piece for piece, count in enumerate(swarm.availability) if count == least]
     if len(pieces) == len(swarm.availability):

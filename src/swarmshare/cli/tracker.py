@@ -75,7 +75,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
-    """Serve until interrupted."""
+    """Run a tracker in this process until interrupted."""
     from swarmshare.tracker.config import Registration, TrackerConfig
     from swarmshare.tracker.own_addresses import host_for_neighbours
     from swarmshare.tracker.server import serve  # it takes longer to load than most verbs take to run

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from swarmshare.engine.announcer import AnnounceQueue, Changes, Member, TransferStats
+from swarmshare.engine.announcer import TransferStats
+from swarmshare.engine.context import AnnounceQueue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from swarmshare.common.address import Address
+    from swarmshare.engine.announcer import Changes, Member
     from swarmshare.engine.dialer import Dialer
     from swarmshare.engine.torrent import Torrent
 

@@ -1,4 +1,4 @@
-"""Snapshots of what is at work: the only thing that a face sees of the engine."""
+"""Snapshots of running torrents: the only thing that a front end sees of the engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def torrent_snapshot(torrent: Torrent) -> TorrentSnapshot:
-    """How things stand: a few copies of memory, however many pieces there are."""
+    """Return the state of ``torrent`` as of now; it costs a few copies of memory, however many pieces there are."""
     now = trio.current_time()
     disk, picker, files = torrent.disk, torrent.picker, torrent.manifest.files
     skipped = torrent.disk.skipped

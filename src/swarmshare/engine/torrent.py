@@ -18,14 +18,14 @@ state            while                                         next
 ``CHECKING``     the data on the disk is not checked yet       ``DOWNLOADING`` or ``SEEDING``, when it is
 ``DOWNLOADING``  a wanted file is not complete                 ``SEEDING``, when the last one has its final name
 ``SEEDING``      all wanted files are complete                 ``DOWNLOADING``, when a piece is lost or more is wanted
-``PAUSED``       the disk refuses something (hides the above)  the state that it hid, when the disk takes it again
+``WAITING``      the disk refuses something (hides the above)  the state that it hid, when the disk takes it again
 ===============  ============================================  =======================================================
 """
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -49,8 +49,8 @@ from swarmshare.swarm.picker import PiecePicker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from swarmshare.engine.block_source import BlockSource
     from swarmshare.engine.config import EngineConfig, TorrentConfig
-    from swarmshare.engine.peer_session import PeerSession
     from swarmshare.errors import StorageError
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.opening import OpenFiles
@@ -111,7 +111,7 @@ class Torrent:
         """Around all that is done for the torrent: cancelling it removes the torrent from the engine."""
         self.gone = trio.Event()
         """Set when nothing is done for it any more."""
-        self.picker = PiecePicker(self.layout, random.Random())
+        self.picker: PiecePicker[BlockSource] = PiecePicker(self.layout, random.Random())
         self.picker.sequential = config.sequential
         self.disk = TorrentDisk(
             manifest, config, engine.resume_folder, opened, self._on_disk_problem, self._on_disk_notice
@@ -245,8 +245,7 @@ class Torrent:
         now = trio.current_time()
         if any(bucket.in_debt(now) for bucket in self.limits.up):
             return
-        for key, piece in self.uploads.super_seeding.offers(now):
-            session = cast("PeerSession", key)
+        for session, piece in self.uploads.super_seeding.offers(now):
             session.connection.suggest(piece)
             session.wake()
 

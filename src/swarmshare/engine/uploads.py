@@ -45,7 +45,7 @@ class Uploads:
         self.sent = 0
         """Bytes of blocks sent."""
         self.meter = RateMeter()
-        self.super_seeding = SuperSeeding(context.picker.holders)
+        self.super_seeding: SuperSeeding[PeerSession] = SuperSeeding(context.picker.holders)
         self._manifest = context.manifest
         self._picker = context.picker
         self._on_unreadable = on_unreadable

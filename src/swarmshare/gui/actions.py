@@ -8,7 +8,6 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.disk_names import local_names
@@ -54,12 +53,12 @@ class TransferActions:
         """Pause them."""
         going = (state for state in TorrentState if state is not TorrentState.PAUSED)
         if hashes := self._hashes(*going):
-            self._shell.submit(None, ClientSession.pause, hashes)
+            self._shell.submit(None, lambda session: session.transfers.pause, hashes)
 
     def resume(self) -> None:
         """Let them go on."""
         if hashes := self._hashes(TorrentState.PAUSED):
-            self._shell.submit(None, ClientSession.resume, hashes)
+            self._shell.submit(None, lambda session: session.transfers.resume, hashes)
 
     def remove(self) -> None:
         """Ask whether to remove them, and how."""
@@ -71,7 +70,7 @@ class TransferActions:
     def recheck(self) -> None:
         """Verify all of their data again."""
         if hashes := self._hashes():
-            self._shell.submit(None, ClientSession.recheck, hashes)
+            self._shell.submit(None, lambda session: session.transfers.recheck, hashes)
 
     def limits(self) -> None:
         """Ask for limits."""
@@ -83,7 +82,9 @@ class TransferActions:
     def sequential(self) -> None:
         """In order, or the rarest first: the other way than the first of them has it now."""
         if transfers := self._selected():
-            self._shell.submit(None, ClientSession.sequential, self._hashes(), not transfers[0].sequential)
+            self._shell.submit(
+                None, lambda session: session.transfers.sequential, self._hashes(), not transfers[0].sequential
+            )
 
     def open_folder(self) -> None:
         """Show where the first of them is."""
@@ -151,13 +152,12 @@ class EntryActions:
 
     def download(self) -> None:
         """Download all of them that are not here yet."""
-        from swarmshare.gui.dialogs.other_name import offer_other_name
-        from swarmshare.gui.files import download
+        from swarmshare.gui.dialogs.opening import offer_other_name, or_taken
 
-        here = self._here()
+        here, offer = self._here(), partial(offer_other_name, self._shell)
         for entry in self._selected():
             if entry.info_hash not in here:
-                self._shell.submit(partial(offer_other_name, self._shell), download, entry.info_hash)
+                self._shell.submit(offer, lambda session: or_taken(session.download), entry.info_hash)
 
     def save_manifest(self) -> None:
         """Ask where to save the manifest of the first of them."""
@@ -215,7 +215,7 @@ def copy(shell: Shell, lines: Sequence[str]) -> None:
 def copy_magnets(shell: Shell, info_hashes: Sequence[str]) -> None:
     """Copy the magnet links of transfers or entries, when they are known."""
     if info_hashes:
-        shell.submit(lambda links: copy(shell, links), ClientSession.magnets, info_hashes)
+        shell.submit(lambda links: copy(shell, links), lambda session: session.magnets, info_hashes)
 
 
 def offer_announce_url(shell: Shell, menu: tkinter.Menu) -> None:
@@ -229,7 +229,7 @@ def offer_announce_url(shell: Shell, menu: tkinter.Menu) -> None:
     signed_in = shell.snapshot is not None and shell.snapshot.person is not None
     menu.add_command(
         label=_("Copy announce URL"),
-        command=lambda: shell.submit(copied, ClientSession.announce_url),
+        command=lambda: shell.submit(copied, lambda session: session.group.announce_url),
         state="normal" if signed_in else "disabled",
     )
 
@@ -237,11 +237,13 @@ def offer_announce_url(shell: Shell, menu: tkinter.Menu) -> None:
 def save_manifest(shell: Shell, info_hash: str, name: str) -> None:
     """Ask where, and write the manifest there."""
     from swarmshare.gui.dialogs.choosing import choose_new_file, torrent_kinds
-    from swarmshare.gui.files import save_manifest as save
     from swarmshare.manifest.names import with_ending
 
     path = choose_new_file(shell.root, with_ending(name, ".torrent"), torrent_kinds())
     if path is not None:
         shell.submit(
-            lambda _nothing: shell.say(_("Saved as {path}").format(path=path), "success"), save, info_hash, path
+            lambda _nothing: shell.say(_("Saved as {path}").format(path=path), "success"),
+            lambda session: session.save_manifest,
+            info_hash,
+            path,
         )

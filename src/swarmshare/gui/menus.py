@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import ttkbootstrap
 
+from swarmshare.gui.shell import Shell
 from swarmshare.gui.side_bar import CATALOGUE
 from swarmshare.gui.words import _
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     import tkinter
     from collections.abc import Callable
 
-    from swarmshare.gui.window import MainWindow
+    from swarmshare.gui.catalogue import CataloguePage
+    from swarmshare.gui.toolbar import Toolbar
+    from swarmshare.gui.transfers import TransfersPage
 
 _KEYS: Final = {
     "share": "n",
@@ -30,10 +33,30 @@ _KEYS: Final = {
 """With the Control key."""
 
 
-class Menus:
-    """Made before the rest of the window, used when it stands."""
+class Window(Shell, Protocol):
+    """What the commands act on: the main window, with more of its parts than others may see."""
 
-    def __init__(self, window: MainWindow) -> None:
+    toolbar: Toolbar
+    transfers: TransfersPage
+
+    @property
+    def page(self) -> CataloguePage | TransfersPage:
+        """The page that is in sight."""
+
+    def turn_to(self, name: str) -> None:
+        """Show the catalogue, or the transfers by a filter."""
+
+    def focus_page(self) -> None:
+        """Give the keyboard to what is in sight."""
+
+    def leave(self) -> None:
+        """End the program, after a question when others still need this machine."""
+
+
+class Menus:
+    """The commands by name. Made before the window's other parts, which are looked up when a command runs."""
+
+    def __init__(self, window: Window) -> None:
         self._window = window
         self.commands: dict[str, Callable[[], object]] = {
             "share": self._share,

@@ -1,8 +1,8 @@
-"""The only place where the window meets the desk's thread: it looks there ten times a second, and waits for nothing."""
+"""The only place where the window meets the session's thread: it polls ten times a second, and waits for nothing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
 from swarmshare.errors import SwarmShareError
 from swarmshare.gui.sentences import spoken
@@ -39,9 +39,9 @@ class Beside(Protocol):
         """Why it ended by itself."""
 
     def submit(
-        self, method: Callable[Concatenate[ClientSession, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+        self, command: Callable[[ClientSession], Callable[P, Awaitable[R]]], *args: P.args, **kwargs: P.kwargs
     ) -> Future[R]:
-        """Have a method of the desk called over there."""
+        """Run a command on the session's thread: see :meth:`SessionThread.submit`."""
 
     def facts(self) -> list[Fact]:
         """What happened since the last call."""

@@ -37,7 +37,8 @@ class Scrolled(ttk.Frame):
         while pending:
             widget = pending.pop()
             pending += widget.winfo_children()
-            widget.bind("<FocusIn>", self._show_focused, add="+")
+            if str(widget.cget("takefocus")):  # Tab stops at whatever has such a binding, labels included
+                widget.bind("<FocusIn>", self._show_focused, add="+")
             if widget.winfo_class() != "TCombobox":  # there the wheel chooses
                 widget.bind("<ButtonPress-4>", lambda _event: self._scroll(-_NOTCH), add="+")
                 widget.bind("<ButtonPress-5>", lambda _event: self._scroll(_NOTCH), add="+")

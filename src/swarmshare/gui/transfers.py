@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.actions import TransferActions
 from swarmshare.gui.details.notebook import Details
 from swarmshare.gui.table.table import Table
@@ -85,7 +84,7 @@ class TransfersPage(ttkbootstrap.Frame):
         if info_hash != self._looked_at:
             self._looked_at = info_hash
             self.details.about(info_hash)
-            self._shell.submit(None, ClientSession.look_at, info_hash)
+            self._shell.submit(None, lambda session: session.look_at, info_hash)
 
     def _place(self, height: int) -> None:
         if height > 1 and not self._placed:

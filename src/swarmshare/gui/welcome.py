@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import ttkbootstrap as ttk
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.choosing import FolderField
 from swarmshare.gui.dialogs.dialog import Check, Form, field, rewrite
 from swarmshare.gui.scrolled import Scrolled
@@ -19,7 +19,8 @@ from swarmshare.gui.words import _
 if TYPE_CHECKING:
     import tkinter
 
-    from swarmshare.app.snapshot import ClientSnapshot, LocalTracker
+    from swarmshare.app.client_session import ClientSession
+    from swarmshare.app.snapshot import ClientSnapshot, LocalTrackerSnapshot
     from swarmshare.gui.shell import Shell
 
 ONLY_HERE: Final = (("localhost", 0),)
@@ -46,9 +47,9 @@ async def enter(session: ClientSession, answers: Answers) -> None:
     """Make the account, or sign in; if that worked, the settings are changed, too."""
     tracker, user, password, new, invitation, setup_token, settings = answers
     if new:
-        await session.register(tracker, user, password, invitation=invitation, setup_token=setup_token)
+        await session.group.register(tracker, user, password, invitation=invitation, setup_token=setup_token)
     else:
-        await session.sign_in(tracker, user, password)
+        await session.group.sign_in(tracker, user, password)
     await session.change_settings(settings)
 
 
@@ -60,7 +61,7 @@ class WelcomePage(ttk.Frame):
         super().__init__(parent)
         self._shell = shell
         self._setup_token = ""
-        self._local: LocalTracker | None = None
+        self._local: LocalTrackerSnapshot | None = None
         self._runs = False
         self._filled = False
         gap = pixels(self, 8)
@@ -76,7 +77,7 @@ class WelcomePage(ttk.Frame):
         page.follow()
         self._new = True
         self.choose(new=True)
-        shell.submit(self._offer, ClientSession.known_trackers)
+        shell.submit(self._offer, lambda session: session.group.known_trackers)
         watch(self, shell, self._see)
         self.user.focus_set()
 
@@ -184,7 +185,7 @@ class WelcomePage(ttk.Frame):
             self._local = snapshot.local_tracker
             self._see_tracker(self._local)
 
-    def _see_tracker(self, local: LocalTracker | None) -> None:
+    def _see_tracker(self, local: LocalTrackerSnapshot | None) -> None:
         self._runs = local is not None and not local.problem
         self.start_tracker.configure(
             text=_("Stop the tracker") if self._runs else _("Start a tracker on this machine"), state="normal"
@@ -217,10 +218,10 @@ class WelcomePage(ttk.Frame):
     def _switch(self) -> None:
         self.start_tracker.configure(state="disabled")
         if self._runs:
-            self._shell.submit_or(self._not_started, None, ClientSession.stop_tracker)
+            self._shell.submit_or(self._not_started, None, lambda session: session.group.stop_tracker)
         else:
             self._note.configure(text=_("The tracker starts..."), bootstyle="secondary")
-            self._shell.submit_or(self._not_started, None, ClientSession.start_tracker)
+            self._shell.submit_or(self._not_started, None, lambda session: session.group.start_tracker)
 
     def _not_started(self, sentence: str) -> None:
         if self.winfo_exists():
@@ -262,7 +263,7 @@ class WelcomePage(ttk.Frame):
         answers = Answers(
             tracker, self.user.get().strip(), self.password.get(), self._new, code or None, token or None, settings
         )
-        self._shell.submit_or(self._failed, self._entered, enter, answers)
+        self._shell.submit_or(self._failed, self._entered, lambda session: partial(enter, session), answers)
 
     def _failed(self, sentence: str) -> None:
         if self.winfo_exists():

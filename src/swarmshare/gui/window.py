@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import ttkbootstrap
 
@@ -96,8 +96,7 @@ class MainWindow:
         ttkbootstrap.Separator(self.root).pack(fill="x")
         middle.pack(fill="both", expand=True)
         self.pages.pack(side="right", fill="both", expand=True)
-        for page in (self.catalogue, self.transfers):
-            page.place(relwidth=1, relheight=1)
+        self._show_page()
         self.menus.bind_keys()
         bind_tab_keys(self.root, self.transfers.details, lambda: self.page is self.transfers)
         for change in ("<FocusIn>", "<FocusOut>"):  # Tk does not tell a window that it has got it from something inside
@@ -138,23 +137,23 @@ class MainWindow:
     def submit(
         self,
         then: Callable[[R], object] | None,
-        method: Callable[Concatenate[ClientSession, P], Awaitable[R]],
+        command: Callable[[ClientSession], Callable[P, Awaitable[R]]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Make a wish. ``then`` is called with what it brings; an error becomes a banner."""
-        self.poller.expect(self._thread.submit(method, *args, **kwargs), then, self._refused)
+        """See :meth:`Shell.submit`."""
+        self.poller.expect(self._thread.submit(command, *args, **kwargs), then, self._refused)
 
     def submit_or(
         self,
         failed: Callable[[str], object],
         then: Callable[[R], object] | None,
-        method: Callable[Concatenate[ClientSession, P], Awaitable[R]],
+        command: Callable[[ClientSession], Callable[P, Awaitable[R]]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Like :meth:`submit`; an error is handed to ``failed``, as a sentence."""
-        self.poller.expect(self._thread.submit(method, *args, **kwargs), then, failed)
+        """See :meth:`Shell.submit_or`."""
+        self.poller.expect(self._thread.submit(command, *args, **kwargs), then, failed)
 
     def say(self, text: str, kind: Kind = "info") -> None:
         """Show a sentence in a banner."""
@@ -200,10 +199,11 @@ class MainWindow:
             from swarmshare.gui.welcome import WelcomePage
 
             self._welcome = WelcomePage(self.pages, self, self._invitation)
-            self._welcome.place(relwidth=1, relheight=1)
+            self._show_page()
         elif not wanted and self._welcome is not None:
             self._welcome.destroy()
             self._welcome = None
+            self._show_page()
             self._pass_focus_on()
 
     def _note(self, facts: Sequence[Fact]) -> None:
@@ -224,15 +224,20 @@ class MainWindow:
         self.side_bar.select(name)
 
     def _turn_to(self, name: str) -> None:
-        if name == CATALOGUE:
-            self.catalogue.lift()
-        else:
+        if name != CATALOGUE:
             self.transfers.choose(name)
-            self.transfers.lift()
-        if self._welcome is not None:
-            self._welcome.lift()
+        self._show_page()
         if self.snapshot is not None:
             self._show(self.snapshot)
+
+    def _show_page(self) -> None:
+        """Only one is there at a time: Tab would go through those below it, too."""
+        shown = self._welcome or self.page
+        for page in (self.catalogue, self.transfers, self._welcome):
+            if page is shown:
+                page.place(relwidth=1, relheight=1)
+            elif page is not None:
+                page.place_forget()
 
     def _search(self, text: str) -> None:
         self.transfers.search(text)

@@ -33,7 +33,7 @@ _FILE_LENGTH: Final = 112
 
 
 class Resume(NamedTuple):
-    """What can be believed of resume data."""
+    """What can be believed of resume data, held against the files as they are now."""
 
     held: set[int]
     """The numbers of the pieces that are right."""
@@ -124,6 +124,7 @@ def _read(path: Path, manifest: Manifest) -> tuple[bytes, list[list[int]]] | Non
         root = decode_document(body).root
     except (StorageError, BencodingError):
         return None
+    # Every shape is checked, in spite of the digest: what is wrong costs a check of the data, and never a wrong piece.
     bits, files = root.get(b"pieces"), root.get(b"files")
     if root.get(b"format") != FORMAT or root.get(b"info hash") != manifest.info_hash.full:
         return None

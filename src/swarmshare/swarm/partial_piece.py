@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Hashable
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from swarmshare.manifest.layout import Block
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable
+Peer = TypeVar("Peer", bound=Hashable)
+"""What a peer is known by: any hashable object that stands for whoever is asked for blocks."""
 
 
-class Received(NamedTuple):
+class Received(NamedTuple, Generic[Peer]):
     """What to make of a block that came."""
 
     wanted: bool
     """False when it was not asked of this peer, or not any more: drop it, and count it as waste."""
     piece_complete: bool = False
     """Whether it was the last of its piece, which is VERIFYING now."""
-    cancel: tuple[Hashable, ...] = ()
+    cancel: tuple[Peer, ...] = ()
     """The other peers that were asked for it too; for the picker their requests are gone already."""
 
 
 # What nearly all blocks get for an answer; to make another each time would take longer than the rest.
-UNWANTED: Final = Received(wanted=False)
-ONE_OF_MANY: Final = Received(wanted=True)
+UNWANTED: Final[Received[Any]] = Received(wanted=False)
+ONE_OF_MANY: Final[Received[Any]] = Received(wanted=True)
 
 
-class PartialPiece:
+class PartialPiece(Generic[Peer]):
     """A piece that is IN_FLIGHT or VERIFYING; each block is free, asked for, or delivered."""
 
     __slots__ = ("blocks", "delivered", "free", "piece")
@@ -41,7 +42,7 @@ class PartialPiece:
             self.blocks.append(Block(piece, whole, length - whole))
         self.free = self.blocks.copy()
         """The next to go out first."""
-        self.delivered: dict[int, Hashable] = {}
+        self.delivered: dict[int, Peer] = {}
         """Who delivered the block that begins at a byte of the piece."""
 
     def take(self, count: int) -> list[Block]:

@@ -14,18 +14,18 @@ places:
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic
 
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.common.pieces import PieceState, Priority
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.swarm.availability import Availability
-from swarmshare.swarm.partial_piece import ONE_OF_MANY, UNWANTED, PartialPiece, Received
+from swarmshare.swarm.partial_piece import ONE_OF_MANY, UNWANTED, PartialPiece, Peer, Received
 from swarmshare.swarm.requests import Requests
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Collection, Hashable, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from swarmshare.manifest.layout import Block, PieceLayout
 
@@ -43,7 +43,7 @@ _IF_NONE: Final = b"\1".ljust(256, b"\0")
 """Makes numbers of holders flags: 1 where there is none."""
 
 
-class PiecePicker:
+class PiecePicker(Generic[Peer]):
     """Knows of every piece whether we hold it, who has it, and who was asked for which of its blocks.
 
     A peer is any hashable key, and has joined before it is asked for anything. The bytes of blocks are kept elsewhere,
@@ -63,13 +63,13 @@ class PiecePicker:
         self._layout = layout
         self._blocks_per_piece = -(-layout.piece_length // BLOCK_LENGTH)
         self._priorities = [Priority.NORMAL] * count
-        self._partials: dict[int, PartialPiece] = {}
+        self._partials: dict[int, PartialPiece[Peer]] = {}
         """Every piece that is IN_FLIGHT or VERIFYING."""
-        self._with_free: dict[int, PartialPiece] = {}
+        self._with_free: dict[int, PartialPiece[Peer]] = {}
         """Those of ``_partials`` that have a free block, oldest first: a pick looks at these only."""
-        self._owners: dict[int, Hashable] = {}
+        self._owners: dict[int, Peer] = {}
         """Pieces of ``_partials`` that only one peer is asked for (:meth:`pick_alone`)."""
-        self._requests = Requests()
+        self._requests: Requests[Peer] = Requests()
         self.start_with(Bitfield(count))
 
     def start_with(self, held: Bitfield) -> None:
@@ -159,7 +159,7 @@ class PiecePicker:
 
     # Asking.
 
-    def pick(self, peer: Hashable, has: Bitfield, count: int, without: Collection[int] = ()) -> list[Block]:
+    def pick(self, peer: Peer, has: Bitfield, count: int, without: Collection[int] = ()) -> list[Block]:
         """Up to ``count`` blocks to ask of ``peer`` now; they are outstanding at it from here on.
 
         First the pieces that were started, because only whole pieces can be verified and shared; then new ones, the
@@ -190,7 +190,7 @@ class PiecePicker:
         return picked
 
     def pick_alone(
-        self, peer: Hashable, has: Bitfield, count: int, without: Collection[int] = (), most: int = MAX_ALONE
+        self, peer: Peer, has: Bitfield, count: int, without: Collection[int] = (), most: int = MAX_ALONE
     ) -> list[Block]:
         """Like :meth:`pick`, for a peer whose data was not found right yet: new pieces, ``most`` of them at a time.
 
@@ -213,7 +213,7 @@ class PiecePicker:
         return picked
 
     def pick_allowed_fast(
-        self, peer: Hashable, has: Bitfield, count: int, allowed: Iterable[int], without: Collection[int] = ()
+        self, peer: Peer, has: Bitfield, count: int, allowed: Iterable[int], without: Collection[int] = ()
     ) -> list[Block]:
         """Like :meth:`pick`, but only from the few pieces that ``peer`` lets us ask for while it chokes us (BEP 6)."""
         picked: list[Block] = []
@@ -240,11 +240,11 @@ class PiecePicker:
             )
         )
 
-    def blocks_of(self, peer: Hashable) -> tuple[Block, ...]:
+    def blocks_of(self, peer: Peer) -> tuple[Block, ...]:
         """The blocks outstanding at ``peer``, oldest first."""
         return self._requests.at(peer)
 
-    def returned(self, peer: Hashable, block: Block) -> None:
+    def returned(self, peer: Peer, block: Block) -> None:
         """``peer`` will not deliver ``block`` (rejected, timed out, choked); nothing happens if it was not asked.
 
         The block is free again at once, for this peer too: whoever asks anew must see to it that a peer which rejects
@@ -253,7 +253,7 @@ class PiecePicker:
         if self._requests.remove(peer, block) == ():
             self._free(self._partials[block.piece], block.begin)
 
-    def peer_gone(self, peer: Hashable) -> None:
+    def peer_gone(self, peer: Peer) -> None:
         """``peer`` will deliver nothing more: :meth:`returned` for each of its blocks."""
         for block in self._requests.at(peer):
             self.returned(peer, block)
@@ -263,7 +263,7 @@ class PiecePicker:
 
     # What came of it.
 
-    def received(self, peer: Hashable, block: Block) -> Received:
+    def received(self, peer: Peer, block: Block) -> Received[Peer]:
         """Note that ``peer`` delivered ``block``, and tell what to make of it.
 
         What was not asked of ``peer``, or is not outstanding at it any more, is not wanted. The last block of a piece
@@ -283,12 +283,12 @@ class PiecePicker:
         self._states[partial.piece] = PieceState.VERIFYING
         return Received(wanted=True, piece_complete=True, cancel=also_asked)
 
-    def contributors(self, piece: int) -> dict[int, Hashable]:
+    def contributors(self, piece: int) -> dict[int, Peer]:
         """The peer that delivered each block of ``piece`` so far, by the byte it begins at; empty for a HELD piece."""
         partial = self._partials.get(piece)
         return dict(partial.delivered) if partial else {}
 
-    def parts_of(self, peer: Hashable) -> set[int]:
+    def parts_of(self, peer: Peer) -> set[int]:
         """The pieces on their way to us of which ``peer`` delivered a block or is to deliver one."""
         delivered = {piece for piece, partial in self._partials.items() if peer in partial.delivered.values()}
         return delivered.union(block.piece for block in self._requests.at(peer))
@@ -336,10 +336,10 @@ class PiecePicker:
         if (priority := self._priorities[piece]) is not Priority.SKIP:
             self._availability.offer(piece, priority)
 
-    def _begin(self, piece: int) -> PartialPiece:
+    def _begin(self, piece: int) -> PartialPiece[Peer]:
         self._availability.withdraw(piece)
         self._states[piece] = PieceState.IN_FLIGHT
-        partial = PartialPiece(piece, self._layout.span(self._layout.index(piece)).length)
+        partial: PartialPiece[Peer] = PartialPiece(piece, self._layout.span(self._layout.index(piece)).length)
         self._partials[piece] = self._with_free[piece] = partial
         return partial
 
@@ -348,7 +348,7 @@ class PiecePicker:
         choose = self._availability.lowest if self.sequential else self._availability.rarest
         return choose(has, Priority.HIGH, limit, without) or choose(has, Priority.NORMAL, limit, without)
 
-    def _started(self, peer: Hashable, has: Bitfield, without: Collection[int]) -> list[PartialPiece]:
+    def _started(self, peer: Peer, has: Bitfield, without: Collection[int]) -> list[PartialPiece[Peer]]:
         """The pieces with a free block that ``peer`` may be asked for: high priority first, then the oldest."""
         started = [
             partial
@@ -361,13 +361,13 @@ class PiecePicker:
         started.sort(key=lambda partial: -self._priorities[partial.piece])  # stable: the oldest stay first
         return started
 
-    def _take(self, partial: PartialPiece, count: int) -> list[Block]:
+    def _take(self, partial: PartialPiece[Peer], count: int) -> list[Block]:
         taken = partial.take(count)
         if not partial.free:
             del self._with_free[partial.piece]
         return taken
 
-    def _free(self, partial: PartialPiece, begin: int) -> None:
+    def _free(self, partial: PartialPiece[Peer], begin: int) -> None:
         partial.give_back(begin)
         # Its owner left a block unanswered: others may give it, and that one peer lied is not known for sure any more.
         self._owners.pop(partial.piece, None)

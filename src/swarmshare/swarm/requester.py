@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic
 
 from swarmshare.swarm.conduct import Conduct
+from swarmshare.swarm.partial_piece import Peer
 from swarmshare.swarm.picker import MAX_ALONE
 from swarmshare.swarm.pipeline import RequestPipeline
 from swarmshare.swarm.rejections import Rejections
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable
+    from collections.abc import Collection
 
     from swarmshare.common.bitfield import Bitfield
     from swarmshare.manifest.layout import Block
@@ -20,7 +21,7 @@ MIN_REFILL: Final = 8
 """Requests that are sent together: one at a time would cost a system call each."""
 
 
-class Requester:
+class Requester(Generic[Peer]):
     """The requests to one peer, and what it is trusted with; times are in seconds.
 
     | what came from the peer so far                       | it is asked for                                         |
@@ -33,7 +34,7 @@ class Requester:
     | it chokes us, whatever came                          | what it allows while choking (BEP 6)                    |
     """
 
-    def __init__(self, picker: PiecePicker, peer: Hashable) -> None:
+    def __init__(self, picker: PiecePicker[Peer], peer: Peer) -> None:
         """``peer`` is the key by which ``picker`` knows the peer."""
         self.pipeline = RequestPipeline()
         self.rejections = Rejections()

@@ -34,8 +34,8 @@ _CONTACT: Final = 6
 _CONTACT6: Final = 18
 
 
-class Question(NamedTuple):
-    """What is told of us in one announce."""
+class AnnounceRequest(NamedTuple):
+    """One announce of ours, before it is a URL."""
 
     wire_hash: bytes
     """v1 or truncated v2 info hash, 20 bytes."""
@@ -49,7 +49,7 @@ class Question(NamedTuple):
     """What the tracker wants back from us."""
 
     def url(self, announce_url: str) -> str:
-        """The URL to get."""
+        """Returns the URL of this announce at a tracker's ``announce_url``."""
         fields = {
             "info_hash": quote_from_bytes(self.wire_hash, safe=""),
             "peer_id": quote_from_bytes(self.peer_id, safe=""),
@@ -71,7 +71,7 @@ class Question(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a tracker answers, as far as it concerns us. The address that it sees us at (BEP 24) is not believed."""
+    """The answer to an announce, checked. The address that the tracker sees us at (BEP 24) is not believed."""
 
     interval: int
     """Seconds to the next announce, within our bounds."""
@@ -83,10 +83,12 @@ class Reply(NamedTuple):
 
 
 def parse_reply(body: bytes, peer_id: bytes, *, from_loopback: bool) -> Reply:
-    """The answer in ``body``, without ourselves where we are listed by our ``peer_id``.
+    """Returns the answer in ``body``, without ourselves where we are listed by our ``peer_id``.
 
-    Addresses on loopback are taken from a tracker on loopback only: any other would send us to ourselves. Raises
-    :class:`TrackerError`: ``refused`` with the tracker's own words, or ``not-a-tracker``.
+    Addresses on loopback are taken from a tracker on loopback only: any other would send us to ourselves.
+
+    Raises:
+        TrackerError: ``refused``, with the tracker's own words, or ``not-a-tracker``.
     """
     try:
         root = decode_document(body).root

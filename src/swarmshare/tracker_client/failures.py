@@ -1,4 +1,4 @@
-"""Why a tracker is of no use, in words of its own for each cause: what is wrong, and what to do about it."""
+"""Failures to talk to a tracker: for each cause, what is wrong and what to do about it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _BEHIND: Final = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPSt
 
 
 class Failure(NamedTuple):
-    """What is wrong, and what to do."""
+    """A cause, told to a user: what is wrong, and what to do."""
 
     rule: str
     """``unreachable`` or ``not-a-tracker``."""
@@ -53,7 +53,7 @@ class Failure(NamedTuple):
 
 
 def failure(url: str, error: BaseException, timeout: float) -> Failure:
-    """Why there is no answer from ``url``, by the exception that ended the try, or one of those below it."""
+    """Returns why there is no answer from ``url``, by the exception that ended the try, or one that it wraps."""
     all_known = (_known(url, found, timeout) for found in _chain(error))
     found = next(filter(None, all_known), None) or Failure("unreachable", "the connection broke", _RUNS)
     between = through(url)
@@ -64,7 +64,7 @@ def failure(url: str, error: BaseException, timeout: float) -> Failure:
 
 
 def odd_page(url: str, status: int, reason: str, body: bytes, content_type: str = "") -> Failure:
-    """Why an answer that came by HTTP is not a tracker's."""
+    """Returns why an answer that came by HTTP is not a tracker's."""
     head = body[:_PAGE_LOOKED_AT]
     answered = f"the answer is not a tracker's ({clean(f'{status} {reason}', 100)})"
     if status == HTTPStatus.BAD_REQUEST and _SAYS_HTTPS.search(head):
@@ -150,7 +150,7 @@ def _other_scheme(url: str) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception, and those below the layers that wrapped it; a library may have made a ring of them."""
+    """Yields an exception, and those that it wraps; a library may have made a ring of them."""
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:

@@ -32,7 +32,7 @@ TIMEOUT: Final = 15.0
 MAX_BODY: Final = 2**20
 MAX_REDIRECTS: Final = 5
 MAX_THREADS: Final = 16
-"""Of all announces of the process; the others wait for their turn, and their time does not run meanwhile."""
+"""Of all announces of the process; more wait for their turn, and their time does not run meanwhile."""
 
 _MAX_ADDRESSES: Final = 4
 """Addresses of one host that are tried; each has its share of the time, so a dead one does not hide the next."""
@@ -44,7 +44,7 @@ _limiters: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("an
 
 
 class Page(NamedTuple):
-    """What came back."""
+    """The answer to a GET, whatever its status."""
 
     status: int
     reason: str
@@ -57,10 +57,12 @@ class Page(NamedTuple):
 
 
 async def get(url: str, read: Callable[[Page], T]) -> T:
-    """What ``read`` makes, in the same thread, of the page at ``url``, whatever its status.
+    """Returns what ``read`` makes, in the same thread, of the page at ``url``, whatever its status.
 
-    Raises what ``read`` does, and :class:`TrackerError` (``unreachable``, ``not-a-tracker``) when there is no page.
-    When cancelled, the connection is cut, so that the thread ends too.
+    When cancelled, the connection is cut, so that the thread ends too. Raises what ``read`` does, too.
+
+    Raises:
+        TrackerError: There is no page (``unreachable``, ``not-a-tracker``).
     """
     request = _Request(url)
     with trio.CancelScope() as scope:
@@ -80,7 +82,7 @@ async def get(url: str, read: Callable[[Page], T]) -> T:
 
 
 class _Request:
-    """A GET, at work in one thread, that another may cut."""
+    """A GET in one thread, which another thread may cut."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -88,7 +90,7 @@ class _Request:
         self._cut = False
 
     def cut(self) -> None:
-        """Make the thread end, wherever it waits (but in the look-up of a name). May be called at any time."""
+        """Makes the thread end, wherever it waits (but in the look-up of a name). May be called at any time."""
         self._cut = True
         if (sock := self._socket) is not None:
             with suppress(OSError):
@@ -96,7 +98,7 @@ class _Request:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def perform(self) -> Page:
-        """Get the page, by way of redirects."""
+        """Returns the page, after up to :data:`MAX_REDIRECTS` redirects; raises :class:`TrackerError`."""
         url = self._url
         for _ in range(MAX_REDIRECTS + 1):
             try:

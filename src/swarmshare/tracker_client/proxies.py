@@ -1,9 +1,9 @@
-"""Through which proxy a tracker is asked, if any: one policy for the HTTP API, the live connection and announces.
+"""The proxy of a request to a tracker, if any: one policy for the HTTP API, the live connection and announces.
 
 The environment says it (``http_proxy``, ``https_proxy``, ``all_proxy``, ``no_proxy``), or the system's settings where
 there are such, as :mod:`requests` reads them. What is near is never asked for through a proxy: no proxy of the outer
 world finds what is on this machine or in this network. Names are not looked up for that, which may be what a proxy is
-there for: those that cannot be of the outer world are known by their form, others take ``no_proxy``.
+there for: those that cannot be of the outer world are known by their form, for any other there is ``no_proxy``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Proxy:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the proxy wants to hear beside a request."""
+        """The headers that the proxy wants with each request."""
         return {"Proxy-Authorization": self.authorization} if self.authorization else {}
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ def is_near(host: str) -> bool:
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """The proxy for ``url`` (``http`` or ``https``); None: it is asked directly. Raises :class:`ProxyUrlError`."""
+    """Returns the proxy for ``url`` (``http`` or ``https``), None for none; raises :class:`ProxyUrlError`."""
     parts = urlsplit(url)
     if is_near(parts.hostname or ""):
         return None
@@ -78,7 +78,7 @@ def proxy_for(url: str) -> Proxy | None:
 
 
 def through(url: str) -> str:
-    """What an error about ``url`` begins with: nothing, or which proxy is between."""
+    """Returns how an error about ``url`` begins: with the proxy that is between; empty without one."""
     try:
         proxy = proxy_for(url)
     except ProxyUrlError:
@@ -87,7 +87,7 @@ def through(url: str) -> str:
 
 
 def in_url(host: str) -> str:
-    """``host`` as it stands in a URL."""
+    """Returns ``host`` as a URL has it: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 
 

@@ -1,4 +1,4 @@
-"""The door of connected peers as a whole: a server process, and python-socketio's own clients."""
+"""Connected peers as a whole: a server process, and python-socketio's own clients."""
 
 from __future__ import annotations
 
@@ -154,12 +154,12 @@ def test_peers_are_ranked_by_the_rarity_of_what_they_hold(server: Serving) -> No
         rare.join(as_bits(1 << 9, COUNT))
         common.join(as_bits(0b110, COUNT))
         useless.join(as_bits(1, COUNT))
-        with peers(server, 5) as others:
-            for other in others[4:]:
-                other.join(as_bits(0b110, COUNT))
+        with peers(server, 5) as more:
+            for peer in more[4:]:
+                peer.join(as_bits(0b110, COUNT))
             answer = parse_peers(asker.ask(FindPeers(SMALL, 50)))
             assert answer[0].member == rare.number
-            assert {peer.member for peer in answer[1:]} == {common.number, others[4].number}
+            assert {peer.member for peer in answer[1:]} == {common.number, more[4].number}
             parse_answer("report", common.ask(ReportMember(SMALL, rare.number)))
             assert parse_peers(asker.ask(FindPeers(SMALL, 50)))[-1].member == rare.number
             assert len(parse_peers(asker.ask(FindPeers(SMALL, 1)))) == 1

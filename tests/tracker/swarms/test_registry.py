@@ -43,7 +43,7 @@ LAN = ip_address("10.0.0.7")
 
 
 class World:
-    """A registry with a door that notes what it is told."""
+    """A registry with a push channel that notes what it is told."""
 
     def __init__(self, **options: Any) -> None:
         self.times = Times()
@@ -330,7 +330,7 @@ def test_a_withdrawn_entry_has_no_swarm(world: World) -> None:
 # Ordinary clients
 
 
-def test_both_doors_open_on_one_swarm(world: World) -> None:
+def test_connected_and_announcing_members_are_in_one_swarm(world: World) -> None:
     world.come("a", all_bits(COUNT))
     reply = world.announce(b"leech", left=250)
     assert (reply.interval, reply.min_interval, reply.seeds, reply.leeches) == (300, 60, 1, 1)

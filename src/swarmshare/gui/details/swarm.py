@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import ttkbootstrap
 
@@ -32,8 +32,8 @@ class SwarmTab(ttkbootstrap.Frame):
         top.pack(fill="x")
         self.summary = ttkbootstrap.Label(top)
         self.summary.pack(side="left")
-        self.rarest = ttkbootstrap.Label(top, bootstyle="secondary")
-        self.rarest.pack(side="right")
+        self.rarest = ttkbootstrap.Label(top, bootstyle="secondary", justify="left")
+        top.bind("<Configure>", lambda _event: self._fit())
         self.table: Table[Member] = Table(
             self, "swarm", member_columns(), lambda member: member.key, preferences, sort="-down"
         )
@@ -65,3 +65,15 @@ class SwarmTab(ttkbootstrap.Frame):
             texts.append(_("{n} stuck").format(n=number(stuck)))
         self.summary.configure(text=" \u00b7 ".join(texts))
         self.rarest.configure(text=rarest(torrent))
+        self._fit()
+
+    def _fit(self) -> None:
+        """Rarest pieces stand behind the count, or below it, in as many lines as they take."""
+        width = self.summary.master.winfo_width()
+        self.rarest.configure(wraplength=max(width - pixels(self, 32), 1))
+        together = self.summary.winfo_reqwidth() + self.rarest.winfo_reqwidth() + pixels(self, 48) <= width
+        side: Literal["right", "bottom"] = "right" if together else "bottom"
+        if not self.rarest.winfo_manager() or self.rarest.pack_info()["side"] != side:
+            self.summary.pack_forget()
+            self.rarest.pack(side=side, anchor="w")
+            self.summary.pack(side="left")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -174,7 +175,7 @@ class SettingsDialog(Dialog):
         self._accept_window()
         self.complain("")
         self.accept.configure(state="disabled")
-        self._shell.submit_or(self._failed, self._saved, apply, changes, switched)
+        self._shell.submit_or(self._failed, self._saved, lambda session: partial(apply, session), changes, switched)
 
     def _accept_window(self) -> None:
         preferences = self._shell.preferences

@@ -37,7 +37,7 @@ MAX_SEARCH_WORDS: Final = 8
 
 
 class Sort(StrEnum):
-    """The order of a list."""
+    """The order of a list of entries."""
 
     NEWEST = "newest"
     NAME = "name"
@@ -52,7 +52,7 @@ _ORDERS: Final = {
 
 
 class Wanted(NamedTuple):
-    """Which entries a list is to have."""
+    """The conditions that an entry of a list must fulfil, and the order of the list."""
 
     search: str = ""
     """Words that all must be somewhere in the name or the comment; case does not matter."""
@@ -67,7 +67,7 @@ class Wanted(NamedTuple):
 
 
 class Catalogue:
-    """The catalogue of one tracker."""
+    """The catalogue of one tracker, in its database."""
 
     def __init__(
         self,
@@ -79,7 +79,16 @@ class Catalogue:
         offload: Offload,
         counts: Callable[[bytes], SwarmCounts],
     ) -> None:
-        """``counts`` tells how the swarm with a full info hash is."""
+        """Uses what it is given; nothing is read yet.
+
+        Args:
+            database: Where entries and manifests are kept.
+            changes: Tells the rest of the tracker what was published and withdrawn.
+            clock: Tells the time of day, in seconds since 1970.
+            config: Has the bounds of manifests and of accounts.
+            offload: Parses large manifests elsewhere.
+            counts: Returns the numbers of the swarm with a full info hash.
+        """
         self._database = database
         self._changes = changes
         self._clock = clock
@@ -88,9 +97,15 @@ class Catalogue:
         self._counts = counts
 
     def publish(self, data: bytes, publisher: Identity) -> tuple[values.EntryView, bool]:
-        """Put a manifest into the catalogue. Returns its entry, and whether it is new.
+        """Puts a manifest, the bytes of a ``.torrent``, into the catalogue.
 
-        To publish again what one has published changes nothing. Raises :class:`RefusalError`.
+        To publish again what one has published changes nothing.
+
+        Returns:
+            Its entry, and whether that is new.
+
+        Raises:
+            RefusalError: It is no manifest, too large, somebody else's already, or too much for the account.
         """
         manifest = self.parse(data)
         try:
@@ -108,7 +123,7 @@ class Catalogue:
         return entry, owner is None
 
     def parse(self, data: bytes) -> Manifest:
-        """The manifest in ``data``, or a :class:`RefusalError` whose field is the rule that it breaks."""
+        """Returns the manifest in ``data``; raises a :class:`RefusalError` whose field is the rule that it breaks."""
         if len(data) > self._config.max_manifest:
             raise RefusalError(
                 Reason.MANIFEST_SIZE, f"the manifest is over {self._config.max_manifest:,} bytes: use larger pieces"
@@ -119,9 +134,11 @@ class Catalogue:
             raise RefusalError(Reason.MANIFEST, str(error), field=error.rule) from error
 
     def insert(self, session: Session, manifest: Manifest, publisher: int, published_at: int) -> None:
-        """Add an entry in the transaction of ``session``. Raises :class:`RefusalError` when it would be too much.
+        """Adds an entry in the transaction of ``session``.
 
-        Also an :class:`~sqlalchemy.exc.IntegrityError` when one of its hashes is there already.
+        Raises:
+            RefusalError: It would be too much for the account of ``publisher``.
+            IntegrityError: One of its hashes is there already.
         """
         stored = stored_form(manifest)
         wanted = select(func.count(), func.coalesce(func.sum(EntryRow.manifest_length), 0))
@@ -154,7 +171,7 @@ class Catalogue:
         session.flush()
 
     def listed(self, wanted: Wanted, *, offset: int, limit: int) -> tuple[int, list[values.EntryView]]:
-        """How many entries there are as wanted, and some of them."""
+        """Returns how many entries there are as wanted, and up to ``limit`` of them from ``offset`` on."""
         matching = _conditions(wanted)
         counted = select(func.count(EntryRow.id)).join(AccountRow, AccountRow.id == EntryRow.publisher)
         page = _described().where(*matching).order_by(*_ORDERS[wanted.sort]).offset(offset).limit(limit)
@@ -163,7 +180,7 @@ class Catalogue:
             return total, [self._value(row, publisher, v1) for row, publisher, v1 in session.execute(page)]
 
     def entry(self, info_hash: bytes) -> values.EntryView:
-        """The entry with this full info hash; raises :class:`RefusalError`."""
+        """Returns the entry with this full info hash; raises :class:`RefusalError` when there is none."""
         with self._database.read() as session:
             found = session.execute(_described().where(EntryRow.info_hash == info_hash)).one_or_none()
             if found is None:
@@ -172,9 +189,12 @@ class Catalogue:
             return self._value(row, publisher, info_hash_v1)
 
     def torrent(self, info_hash: bytes, announce_url: str, passkey: str | None) -> tuple[str, bytes]:
-        """The name and the ``.torrent`` of an entry for somebody who announces to ``announce_url``.
+        """Returns the name and the ``.torrent`` of an entry for somebody who announces to ``announce_url``.
 
-        Raises :class:`RefusalError` when the entry is private and there is no passkey to add.
+        Of a private entry, the URL gets the ``passkey`` in its path (BEP 27).
+
+        Raises:
+            RefusalError: There is no such entry, or it is private and there is no passkey.
         """
         wanted = select(ManifestRow.data).join(EntryRow, EntryRow.id == ManifestRow.entry)
         with self._database.read() as session:
@@ -189,7 +209,7 @@ class Catalogue:
         return manifest.name, fetched_form(manifest, announce_url)
 
     def withdraw(self, info_hash: bytes, who: Identity) -> None:
-        """Take an entry out; only who published it, or an organiser, may. Raises :class:`RefusalError`."""
+        """Takes an entry out; only its publisher or an organiser may. Raises :class:`RefusalError`."""
         with self._database.write() as session:
             row = session.scalar(select(EntryRow).where(EntryRow.info_hash == info_hash))
             if row is None:
@@ -221,7 +241,7 @@ class Catalogue:
 
 
 def unknown_entry() -> RefusalError:
-    """There is nothing of that info hash in the catalogue."""
+    """Returns the refusal that says that the catalogue has no such entry."""
     return RefusalError(Reason.UNKNOWN_ENTRY, "the catalogue has no such entry")
 
 

@@ -1,4 +1,4 @@
-"""How often something may be tried: an allowance that fills up again by and by."""
+"""Rate limits: an allowance of attempts for each key, which fills up again with time."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MAX_KEYS: Final = 20_000
 
 
 class RateLimit:
-    """One allowance for each key. Of each, only the time at which it will be whole again is kept."""
+    """One allowance of attempts for each key; only the time at which it will be whole again is kept of it."""
 
     def __init__(self, rate: Rate, clock: Callable[[], float], *, what: str) -> None:
-        """``clock`` is in seconds; ``what`` is tried, for the message."""
+        """Allows ``rate`` for each key; ``clock`` is in seconds, ``what`` names the attempts in the message."""
         self._rate = rate
         self._clock = clock
         self._what = what
         self._whole_at: dict[str, float] = {}
 
     def spend(self, key: str) -> None:
-        """Count one attempt; raises :class:`RefusalError` when the allowance of ``key`` is used up."""
+        """Counts one attempt; raises :class:`RefusalError`, with a time to wait, when ``key`` has none left."""
         now = self._clock()
         each = self._rate.period / self._rate.times
         whole_at = max(self._whole_at.get(key, now), now) + each
@@ -39,7 +39,7 @@ class RateLimit:
         self._whole_at[key] = whole_at
 
     def restore(self, key: str) -> None:
-        """Give ``key`` its whole allowance back."""
+        """Gives ``key`` its whole allowance back, as after a success."""
         self._whole_at.pop(key, None)
 
     def _forget(self, now: float) -> None:
@@ -49,7 +49,7 @@ class RateLimit:
 
 
 def network_of(address: str) -> str:
-    """What is limited as one address: an IPv4 address, or the /64 that one IPv6 household or host has for itself."""
+    """Returns what is limited as one address: an IPv4 address, or the /64 that one IPv6 host has for itself."""
     parsed = parse_ip(address)
     if parsed is None:
         return address

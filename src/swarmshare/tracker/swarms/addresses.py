@@ -1,4 +1,4 @@
-"""Where a peer can be reached, and from where: what an announce may claim, and who is told of it."""
+"""Addresses of peers: how far each reaches, which of them an announce may claim, and who is told of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ parse_address = lru_cache(maxsize=4096)(parse_peer_ip)
 
 @lru_cache(maxsize=4096)
 def reach(packed: bytes) -> Reach:
-    """How far an address carries; ``packed`` is its 4 or 16 bytes."""
+    """Returns how far an address reaches; ``packed`` is its 4 or 16 bytes."""
     address = ip_address(packed)
     if address.is_loopback:
         return Reach.MACHINE

@@ -22,7 +22,7 @@ _INVITATION = (Reason.INVITATION_UNKNOWN, Reason.INVITATION_USED, Reason.INVITAT
 
 
 def add_routes(routes: ApiRoutes, services: Services) -> None:
-    """Add them to ``routes``."""
+    """Adds the routes about accounts and what belongs to them to ``routes``; they call ``services``."""
     _add_people(routes, services)
     _add_tokens(routes, services)
     _add_own_account(routes, services)
@@ -173,7 +173,7 @@ def _add_organiser(routes: ApiRoutes, services: Services) -> None:
 
     @routes.route("PATCH", "/settings", may=May.ORGANISER, takes=requests.ChangeSettings, gives=values.Settings)
     def change_settings(json: requests.ChangeSettings, who: Holder) -> values.Settings:
-        """Decide who may register."""
+        """Decide who may register at this tracker."""
         services.accounts.change_settings(values.Settings(registration=json.registration))
         return services.accounts.settings()
 
@@ -205,7 +205,7 @@ def _add_invitations(routes: ApiRoutes, services: Services) -> None:
         refuses=[Reason.NOT_FOUND],
     )
     def withdraw_invitation(invitation: int, who: Holder) -> None:
-        """Make an invitation void."""
+        """Make an invitation void, so that nobody can use it."""
         services.invitations.withdraw(invitation)
 
 

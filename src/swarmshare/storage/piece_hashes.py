@@ -69,6 +69,7 @@ class PieceHashes:
 
     def set_layer(self, root: bytes, layer: bytes) -> None:
         """Supply the piece layer of the files with ``root``; :class:`ValueError` when it is not theirs."""
+        # The length first: it bounds what is hashed of bytes that came from a stranger.
         if len(layer) != self._lengths.get(root):
             raise ValueError("no file has a piece layer of that root and length")
         if merkle_root(layer, self._height) != root:

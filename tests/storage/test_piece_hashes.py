@@ -12,7 +12,7 @@ from storage.makers import BLOCK, PIECE, content, data_of, fill, number_of, piec
 
 from swarmshare.manifest.merkle import leaf_hashes, merkle_root
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage.checking import PieceHashes
+from swarmshare.storage.piece_hashes import PieceHashes
 from swarmshare.storage.pieces import TorrentStorage
 
 if TYPE_CHECKING:

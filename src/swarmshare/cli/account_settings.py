@@ -60,7 +60,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run_password(arguments: argparse.Namespace, output: Output) -> int:
-    """Change one's password, and stay signed in here."""
+    """Change the password of the account and keep the new token: this machine stays signed in."""
     if (arguments.invite is None) != (arguments.user is None):
         raise SwarmShareError("--invite and --user belong together", hint="Without both, you change your own password.")
     if arguments.invite is not None:
@@ -80,7 +80,7 @@ def run_password(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def run_devices(arguments: argparse.Namespace, output: Output) -> int:
-    """List the sign-ins, or end one."""
+    """List the sign-ins of the account, one line each, or end the one of ``--revoke``."""
     sign_in = signed_in_at(arguments.tracker)
     with open_accounts(sign_in.tracker, sign_in.token) as api:
         tokens = api.tokens()
@@ -102,7 +102,7 @@ def run_devices(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def run_announce_url(arguments: argparse.Namespace, output: Output) -> int:
-    """Tell it, or get another."""
+    """Print the announce URL of the account; with ``--renew``, get another one first."""
     sign_in = signed_in_at(arguments.tracker)
     if arguments.renew:
         confirm(arguments, "Get another announce URL? Clients and .torrent files with the one until now are refused.")

@@ -43,7 +43,7 @@ def percent(part: float, digits: int = 0) -> str:
 
 
 def rate(per_second: float) -> str:
-    """Bytes a second."""
+    """A rate of ``per_second`` bytes a second, such as ``1.5 MiB/s``."""
     return f"{size(round(per_second))}/s"
 
 
@@ -55,8 +55,8 @@ def time_left(torrent: TorrentSnapshot) -> str:
     return f"{duration(eta)} left" if eta < LONG else "more than 100 hours left"
 
 
-def company(torrent: TorrentSnapshot) -> str:
-    """How many are connected."""
+def connected(torrent: TorrentSnapshot) -> str:
+    """How many peers are connected, and how many of them are seeds."""
     if not torrent.peers:
         return "nobody connected"
     seeds = plural(torrent.seeds, "seed") if torrent.seeds else "no seed"
@@ -64,7 +64,7 @@ def company(torrent: TorrentSnapshot) -> str:
 
 
 def safety(torrent: TorrentSnapshot) -> str:
-    """Whether this machine may go, in words; empty while it has nothing that others lack, or nobody is there."""
+    """Whether this machine may go, in words; empty unless it seeds, and while it is alone in the swarm."""
     if torrent.state is not TorrentState.SEEDING or not (torrent.members or torrent.peers):
         return ""
     if copies := torrent.copies_elsewhere:
@@ -95,16 +95,16 @@ def how_sure(machines: int, announced_only: int) -> str:
 
 
 def plain_line(torrent: TorrentSnapshot) -> str:
-    """How a torrent stands, as one line."""
+    """How far a torrent has come and how fast, as one line."""
     name, state = named(torrent.manifest), torrent.state
     if state is TorrentState.CHECKING:
         return f"{name}: checking, {percent(torrent.checked)} of {size(torrent.manifest.total_length)}"
     if state is TorrentState.SEEDING:
         sent = f"{size(torrent.uploaded)} sent, {rate(torrent.rate_up)}"
-        return f"{name}: {', '.join(filter(None, ('seeding', sent, company(torrent), safety(torrent))))}"
+        return f"{name}: {', '.join(filter(None, ('seeding', sent, connected(torrent), safety(torrent))))}"
     done = percent(share(torrent.bytes_done, torrent.bytes_total))
     amount = f"{done}, {size(torrent.bytes_done)} of {size(torrent.bytes_total)}"
     if state is TorrentState.WAITING:
         return f"{name}: waiting at {amount}"
-    figures = (amount, rate(torrent.rate_down), company(torrent), time_left(torrent))
+    figures = (amount, rate(torrent.rate_down), connected(torrent), time_left(torrent))
     return f"{name}: {', '.join(filter(None, figures))}"

@@ -1,4 +1,4 @@
-"""What a terminal shows of an engine at work: from one snapshot to lines that fit a width and a height.
+"""What a terminal shows of a running engine: from one snapshot to lines that fit a width and a height.
 
 Pure: the same snapshot gives the same lines. Colours are the terminal's own, fit for light and dark ones, and none says
 anything that a word or a glyph does not say too.
@@ -14,11 +14,11 @@ from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
-from swarmshare.cli.lines import Cell, bar, line, row
-from swarmshare.cli.piecemap import legend, lost_count, piece_kinds, piece_map
+from swarmshare.cli.piece_map import legend, lost_count, piece_kinds, piece_map
 from swarmshare.cli.render import plural, size
-from swarmshare.cli.tables import PERCENT, RATE, file_lines, peer_lines
-from swarmshare.cli.words import WAY_OUT, changed, company, named, percent, rate, safety, share, time_left
+from swarmshare.cli.terminal_text import Cell, bar, line, row
+from swarmshare.cli.torrent_tables import PERCENT, RATE, file_lines, peer_lines
+from swarmshare.cli.torrent_text import WAY_OUT, changed, connected, named, percent, rate, safety, share, time_left
 from swarmshare.common.text import clean
 from swarmshare.schema.snapshot import TorrentState
 
@@ -84,7 +84,7 @@ def _torrents(torrents: tuple[TorrentSnapshot, ...], width: int, height: int) ->
 
 
 def _list(torrents: tuple[TorrentSnapshot, ...], width: int, height: int) -> list[Text]:
-    """One line each."""
+    """The torrents on one line each, those that most need to be seen first if not all fit."""
     if len(torrents) <= height:
         return [_one_line(torrent, width) for torrent in torrents]
     states = list(STYLES)
@@ -159,7 +159,7 @@ def _figures(torrent: TorrentSnapshot, width: int) -> Text:
     else:
         left = time_left(torrent)
         choices = [", ".join(filter(None, parts)) for parts in ((down, up, left), (down, left), (down,))]
-    figures, peers = _longest_fit(choices, width), company(torrent)
+    figures, peers = _longest_fit(choices, width), connected(torrent)
     room = width - len(peers) - 2
     if room < len(figures):
         return line(figures, width)

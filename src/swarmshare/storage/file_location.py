@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from swarmshare.errors import StorageError, TakenError
 from swarmshare.storage.disk_names import existing_paths
 from swarmshare.storage.faults import IN_THE_WAY, NO_RIGHT, BlockedError, LostError, named, naming
-from swarmshare.storage.files import Identity
+from swarmshare.storage.files import FileIdentity
 from swarmshare.storage.opening import Place, at, create_file, look, move, parent_of, strange
 from swarmshare.storage.paths import resolve_inside
 
@@ -38,7 +38,7 @@ class Found(NamedTuple):
     status: os.stat_result
 
 
-class Whereabouts:
+class FileLocation:
     """File ``number`` of ``manifest`` below ``folder``, called ``final`` there, and ``part`` until it is whole."""
 
     def __init__(self, manifest: Manifest, number: int, folder: Path, final: names.Path, part: names.Path) -> None:
@@ -48,12 +48,12 @@ class Whereabouts:
 
     @property
     def final(self) -> Path:
-        """Its name for the system."""
+        """The path of the file once it is whole."""
         return self.folder.joinpath(*self._final)
 
     @property
     def part(self) -> Path:
-        """Its name until it is whole."""
+        """The path of the file until it is whole."""
         return self.folder.joinpath(*self._part)
 
     def find(self) -> list[Place]:
@@ -82,7 +82,7 @@ class Whereabouts:
         return taken or (not self._manifest.in_folder and bool(self.find()))
 
     def path(self, place: Place) -> Path:
-        """``place`` for the system, links followed."""
+        """The path of ``place``, links followed."""
         return self.folder.joinpath(*place.real)
 
     def look(self, place: Place) -> os.stat_result:
@@ -103,7 +103,7 @@ class Whereabouts:
         return TakenError(self.folder.joinpath(*place.path), f"is there already with other content, {_LEFT_ALONE}")
 
     def is_named(self) -> bool:
-        """Whether anything bears the final name."""
+        """Whether anything bears the final name, be it a file or not."""
         try:
             with parent_of(self.folder, self._final, make=False) as (parent, name):
                 return look(name, parent) is not None
@@ -134,40 +134,40 @@ class Whereabouts:
             inode = create_file(name, parent)
         return Place(self._part, self._part, False, inode)
 
-    def rename(self, flushed: Identity) -> Place:
-        """Give what was begun its name, if it is whole and still as it was when it was ``flushed``.
+    def rename(self, flushed: FileIdentity) -> Place:
+        """Give the part its final name, if it is whole and still as it was when it was ``flushed``.
 
         Raises :class:`LostError` when it is not, and :class:`TakenError` when the name is taken.
         """
         with parent_of(self.folder, self._final, make=False) as (parent, name):
             part = at(self.part, parent)
             status = look(part, parent)
-            if status is None or Identity.of(status) != flushed or flushed.size != self.length:
+            if status is None or FileIdentity.of(status) != flushed or flushed.size != self.length:
                 raise LostError(self.part, CHANGED)
             if not move(part, name, parent):
                 raise TakenError(self.final, _TAKEN)
         return Place(self._final, self._final, True, (flushed.device, flushed.inode))
 
-    def take_over(self, place: Place, found: Identity) -> Place:
+    def take_over(self, place: Place, found: FileIdentity) -> Place:
         """Make a part of what another program began at ``place``, if it is still as it was ``found``.
 
         A new name, because one without ``.part`` promises the content, and because only one torrent can give it one.
         Raises :class:`LostError` when it has changed, and :class:`TakenError` where writing might change another file.
         """
         if not place.path == place.real == self._final:
-            raise self.taken(place)
+            raise self.taken(place)  # what is reached by links, or in the other folder, is not ours to rename
         with parent_of(self.folder, place.path, make=False) as (parent, name):
             status = look(name, parent)
-            if status is None or Identity.of(status) != found:
+            if status is None or FileIdentity.of(status) != found:
                 raise LostError(self.final, CHANGED)
             if status.st_nlink > 1:
-                raise self.taken(place)
+                raise self.taken(place)  # writing into a part would change the file of the other name, too
             if not move(name, at(self.part, parent), parent):
                 raise LostError(self.part, CHANGED)
         return Place(self._part, self._part, False, place.inode)
 
     def drop_part(self) -> None:
-        """Remove what was begun, which is not needed any more; if that is refused, nothing but room is lost."""
+        """Remove the part, which is not needed any more; if that is refused, nothing but space is lost."""
         with contextlib.suppress(StorageError), parent_of(self.folder, self._part, make=False) as (parent, name):
             if (saved := look(name, parent)) is not None and not strange(saved):
                 os.unlink(name, dir_fd=parent)

@@ -1,4 +1,4 @@
-"""An engine at work for a verb: until all is complete, or until somebody stops it."""
+"""Running an engine for a verb: until all is complete, or until somebody stops it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from swarmshare.app.config import load_settings
 from swarmshare.app.running import EVERY, telling_status, torrent_fields
 from swarmshare.app.signed_in import sign_in_for
 from swarmshare.cli.arguments import sharing_flags
+from swarmshare.cli.display import display_for
+from swarmshare.cli.engine_report import EngineReport
 from swarmshare.cli.network import serves_other_machines
-from swarmshare.cli.people import people_for
-from swarmshare.cli.report import Report
 from swarmshare.cli.signals import run_until_signal
 from swarmshare.engine.engine import Engine, open_engine
 
@@ -34,13 +34,13 @@ PROGRESS_EVERY: Final = 1.0
 """Seconds between progress events."""
 
 
-class Sharing:
-    """An engine at work, and who is told of it."""
+class EngineRun:
+    """One run of an engine, reported as events and on a display."""
 
     def __init__(self, arguments: argparse.Namespace, output: Output) -> None:
         self._output = output
         self._verb: str = arguments.verb
-        self._people = people_for(output, as_json=arguments.json)
+        self._display = display_for(output, as_json=arguments.json)
         self._settings = load_settings(sharing_flags(arguments))
         self._resume = resume_folder()
         self._sign_in = sign_in_for(arguments.tracker)
@@ -80,15 +80,15 @@ class Sharing:
             try:
                 await self._follow(engine, added, until_complete, serve_parts, status)
             finally:
-                self._people.end(engine.snapshot())
+                self._display.end(engine.snapshot())
 
     async def _follow(
         self, engine: Engine, added: list[Torrent], until_complete: bool, serve_parts: bool, status: Status
     ) -> None:
-        report = Report(self._output, self._people, (torrent.manifest for torrent in added))
+        report = EngineReport(self._output, self._display, (torrent.manifest for torrent in added))
         to_announce = True
         next_event = next_status = trio.current_time()
-        next_look = next_event + self._people.every  # what is over before that needs no display
+        next_look = next_event + self._display.every  # what is over before that needs no display
         while True:
             _refuse_what_needs_a_person(added, serve_parts=serve_parts)
             done = until_complete and all(torrent.finished.is_set() for torrent in added)
@@ -107,9 +107,9 @@ class Sharing:
             if done:
                 return
             if now >= next_look:
-                next_look = now + self._people.every
+                next_look = now + self._display.every
                 # In a thread: a terminal may be slow, or stopped with Ctrl-S.
-                await trio.to_thread.run_sync(self._people.show, engine.snapshot())
+                await trio.to_thread.run_sync(self._display.show, engine.snapshot())
             await trio.sleep(POLL)
 
     def _tell_status(self, status: Status, snapshot: EngineSnapshot) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from swarmshare.cli.live import render_end, render_engine
-from swarmshare.cli.piecemap import Look, lost_count, piece_kinds, runs
+from swarmshare.cli.live_view import render_end, render_engine
+from swarmshare.cli.piece_map import Look, lost_count, piece_kinds, runs
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.swarm.diagnosis import Cause, NoPeers
 

@@ -1,4 +1,4 @@
-"""What is told of an engine at work: events for programs, and what people are to hear of it."""
+"""Reports of a running engine: its alerts and snapshots as events for programs, and as sentences for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.cli.render import plural
-from swarmshare.cli.words import LIMIT, PUT_BACK, WAY_OUT, files_named, named, safety
+from swarmshare.cli.torrent_text import LIMIT, PUT_BACK, WAY_OUT, files_named, named, safety
 from swarmshare.common.text import clean
 from swarmshare.schema.alerts import (
     ConnectionFailed,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Iterable, Sequence
 
-    from swarmshare.cli.people import People
+    from swarmshare.cli.display import Display
     from swarmshare.cli.render import Output
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.alerts import Alert
@@ -42,24 +42,24 @@ _FOR: Final = {
 
 
 REPEAT_AFTER: Final = 600.0
-"""Seconds after which the same trouble with a tracker is told again, if it is still there or is back."""
+"""Seconds after which the same problem with a tracker is told again, if it is still there or is back."""
 MAX_TOLD: Final = 1000
-"""Most of it that is remembered; what is more is not told: there is enough to read."""
+"""Most problems that are remembered; further ones are not told: there is enough to read."""
 
 
-class Report:
+class EngineReport:
     """Turns alerts and snapshots into events, and into sentences."""
 
     def __init__(
         self,
         output: Output,
-        people: People,
+        display: Display,
         manifests: Iterable[Manifest],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._output, self._people, self._clock = output, people, clock
+        self._output, self._display, self._clock = output, display, clock
         self._told_at: dict[tuple[str, str], float] = {}
-        """Which trouble with a tracker was told of which torrent, and when."""
+        """Which problem with a tracker was told of which torrent, and when."""
         self._told: dict[str, set[str]] = {}
         self._names = {manifest.info_hash.full: named(manifest) for manifest in manifests}
 
@@ -67,19 +67,19 @@ class Report:
         """It accepts connections now, from as far as ``reach``."""
         for address in addresses:
             self._output.event("listening", address=address, reach=reach.value)
-        self._people.say(f"Listening on {' and '.join(addresses)}, {_FOR[reach]}" if addresses else "Not listening")
+        self._display.say(f"Listening on {' and '.join(addresses)}, {_FOR[reach]}" if addresses else "Not listening")
 
     def alerts(self, alerts: deque[Alert]) -> None:
-        """Take all of them, and tell them."""
+        """Take all alerts that wait, and report each."""
         while alerts:
             self._tell(alerts.popleft())
 
     def _tell(self, alert: Alert) -> None:
         if isinstance(alert, OpenFilesLimit):
             self._output.event("open_files_limit", limit=alert.limit)
-            self._people.say(LIMIT.format(limit=alert.limit))
+            self._display.say(LIMIT.format(limit=alert.limit))
             return
-        event, say = self._output.event, self._people.say
+        event, say = self._output.event, self._display.say
         if isinstance(alert, ConnectionFailed):
             self._connection_failed(alert)
             return
@@ -102,7 +102,7 @@ class Report:
                 if banned:
                     say(f"{name}: banned {address}: {reason}")
                 else:
-                    self._people.note(f"{name}: dropped {address}: {reason}")
+                    self._display.note(f"{name}: dropped {address}: {reason}")
             case PiecesLost(_, count, files):
                 event("pieces_lost", info_hash=info_hash, count=count, files=[clean(file) for file in files])
                 what = f"another program changed or removed {files_named(files)}"
@@ -126,10 +126,10 @@ class Report:
             message=alert.message,
         )
         name = f"{self._names[about]}: " if about is not None else ""
-        self._people.note(f"{name}no connection with {alert.address}: {alert.message}")
+        self._display.note(f"{name}no connection with {alert.address}: {alert.message}")
 
     def progress(self, snapshot: EngineSnapshot) -> None:
-        """How far each torrent has come, for programs."""
+        """Report how far each torrent has come: an event for programs, and for people what is new."""
         for torrent in snapshot.torrents:
             self._output.event("progress", **_fields(torrent))
             self._tell_news(torrent)
@@ -151,13 +151,13 @@ class Report:
         cause = alone.cause.value if alone is not None else ""
         told = self._told.get(name, ())
         if safety(torrent) and safety(torrent) not in told:
-            self._people.say(f"{name}: {safety(torrent)}")
+            self._display.say(f"{name}: {safety(torrent)}")
         if torrent.tracker_problem not in told and self._is_news(name, torrent.tracker_problem):
-            self._people.say(f"{name}: {torrent.tracker_problem}")
+            self._display.say(f"{name}: {torrent.tracker_problem}")
         if alone is not None and cause not in told:
             info_hash, message = str(torrent.manifest.info_hash), clean(alone.message)
             self._output.event("no_peers", info_hash=info_hash, cause=cause, message=message)
-            self._people.say(f"{name}: nobody connected: {message}")
+            self._display.say(f"{name}: nobody connected: {message}")
         self._told[name] = {safety(torrent), torrent.tracker_problem, cause}
 
 

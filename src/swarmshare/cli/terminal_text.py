@@ -17,7 +17,7 @@ _DONE, _TO_DO = "\u2501", "\u2500"  # heavy and light, to be told apart without 
 
 
 class Cell(NamedTuple):
-    """A text in a column of ``width`` cells."""
+    """A text in a column of ``width`` cells of a terminal; it is cut or padded to fit."""
 
     text: str
     width: int

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cli.snapshots import MIB, engine, manifest_of, peer, torrent
 
-from swarmshare.cli import people
-from swarmshare.cli.people import Lines, Screen, people_for
+from swarmshare.cli.display import LiveDisplay, LogDisplay, display_for
+from swarmshare.cli.engine_report import EngineReport
 from swarmshare.cli.render import Output, OutputError
-from swarmshare.cli.report import Report
 from swarmshare.schema.alerts import (
     Alert,
     ConnectionFailed,
@@ -62,7 +61,7 @@ def events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
     heard = Heard()
-    report = Report(Output(as_json=True), heard, [SMALL])
+    report = EngineReport(Output(as_json=True), heard, [SMALL])
     alerts: deque[Alert] = deque(
         [
             PieceVerified(HASH, 1),
@@ -124,7 +123,7 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_why_nobody_is_connected_is_told_once_for_each_cause(capsys: pytest.CaptureFixture[str]) -> None:
     heard = Heard()
-    report = Report(Output(as_json=True), heard, [SMALL])
+    report = EngineReport(Output(as_json=True), heard, [SMALL])
     refused = NoPeers(Cause.REFUSED, "1.2.3.4:5 refuses")
     for alone in (
         None, refused, refused._replace(message="1.2.3.4:5 (and 1 more) refuses"), NoPeers(Cause.NO_ANSWER, "x"),
@@ -139,7 +138,7 @@ def test_why_nobody_is_connected_is_told_once_for_each_cause(capsys: pytest.Capt
 
 def test_a_tracker_that_comes_and_goes_does_not_fill_the_log() -> None:
     heard, now = Heard(), 0.0
-    report = Report(Output(as_json=False), heard, [SMALL], clock=lambda: now)
+    report = EngineReport(Output(as_json=False), heard, [SMALL], clock=lambda: now)
     problems = ("cannot be reached. It tries again", "", "timed out. It tries again", "")
     for step in range(4 * 300):
         now = step * 1.0
@@ -149,18 +148,15 @@ def test_a_tracker_that_comes_and_goes_does_not_fill_the_log() -> None:
 
 
 def test_progress_of_a_check(capsys: pytest.CaptureFixture[str]) -> None:
-    report = Report(Output(as_json=True), Heard(), [SMALL])
+    report = EngineReport(Output(as_json=True), Heard(), [SMALL])
     report.progress(engine(torrent(SMALL, state=TorrentState.CHECKING, checked=0.123456)))
     (event,) = events(capsys)
     assert (event["state"], event["checked"], event["pieces_total"]) == ("checking", 0.1235, 8)
 
 
-def test_lines_come_now_and_then_and_with_news(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_lines_come_now_and_then_and_with_news(capsys: pytest.CaptureFixture[str]) -> None:
     now = 0.0
-    monkeypatch.setattr(people, "monotonic", lambda: now)
-    lines = Lines(Output(as_json=False))
+    lines = LogDisplay(Output(as_json=False), clock=lambda: now)
     checking = torrent(SMALL, state=TorrentState.CHECKING, checked=0.5)
     peers = (peer("1.2.3.4:5"), peer("1.2.3.4:6"))
     loading = torrent(SMALL, bytes([3, 3, 0, 0, 0, 0, 0, 0]), rate_down=3.0 * MIB, peers=peers, seeds=1)
@@ -203,11 +199,11 @@ class Tty(io.TextIOWrapper):
 @pytest.mark.parametrize(
     ("as_json", "stream", "term", "kind"),
     [
-        (False, Tty("utf-8"), "xterm-256color", Screen),
-        (True, Tty("utf-8"), "xterm-256color", Lines),
-        (False, Tty("utf-8"), "dumb", Lines),
-        (False, Tty("ascii"), "xterm-256color", Lines),
-        (False, io.TextIOWrapper(io.BytesIO(), "utf-8"), "xterm-256color", Lines),
+        (False, Tty("utf-8"), "xterm-256color", LiveDisplay),
+        (True, Tty("utf-8"), "xterm-256color", LogDisplay),
+        (False, Tty("utf-8"), "dumb", LogDisplay),
+        (False, Tty("ascii"), "xterm-256color", LogDisplay),
+        (False, io.TextIOWrapper(io.BytesIO(), "utf-8"), "xterm-256color", LogDisplay),
     ],
 )
 def test_who_gets_the_live_display(
@@ -215,14 +211,14 @@ def test_who_gets_the_live_display(
 ) -> None:
     monkeypatch.setenv("TERM", term)
     monkeypatch.setattr(sys, "stdout", stream)
-    assert type(people_for(Output(as_json=as_json), as_json=as_json)) is kind
+    assert type(display_for(Output(as_json=as_json), as_json=as_json)) is kind
 
 
 def test_a_terminal_that_went_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Tty("utf-8")
     monkeypatch.setattr(sys, "stdout", stream)
-    screen = people_for(Output(as_json=False), as_json=False)
+    screen = display_for(Output(as_json=False), as_json=False)
     screen.show(engine(torrent(SMALL)))
     monkeypatch.setattr(stream, "write", _fail)
     with pytest.raises(OutputError):

@@ -1,4 +1,4 @@
-"""``swarmshare register``, ``login``, ``logout``, ``whoami``: an account, and a token that speaks for it."""
+"""``swarmshare register``, ``login``, ``logout``, ``whoami``, ``token``: an account, and a token that speaks for it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LINK: Final = re.compile(r"(https?://.+)/join/([^/?#]+)")
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
-    """Add the four verbs to the command line."""
+    """Add the five verbs to the command line."""
     register = verbs.add_parser(
         "register",
         parents=[common],
@@ -71,10 +71,19 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     whoami.set_defaults(run=run_whoami)
     for parser in (logout, whoami):
         add_tracker_argument(parser)
+    token = verbs.add_parser(
+        "token",
+        parents=[common],
+        help="the token that speaks for you",
+        description="Print the token of this machine, for programs that use the tracker's HTTP API. It is a secret: "
+        "whoever has it is you, until `swarmshare logout`.",
+    )
+    token.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
+    token.set_defaults(run=run_token)
 
 
 def run_register(arguments: argparse.Namespace, output: Output) -> int:
-    """Make an account and keep its token."""
+    """Make an account at a tracker, by an invitation or a setup token, and keep the token of its sign-in."""
     tracker, code = _invited_to(arguments.tracker, arguments.invite)
     _warn(_url(tracker), output)
     password = passwords.new_password(arguments, arguments.user)
@@ -93,7 +102,7 @@ def run_register(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def run_login(arguments: argparse.Namespace, output: Output) -> int:
-    """Sign in and keep the token."""
+    """Sign in at a tracker with a password, and keep the token that it gives."""
     _warn(_url(arguments.tracker), output)
     password = passwords.read_password(arguments)
     _tell(*accounts.sign_in(arguments.tracker, arguments.user, password), output)
@@ -120,6 +129,16 @@ def run_whoami(arguments: argparse.Namespace, output: Output) -> int:
     output.line(f"{account.user} ({account.role}) at {tracker}")
     if arguments.announce_url:
         output.line(account.announce_url)
+    return 0
+
+
+def run_token(arguments: argparse.Namespace, output: Output) -> int:
+    """Print the token, and nothing else; one that does not hold any more is an error."""
+    sign_in = signed_in_at(arguments.tracker)
+    with open_tracker(sign_in.tracker, sign_in.token) as (tracker, api):
+        account = api.account()
+    output.event("token", tracker=tracker, user=account.user, token=sign_in.token)
+    output.line(sign_in.token)
     return 0
 
 

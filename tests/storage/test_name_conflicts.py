@@ -139,7 +139,7 @@ def test_what_is_the_same_in_both_is_shared(make: Callable[..., Manifest], folde
 def test_what_is_the_same_and_came_meanwhile_is_shared(
     make: Callable[..., Manifest], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else two torrents that are at work at once could each have a file that the other is refused for."""
+    """Else two torrents that are downloaded at once could each have a file that the other is refused for."""
     one, two = TorrentStorage(make(ONE), folder), TorrentStorage(make(TWO), folder)
     for storage, files in ((one, ONE), (two, TWO)):
         storage.prepare()

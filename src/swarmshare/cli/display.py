@@ -1,4 +1,4 @@
-"""Two ways to tell people of an engine at work: a live display on a terminal, lines anywhere else."""
+"""Two displays of a running engine, for people: a live one on a terminal, plain lines anywhere else."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from swarmshare.cli.live import render_end, render_engine
+from swarmshare.cli.live_view import render_end, render_engine
 from swarmshare.cli.render import PLAIN_INTERVAL, Output, OutputError
-from swarmshare.cli.words import plain_line
+from swarmshare.cli.torrent_text import plain_line
 from swarmshare.common.text import clean
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from swarmshare.schema.snapshot import EngineSnapshot
 
@@ -31,29 +31,29 @@ MAX_LINES: Final = 1000
 """Lines that wait for the next frame; the oldest go first. A peer can cause one by being banned, and no more."""
 
 
-class People(Protocol):
-    """Whoever reads. Only :meth:`say` and :meth:`note` never wait for the terminal."""
+class Display(Protocol):
+    """Where people read how a running engine gets on. Only :meth:`say` and :meth:`note` never wait for the terminal."""
 
     every: float
     """Seconds between two calls of :meth:`show`."""
 
     def say(self, text: str) -> None:
-        """What matters, once; it stays to be read."""
+        """Tell what matters, once; it stays to be read."""
 
     def note(self, text: str) -> None:
-        """What only a log is interested in."""
+        """Tell what only a log is interested in."""
 
     def show(self, snapshot: EngineSnapshot) -> None:
-        """How things stand."""
+        """Tell how far each torrent of ``snapshot`` has come, in place of what was shown before."""
 
     def end(self, snapshot: EngineSnapshot) -> None:
-        """How things stood last."""
+        """Tell how far each torrent came, for the last time."""
 
 
-def people_for(output: Output, *, as_json: bool) -> People:
-    """The live display, if standard output is a terminal that can show it and belongs to people; else lines."""
+def display_for(output: Output, *, as_json: bool) -> Display:
+    """The live display, if standard output is a terminal that can show it and is not for programs; else plain lines."""
     console = None if as_json else live_console()
-    return Lines(output) if console is None else Screen(console)
+    return LogDisplay(output) if console is None else LiveDisplay(console)
 
 
 def live_console() -> Console | None:
@@ -64,13 +64,13 @@ def live_console() -> Console | None:
     return None if console.is_dumb_terminal or console.options.ascii_only else console
 
 
-class Lines:
+class LogDisplay:
     """Plain lines, each torrent now and then, and only when there is news of it."""
 
     every = PLAIN_INTERVAL
 
-    def __init__(self, output: Output) -> None:
-        self._output = output
+    def __init__(self, output: Output, clock: Callable[[], float] = monotonic) -> None:
+        self._output, self._clock = output, clock
         self._last: dict[bytes, tuple[str, float]] = {}
         """By info hash: the last line, and when the next one may come."""
 
@@ -83,22 +83,22 @@ class Lines:
     note = say
 
     def show(self, snapshot: EngineSnapshot) -> None:
-        """A line for each torrent that has changed."""
+        """Print a line for each torrent that has changed, and is due for one."""
         for torrent in snapshot.torrents:
-            text, key, now = plain_line(torrent), torrent.manifest.info_hash.full, monotonic()
+            text, key, now = plain_line(torrent), torrent.manifest.info_hash.full, self._clock()
             last, due = self._last.get(key, ("", now))
             if text != last and now >= due:
                 self._last[key] = text, now + (SEEDING_INTERVAL if torrent.state is TorrentState.SEEDING else 0.0)
                 self.say(text)
 
     def end(self, snapshot: EngineSnapshot) -> None:
-        """A last line for each torrent that is not complete; of the others that was said."""
+        """Print a last line for each torrent that is not complete; of the rest it was said when they became so."""
         for torrent in snapshot.torrents:
             if torrent.state is not TorrentState.SEEDING:
                 self.say(plain_line(torrent))
 
 
-class Screen:
+class LiveDisplay:
     """The live display, at the bottom of a terminal; what is said scrolls away above it and stays."""
 
     every = FRAME
@@ -110,14 +110,14 @@ class Screen:
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
 
     def say(self, text: str) -> None:
-        """Print it above, with the next frame."""
+        """Print ``text`` above the display, with the next frame."""
         self._lines.append(clean(text))
 
     def note(self, text: str) -> None:
-        """Nothing: there is a display to look at."""
+        """Do nothing: such details are in the display."""
 
     def show(self, snapshot: EngineSnapshot) -> None:
-        """Draw a frame."""
+        """Draw the next frame, after the lines that wait for it."""
         with _output_errors():
             self._live.start()
             self._flush()

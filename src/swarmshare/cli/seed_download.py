@@ -62,8 +62,8 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run_seed(arguments: argparse.Namespace, output: Output) -> int:
-    """Serve until interrupted."""
-    from swarmshare.cli.sharing import Sharing
+    """Serve what is right of the data, until interrupted."""
+    from swarmshare.cli.engine_run import EngineRun
 
     manifests = [find_manifest(what, arguments.tracker, arguments.peer) for what in arguments.files]
     for manifest in manifests:
@@ -71,14 +71,14 @@ def run_seed(arguments: argparse.Namespace, output: Output) -> int:
     if not os.path.isdir(arguments.data):
         raise StorageError(arguments.data, "no such folder", hint="DIR is the folder that contains what is shared.")
     torrents = [(manifest, config_for(manifest, arguments.data, arguments)) for manifest in manifests]
-    Sharing(arguments, output).run(torrents, serve_parts=True)
+    EngineRun(arguments, output).run(torrents, serve_parts=True)
     return 0
 
 
 def run_download(arguments: argparse.Namespace, output: Output) -> int:
     """Fetch; ends when it is complete, unless it is to go on seeding."""
     from swarmshare.app.magnets import peers_of
-    from swarmshare.cli.sharing import Sharing
+    from swarmshare.cli.engine_run import EngineRun
 
     magnet = magnet_in(arguments.what)
     manifest = find_manifest(arguments.what, arguments.tracker, arguments.peer)
@@ -96,7 +96,7 @@ def run_download(arguments: argparse.Namespace, output: Output) -> int:
         sequential=arguments.sequential,
     )
     try:
-        Sharing(arguments, output).run([(manifest, config)], until_complete=not arguments.seed_after)
+        EngineRun(arguments, output).run([(manifest, config)], until_complete=not arguments.seed_after)
     except TakenError as error:
         error.hint = "Download to another folder with --to, or move it away."
         raise

@@ -6,9 +6,9 @@ from heapq import nsmallest
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.cli.lines import Cell, bar, line, row
 from swarmshare.cli.render import plural, size
-from swarmshare.cli.words import percent, rate, share
+from swarmshare.cli.terminal_text import Cell, bar, line, row
+from swarmshare.cli.torrent_text import percent, rate, share
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _LEAST_NAME = 12
 
 
 def file_lines(torrent: TorrentSnapshot, width: int, room: int) -> list[Text]:
-    """The wanted files: first those begun, then those not begun, then the whole ones; ``room`` lines and a heading."""
+    """A heading and at most ``room`` lines of the wanted files: the partial ones, the empty ones, the whole ones."""
     saved: list[int] = []
     new: list[int] = []
     whole: list[int] = []
@@ -58,7 +58,7 @@ def file_lines(torrent: TorrentSnapshot, width: int, room: int) -> list[Text]:
 
 
 def peer_lines(torrent: TorrentSnapshot, width: int, room: int) -> list[Text]:
-    """The fastest peers: ``room`` lines and a heading."""
+    """A heading and at most ``room`` lines of the fastest peers, in lines of ``width`` cells."""
     peers = torrent.peers
     shown = nsmallest(room if len(peers) <= room else room - 1, peers, key=_slowness)
     heading = plural(len(peers), "peer")

@@ -34,7 +34,7 @@ class Look(Enum):
 
     @property
     def glyph(self) -> str:
-        """One cell wide."""
+        """The character that stands for it, one cell wide."""
         return self.value[0]
 
     @property
@@ -43,8 +43,8 @@ class Look(Enum):
         return self.value[1]
 
 
-class Run(NamedTuple):
-    """One character of the map."""
+class MapCell(NamedTuple):
+    """One character of the map, which stands for a run of neighbouring pieces."""
 
     look: Look
     lost: bool
@@ -82,12 +82,12 @@ def lost_count(kinds: bytes) -> int:
     return kinds.count(_LOST)
 
 
-def runs(kinds: bytes, cells: int) -> Iterator[Run]:
+def runs(kinds: bytes, cells: int) -> Iterator[MapCell]:
     """The pieces in at most ``cells`` runs of the same length, give or take one."""
     cells = min(cells, len(kinds))
     for cell in range(cells):
         run = kinds[cell * len(kinds) // cells : (cell + 1) * len(kinds) // cells]
-        yield Run(_look(run), _LOST in run)
+        yield MapCell(_look(run), _LOST in run)
 
 
 def _look(run: bytes) -> Look:

@@ -34,7 +34,7 @@ _PICKER_COSTS: Final = {
 
 
 def run_hash(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure hashing."""
+    """Measure hashing, beside libtorrent and plain hashlib: MiB a second, and the ratios."""
     figures = bench_hash(arguments.size * 2**20, arguments.rounds, arguments.sparse * 2**30)
     sides = {
         "create": figures.create,
@@ -58,7 +58,7 @@ def run_hash(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def run_manifest(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure reading a manifest."""
+    """Measure reading a manifest, beside libtorrent: seconds, and the ratio."""
     length, sides = bench_manifest(arguments.files, arguments.pieces, arguments.rounds)
     output.line(f"{arguments.files:,} files, {size(length)}, {arguments.rounds} rounds: least, median, greatest")
     for label, samples in sides.items():
@@ -69,7 +69,7 @@ def run_manifest(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def run_picker(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure the piece picker."""
+    """Measure the piece picker: the cost of each of its calls, by the number of pieces."""
     costs = bench_picker(arguments.pieces, arguments.rounds)
     output.line(f"medians of {plural(arguments.rounds, 'round')}, by the number of pieces")
     output.line(f"  {'':<28}" + "".join(f"{count:>10,}" for count in costs))
@@ -82,7 +82,7 @@ def run_picker(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure a download."""
+    """Measure a download over loopback, beside libtorrent: MiB a second, memory, processor time."""
     length = arguments.size * 2**20
     sides = bench_transfer(length, arguments.seeds, arguments.rounds)
     output.line(
@@ -106,7 +106,7 @@ def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def run_tracker(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure a tracker."""
+    """Measure a tracker under the load of many peers: what it does a second, and how late."""
     figures = bench_tracker(arguments.peers, arguments.swarms, arguments.seconds)
     output.line(f"{plural(arguments.peers, 'peer')} in {plural(arguments.swarms, 'swarm')}, one tracker process")
     for label, value, unit, latency, cost in (
@@ -129,7 +129,7 @@ def run_tracker(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def run_gui(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure the window."""
+    """Measure the window: its start, its redraws, and a download in it beside one without it."""
     length = arguments.size * 2**20
     figures = bench_gui(
         (1_000, 10_000, 100_000), (100, 5_000), length, starts=arguments.starts, downloads=arguments.rounds

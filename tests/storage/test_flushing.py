@@ -1,4 +1,4 @@
-"""What others do to the files of a torrent, and how they are flushed and finished all the same."""
+"""Files that are flushed and finished while another program changes them."""
 
 from __future__ import annotations
 
