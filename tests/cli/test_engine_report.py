@@ -29,7 +29,7 @@ from swarmshare.schema.alerts import (
     TorrentWaiting,
 )
 from swarmshare.schema.snapshot import TorrentState
-from swarmshare.swarm.diagnosis import Cause, NoPeers, Reach
+from swarmshare.swarm.diagnosis import Cause, ListenReach, NoPeers
 
 if TYPE_CHECKING:
     from swarmshare.schema.snapshot import EngineSnapshot
@@ -79,7 +79,7 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
         ]
     )
     report.alerts(alerts)
-    report.listening(["[::1]:5", "1.2.3.4:6"], Reach.NETWORK)
+    report.listening(["[::1]:5", "1.2.3.4:6"], ListenReach.NETWORK)
     assert not alerts
     info_hash = HASH.hex()
     assert events(capsys) == [

@@ -28,7 +28,7 @@ from swarmshare.gui.words import use_language
 from swarmshare.schema.alerts import ConnectionFailed, FileNotice, PeerDropped, PieceFailed, TorrentComplete
 from swarmshare.schema.snapshot import MemberSnapshot, TorrentState
 from swarmshare.swarm.diagnosis import Cause
-from swarmshare.swarm.gains import PATIENCE, Gains
+from swarmshare.swarm.stalls import PATIENCE, StallDetector
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -274,7 +274,7 @@ def test_members_are_peers_and_those_whom_a_tracker_tells_of_once_each() -> None
         ),
         members=(known, dialled_us, away),
     )
-    members = members_of(snapshot, Gains(), 0.0)
+    members = members_of(snapshot, StallDetector(), 0.0)
     assert [(m.user, m.address, m.held, m.connected) for m in members] == [
         ("bia", "10.0.0.1:1", 3, True),
         ("rui", "10.0.0.2:55555", 10, True),
@@ -288,11 +288,11 @@ def test_members_are_peers_and_those_whom_a_tracker_tells_of_once_each() -> None
 
 
 def test_who_gets_nothing_for_a_minute_is_stuck() -> None:
-    gains = Gains()
+    stalls = StallDetector()
 
     def stuck(held: int, now: float) -> bool:
         snapshot = torrent(SMALL, peers=(peer("10.0.0.1:1", pieces=held, bits=_bits(held)),))
-        return members_of(snapshot, gains, now)[0].stuck
+        return members_of(snapshot, stalls, now)[0].stuck
 
     assert not stuck(3, 0.0)
     assert not stuck(3, PATIENCE - 1)

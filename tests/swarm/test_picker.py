@@ -296,6 +296,18 @@ def test_what_an_unproven_peer_leaves_is_for_all() -> None:
         assert pieces(picker.pick("other", everything, 1)) == [0]
 
 
+def test_a_peer_that_comes_back_has_nothing_left_of_its_own() -> None:
+    picker = make(2)
+    everything = Bitfield.full(2)
+    picker.peer_joined(everything)
+    picker.sequential = True
+    for block in picker.pick_alone("new", everything, 2, most=1):
+        picker.received("new", block)
+    assert picker.pick_alone("new", everything, 1, most=1) == [], "its one piece is not verified yet"
+    picker.peer_gone("new")
+    assert pieces(picker.pick_alone("new", everything, 1, most=1)) == [1]
+
+
 def test_a_piece_changes_only_from_the_right_state() -> None:
     picker = make(2)
     for change in (picker.failed, picker.lost):

@@ -19,12 +19,12 @@ from gevent.pool import Pool
 
 from swarmshare.bench.swarm_peer import ADDRESS, LoadPeer
 from swarmshare.common.bits import all_bits
-from swarmshare.schema.tracker_events import Have, Join, Stats
+from swarmshare.schema.tracker_events import HaveUpdate, Join, Stats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from swarmshare.schema.tracker_events import Request
+    from swarmshare.schema.tracker_events import SwarmRequest
 
 DIALING: Final = 100
 """How many connections are being made at a time."""
@@ -134,11 +134,11 @@ def _join(peer: LoadPeer, swarm: bytes, piece_count: int) -> None:
         raise OSError(f"no join: {answer[:200]!r}")
 
 
-def _hammer(requests: Iterable[tuple[LoadPeer, Request]], seconds: float) -> list[float]:
+def _hammer(requests: Iterable[tuple[LoadPeer, SwarmRequest]], seconds: float) -> list[float]:
     """Each peer sends the same event as soon as the last one is acknowledged."""
     latencies: list[float] = []
 
-    def work(peer: LoadPeer, request: Request) -> None:
+    def work(peer: LoadPeer, request: SwarmRequest) -> None:
         while (sent := perf_counter()) < end:
             answer = peer.call(request)
             if not answer.endswith(b"[{}]"):
@@ -168,7 +168,7 @@ def _deliver(
             if (now := perf_counter()) >= end:
                 return
             sent[swarm, piece] = now
-            peer.call(Have(swarm, (range(piece, piece + 1),), ()))
+            peer.call(HaveUpdate(swarm, (range(piece, piece + 1),), ()))
             gevent.sleep(max(0, now + HAVE_INTERVAL - perf_counter()))
 
     for swarm, group in zip(swarms, groups, strict=True):
@@ -225,7 +225,7 @@ def _crowd(peers: Sequence[LoadPeer], swarm: bytes, plan: LoadPlan) -> tuple[flo
         while (now := perf_counter()) < end:
             finished, told = min(round(RATE * (now - told)), plan.piece_count // 2), now
             pieces = sorted(2 * piece for piece in rng.sample(range(plan.piece_count // 2), finished))
-            peer.call(Have(swarm, tuple(range(piece, piece + 1) for piece in pieces), ()))
+            peer.call(HaveUpdate(swarm, tuple(range(piece, piece + 1) for piece in pieces), ()))
             latencies.append(perf_counter() - now)
             counts.append(finished)
             gevent.sleep(max(0, now + HAVE_INTERVAL - perf_counter()))

@@ -17,7 +17,7 @@ from swarmshare.schema.tracker_wire import dump_request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from swarmshare.schema.tracker_events import Request
+    from swarmshare.schema.tracker_events import SwarmRequest
 
 ADDRESS: Final = "127.0.0.1"
 
@@ -46,7 +46,7 @@ class LoadPeer:
         if not answer.startswith(b"40"):
             raise OSError(f"not let in: {answer[:200]!r}")
 
-    def call(self, request: Request) -> bytes:
+    def call(self, request: SwarmRequest) -> bytes:
         """Send ``request`` as an event, and return its acknowledgement as it came."""
         event, wire = dump_request(request)
         parts = [value for value in wire.values() if isinstance(value, bytes)]

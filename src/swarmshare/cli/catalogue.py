@@ -13,7 +13,7 @@ from swarmshare.cli.confirm import add_yes, confirm
 from swarmshare.cli.find import DIGITS, HELP, METAVAR, find_entry
 from swarmshare.cli.render import plural, size
 from swarmshare.cli.torrent_text import how_sure
-from swarmshare.swarm.gains import Gains
+from swarmshare.swarm.stalls import StallDetector
 
 if TYPE_CHECKING:
     import argparse
@@ -118,12 +118,12 @@ def _watch(api: TrackerApi, entry: Entry, console: Console) -> int:
 
     from swarmshare.cli.swarm_view import render_swarm
 
-    gains = Gains()
+    stalls = StallDetector()
     with Live(console=console, auto_refresh=False, vertical_overflow="crop", screen=False) as live:
         while True:
             swarm = api.pieces(entry.info_hash)
             size_of = console.size.width, console.size.height
-            live.update(render_swarm(entry, swarm, _safety(swarm), gains, monotonic(), size_of), refresh=True)
+            live.update(render_swarm(entry, swarm, _safety(swarm), stalls, monotonic(), size_of), refresh=True)
             sleep(EVERY)
 
 

@@ -20,7 +20,7 @@ from swarmshare.schema.alerts import (
     TorrentRecovered,
     TorrentWaiting,
 )
-from swarmshare.swarm.diagnosis import Reach
+from swarmshare.swarm.diagnosis import ListenReach
 
 if TYPE_CHECKING:
     from collections import deque
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from swarmshare.schema.snapshot import EngineSnapshot, TorrentSnapshot
 
 _FOR: Final = {
-    Reach.NOWHERE: "for nobody",
-    Reach.MACHINE: "for this machine only",
-    Reach.NETWORK: "for this network only",
-    Reach.ANYWHERE: "for everybody who reaches it",
+    ListenReach.NOWHERE: "for nobody",
+    ListenReach.MACHINE: "for this machine only",
+    ListenReach.NETWORK: "for this network only",
+    ListenReach.ANYWHERE: "for everybody who reaches it",
 }
 """Who may connect."""
 
@@ -63,7 +63,7 @@ class EngineReport:
         self._told: dict[str, set[str]] = {}
         self._names = {manifest.info_hash.full: named(manifest) for manifest in manifests}
 
-    def listening(self, addresses: Sequence[str], reach: Reach) -> None:
+    def listening(self, addresses: Sequence[str], reach: ListenReach) -> None:
         """It accepts connections now, from as far as ``reach``."""
         for address in addresses:
             self._output.event("listening", address=address, reach=reach.value)

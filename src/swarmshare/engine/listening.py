@@ -13,7 +13,7 @@ from swarmshare.common.address import is_loopback, parse_ip, show_address
 from swarmshare.errors import StorageError
 from swarmshare.storage.files import os_reason
 from swarmshare.storage.opening import is_limit
-from swarmshare.swarm.diagnosis import Cause, Reach
+from swarmshare.swarm.diagnosis import Cause, ListenReach
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -50,11 +50,13 @@ class Listening:
         self.port: int = names[0][1] if names else 0
         """The TCP port that peers and trackers are told; 0: it listens nowhere."""
         self.neighbours_only = neighbours_only
-        self.reach = Reach.NOWHERE
+        self.reach = ListenReach.NOWHERE
         """From where peers may connect."""
         if names:
             shut = all(is_loopback(host) for host, _ in names)
-            self.reach = Reach.MACHINE if shut else Reach.NETWORK if neighbours_only else Reach.ANYWHERE
+            self.reach = (
+                ListenReach.MACHINE if shut else ListenReach.NETWORK if neighbours_only else ListenReach.ANYWHERE
+            )
         self._turned_away: dict[tuple[str, Cause], float] = {}
         """Hosts and why, with when that was last; the oldest first."""
 

@@ -95,6 +95,7 @@ def _check_file_list(listed: Value | None, files: Sequence[FileEntry], piece_len
                 raise ManifestError(
                     "hybrid-files", f"the v1 file {_show(path)} is not the next one of the v2 file tree"
                 )
+            # A padding file left out here would shift every v1 piece behind it against the v2 ones.
             if padding:
                 raise ManifestError("hybrid-align", f"the v1 file {_show(path)} does not begin on a piece")
             padding = -length % piece_length
@@ -104,7 +105,7 @@ def _check_file_list(listed: Value | None, files: Sequence[FileEntry], piece_len
 
 
 def _v1_entry(entry: Value) -> tuple[int, tuple[bytes, ...], bool]:
-    """Length, path, and whether it is padding."""
+    """The length in bytes, the path and whether it is padding, of one entry of the v1 ``files``."""
     if not isinstance(entry, dict):
         raise ManifestError("hybrid-files", "an entry of the v1 'files' is not a dictionary")
     length, path, attributes = entry.get(b"length"), entry.get(b"path"), _attr(entry)

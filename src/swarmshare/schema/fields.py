@@ -32,7 +32,7 @@ class Fields:
     __slots__ = ("_data", "_event")
 
     def __init__(self, event: str, data: object, known: frozenset[str] | None = None) -> None:
-        """Of ``event``; a field that is not ``known`` is refused, unless any is welcome (None)."""
+        """The fields of ``data``, sent as ``event``; one that is not ``known`` is refused, unless that is None."""
         self._event = event
         if not isinstance(data, dict):
             raise self.wrong("is no object")
@@ -42,7 +42,7 @@ class Fields:
         self._data = data
 
     def wrong(self, what: str) -> EventError:
-        """The error that says so."""
+        """The error that says ``what`` is wrong with the event."""
         return EventError("malformed", f"{self._event} {what}")
 
     def has(self, name: str) -> bool:
@@ -52,6 +52,7 @@ class Fields:
     def integer(self, name: str, low: int = 0, high: int = MOST) -> int:
         """A whole number from ``low`` to ``high``."""
         value = self._data.get(name)
+        # type(), not isinstance(): JSON's true is no number, though Python's True is an int.
         if type(value) is not int or not low <= value <= high:
             raise self.wrong(f"needs {name!r}, a whole number from {low} to {high}")
         return value
@@ -64,7 +65,7 @@ class Fields:
         return float(value)
 
     def flag(self, name: str) -> bool:
-        """True or false."""
+        """A field that is true or false."""
         value = self._data.get(name)
         if type(value) is not bool:
             raise self.wrong(f"needs {name!r}, true or false")
@@ -78,7 +79,7 @@ class Fields:
         return value
 
     def binary(self, name: str, most: int) -> bytes:
-        """Up to ``most`` bytes."""
+        """A Socket.IO attachment of up to ``most`` bytes."""
         value = self._data.get(name)
         if not isinstance(value, bytes | bytearray) or len(value) > most:
             raise self.wrong(f"needs {name!r}, up to {most:,} binary bytes")
@@ -87,6 +88,7 @@ class Fields:
     def base64(self, name: str, most: int) -> bytes:
         """Up to ``most`` bytes as base64 (RFC 4648), with its padding."""
         value = self._data.get(name)
+        # The length first: what is too long is not even decoded.
         if type(value) is str and len(value) <= 4 * -(-most // 3):
             try:
                 return b64decode(value, validate=True)

@@ -1,6 +1,6 @@
-"""What a face may see of the engine: one frozen picture, replaced as a whole a few times a second.
+"""What a front end may see of the engine: one frozen snapshot, replaced as a whole a few times a second.
 
-A face never holds an object of the engine; it reads the newest snapshot whenever it likes, from any thread.
+A front end never holds an object of the engine; it reads the newest snapshot whenever it likes, from any thread.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def count_only_here(piece_states: bytes, availability: bytes) -> int:
 
 
 def count_served(piece_states: bytes, availability: bytes) -> int:
-    """How many pieces we do not hold, and others do."""
+    """How many pieces we do not hold and some other that is counted does: both as :class:`TorrentSnapshot` has them."""
     missing, there = (
         int.from_bytes(data, "big") for data in (piece_states.translate(_NOT_HELD), availability.translate(_SOMEBODY))
     )
@@ -59,7 +59,7 @@ class TorrentState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PeerSnapshot:
-    """One connection."""
+    """One connection of a torrent, as it was when the snapshot was taken."""
 
     address: str
     """``host:port``"""
@@ -100,7 +100,7 @@ class MemberSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class TorrentSnapshot:
-    """One torrent."""
+    """One torrent of an engine, with its peers and the other members of its swarm."""
 
     manifest: Manifest
     state: TorrentState
@@ -166,7 +166,7 @@ class TorrentSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class EngineSnapshot:
-    """Everything."""
+    """All torrents of one engine, and where it listens."""
 
     addresses: tuple[str, ...]
     """Where it listens."""

@@ -53,7 +53,7 @@ class Availability:
         self._ranks = Ranks(self._all_ranks(), rng)
 
     def of(self, piece: int) -> int:
-        """How many peers hold ``piece``."""
+        """How many peers hold ``piece``, seeds included."""
         return self._counts[piece] + self.seeds
 
     def to_bytes(self) -> bytes:
@@ -75,7 +75,7 @@ class Availability:
             self._count(has, -1)
 
     def add(self, piece: int) -> None:
-        """One peer more holds ``piece``."""
+        """Count one more holder of ``piece`` (``have``)."""
         self._move(piece, 1)
 
     def remove(self, piece: int) -> None:

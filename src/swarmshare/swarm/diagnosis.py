@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 
-class Reach(Enum):
+class ListenReach(Enum):
     """From where others may connect to us."""
 
     NOWHERE = "nowhere"
@@ -50,7 +50,7 @@ class Outcome(Enum):
 
 
 class Cause(Enum):
-    """Why nobody is connected."""
+    """Why nobody is connected, as a word for programs; what each means is in the sentence that goes with it."""
 
     ENCRYPTED = "encrypted"
     STRANGER = "stranger"
@@ -77,7 +77,7 @@ class DialResult(NamedTuple):
 
 
 class NoPeers(NamedTuple):
-    """Why nobody is connected."""
+    """Why nobody is connected: the surest cause that is known."""
 
     cause: Cause
     message: str
@@ -91,7 +91,7 @@ class Situation:
     complete: bool
     """We have all that we want: others are to come for it."""
     hybrid: bool
-    reach: Reach
+    reach: ListenReach
     has_tracker: bool
     """Somebody is asked for peers."""
     tracker_away: bool = False
@@ -109,7 +109,7 @@ class Situation:
 NO_LISTENING: Final = 1
 """The port that is announced by who accepts no connections: trackers refuse a 0."""
 
-_SHUT: Final = {Reach.NOWHERE, Reach.MACHINE}
+_SHUT: Final = {ListenReach.NOWHERE, ListenReach.MACHINE}
 _HUNG_UP: Final = "{who} hangs up at once. It does not share this"
 _MSE: Final = "takes encrypted connections (MSE) only, which this program does not speak yet."
 _SAYS: Final = {

@@ -62,5 +62,5 @@ class PartialPiece(Generic[Peer]):
 
     @property
     def untouched(self) -> bool:
-        """Whether every block is free."""
+        """Whether every block is free: none is asked for or here."""
         return len(self.free) == len(self.blocks)

@@ -112,7 +112,7 @@ class PiecePicker(Generic[Peer]):
         return self._availability.to_bytes()
 
     def holders(self, piece: int) -> int:
-        """How many peers hold ``piece``."""
+        """How many connected peers hold ``piece``, seeds included."""
         return self._availability.of(piece)
 
     @property

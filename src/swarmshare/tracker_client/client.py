@@ -17,12 +17,12 @@ from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import (
     MAX_PEERS,
     MAX_RUNS,
-    Have,
+    FindPeers,
+    HaveUpdate,
     Join,
     Leave,
-    MorePeers,
     Refusal,
-    Report,
+    ReportMember,
     Resync,
     Stats,
 )
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from swarmshare.common.address import Address
     from swarmshare.common.bits import Runs
     from swarmshare.engine.announcer import TrackerView
-    from swarmshare.schema.tracker_events import Push, Request
+    from swarmshare.schema.tracker_events import Push, SwarmRequest
     from swarmshare.tracker_client.bridge import Link
     from swarmshare.tracker_client.connection import TrackerConnection
 
@@ -205,7 +205,7 @@ class _Membership:
             if max(len(gained), len(lost)) > MAX_RUNS:
                 await self._join()
             elif gained or lost:
-                parse_answer("have", await self._ask(Have(self._info_hash, gained, lost)))
+                parse_answer("have", await self._ask(HaveUpdate(self._info_hash, gained, lost)))
             await trio.sleep(HAVE_INTERVAL)
 
     async def _report_liars(self) -> None:
@@ -213,7 +213,7 @@ class _Membership:
             number = self._view.number(self._liars.popleft())
             if number is not None:
                 try:
-                    parse_answer("report", await self._ask(Report(self._info_hash, number)))
+                    parse_answer("report", await self._ask(ReportMember(self._info_hash, number)))
                 except EventError as refusal:
                     if refusal.reason != Refusal.UNKNOWN_MEMBER:
                         raise
@@ -246,14 +246,14 @@ class _Membership:
         while True:
             await trio.sleep(MORE_PEERS_INTERVAL)
             if not self._torrent.complete:
-                self._view.find(parse_peers(await self._ask(MorePeers(self._info_hash, MAX_PEERS))))
+                self._view.find(parse_peers(await self._ask(FindPeers(self._info_hash, MAX_PEERS))))
 
     async def _leave(self) -> None:
         if self._link is not None:
             with suppress(EventError, TrackerError):
                 await self._ask(Leave(self._info_hash))
 
-    async def _ask(self, request: Request) -> object:
+    async def _ask(self, request: SwarmRequest) -> object:
         assert self._link is not None
         return await self._link.ask(*dump_request(request))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from swarmshare.common.address import Address
     from swarmshare.engine.announcer import TrackerView
-    from swarmshare.schema.tracker_events import Holding, MemberChanges, Peer, Push, State
+    from swarmshare.schema.tracker_events import JoinAnswer, MemberChanges, MemberInfo, MemberPieces, Push
 
 MAX_CHANGED: Final = 2**14
 """Pieces told one by one in one push. A few runs can name millions: a state with bitfields is quicker to work off."""
@@ -49,7 +49,7 @@ class SwarmView:
         for number in list(self._seen):
             self._forget(number)
 
-    def start(self, state: State) -> None:
+    def start(self, state: JoinAnswer) -> None:
         """Continues from ``state``, a whole swarm, unless a later one was taken already."""
         epoch, seq = state.epoch, state.seq
         if self._at is not None and self._at[0] == epoch and self._at[1] > seq:
@@ -81,7 +81,7 @@ class SwarmView:
         self._at = (push.epoch, push.seq)
         return True
 
-    def find(self, peers: Iterable[Peer]) -> None:
+    def find(self, peers: Iterable[MemberInfo]) -> None:
         """Tells the torrent of peers to dial, the most useful first."""
         found = [address for peer in peers if peer.member != self._own for address in self._addresses(peer)]
         if found:
@@ -108,7 +108,7 @@ class SwarmView:
         self.find(sorted(new, key=lambda peer: -peer.share))
         return True
 
-    def _see(self, holding: Holding) -> None:
+    def _see(self, holding: MemberPieces) -> None:
         peer = holding.peer
         if peer.member != self._own:
             self._seen[peer.member] = holding.pieces is not None
@@ -119,7 +119,7 @@ class SwarmView:
         if self._seen.pop(number, None) is not None:
             self._torrent.see(number, None)
 
-    def _addresses(self, peer: Peer) -> list[Address]:
+    def _addresses(self, peer: MemberInfo) -> list[Address]:
         addresses = [address for host in peer.addresses if (address := _one_form(host, peer.port))]
         for address in addresses:
             self._numbers.pop(address, None)

@@ -133,7 +133,7 @@ class MessageReader:
         """How many blocks to guess: more while the guesses are right."""
 
     def buffers(self) -> list[memoryview]:
-        """Where the next bytes belong."""
+        """Where the next bytes of the stream belong, as for ``recvmsg_into``; good for one read."""
         if not self._rest:
             self._guesses.clear()
             return [self._scratch[self._filled :]]

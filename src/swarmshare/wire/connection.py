@@ -388,7 +388,7 @@ class PeerConnection:
             self._output.append(Cancel._make(block).encode())
 
     def send_block(self, block: Block, data: Output) -> None:
-        """Answer a request of ``owed``."""
+        """Answer a request of ``owed``; raises :class:`LocalProtocolError` when ``data`` is not what was asked for."""
         if len(data) != block.length:
             raise LocalProtocolError("we were about to send a block of the wrong length")
         if block not in self.owed:

@@ -107,7 +107,7 @@ class NotInterested(_Plain):
 
 
 class Have(_Index):
-    """I have this piece now."""
+    """I have this piece now (BEP 3)."""
 
     ID = 4
 
@@ -215,7 +215,7 @@ class Hashes(_HashRange):
 
     @property
     def request(self) -> HashRequest:
-        """The request that this answers."""
+        """The request that this answers, as it was sent."""
         return HashRequest(self.root, self.base, self.index, self.length, self.proof_layers)
 
 
@@ -226,7 +226,7 @@ class HashReject(_HashRange):
 
     @property
     def request(self) -> HashRequest:
-        """The request that this answers."""
+        """The request that this answers, as it was sent."""
         return HashRequest(self.root, self.base, self.index, self.length, self.proof_layers)
 
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tracker.realtime.view import SwarmView, availability_of
 
 from swarmshare.common.bits import all_bits, as_bits, runs_of_bits
-from swarmshare.schema.tracker_events import MAX_MEMBERS, State
+from swarmshare.schema.tracker_events import MAX_MEMBERS, JoinAnswer
 from swarmshare.tracker.domain.lookup import SwarmCounts
 from swarmshare.tracker.swarms.store import base as store_module
 from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, RemovedMember
@@ -54,9 +54,9 @@ def member(who: bytes = b"a", session: str = "s", **fields: Any) -> MemberRecord
     return MemberRecord(who, session, **(values | fields))
 
 
-def state_of(snapshot: SwarmSnapshot) -> State:
+def state_of(snapshot: SwarmSnapshot) -> JoinAnswer:
     holdings = tuple(holding(m, snapshot.piece_count) for m in snapshot.members) if snapshot.detailed else None
-    return State(
+    return JoinAnswer(
         snapshot.epoch, snapshot.seq, 15, 1, snapshot.seeds, snapshot.leeches, (), snapshot.availability, holdings
     )
 

@@ -13,7 +13,7 @@ from swarmshare.gui.table.table import Table
 from swarmshare.gui.theme import pixels
 from swarmshare.gui.viewmodel.members import Member, member_columns, members_of, rarest
 from swarmshare.gui.words import _, ngettext, number
-from swarmshare.swarm.gains import Gains
+from swarmshare.swarm.stalls import StallDetector
 
 if TYPE_CHECKING:
     import tkinter
@@ -38,7 +38,7 @@ class SwarmTab(ttkbootstrap.Frame):
             self, "swarm", member_columns(), lambda member: member.key, preferences, sort="-down"
         )
         self.table.pack(fill="both", expand=True)
-        self._gains = Gains()
+        self._stalls = StallDetector()
         self._info_hash: bytes | None = None
 
     def show(self, torrent: TorrentSnapshot | None, *, paused: bool = False) -> None:
@@ -49,13 +49,13 @@ class SwarmTab(ttkbootstrap.Frame):
             self.rarest.configure(text="")
             return
         if torrent.manifest.info_hash.full != self._info_hash:
-            self._info_hash, self._gains = torrent.manifest.info_hash.full, Gains()
+            self._info_hash, self._stalls = torrent.manifest.info_hash.full, StallDetector()
         if paused:
             self.table.show((), _("Not known while paused"))
             self.summary.configure(text="")
             self.rarest.configure(text="")
             return
-        members = members_of(torrent, self._gains, monotonic())
+        members = members_of(torrent, self._stalls, monotonic())
         alone = torrent.no_peers
         self.table.show(members, spoken(clean(alone.message)) if alone is not None else _("Nobody else is here yet"))
         texts = [ngettext("{n} other machine", "{n} other machines", len(members)).format(n=number(len(members)))]

@@ -12,16 +12,16 @@ from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import (
     NAMESPACE,
     PUSH,
-    Have,
+    FindPeers,
+    HaveUpdate,
     Join,
     Leave,
-    Members,
-    MorePeers,
+    ListMembers,
     Refusal,
-    Report,
-    Request,
+    ReportMember,
     Resync,
     Stats,
+    SwarmRequest,
 )
 from swarmshare.schema.tracker_wire import (
     Wire,
@@ -136,10 +136,10 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
             _log.exception("the tracker made a mistake with %s", event)
             return dump_error(EventError(Refusal.INTERNAL, "the tracker made a mistake; its log says more"))
 
-    def _do(self, session: str, request: Request) -> Wire:
+    def _do(self, session: str, request: SwarmRequest) -> Wire:
         members = self._members
         match request:
-            case Have():
+            case HaveUpdate():
                 members.have(session, request)
             case Stats():
                 members.stats(session, request)
@@ -149,11 +149,11 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
                 return dump_state(state)
             case Resync():
                 return dump_state(members.state(session, request.info_hash))
-            case MorePeers():
+            case FindPeers():
                 return dump_peers(members.more_peers(session, request))
-            case Members():
+            case ListMembers():
                 return dump_page(members.members(session, request))
-            case Report():
+            case ReportMember():
                 members.report(session, request)
             case Leave():
                 members.leave(session, request.info_hash)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.schema.fields import EventError
-from swarmshare.schema.tracker_events import MAX_PEERS, MemberPage, Refusal, State
+from swarmshare.schema.tracker_events import MAX_PEERS, JoinAnswer, MemberPage, Refusal
 from swarmshare.tracker.swarms.addresses import visible
 from swarmshare.tracker.swarms.connections import Connections, MemberConnection
 from swarmshare.tracker.swarms.registry import account_member
@@ -13,7 +13,15 @@ from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, detail_
 from swarmshare.tracker.swarms.views import holding, peer_view
 
 if TYPE_CHECKING:
-    from swarmshare.schema.tracker_events import Have, Join, Members, MorePeers, Peer, Report, Stats
+    from swarmshare.schema.tracker_events import (
+        FindPeers,
+        HaveUpdate,
+        Join,
+        ListMembers,
+        MemberInfo,
+        ReportMember,
+        Stats,
+    )
     from swarmshare.tracker.domain.lookup import Identity, Lookup
     from swarmshare.tracker.swarms.addresses import Address
     from swarmshare.tracker.swarms.registry import SwarmRegistry
@@ -57,7 +65,7 @@ class LiveMembers:
         """Counts work that a connection asks for; raises :class:`EventError` when it asks for too much."""
         self._connection(session).spend(units, self._registry.clock())
 
-    def join(self, session: str, join: Join) -> State:
+    def join(self, session: str, join: Join) -> JoinAnswer:
         """Makes a connection a member of a swarm, or replaces what it said it holds; returns the swarm."""
         entry = self._directory.entry(join.info_hash)  # may wait for the database; the connection may end meanwhile
         connection = self._connection(session)
@@ -93,11 +101,11 @@ class LiveMembers:
         connection.swarms[join.info_hash] = who
         return self.state(session, join.info_hash)
 
-    def state(self, session: str, info_hash: bytes) -> State:
+    def state(self, session: str, info_hash: bytes) -> JoinAnswer:
         """Returns a swarm as one of its members is told of it: all that matters, at one ``seq``."""
         own, snapshot = self._look(session, info_hash)
         count = snapshot.piece_count
-        return State(
+        return JoinAnswer(
             epoch=snapshot.epoch,
             seq=snapshot.seq,
             interval=self._registry.settings.live_interval,
@@ -109,7 +117,7 @@ class LiveMembers:
             holdings=tuple(holding(m, count) for m in snapshot.members) if snapshot.detailed else None,
         )
 
-    def have(self, session: str, have: Have) -> None:
+    def have(self, session: str, have: HaveUpdate) -> None:
         """Notes that a member gained and lost pieces."""
         who = self._who(session, have.info_hash)
         known = self._registry.have(have.info_hash, who, session, have.gained, have.lost)
@@ -131,12 +139,12 @@ class LiveMembers:
         del self._connection(session).swarms[info_hash]
         self._registry.leave(info_hash, who, session)
 
-    def more_peers(self, session: str, request: MorePeers) -> tuple[Peer, ...]:
+    def more_peers(self, session: str, request: FindPeers) -> tuple[MemberInfo, ...]:
         """Returns members that hold what this one lacks, the most useful first."""
         own, snapshot = self._look(session, request.info_hash)
         return self._peers(session, own, snapshot, request.want, useful_only=True)
 
-    def members(self, session: str, request: Members) -> MemberPage:
+    def members(self, session: str, request: ListMembers) -> MemberPage:
         """Returns a page of the members and what each holds, by their numbers."""
         _, snapshot = self._look(session, request.info_hash)
         count = snapshot.piece_count
@@ -144,7 +152,7 @@ class LiveMembers:
         most = detail_limit(count)
         return MemberPage(tuple(holding(member, count) for member in found[:most]), more=len(found) > most)
 
-    def report(self, session: str, report: Report) -> None:
+    def report(self, session: str, report: ReportMember) -> None:
         """Notes that a member reports another one for wrong data."""
         self._look(session, report.info_hash)
         account = self._connection(session).identity.account
@@ -172,7 +180,7 @@ class LiveMembers:
 
     def _peers(
         self, session: str, own: MemberRecord, snapshot: SwarmSnapshot, want: int, *, useful_only: bool
-    ) -> tuple[Peer, ...]:
+    ) -> tuple[MemberInfo, ...]:
         address = self._connection(session).address
         candidates = [
             member
