@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import trio
 from engine.swarm import Swarm, address, until
-
 from swarmshare.engine.address import show_address
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swarmshare.bench.contest import Spread
-from swarmshare.bench.gui import TABLE_STEPS, Download, bench_gui
+from swarmshare.bench.gui import TABLE_STEPS, Download, WindowFigures, bench_gui
 
 
 def test_every_figure_is_there(display: str) -> None:
