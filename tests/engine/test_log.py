@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import trio
 from engine.swarm import Swarm, address, until
-from swarmshare.engine.address import show_address
+
+from swarmshare.common.address import show_address
 
 if TYPE_CHECKING:
     from pathlib import Path
