@@ -45,7 +45,7 @@ def clean(text: str, most: int | None = None) -> str:
     character, reversing mark, character without width and lone surrogate becomes :data:`REPLACEMENT`. With ``most``,
     what is longer is cut to as many characters, the last three of them dots. To clean twice changes nothing.
     """
-    # Nearly all text is plain, and tables are cleaned several times a second: the first test costs a tenth of the
+    # Nearly all text is plain, and tables are cleaned several times a second: the first test is far quicker than the
     # search.
     if not (text.isascii() and text.isprintable()) and _UNSAFE.search(text):
         text = _SPACE.sub(_without_breaks, text.strip(_BREAKS))
