@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swarmshare.bench.contest import Spread
-from swarmshare.bench.gui import TABLE_STEPS, Download, Figures, bench_gui
+from swarmshare.bench.gui import TABLE_STEPS, Download, WindowFigures, bench_gui
 
 
 def test_every_figure_is_there(display: str) -> None:
@@ -25,5 +25,5 @@ def test_stalls_are_those_of_all_downloads_with_a_window() -> None:
     assert spread == Spread(1.0, 2.0, 3.0)
     late = [float(number) for number in range(101)]
     downloads = [Download(1.0, late[60:]), Download(1.0, late[:60])]
-    figures = Figures(start=spread, redraw={}, tables={}, window=downloads, headless=[Download(1.0, [500.0])])
+    figures = WindowFigures(start=spread, redraw={}, tables={}, window=downloads, headless=[Download(1.0, [500.0])])
     assert figures.stalls == (50.0, 99.0, 100.0)
