@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gui.keyboard import click, press, settle, texts, type_into, until
 from gui.shells import PERSON, WrittenShell, snapshot, transfer
+from gui.sight import not_in_portuguese, words_on
 from manifest.makers import encoded, folder_doc
 
 from swarmshare.app.config import Settings
 from swarmshare.app.naming import NameTakenError
 from swarmshare.gui.banner import AT_ONCE, Banners
+from swarmshare.gui.dialogs.choosing import choose_file, choose_folder
 from swarmshare.gui.dialogs.leaving import ask_to_leave
 from swarmshare.gui.dialogs.limits import ask_limits
 from swarmshare.gui.dialogs.opening import OtherNameDialog, offer_other_name, open_torrent_dialog
@@ -144,6 +146,24 @@ def test_another_name_is_offered(shell: WrittenShell, tmp_path: Path) -> None:
     shell.last().refuse("Too late.")
     assert shell.said == [("Too late.", "danger")]
     shell.last().grant("ab")
+
+
+@pytest.mark.parametrize("choose", [choose_folder, choose_file])
+def test_the_chooser_speaks_the_language(
+    root: ttkbootstrap.Window, tmp_path: Path, choose: Callable[..., Path | None]
+) -> None:
+    use_language("pt_BR")
+    seen: set[str] = set()
+
+    def look() -> None:
+        (chooser,) = (child for child in root.winfo_children() if child.winfo_class() == "Toplevel")
+        seen.update(words_on(chooser))
+        chooser.destroy()
+
+    root.after(300, look)
+    assert choose(root, start=str(tmp_path)) is None
+    assert "Cancelar" in seen
+    assert not not_in_portuguese(seen, [str(tmp_path)])
 
 
 def test_leaving_asks_only_when_somebody_still_needs_this_machine(shell: WrittenShell) -> None:

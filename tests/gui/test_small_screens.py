@@ -18,17 +18,17 @@ from manifest.makers import encoded, folder_doc
 
 from swarmshare.app.config import Settings
 from swarmshare.app.naming import NameTakenError
-from swarmshare.app.snapshot import Job, LocalTracker, TransferState
+from swarmshare.app.snapshot import JobSnapshot, LocalTrackerSnapshot
 from swarmshare.gui.dialogs.leaving import ask_to_leave
 from swarmshare.gui.dialogs.limits import ask_limits
-from swarmshare.gui.dialogs.opening import open_torrent_dialog
-from swarmshare.gui.dialogs.other_name import offer_other_name
+from swarmshare.gui.dialogs.opening import offer_other_name, open_torrent_dialog
 from swarmshare.gui.dialogs.removing import ask_to_remove
 from swarmshare.gui.dialogs.settings import open_settings
 from swarmshare.gui.dialogs.share import JobDialog, open_share_dialog
 from swarmshare.gui.dialogs.withdrawing import ask_to_withdraw
 from swarmshare.gui.words import LANGUAGES, use_language
 from swarmshare.manifest.parse import parse_manifest
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 LONG = "The recording of the whole afternoon, second camera, before the cut.mkv"
 TAKEN = NameTakenError(parse_manifest(encoded(folder_doc({b"a": 5}))), Path("/x"), Path("/x/top/a"), "top (2)")
-LOCAL = LocalTracker("http://192.168.1.5:6969", "http://127.0.0.1:6969", "", "")
+LOCAL = LocalTrackerSnapshot("http://192.168.1.5:6969", "http://127.0.0.1:6969", "", "")
 NAMES = {
     *("ana", "ben", "file", "http", "Downloads", "downloads", "root", "home", "top", LONG, *LANGUAGES.values()),
     *("photos", "read me.txt", "videos", "Holiday"),
@@ -50,7 +50,7 @@ EACH = pytest.mark.parametrize("language", LANGUAGES)
 
 
 def everything_at_work() -> ClientSnapshot:
-    states = list(TransferState)
+    states = list(TorrentState)
     transfers = [
         transfer(number, state=state, name=LONG if number == 3 else f"file {number}", unserved=number == 2)
         for number, state in enumerate(states, 2)
@@ -59,19 +59,17 @@ def everything_at_work() -> ClientSnapshot:
     return snapshot(
         one,
         *transfers,
-        transfer(20, state=TransferState.SEEDING, name=LONG, only_here=12_345, bytes_done=100 << 20, rate_up=2e6),
+        transfer(20, state=TorrentState.SEEDING, name=LONG, only_here=12_345, bytes_done=100 << 20, rate_up=2e6),
         looked_at=HOLIDAY,
         catalogue=(entry(1), entry(2, name=LONG, comment=LONG, copies=0), entry(3, publisher="ben")),
-        jobs=(Job(1, Path("/home") / LONG, 5 << 30, 9 << 30, 1e8, 40.0),),
+        jobs=(JobSnapshot(1, Path("/home") / LONG, 5 << 30, 9 << 30, 1e8, 40.0),),
         local_tracker=LOCAL,
         settings=Settings(folder=Path("/home/ana/Downloads"), quiet_hours="08:00-18:00"),
         addresses=("192.168.100.100:51413",),
     )
 
 
-def open_at(
-    screen: str, language: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> str:
+def open_at(screen: str, language: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     display: str = request.getfixturevalue(screen)
     monkeypatch.setenv("DISPLAY", display)
     use_language(language)

@@ -24,6 +24,7 @@ _MESSAGES: Final = (
     mark("the name {name} is taken"),
     mark("this account is suspended: ask the organiser"),
     mark("nobody can register here: ask the organiser"),
+    mark("registration is closed: an invitation would let nobody register"),
     mark("registering takes an invitation: ask the organiser for one"),
     mark("this is not the setup token that the tracker printed when it started last, or it has been used"),
     mark("this invitation has been used"),

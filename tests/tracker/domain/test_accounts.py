@@ -93,6 +93,14 @@ def test_closed(tracker: Tracker) -> None:
     assert problem(register(tracker, "Ann", invitation=code))[:2] == (403, "registration-closed")
 
 
+def test_closed_makes_no_invitation_that_would_be_refused(tracker: Tracker) -> None:
+    ann = tracker.join("Ann")
+    set_registration(tracker, "closed")
+    assert problem(tracker.ask("POST", "/invitations", tracker.organiser, json={}))[:2] == (403, "registration-closed")
+    reset = tracker.ask("POST", "/invitations", tracker.organiser, json={"account": ann.account})
+    assert reset.status_code == 201, "a password can still be set anew"
+
+
 def test_invited(tracker: Tracker) -> None:
     assert problem(register(tracker, "Ann")) == (403, "invitation-required", "invitation")
     assert problem(register(tracker, "Ann", invitation="x")) == (403, "invitation-unknown", "invitation")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from flask import request
 
 from swarmshare.common.text import clean
+from swarmshare.tracker.config import Registration
 from swarmshare.tracker.domain import values
-from swarmshare.tracker.domain.refusals import Reason
+from swarmshare.tracker.domain.refusals import Reason, RefusalError
 from swarmshare.tracker.http.api import answers, requests
 from swarmshare.tracker.http.api.routes import May
 
@@ -186,10 +187,14 @@ def _add_invitations(routes: ApiRoutes, services: Services) -> None:
         takes=requests.Invite,
         gives=values.Secret,
         status=HTTPStatus.CREATED,
-        refuses=[Reason.NOT_FOUND, Reason.TOO_MANY],
+        refuses=[Reason.NOT_FOUND, Reason.TOO_MANY, Reason.REGISTRATION_CLOSED],
     )
     def invite(json: requests.Invite, who: Holder) -> values.Secret:
         """Make an invitation: for one person to register, or for an account to set its password anew."""
+        if json.account is None and services.accounts.settings().registration is Registration.CLOSED:
+            raise RefusalError(
+                Reason.REGISTRATION_CLOSED, "registration is closed: an invitation would let nobody register"
+            )
         return services.invitations.create(json.account)
 
     @routes.route("GET", "/invitations", may=May.ORGANISER, gives=answers.Invitations)
