@@ -166,24 +166,6 @@ def test_the_chooser_speaks_the_language(
     assert not not_in_portuguese(seen, [str(tmp_path)])
 
 
-@pytest.mark.parametrize("choose", [choose_folder, choose_file])
-def test_the_chooser_speaks_the_language(
-    root: ttkbootstrap.Window, tmp_path: Path, choose: Callable[..., Path | None]
-) -> None:
-    use_language("pt_BR")
-    seen: set[str] = set()
-
-    def look() -> None:
-        (chooser,) = (child for child in root.winfo_children() if child.winfo_class() == "Toplevel")
-        seen.update(words_on(chooser))
-        chooser.destroy()
-
-    root.after(300, look)
-    assert choose(root, start=str(tmp_path)) is None
-    assert "Cancelar" in seen
-    assert not not_in_portuguese(seen, [str(tmp_path)])
-
-
 def test_leaving_asks_only_when_somebody_still_needs_this_machine(shell: WrittenShell) -> None:
     left: list[bool] = []
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from manifest.makers import encoded, good_doc
 
-from swarmshare.tracker import sqlite
 from swarmshare.tracker.app import EXTENSION, create_app
 from swarmshare.tracker.config import TrackerConfig
-from swarmshare.tracker.database import FILE_NAME, Database
+from swarmshare.tracker.domain import sqlite
+from swarmshare.tracker.domain.database import FILE_NAME, Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
