@@ -88,10 +88,6 @@ def test_layer_0_is_pure(path: Path) -> None:
     assert not calls & {"open", "print", "input"}
 
 
-CIRCLES_BEING_UNTIED: Final = {"app", "gui"}
-"""Temporary: packages whose circles are not mended yet. Remove the line of one that has none; add none."""
-
-
 def module_name(path: Path) -> str:
     name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
     return name.removesuffix(".__init__")
@@ -124,8 +120,6 @@ def import_circles(package: str) -> list[list[str]]:
 @pytest.mark.parametrize("package", sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()))
 def test_no_import_circle_within_a_package(package: str) -> None:
     """What imports each other, even for types alone, cannot be understood or tested one without the other."""
-    if package in CIRCLES_BEING_UNTIED:
-        pytest.xfail("being untied")
     assert import_circles(package) == []
 
 
