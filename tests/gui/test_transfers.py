@@ -124,7 +124,8 @@ def test_opening_a_folder_waits_for_nothing(looking: Looking, tmp_path: Path, mo
 
 
 def test_the_side_bar_chooses_and_counts(looking: Looking) -> None:
-    tree = next(child for child in looking.window.side_bar.winfo_children() if isinstance(child, ttk.Treeview))
+    ring, *_jobs = looking.window.side_bar.winfo_children()
+    (tree,) = (child for child in ring.winfo_children() if isinstance(child, ttk.Treeview))
     assert [str(tree.set(name, "count")).strip() for name in tree.get_children()] == ["", "3", "1", "1", "1", ""]
     looking.window.turn_to("paused")
     settle(looking.window.root)
