@@ -89,11 +89,10 @@ class EngineReport:
                 event("complete", info_hash=info_hash)
                 say(f"{name}: complete")
             case TorrentWaiting(_, code, message):
-                # Programs that wait for this event know it by the name it always had.
-                event("paused", info_hash=info_hash, code=code, message=clean(message))
+                event("waiting", info_hash=info_hash, code=code, message=clean(message))
                 say(f"{name}: waiting: {message.removesuffix('.')}. {WAY_OUT}")
             case TorrentRecovered():
-                event("resumed", info_hash=info_hash)
+                event("recovered", info_hash=info_hash)
                 say(f"{name}: goes on")
             case FileNotice(_, message):
                 event("file_notice", info_hash=info_hash, message=clean(message))
