@@ -8,18 +8,22 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from heapq import heappop, heappush
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from manifest.makers import encoded, good_doc
 
+from swarmshare.tracker import sqlite
 from swarmshare.tracker.app import EXTENSION, create_app
 from swarmshare.tracker.config import TrackerConfig
+from swarmshare.tracker.database import FILE_NAME, Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from flask import Flask
     from flask_socketio import SocketIOTestClient
@@ -143,10 +147,23 @@ def problem(response: Any) -> tuple[int, str, str | None]:
     return response.status_code, response.json["code"], response.json["field"]
 
 
+@cache
+def _new_database() -> bytes:
+    """A database as the migrations leave it. They run once for all: it is they that take the longest in a start."""
+    with TemporaryDirectory() as folder:
+        Database(None, Path(folder)).close()
+        return (Path(folder) / FILE_NAME).read_bytes()
+
+
 @contextmanager
 def tracker_in(folder: Path, **settings: Any) -> Iterator[Tracker]:
     """A tracker whose organiser is called Olga."""
     clock = Clock()
+    file = folder / FILE_NAME
+    if not file.exists():
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sqlite.make_file(file)
+        file.write_bytes(_new_database())
     config = TrackerConfig(data=folder, **{"password_memory": 2**16, **settings})
     app = create_app(config, clock=clock, monotonic=clock, later=clock.later)
     tracker = Tracker(app, clock, Person("", 0, ""))
