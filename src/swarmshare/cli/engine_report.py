@@ -89,10 +89,10 @@ class EngineReport:
                 event("complete", info_hash=info_hash)
                 say(f"{name}: complete")
             case TorrentWaiting(_, code, message):
-                event("waiting", info_hash=info_hash, code=code, message=clean(message))
+                event("paused", info_hash=info_hash, code=code, message=clean(message))
                 say(f"{name}: waiting: {message.removesuffix('.')}. {WAY_OUT}")
             case TorrentRecovered():
-                event("recovered", info_hash=info_hash)
+                event("resumed", info_hash=info_hash)
                 say(f"{name}: goes on")
             case FileNotice(_, message):
                 event("file_notice", info_hash=info_hash, message=clean(message))
