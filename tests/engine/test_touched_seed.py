@@ -10,7 +10,7 @@ from engine.swarm import Swarm, address, banned, until
 
 from swarmshare.engine import dialer as dialer_module
 from swarmshare.engine.config import TorrentConfig
-from swarmshare.schema.alerts import PieceFailed
+from swarmshare.schema.alerts import PeerDropped, PieceFailed
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -86,5 +86,9 @@ async def test_a_liar_wastes_little_however_often_it_connects(tmp_path: Path, mo
                 for session in list(torrent.sessions):
                     session.close()
         assert banned(engine) == {liar.addresses[0]}
-        assert len(failures(engine)) == 2
+        # A piece of the connection before may be in verification when the ban comes: what counts is what led to it.
+        ban = next(
+            number for number, alert in enumerate(engine.alerts) if isinstance(alert, PeerDropped) and alert.banned
+        )
+        assert sum(isinstance(alert, PieceFailed) for alert in list(engine.alerts)[:ban]) == 2
         assert not torrent.picker.held.held
