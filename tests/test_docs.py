@@ -33,3 +33,13 @@ def test_the_glossary_has_each_term_and_each_type_once() -> None:
     assert len(TYPES) > 40, "most terms have a type"
     assert len(set(rows)) == len(rows)
     assert len({name for name, _ in TYPES}) == len(TYPES)
+
+
+PAGES: Final = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+FILES: Final = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if ".venv" not in path.parts}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_module_that_a_page_names_exists(page: Path) -> None:
+    named = set(re.findall(r"`([\w./-]+\.py)`", page.read_text()))
+    assert {name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in FILES)} == set()
