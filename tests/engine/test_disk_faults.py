@@ -215,7 +215,7 @@ async def test_a_seeded_file_that_is_touched(tmp_path: Path, piece: int) -> None
 
 
 async def test_a_disk_that_is_full_again_and_again_is_a_few_lines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each piece is refused once, with other numbers each time: as when something takes away what is freed."""
     monkeypatch.setattr(disk, "RETRY_AFTER", 0.01)
@@ -237,6 +237,7 @@ async def test_a_disk_that_is_full_again_and_again_is_a_few_lines(
         told = [type(alert) for alert in engine.alerts if isinstance(alert, (TorrentWaiting, TorrentRecovered))]
         assert told[:3] == [TorrentWaiting, TorrentRecovered, TorrentWaiting][: len(told)]
         assert len(told) <= 4
+        assert len([record for record in caplog.records if "the disk" in record.getMessage()]) == len(told)
         assert torrent.disk.problem is None
         assert swarm.is_whole("leech")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -25,6 +26,25 @@ if TYPE_CHECKING:
     from swarmshare.wire.messages import HashRequest
 
 TIMEOUT = 60
+
+
+async def test_what_ends_the_accept_loop_is_raised_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as a group around it: the command line tells what the system said."""
+    failures = [OSError(errno.ENOBUFS, "No buffer space available")]
+
+    async def accept(_listener: trio.SocketListener) -> trio.SocketStream:
+        if failures:
+            raise failures.pop()
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def listen() -> None:
+        async with open_engine(EngineConfig()):
+            await trio.sleep(TIMEOUT)
+
+    monkeypatch.setattr(trio.SocketListener, "accept", accept)
+    with pytest.raises(OSError, match="buffer"):
+        await listen()
 
 
 async def test_one_seed_one_leech(tmp_path: Path) -> None:

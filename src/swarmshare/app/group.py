@@ -116,7 +116,7 @@ class Group:
 
     async def sign_in(self, tracker: str, user: str, password: str) -> None:
         """Sign in at ``tracker`` and follow its catalogue; remembered until :meth:`sign_out`."""
-        await self._use_sign_in(partial(accounts.sign_in, tracker, user, password))
+        await self._use_sign_in(*await self._ask(partial(accounts.sign_in, tracker, user, password)))
 
     async def register(
         self, tracker: str, user: str, password: str, *, invitation: str | None = None, setup_token: str | None = None
@@ -126,14 +126,17 @@ class Group:
         ``invitation`` is a code from an organiser, where the tracker asks for one; ``setup_token`` is the tracker's own
         code for its first account, which becomes an organiser's.
         """
-        await self._use_sign_in(
+        signed_in = await self._ask(
             partial(accounts.register, tracker, user, password, invitation=invitation, setup_token=setup_token)
         )
         if setup_token is not None:
-            self.own.setup_done()
+            self.own.setup_done()  # used up now, whatever becomes of the rest
+        await self._use_sign_in(*signed_in)
 
-    async def _use_sign_in(self, ask: Callable[[], tuple[SignIn, SignedIn]]) -> None:
-        sign_in, answer = await trio.to_thread.run_sync(ask, abandon_on_cancel=True, limiter=self._asking)
+    async def _ask(self, ask: Callable[[], tuple[SignIn, SignedIn]]) -> tuple[SignIn, SignedIn]:
+        return await trio.to_thread.run_sync(ask, abandon_on_cancel=True, limiter=self._asking)
+
+    async def _use_sign_in(self, sign_in: SignIn, answer: SignedIn) -> None:
         tracker = sign_in.tracker
         rest = [other for other in self._memory.trackers if other != tracker]
         self._follow(Catalogue(sign_in, self._tell, answer.role))

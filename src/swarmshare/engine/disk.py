@@ -162,7 +162,7 @@ class TorrentDisk:
         """
         if self._prepared.is_set():
             await self._attempt(self._require_folder)
-        lost = await trio.to_thread.run_sync(lambda: self.storage.lost_files() | self.storage.new_files())
+        lost = await trio.to_thread.run_sync(lambda: self.storage.new_files() | self.storage.lost_files())
         return lost, await self._scan(lambda: (set(), lost)) if lost else set()
 
     def recount(self, files: Collection[int], held: Bitfield) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +28,8 @@ LOOK_EVERY: Final = 5.0
 """Seconds between looks at whether what is missing was put back, and what is there is as it was."""
 LOOK_SHARE: Final = 0.01
 """The most that these looks take of the time: with very many files they are fewer."""
+
+_log: Final = logging.getLogger(__name__)
 
 
 class FileMonitor:
@@ -62,11 +65,13 @@ class FileMonitor:
         if error is None:
             self._tell_end()
         elif self._debounce.failed(error.code if isinstance(error, DiskFullError) else str(error)):
+            _log.warning("%s: the disk: %s", self._context.manifest.info_hash, error)
             self._context.alert(TorrentWaiting(self._context.info_hash, error.code, error.advice))
             self.look_soon()
 
     def _tell_end(self) -> None:
         if self._debounce.worked(trio.current_time()):
+            _log.warning("%s: the disk works again", self._context.manifest.info_hash)
             self._context.alert(TorrentRecovered(self._context.info_hash))
 
     def on_notice(self, error: StorageError) -> None:

@@ -279,7 +279,6 @@ class Torrent:
                     self._apply_blocked()
 
     def _on_disk_problem(self, error: StorageError | None) -> None:
-        _log.warning("%s: the disk: %s", self.manifest.info_hash, "works again" if error is None else error)
         self.file_monitor.on_problem(error)
 
     def _on_disk_notice(self, error: StorageError) -> None:

@@ -11,10 +11,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def lone_exception() -> Iterator[None]:
-    """Raise the exception of a group of just one in its place, so that a caller can catch what went wrong."""
+    """Raise the exception of a group of just one in its place, so that a caller can catch what went wrong.
+
+    Each nursery that it passes wraps it once more, so groups of one within groups of one are unwrapped, too.
+    """
     try:
         yield
     except BaseExceptionGroup as group:
-        if len(group.exceptions) > 1:
+        lone: BaseException = group
+        while isinstance(lone, BaseExceptionGroup) and len(lone.exceptions) == 1:
+            lone = lone.exceptions[0]
+        if lone is group:
             raise
-        raise group.exceptions[0] from None
+        raise lone from None

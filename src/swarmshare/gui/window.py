@@ -165,7 +165,7 @@ class MainWindow:
     # ------------------------------------------------------------------ what is new
 
     def _show(self, snapshot: ClientSnapshot) -> None:
-        self._exchange_handshakes(snapshot)
+        self._show_first_page(snapshot)
         self.side_bar.show(snapshot)
         self.transfers.show(snapshot)
         self.catalogue.show(snapshot)
@@ -187,7 +187,7 @@ class MainWindow:
             else:
                 self.banners.unsay(about)
 
-    def _exchange_handshakes(self, snapshot: ClientSnapshot) -> None:
+    def _show_first_page(self, snapshot: ClientSnapshot) -> None:
         """The welcome page is there while there is nobody whose catalogue it could be."""
         first = snapshot.person is None and not snapshot.transfers and not snapshot.jobs
         wanted = first or (snapshot.person is None and self.page is self.catalogue)
