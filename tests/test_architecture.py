@@ -16,12 +16,12 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "src" / "swarmshare"
 
 LAYERS: Final = {
-    "errors": 0, "manifest": 0, "wire": 0, "swarm": 0, "schema": 0,
+    "errors": 0, "texts": 0, "manifest": 0, "wire": 0, "swarm": 0, "schema": 0,
     "storage": 1, "engine": 2, "tracker_client": 3, "app": 4, "cli": 5, "gui": 5, "bench": 5,
 }  # fmt: skip
 """The layer of each package: a package may import those of its own layer and of the layers below."""
 SERVER: Final = "tracker"
-SERVER_MAY_USE: Final = {"tracker", "schema", "manifest", "errors"}
+SERVER_MAY_USE: Final = {"tracker", "schema", "manifest", "errors", "texts"}
 FRONT_ENDS_MAY_START: Final = {("cli", "tracker")}
 """The tracker is started from the command line; nothing else sees it."""
 NOT_PURE: Final = {

@@ -103,7 +103,9 @@ def _cut_in_canvas(canvas: tkinter.Canvas) -> Iterator[str]:
         if text and not scrolled and not head and (where[0] < 0 or where[2] > canvas.winfo_width() + 1):
             yield f"{canvas} cuts {text!r}"
         if text and not scrolled:
-            over = [other for other in canvas.find_overlapping(*where) if other != item and canvas.type(other) == "text"]
+            over = [
+                other for other in canvas.find_overlapping(*where) if other != item and canvas.type(other) == "text"
+            ]
             yield from (f"{canvas} writes {canvas.itemcget(other, 'text')!r} over {text!r}" for other in over)
 
 
@@ -117,7 +119,7 @@ def _cut_in_list(tree: ttk.Treeview) -> Iterator[str]:
 
 def _cut_tabs(tabs: ttk.Notebook) -> Iterator[str]:
     font = fonts.nametofont("TkDefaultFont", tabs)
-    wide = {number: 0 for number in range(len(tabs.tabs()))}
+    wide = dict.fromkeys(range(len(tabs.tabs())), 0)
     for x in range(tabs.winfo_width()):
         at = tabs.tk.call(tabs, "index", f"@{x},{tabs.winfo_rooty() and 10}")
         if at != "":
@@ -139,9 +141,7 @@ def words_on(top: tkinter.Misc) -> set[str]:
         if widget.winfo_class() in _SPEAKING:
             texts.add(str(widget.cget("text")))
         elif isinstance(widget, tkinter.Canvas):
-            texts |= {
-                widget.itemcget(item, "text") for item in widget.find_all() if str(widget.type(item)) == "text"
-            }
+            texts |= {widget.itemcget(item, "text") for item in widget.find_all() if str(widget.type(item)) == "text"}
         elif isinstance(widget, ttk.Combobox):
             texts |= {str(value) for value in widget.cget("values") or ()}
         elif isinstance(widget, ttk.Treeview):

@@ -25,11 +25,9 @@ from swarmshare.gui.dialogs.withdrawing import WithdrawingDialog
 from swarmshare.gui.words import LANGUAGES, _, use_language
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from swarmshare.gui.dialogs.dialog import Dialog
-    from swarmshare.gui.window import MainWindow
 
 
 NAMES = {"ana", "ben", "Holiday", "Film", "film.bin", "notes.txt", "http", "fast", *LANGUAGES.values()}

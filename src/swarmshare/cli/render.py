@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from swarmshare.texts.remote import dump_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -101,7 +103,7 @@ class Output:
 
     def error(self, error: SwarmShareError) -> None:
         """What failed, in one line on standard error, and as an event."""
-        self.event("error", code=error.code, message=clean(str(error)))
+        self.event("error", code=error.code, message=clean(str(error)), text=dump_text(error.message))
         self.complaint(error.advice)
 
     def complaint(self, text: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, piece_height, tree_height
 from swarmshare.schema.alerts import PeerDropped, PieceFailed
+from swarmshare.texts import Text
 from swarmshare.wire.messages import HashRequest
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class SmartBan:
         if self.banned.isdisjoint(session.marks):
             self.banned.update(session.marks)
             context.announce(liar=session.listens)
-            context.alert(PeerDropped(context.info_hash, session.address, "it sent wrong data", banned=True))
+            context.alert(PeerDropped(context.info_hash, session.address, Text("peer.wrong-data"), banned=True))
             session.close()
 
 

@@ -26,7 +26,6 @@ from swarmshare.gui.tab_keys import bind_tab_keys
 from swarmshare.gui.theme import open_root, pixels
 from swarmshare.gui.toolbar import Toolbar
 from swarmshare.gui.transfers import TransfersPage
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, use_language
 from swarmshare.schema.snapshot import TorrentState
 
@@ -176,8 +175,8 @@ class MainWindow:
         self.toolbar.allow("pause", usable=acting and states != {TorrentState.PAUSED})
         self.toolbar.allow("resume", usable=acting and TorrentState.PAUSED in states)
         self.toolbar.allow("remove", usable=acting)
-        self._complain("listen", spoken(clean(snapshot.listen_problem)))
-        self._complain("tracker", spoken(clean(snapshot.tracker_problem)))
+        self._complain("listen", spoken(snapshot.listen_problem))
+        self._complain("tracker", spoken(snapshot.tracker_problem))
 
     def _complain(self, about: str, problem: str) -> None:
         """Say a trouble once, however long it lasts, and no longer."""

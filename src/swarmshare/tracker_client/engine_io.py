@@ -10,6 +10,7 @@ import engineio
 import websocket
 from engineio.payload import Payload
 
+from swarmshare.texts import Text
 from swarmshare.tracker_client.polling import Reply, Requests
 
 if TYPE_CHECKING:
@@ -201,10 +202,10 @@ class EngineClient(engineio.Client):  # type: ignore[misc]
             engineio.base_client.connected_clients.remove(self)
 
 
-def status(error: BaseException | None) -> str:
-    """What a server answered that speaks no WebSocket, where that is known, from below the layers that wrapped it."""
+def no_tracker(error: BaseException | None) -> Text:
+    """What to say of a server that speaks no WebSocket, with its status where a wrapped exception has it."""
     while error is not None:
         if isinstance(error, websocket.WebSocketBadStatusException):
-            return f" (HTTP status {error.status_code})"
+            return Text("tracker.no-tracker-status", status=error.status_code)
         error = error.__cause__ or error.__context__
-    return ""
+    return Text("tracker.no-tracker")

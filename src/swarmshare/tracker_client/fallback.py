@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from swarmshare.errors import TrackerError
+from swarmshare.texts import Text, about
 from swarmshare.tracker_client.api import TrackerApi
 from swarmshare.tracker_client.http import Connection
 from swarmshare.tracker_client.http_announce import HttpAnnouncer
@@ -19,17 +20,12 @@ if TYPE_CHECKING:
     from swarmshare.engine.announcer import Changes, TrackerView, TransferStats
 
 
-def nothing_live(tracker: str, instead: str) -> str:
-    """What people are told; ``instead`` is how it is done now."""
-    return f"{tracker}: no live connection gets through, perhaps a proxy stops it: {instead}"
-
-
 class FallbackAnnouncer:
     """One torrent's announces to a tracker of ours, in the name of an account."""
 
     def __init__(self, tracker: str, token: str, port: TrackerView) -> None:
         self._tracker, self._token = tracker, token
-        self._port = _Told(port, nothing_live(tracker, "ordinary announces are in use"))
+        self._port = _Told(port, about(tracker, Text("tracker.announces")))
         self.runs = False
 
     async def run(self) -> None:
@@ -54,7 +50,7 @@ class FallbackAnnouncer:
 class _Told:
     """A torrent to which each success of an announce says how it was made."""
 
-    def __init__(self, port: TrackerView, way: str) -> None:
+    def __init__(self, port: TrackerView, way: Text) -> None:
         self._port = port
         self._way = way
 

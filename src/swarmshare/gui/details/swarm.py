@@ -10,7 +10,6 @@ import ttkbootstrap
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.table.table import Table
 from swarmshare.gui.theme import pixels
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.members import Member, member_columns, members_of, rarest
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.swarm.gains import Gains
@@ -57,7 +56,7 @@ class SwarmTab(ttkbootstrap.Frame):
             return
         members = members_of(torrent, self._gains, monotonic())
         alone = torrent.no_peers
-        self.table.show(members, spoken(clean(alone.message)) if alone is not None else _("Nobody else is here yet"))
+        self.table.show(members, spoken(alone.message) if alone is not None else _("Nobody else is here yet"))
         texts = [ngettext("{n} other machine", "{n} other machines", len(members)).format(n=number(len(members)))]
         if complete := sum(member.complete for member in members):
             texts.append(_("{n} complete").format(n=number(complete)))

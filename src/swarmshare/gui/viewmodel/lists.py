@@ -61,14 +61,14 @@ def changed_in_words(files: Sequence[str]) -> str:
 def headline(transfer: TransferSnapshot) -> Verdict:
     """What is most worth saying about it, in one sentence."""
     if transfer.problem:
-        return Verdict(Light.RED, clean(transfer.problem))
+        return Verdict(Light.RED, spoken(transfer.problem))
     if transfer.changed_files:
         return Verdict(Light.AMBER, changed_in_words(transfer.changed_files))
     verdict = about(transfer)
     if verdict.light is not Light.NONE:
         return verdict
     if transfer.no_peers:
-        return Verdict(Light.AMBER, spoken(clean(transfer.no_peers)))
+        return Verdict(Light.AMBER, spoken(transfer.no_peers))
     if transfer.unserved:
         return Verdict(Light.AMBER, _doing(transfer))
     if eta := _eta(transfer):
@@ -86,7 +86,7 @@ def _doing(transfer: TransferSnapshot) -> str:
 def _state(transfer: TransferSnapshot) -> Label:
     icon, tone = _STATES[TorrentState.WAITING if transfer.unserved else transfer.state]
     name = _doing(transfer)
-    return Label(f"{name}: {clean(transfer.problem)}" if transfer.problem else name, icon, tone)
+    return Label(f"{name}: {spoken(transfer.problem)}" if transfer.problem else name, icon, tone)
 
 
 def _progress(transfer: TransferSnapshot) -> Bar:
