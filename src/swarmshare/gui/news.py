@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swarmshare.app.facts import JobFailed, Problem, Shared
-from swarmshare.gui.sentences import spoken
+from swarmshare.gui.sentences import spoken, translate
 from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.lists import changed_in_words
 from swarmshare.gui.viewmodel.log_lines import limit_in_words, shared
@@ -39,7 +39,7 @@ def say_fact(banners: Banners, fact: Fact, snapshot: ClientSnapshot | None) -> N
         case FileNotice(info_hash=info_hash, message=message):
             banners.say(f"{name(info_hash)}: {spoken(message)}", "warning")
         case Problem(message=message):
-            banners.say(spoken(message), "warning")
+            banners.say(translate(message), "warning")
         case OpenFilesLimit(limit=limit):
             banners.say(limit_in_words(limit), "warning")
         case PiecesLost(info_hash=info_hash, files=files):

@@ -51,13 +51,18 @@ def spoken(text: str, *, without: object = "") -> str:
 
     ``without`` is what it is about (a path, say) where that is shown beside it.
     """
-    said = clean(_said(text)).removeprefix(f"{clean(str(without))}: ")
-    if not said:
-        return said
-    first = said.partition(" ")[0]
+    words = translate(text, without=without)
+    if not words:
+        return words
+    first = words.partition(" ")[0]
     if not any(sign in first for sign in "/\\:@.'") and first.islower():
-        said = said[0].upper() + said[1:]
-    return said if said.endswith((".", "!", "?", "\u2026")) else f"{said}."
+        words = words[0].upper() + words[1:]
+    return words if words.endswith((".", "!", "?", "\u2026")) else f"{words}."
+
+
+def translate(text: str, *, without: object = "") -> str:
+    """``text`` as :func:`spoken`, but not made a sentence: it is a part of one."""
+    return clean(_said(text)).removeprefix(f"{clean(str(without))}: ")
 
 
 def _said(value: Value) -> str:

@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.app.facts import JobFailed, Problem, Published, Shared
-from swarmshare.gui.sentences import spoken
+from swarmshare.gui.sentences import spoken, translate
 from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.alerts import (
@@ -94,12 +94,12 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
             return text.format(piece=number(piece), peer=clean(str(peer))), "x-circle", "warning"
         case PeerDropped(address=address, reason=reason, banned=banned):
             text = _("{peer} is banned: {reason}") if banned else _("{peer} was dropped: {reason}")
-            return text.format(peer=clean(address), reason=spoken(reason)), "person-x", "warning"
+            return text.format(peer=clean(address), reason=translate(reason)), "person-x", "warning"
         case ConnectionFailed(address=address, message=message):
             text = _("No connection with {peer}: {reason}")
             return text.format(peer=clean(address), reason=spoken(message)), "plug", "warning"
         case TorrentWaiting(message=message):
-            return _("It waits: {reason}").format(reason=spoken(message)), "exclamation-triangle", "danger"
+            return _("It waits: {reason}").format(reason=translate(message)), "exclamation-triangle", "danger"
         case FileNotice(message=message):
             return spoken(message), "exclamation-triangle", "warning"
         case TorrentRecovered():
@@ -122,7 +122,7 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
         case JobFailed(path=path, message=message):
             if not message:
                 return _("Sharing {path} was cancelled").format(path=clean(str(path))), "x-circle", "muted"
-            reason = spoken(message, without=path)
+            reason = translate(message, without=path)
             text = _("{path} could not be shared: {reason}").format(path=clean(str(path)), reason=reason)
             return text, "x-circle", "danger"
         case Problem(message=message):
