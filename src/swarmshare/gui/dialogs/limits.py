@@ -8,7 +8,7 @@ import ttkbootstrap as ttk
 
 from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.dialog import Dialog, Form
-from swarmshare.gui.sentences import spoken
+from swarmshare.gui.sentences import translate
 from swarmshare.gui.words import _, ngettext, number, read_number
 from swarmshare.texts import text_of
 
@@ -81,7 +81,7 @@ class LimitsDialog(Dialog):
         try:
             up, down = self.up.value(), self.down.value()
         except ValueError as error:
-            self.complain(spoken(text_of(error)))
+            self.complain(translate(text_of(error)))
             return
         self.destroy()
         self._shell.submit(None, ClientSession.limit, self._info_hashes, up, down)
