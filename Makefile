@@ -12,7 +12,7 @@ test: lint
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 --dist worksteal
 	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report --include='src/swarmshare/manifest/*,src/swarmshare/wire/*,src/swarmshare/swarm/*' --fail-under=100
+	$(BIN)/coverage report --include='src/swarmshare/common/*,src/swarmshare/manifest/*,src/swarmshare/wire/*,src/swarmshare/swarm/*' --fail-under=100
 	$(BIN)/coverage report --include='src/swarmshare/storage/*,src/swarmshare/engine/*' --fail-under=90
 	$(BIN)/coverage report --include='src/swarmshare/tracker/*,src/swarmshare/schema/*' --fail-under=95
 	$(BIN)/coverage report --fail-under=95

@@ -1,6 +1,6 @@
 """Draw docs/images/terminal.svg from a run of the demo, as it is on a terminal.
 
-    .venv/bin/python scripts/picture.py
+    .venv/bin/python scripts/draw_image.py
 
 A liar takes part, and downloads are shown when two thirds are there.
 """
@@ -23,8 +23,8 @@ from swarmshare.cli.demo_view import MachineStats, render_stats
 
 WIDTH = 104
 MOMENT = 2 / 3, 0.95
-PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "terminal.svg"
-FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)  # a picture fetches nothing
+IMAGE = Path(__file__).resolve().parent.parent / "docs" / "images" / "terminal.svg"
+FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)  # an image fetches nothing
 FORMAT = FORMAT.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace")
 SHORTER = (
     (re.compile(r"\b[0-9a-f]{64}\b"), lambda found: f"{found[0][:8]}\u2026"),
@@ -38,7 +38,7 @@ def main() -> None:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(Text("$ ", "bold green").append("swarmshare demo --sabotage", "default"))
     draw(console)
-    PICTURE.write_text(console.export_svg(title="SwarmShare", code_format=FORMAT, unique_id="swarmshare"))
+    IMAGE.write_text(console.export_svg(title="SwarmShare", code_format=FORMAT, unique_id="swarmshare"))
 
 
 def draw(console: Console) -> None:

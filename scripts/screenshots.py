@@ -3,7 +3,7 @@
     .venv/bin/python scripts/screenshots.py [FOLDER]      # by default docs/images
 
 A tracker and four peers run as processes of their own; the window is the real one, on a screen that nobody sees (Xvfb).
-Everything it shows is there: nothing is drawn for the picture.
+Everything it shows is there: nothing is drawn for the image.
 """
 
 from __future__ import annotations
@@ -169,23 +169,22 @@ def tour(camera: Camera, folder: Path, tracker: str) -> None:
 
 
 def work(camera: Camera, folder: Path, peers: dict[str, Peer]) -> None:
-    """Downloads at work, what one shares, and the dialogs."""
-    from swarmshare.app.client_session import ClientSession
+    """Running downloads, what one shares, and the dialogs."""
     from swarmshare.app.facts import ShareOptions
 
     window = camera.window
     assert window.snapshot is not None
     entries = {entry.name: entry.info_hash for entry in window.snapshot.catalogue}
     for name in ("Lecture 07 - Fourier", "ubuntu-lab-image.img"):
-        window.submit(None, ClientSession.download, entries[name])
+        window.submit(None, lambda session: session.download, entries[name])
     camera.until(lambda: all(transfer(window, name) for name in ("Lecture 07 - Fourier", "ubuntu-lab-image.img")))
     camera.until(lambda: transfer(window, "Lecture 07 - Fourier").state.value == "seeding")
     mine = folder / "Field trip"
     if not mine.exists():
         content(folder, "Field trip", (("map.tif", 3), ("photos/one.jpg", 1), ("photos/two.jpg", 1)))
-    window.submit(None, ClientSession.share, ShareOptions(mine, comment="From Tuesday"))
+    window.submit(None, lambda session: session.jobs.share, ShareOptions(mine, comment="From Tuesday"))
     camera.until(lambda: transfer(window, "Field trip") and transfer(window, "Field trip").state.value == "seeding")
-    window.submit(None, ClientSession.download, entries[FILM])
+    window.submit(None, lambda session: session.download, entries[FILM])
     window.turn_to("all")
     select(camera, FILM)
     window.transfers.details.select(0)  # type: ignore[no-untyped-call]
@@ -221,7 +220,7 @@ def dialogs(camera: Camera) -> None:
 
 
 def swarm(folder: Path, stack: ExitStack) -> tuple[str, dict[str, Peer]]:
-    """A group at work: everybody has shared something, and the film is with several."""
+    """A group that shares: everybody has shared something, and the film is with several."""
     server = Peer(folder / "tracker", stack)
     verb = server.start("tracker", "--listen", f"127.0.0.1:{PORT}", "--data", folder / "data", "--registration", "open")
     setup = hear(verb, "setup")["setup_token"]
@@ -261,7 +260,7 @@ def main() -> int:
                 preferences = Preferences()
                 preferences.set("theme", theme)
                 preferences.set("window.size", list(SIZE))
-                preferences.set("notifications", False)  # they would be in the picture
+                preferences.set("notifications", False)  # they would be in the image
                 thread = SessionThread()
                 window = MainWindow(thread, preferences)
                 window.root.geometry("+0+0")

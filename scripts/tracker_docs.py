@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 from swarmshare.schema import tracker_events, tracker_wire
 from swarmshare.schema.tracker_events import (
-    Have,
-    Holding,
+    FindPeers,
+    HaveUpdate,
     Holds,
     Join,
+    JoinAnswer,
     Leave,
+    ListMembers,
     MemberChanges,
+    MemberInfo,
     MemberPage,
-    Members,
-    MorePeers,
-    Peer,
+    MemberPieces,
     Push,
-    Report,
+    ReportMember,
     Resync,
-    State,
     Stats,
 )
 from swarmshare.tracker.app import create_app
@@ -50,25 +50,25 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "tracker-api.md"
 
 HASH = bytes.fromhex("0bc3dd51df5fcbed268c69cfb4ee9339025b4231b299e38b289bb7e4317b1f88")
 PIECES = bytes([0b1110_1000])
-ANN = Peer(1, "ann", ("192.168.1.5", "fd00::5"), 7000, True, Holds.ALL, 1.0)
-BOB = Peer(2, "bob", ("192.168.1.6",), 7000, True, Holds.SOME, 0.8)
-CAROL = Peer(3, "", ("192.168.1.7",), 6881, False, Holds.UNKNOWN, 0.4)
-HOLDINGS = (Holding(ANN, b"\xf8"), Holding(BOB, PIECES))
+ANN = MemberInfo(1, "ann", ("192.168.1.5", "fd00::5"), 7000, True, Holds.ALL, 1.0)
+BOB = MemberInfo(2, "bob", ("192.168.1.6",), 7000, True, Holds.SOME, 0.8)
+CAROL = MemberInfo(3, "", ("192.168.1.7",), 6881, False, Holds.UNKNOWN, 0.4)
+HOLDINGS = (MemberPieces(ANN, b"\xf8"), MemberPieces(BOB, PIECES))
 EXAMPLES = {
     Join: tracker_wire.dump_request(Join(HASH, b"-SW0100-0123456789ab", 7000, 5, PIECES, 65536)),
-    Have: tracker_wire.dump_request(Have(HASH, (range(3), range(4, 5)), ())),
+    HaveUpdate: tracker_wire.dump_request(HaveUpdate(HASH, (range(3), range(4, 5)), ())),
     Stats: tracker_wire.dump_request(Stats(HASH, 1_000_000, 262_144, 65_536, 500_000, 120_000)),
     Leave: tracker_wire.dump_request(Leave(HASH)),
     Resync: tracker_wire.dump_request(Resync(HASH)),
-    MorePeers: tracker_wire.dump_request(MorePeers(HASH, 20)),
-    Members: tracker_wire.dump_request(Members(HASH, 0)),
-    Report: tracker_wire.dump_request(Report(HASH, 3)),
-    State: (None, tracker_wire.dump_state(State(81, 7, 15, 2, 1, 1, (ANN,), b"\2\2\2\1\2", HOLDINGS))),
-    MemberPage: (None, tracker_wire.dump_page(MemberPage((*HOLDINGS, Holding(CAROL, None)), more=False))),
+    FindPeers: tracker_wire.dump_request(FindPeers(HASH, 20)),
+    ListMembers: tracker_wire.dump_request(ListMembers(HASH, 0)),
+    ReportMember: tracker_wire.dump_request(ReportMember(HASH, 3)),
+    JoinAnswer: (None, tracker_wire.dump_state(JoinAnswer(81, 7, 15, 2, 1, 1, (ANN,), b"\2\2\2\1\2", HOLDINGS))),
+    MemberPage: (None, tracker_wire.dump_page(MemberPage((*HOLDINGS, MemberPieces(CAROL, None)), more=False))),
     Push: (
         "swarm",
         tracker_wire.dump_push(
-            Push(HASH, 81, 8, 1, 2, MemberChanges((Holding(CAROL, None),), (), ((2, (range(3, 4),)),), ()))
+            Push(HASH, 81, 8, 1, 2, MemberChanges((MemberPieces(CAROL, None),), (), ((2, (range(3, 4),)),), ()))
         ),
     ),
 }
@@ -78,9 +78,9 @@ EVERYWHERE = {
     "content-type", "too-large",
 }  # fmt: skip
 """What every route may refuse of those that ask or of what they send."""
-REQUESTS = (Join, Have, Stats, MorePeers, Members, Report, Resync, Leave)
-ANSWERS = (State, MemberPage)
-WORDS = (tracker_events.Peer, tracker_events.Holding, tracker_events.Holds)
+REQUESTS = (Join, HaveUpdate, Stats, FindPeers, ListMembers, ReportMember, Resync, Leave)
+ANSWERS = (JoinAnswer, MemberPage)
+WORDS = (tracker_events.MemberInfo, tracker_events.MemberPieces, tracker_events.Holds)
 PUSHES = (Push, tracker_events.MemberChanges, tracker_events.AvailabilityChanges)
 
 
@@ -229,7 +229,7 @@ def wrapped(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """A docstring as Markdown."""
+    """Turn the text of a docstring into Markdown: roles and double backticks become code."""
     text = re.sub(r":[a-z]+:`[~]?(?:[A-Za-z_.]*\.)?([A-Za-z_]+)`", r"`\1`", text)
     lines = [line.strip() for line in text.replace("``", "`").strip().splitlines()]
     return "\n".join(lines)

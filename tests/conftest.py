@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import coverage
 import pytest
 from hypothesis import HealthCheck, settings
 from interop.peers import VERSIONS, Libtorrent, need
@@ -23,6 +24,19 @@ settings.register_profile("swarmshare", deadline=None, suppress_health_check=[He
 # The same examples each time where nobody watches; new ones each time where somebody does.
 settings.register_profile("ci", settings.get_profile("swarmshare"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "swarmshare")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write what a worker covered while its session is still waited for.
+
+    A worker that takes more than ten seconds to exit is killed by pytest-xdist, and on a busy machine writing takes
+    that long: what the worker covered would be lost, in silence.
+    """
+    measured = coverage.Coverage.current()
+    if measured is not None and hasattr(session.config, "workerinput"):
+        measured.stop()
+        measured.save()
 
 
 @pytest.fixture(scope="session", autouse=True)

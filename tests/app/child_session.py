@@ -1,4 +1,4 @@
-"""A desk in a process of its own, to be killed: it begins what its arguments name, and tells when it has some of it."""
+"""A client session in a process of its own, to be killed: it starts the downloads that its arguments name."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import sys
 import time
 from pathlib import Path
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.app.thread import SessionThread
 
 
 def main(manifest: Path, folder: Path) -> None:
     thread = SessionThread()
     thread.submit(
-        ClientSession.limit,
-        [thread.submit(ClientSession.open_manifest, manifest.read_bytes(), folder).result()],
+        lambda session: session.transfers.limit,
+        [thread.submit(lambda session: session.open_manifest, manifest.read_bytes(), folder).result()],
         None,
         2**20,
     )

@@ -1,4 +1,4 @@
-"""A desk in a process of its own, with a tracker of its own, to be killed."""
+"""A client session in a process of its own, with a tracker on this machine, to be killed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import sys
 import time
 
 from swarmshare.app import local_tracker
-from swarmshare.app.client_session import ClientSession
 from swarmshare.app.thread import SessionThread
 
 
 def main(port: int) -> None:
     local_tracker.PORT = port  # type: ignore[misc]
     thread = SessionThread()
-    thread.submit(ClientSession.start_tracker).result()
+    thread.submit(lambda session: session.group.start_tracker).result()
     while not (thread.snapshot and thread.snapshot.local_tracker and thread.snapshot.local_tracker.url):
         time.sleep(0.01)
     print("listens", flush=True)

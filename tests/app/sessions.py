@@ -1,4 +1,4 @@
-"""Desks at work, and others in their group: a tracker as a process, and engines that have what a desk wants."""
+"""Client sessions and other members of their group: a tracker as a process, and engines that seed to a session."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 TIMEOUT = 30
 
 
-class Seat:
-    """A desk, and what it told."""
+class RunningSession:
+    """A client session, and the facts that it told."""
 
     def __init__(self, session: ClientSession, facts: list[Fact]) -> None:
         self.session, self.facts = session, facts
@@ -45,12 +45,12 @@ class Seat:
 
     async def until(self, condition: Callable[[], object]) -> None:
         with trio.fail_after(TIMEOUT):
-            while not condition():  # noqa: ASYNC110  # a picture is what a window polls, too
+            while not condition():  # noqa: ASYNC110  # a window polls snapshots, too
                 await trio.sleep(0.02)
 
     async def listed(self) -> None:
         """The catalogue is here: what is published from now on is news."""
-        await self.until(lambda: self.session._group.catalogue is not None and self.session._group.catalogue._listed)
+        await self.until(lambda: self.session.group.catalogue is not None and self.session.group.catalogue._listed)
 
     async def fact(self, kind: type[Any]) -> Any:
         """The first fact of a kind."""
@@ -59,11 +59,11 @@ class Seat:
 
 
 @asynccontextmanager
-async def seat(**options: Any) -> AsyncIterator[Seat]:
-    """A desk at the home of the environment; leaving it takes what it takes a window."""
+async def running_session(**options: Any) -> AsyncIterator[RunningSession]:
+    """Open a client session at the home of the environment; leaving it saves as leaving a window does."""
     facts: list[Fact] = []
     async with open_session(facts.append, **options) as session:
-        yield Seat(session, facts)
+        yield RunningSession(session, facts)
 
 
 def fill(folder: Path, lengths: dict[str, int]) -> Path:
@@ -86,8 +86,8 @@ def manifest_of(path: Path, piece_length: int = 2**15, **about: Any) -> Manifest
     return create_manifest(make_plan(path), Description(**about), piece_length=piece_length)
 
 
-class Neighbour:
-    """Somebody else with an account at a tracker, and an engine."""
+class OtherMember:
+    """Another member of the group: an account at the tracker, and an engine."""
 
     def __init__(self, sign_in: SignIn, engine: Engine) -> None:
         self.sign_in, self.engine = sign_in, engine
@@ -113,7 +113,7 @@ class Neighbour:
 
 
 @asynccontextmanager
-async def neighbour(tracker: str, user: str, **config: Any) -> AsyncIterator[Neighbour]:
+async def other_member(tracker: str, user: str, **config: Any) -> AsyncIterator[OtherMember]:
     def register() -> SignIn:
         with Connection(tracker) as connection:
             answer = TrackerApi(connection).register(user, PASSWORD, "test")
@@ -121,4 +121,4 @@ async def neighbour(tracker: str, user: str, **config: Any) -> AsyncIterator[Nei
 
     sign_in = await trio.to_thread.run_sync(register)
     async with open_engine(EngineConfig(**config)) as engine:
-        yield Neighbour(sign_in, engine)
+        yield OtherMember(sign_in, engine)

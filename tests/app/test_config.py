@@ -21,9 +21,6 @@ from swarmshare.app.config import (
     from_flags,
     load_settings,
     merge,
-    read_address,
-    read_rate,
-    read_size,
 )
 from swarmshare.errors import StorageError
 
@@ -151,40 +148,6 @@ def test_the_last_that_says_something_counts(stack: list[dict[str, Setting]]) ->
         said = [layer[name] for layer in stack if name in layer]
         expected = said[-1] if said else Setting(getattr(Settings(), name), DEFAULT)
         assert (getattr(settings, name), sources[name]) == expected
-
-
-@given(st.integers(1, 2**53), st.sampled_from(["B", "K", "MB", "GiB", "TiB", "PiB"]), st.sampled_from(["", " "]))
-def test_sizes(number: int, unit: str, space: str) -> None:
-    factor = 1024 ** ["B", "K", "MB", "GiB", "TiB", "PiB"].index(unit)
-    assert read_size(number) == number
-    for written in (unit, unit.lower()):
-        assert read_size(f"{number}{space}{written}") == number * factor
-        assert read_size(f"2.5{written}") == int(2.5 * factor)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "5", "5 apples", "KiB", "-1KiB", "0MiB", "1e3KiB", "1_0KiB", "\u0665KiB", "5KiBs", "inf"]
-)
-def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a size|has no unit"):
-        read_size(text)
-
-
-def test_rates() -> None:
-    assert read_rate("1.5MiB/s") == read_rate("1.5MiB") == read_rate(1.5 * 2**20) == 1.5 * 2**20
-    for low in (1, "1023B", "1B/s"):
-        with pytest.raises(ValueError, match=r"less than 1,024 bytes a second"):
-            read_rate(low)
-
-
-@given(st.text(max_size=12))
-def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
-    try:
-        host, port = read_address(text)
-    except ValueError:
-        return
-    assert host
-    assert 0 <= port <= 65535
 
 
 def test_options() -> None:

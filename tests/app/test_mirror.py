@@ -1,4 +1,4 @@
-"""A mirror at work, with real engines and disks, and a tracker inside this process that is as quick as a test needs."""
+"""A running mirror, with real engines and disks, and a tracker inside this process that is as quick as a test needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads whose place something else has: refused before they are begun, and begun by another name."""
+"""Downloads whose place something else has: refused before they start, and started by another name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from app.sessions import Seat, manifest_of, seat
+from app.sessions import RunningSession, manifest_of, running_session
 from app.test_session_transfers import seed
 
 from swarmshare.app.naming import NameTakenError
@@ -41,11 +41,11 @@ def new(tmp_path: Path) -> Manifest:
     return holiday(tmp_path / "new", photo="2", same="s")
 
 
-def port_of(ann: Seat) -> int:
+def port_of(ann: RunningSession) -> int:
     return int(ann.session.snapshot().addresses[0].rpartition(":")[2])
 
 
-async def fetched(ann: Seat, manifest: Manifest, source: Path, name: str) -> None:
+async def fetched(ann: RunningSession, manifest: Manifest, source: Path, name: str) -> None:
     async with seed(manifest, source, port_of(ann)):
         await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)
 
@@ -60,11 +60,11 @@ async def test_a_new_version_gets_a_name_of_its_own(
 ) -> None:
     """Whether the old one is among the transfers, or only its files are there."""
     downloads = tmp_path / "downloads"
-    async with seat() as ann:
+    async with running_session() as ann:
         first = await ann.session.open_manifest(old.encode())
         await fetched(ann, old, tmp_path / "old", "Holiday")
         if not at_work:
-            await ann.session.remove([first])
+            await ann.session.transfers.remove([first])
         with pytest.raises(NameTakenError, match=r"Holiday/photo: is there already with other content") as caught:
             await ann.session.open_manifest(new.encode())
         taken = caught.value
@@ -79,9 +79,9 @@ async def test_a_new_version_gets_a_name_of_its_own(
         await fetched(ann, new, tmp_path / "new", "Holiday (2)")
     assert same(downloads / "Holiday", tmp_path / "old" / "Holiday")
     assert same(downloads / "Holiday (2)", tmp_path / "new" / "Holiday")
-    async with seat() as ann:
+    async with running_session() as ann:
         await ann.until(lambda: ann.transfers["Holiday (2)"].state is TorrentState.SEEDING)
-        await ann.session.remove([second], delete_data=True)
+        await ann.session.transfers.remove([second], delete_data=True)
     assert os.listdir(downloads) == ["Holiday"]
     assert same(downloads / "Holiday", tmp_path / "old" / "Holiday")
 
@@ -89,7 +89,7 @@ async def test_a_new_version_gets_a_name_of_its_own(
 async def test_a_name_among_the_transfers_though_nothing_is_there_yet(
     old: Manifest, new: Manifest, tmp_path: Path
 ) -> None:
-    async with seat() as ann:
+    async with running_session() as ann:
         await ann.session.open_manifest(old.encode())
         for expected in ("Holiday (2)", "Holiday (3)"):
             with pytest.raises(NameTakenError) as caught:
@@ -102,7 +102,7 @@ async def test_the_same_data_is_shared_and_stays_when_one_of_them_goes(old: Mani
     """A v2 and a hybrid manifest of the same files, say."""
     (tmp_path / "old" / "Holiday" / "more").write_bytes(b"more")
     larger = manifest_of(tmp_path / "old" / "Holiday")
-    async with seat() as ann:
+    async with running_session() as ann:
         first = await ann.session.open_manifest(old.encode(), tmp_path / "old")
         await ann.session.open_manifest(larger.encode(), tmp_path / "old")
         await ann.until(
@@ -111,25 +111,25 @@ async def test_the_same_data_is_shared_and_stays_when_one_of_them_goes(old: Mani
                 and len(ann.session.snapshot().transfers) == 2
             )
         )
-        await ann.session.remove([first], delete_data=True)
+        await ann.session.transfers.remove([first], delete_data=True)
         assert sorted(os.listdir(tmp_path / "old" / "Holiday")) == ["more", "photo", "same"]
-        await ann.session.remove([str(larger.info_hash)], delete_data=True)
+        await ann.session.transfers.remove([str(larger.info_hash)], delete_data=True)
     assert os.listdir(tmp_path / "old") == []
 
 
 async def test_what_was_never_its_own_is_not_deleted(old: Manifest, new: Manifest, tmp_path: Path) -> None:
-    """A file that came after the download was begun, or was too large to be looked into before."""
+    """A file that came after the download started, or was too large to be looked into before."""
     downloads = tmp_path / "downloads"
-    async with seat() as ann:
+    async with running_session() as ann:
         info_hash = await ann.session.open_manifest(new.encode())
         await ann.until(lambda: ann.transfers["Holiday"].state is TorrentState.DOWNLOADING)
-        await ann.session.pause([info_hash])
+        await ann.session.transfers.pause([info_hash])
         (downloads / "Holiday").mkdir(exist_ok=True)
         (downloads / "Holiday" / "photo").write_bytes((tmp_path / "old" / "Holiday" / "photo").read_bytes())
-        await ann.session.resume([info_hash])
+        await ann.session.transfers.resume([info_hash])
         await ann.until(lambda: ann.transfers["Holiday"].state is TorrentState.WAITING)
         assert "left alone" in ann.transfers["Holiday"].problem
-        await ann.session.remove([info_hash], delete_data=True)
+        await ann.session.transfers.remove([info_hash], delete_data=True)
     assert (downloads / "Holiday" / "photo").read_bytes() == (tmp_path / "old" / "Holiday" / "photo").read_bytes()
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmshare.app.config import Settings
-from swarmshare.app.quiet_hours import QuietHours, limits_at, read_hours
+from swarmshare.app.quiet_hours import QuietHours, read_hours
 
 MINUTES = st.integers(0, 1439)
 
@@ -46,7 +46,7 @@ def test_they_last_as_long_as_they_say(begin: int, end: int) -> None:
 
 def test_which_limits_count() -> None:
     settings = Settings(limit_up=1.0, limit_down=2.0, quiet_hours="22:00-06:00", quiet_limit_up=3.0)
-    assert limits_at(settings, 21 * 60 + 59) == (1.0, 2.0)
-    assert limits_at(settings, 22 * 60) == limits_at(settings, 0) == limits_at(settings, 359) == (3.0, None)
-    assert limits_at(settings, 360) == (1.0, 2.0)
-    assert limits_at(Settings(limit_up=1.0, quiet_limit_up=3.0), 0) == (1.0, None)
+    assert settings.limits_at(21 * 60 + 59) == (1.0, 2.0)
+    assert settings.limits_at(22 * 60) == settings.limits_at(0) == settings.limits_at(359) == (3.0, None)
+    assert settings.limits_at(360) == (1.0, 2.0)
+    assert Settings(limit_up=1.0, quiet_limit_up=3.0).limits_at(0) == (1.0, None)

@@ -1,4 +1,4 @@
-"""A desk and its tracker: signing in, following the catalogue, a tracker of one's own."""
+"""A client session and its tracker: signing in, following the catalogue, a tracker of one's own."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 import trio.testing
-from app.sessions import Seat, fill, neighbour, seat
+from app.sessions import RunningSession, fill, other_member, running_session
 from tracker.trackers import PASSWORD, Server
 
 from swarmshare.app import group, local_tracker, processes
 from swarmshare.app.client_session import Published, Shared, ShareOptions
 from swarmshare.app.publishing import hash_path
-from swarmshare.app.snapshot import Person
+from swarmshare.app.snapshot import PersonSnapshot
 from swarmshare.errors import TrackerError
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.words import use_language
@@ -31,7 +31,7 @@ from swarmshare.tracker_client.api import TrackerApi
 from swarmshare.tracker_client.http import Connection
 
 if TYPE_CHECKING:
-    from swarmshare.app.snapshot import LocalTracker
+    from swarmshare.app.snapshot import LocalTrackerSnapshot
 
 pytestmark = pytest.mark.usefixtures("own_home")
 
@@ -50,55 +50,55 @@ def port(monkeypatch: pytest.MonkeyPatch) -> int:
     return number
 
 
-def person(ann: Seat) -> Person | None:
+def person(ann: RunningSession) -> PersonSnapshot | None:
     return ann.session.snapshot().person
 
 
-def own(ann: Seat) -> LocalTracker:
+def own(ann: RunningSession) -> LocalTrackerSnapshot:
     snapshot = ann.session.snapshot().local_tracker
     assert snapshot is not None
     return snapshot
 
 
-async def listens(ann: Seat) -> LocalTracker:
+async def listens(ann: RunningSession) -> LocalTrackerSnapshot:
     await ann.until(lambda: own(ann).url or own(ann).problem)
     assert not own(ann).problem
     return own(ann)
 
 
 async def test_signed_in_until_signed_out(tracker: str, name: str) -> None:
-    async with seat() as ann:
+    async with running_session() as ann:
         assert person(ann) is None
         with pytest.raises(TrackerError, match="not signed in"):
-            await ann.session.invite()
-        await ann.session.register(tracker, name, PASSWORD)
-        assert person(ann) == Person(name, "member", tracker)
-    async with seat() as ann:
+            await ann.session.group.invite()
+        await ann.session.group.register(tracker, name, PASSWORD)
+        assert person(ann) == PersonSnapshot(name, "member", tracker)
+    async with running_session() as ann:
         assert person(ann) is not None
         await ann.until(lambda: person(ann).role == "member")  # type: ignore[union-attr]
         token = SignIns(swarmshare_home()).all()[0].token
-        await ann.session.sign_out()
+        await ann.session.group.sign_out()
         assert person(ann) is None
         assert not ann.session.snapshot().catalogue
-        assert tracker in await ann.session.known_trackers()
+        assert tracker in await ann.session.group.known_trackers()
         with Connection(tracker, token) as connection, pytest.raises(TrackerError):
             TrackerApi(connection).account()
         with pytest.raises(TrackerError) as wrong:
-            await ann.session.sign_in(tracker, name, "wrong horse battery")
+            await ann.session.group.sign_in(tracker, name, "wrong horse battery")
         assert wrong.value.rule == "credentials"
         assert person(ann) is None
-        await ann.session.sign_in(tracker.removeprefix("http://"), name, PASSWORD)
+        await ann.session.group.sign_in(tracker.removeprefix("http://"), name, PASSWORD)
         assert person(ann).tracker == tracker  # type: ignore[union-attr]
-        await ann.session.sign_out()
-    async with seat() as ann:
+        await ann.session.group.sign_out()
+    async with running_session() as ann:
         assert person(ann) is None
 
 
 async def test_an_invitation(tracker: str) -> None:
-    async with seat() as ann:
-        await ann.session.sign_in(tracker, "Olga", PASSWORD)
+    async with running_session() as ann:
+        await ann.session.group.sign_in(tracker, "Olga", PASSWORD)
         assert person(ann).role == "organiser"  # type: ignore[union-attr]
-        code = await ann.session.invite()
+        code = await ann.session.group.invite()
         with Connection(tracker) as connection:
             assert TrackerApi(connection).register("Guest", PASSWORD, "test", invitation=code).user == "Guest"
 
@@ -106,46 +106,46 @@ async def test_an_invitation(tracker: str) -> None:
 async def test_of_two_sign_ins_the_last_one_counts(tracker: str, name: str, tmp_path: Path) -> None:
     other = "http://127.0.0.1:9"
     SignIns(swarmshare_home()).save(SignIn(other, "me", "token"))
-    async with seat() as ann:
+    async with running_session() as ann:
         assert person(ann).tracker == other  # type: ignore[union-attr]
-        await ann.session.register(tracker, name, PASSWORD)
-    async with seat() as ann:
+        await ann.session.group.register(tracker, name, PASSWORD)
+    async with running_session() as ann:
         assert person(ann).tracker == tracker  # type: ignore[union-attr]
-        assert {tracker, other} <= set(await ann.session.known_trackers())
+        assert {tracker, other} <= set(await ann.session.group.known_trackers())
 
 
 async def test_the_trackers_settings_count_without_a_memory(tracker: str, name: str, own_home: Path) -> None:
     for address in ("http://127.0.0.1:9", "http://127.0.0.1:10"):
         SignIns(own_home).save(SignIn(address, "me", "token"))
-    async with seat() as ann:
+    async with running_session() as ann:
         assert person(ann) is None, "which of them?"
     (own_home / "config.toml").write_text('tracker = "http://127.0.0.1:10"\nlisten = "127.0.0.1:0"')
-    async with seat() as ann:
+    async with running_session() as ann:
         assert person(ann).tracker == "http://127.0.0.1:10"  # type: ignore[union-attr]
 
 
 async def test_a_sign_in_that_is_not_valid(tracker: str) -> None:
     SignIns(swarmshare_home()).save(SignIn(tracker, "me", "token"))
-    async with seat() as ann:
+    async with running_session() as ann:
         await ann.until(lambda: person(ann) is None)
         assert ann.session.snapshot().tracker_problem.endswith("Sign in again.")
 
 
-async def test_what_is_at_work_is_announced_at_the_new_tracker(tracker: str, name: str, tmp_path: Path) -> None:
+async def test_running_transfers_are_announced_at_the_new_tracker(tracker: str, name: str, tmp_path: Path) -> None:
     folder = fill(tmp_path / name, {"a.bin": 1_000_000, "b.bin": 1})
-    async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
-        await ann.session.share(ShareOptions(folder, publish=False))
+    async with running_session() as ann, other_member(tracker, f"{name}-friend") as friend:
+        await ann.session.jobs.share(ShareOptions(folder, publish=False))
         await ann.until(lambda: name in ann.transfers and ann.transfers[name].state is TorrentState.SEEDING)
         info_hash = ann.transfers[name].info_hash
-        await ann.session.register(tracker, name, PASSWORD)
+        await ann.session.group.register(tracker, name, PASSWORD)
         manifest = await trio.to_thread.run_sync(lambda: hash_path(folder, Description()).manifest)
         assert str(manifest.info_hash) == info_hash
         await friend.ask(lambda api: api.publish(manifest.encode()))
         await ann.until(lambda: any(entry.info_hash == info_hash for entry in ann.session.snapshot().catalogue))
         await ann.until(lambda: any(entry.seeds == 1 for entry in ann.session.snapshot().catalogue))
-        await ann.session.sign_out()
+        await ann.session.group.sign_out()
         await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)
-        torrent = ann.session._transfers._works[info_hash].torrent
+        torrent = ann.session.transfers._by_hash[info_hash].torrent
         assert torrent is not None
         assert torrent.config.announcers == ()
         with trio.fail_after(30):
@@ -156,10 +156,10 @@ async def test_what_is_at_work_is_announced_at_the_new_tracker(tracker: str, nam
 async def test_a_tracker_that_is_killed_and_comes_back(tmp_path: Path, name: str) -> None:
     server = Server(tmp_path / "data", "--registration", "open")
     token = server.events["setup"]["setup_token"]
-    async with seat() as ann:
-        await ann.session.register(server.url, name, PASSWORD, setup_token=token)
+    async with running_session() as ann:
+        await ann.session.group.register(server.url, name, PASSWORD, setup_token=token)
         await ann.listed()
-        await ann.session.share(ShareOptions(fill(tmp_path / "mine", {"a": 100_000})))
+        await ann.session.jobs.share(ShareOptions(fill(tmp_path / "mine", {"a": 100_000})))
         await ann.fact(Shared)
         await ann.until(lambda: ann.session.snapshot().catalogue)
         server.end(signal.SIGKILL)
@@ -168,7 +168,7 @@ async def test_a_tracker_that_is_killed_and_comes_back(tmp_path: Path, name: str
         assert ann.session.snapshot().catalogue, "what was known is still shown"
         assert ann.session.snapshot().person is not None
         server = Server(tmp_path / "data", "--registration", "open", listen=server.address)
-        async with neighbour(server.url, f"{name}-friend") as friend:
+        async with other_member(server.url, f"{name}-friend") as friend:
             await friend.publish(fill(tmp_path / "theirs", {"b": 100_000}))
             await ann.until(lambda: not ann.session.snapshot().tracker_problem)
             assert (await ann.fact(Published)).name == "b"
@@ -177,28 +177,28 @@ async def test_a_tracker_that_is_killed_and_comes_back(tmp_path: Path, name: str
 
 
 async def test_a_tracker_of_ones_own(port: int, name: str, tmp_path: Path) -> None:
-    async with seat() as ann:
+    async with running_session() as ann:
         assert ann.session.snapshot().local_tracker is None
-        await ann.session.start_tracker()
-        await ann.session.start_tracker()
+        await ann.session.group.start_tracker()
+        await ann.session.group.start_tracker()
         told = await listens(ann)
         assert told.own_url == f"http://127.0.0.1:{port}"
         assert re.fullmatch(rf"http://[0-9.]+:{port}", told.url)
-        assert told.own_url in await ann.session.known_trackers()
-        await ann.session.register(told.own_url, name, PASSWORD, setup_token=told.setup_token)
+        assert told.own_url in await ann.session.group.known_trackers()
+        await ann.session.group.register(told.own_url, name, PASSWORD, setup_token=told.setup_token)
         assert own(ann).setup_token == ""
         assert person(ann).role == "organiser"  # type: ignore[union-attr]
-    async with seat() as ann:
+    async with running_session() as ann:
         await listens(ann)
         assert own(ann).setup_token == ""
         await ann.until(lambda: person(ann).role == "organiser")  # type: ignore[union-attr]
-        await ann.session.stop_tracker()
+        await ann.session.group.stop_tracker()
         assert ann.session.snapshot().local_tracker is None
         await ann.until(lambda: ann.session.snapshot().tracker_problem)
-        await ann.session.start_tracker()
+        await ann.session.group.start_tracker()
         await listens(ann)
-        await ann.session.stop_tracker()
-    async with seat() as ann:
+        await ann.session.group.stop_tracker()
+    async with running_session() as ann:
         assert ann.session.snapshot().local_tracker is None, "nobody wants it any more"
 
 
@@ -206,8 +206,8 @@ async def test_a_tracker_whose_port_is_taken(port: int) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()
-        async with seat() as ann:
-            await ann.session.start_tracker()
+        async with running_session() as ann:
+            await ann.session.group.start_tracker()
             await ann.until(lambda: own(ann).problem)
             assert "address already in use. Another program is there" in own(ann).problem
             assert "--listen" not in own(ann).problem
@@ -217,44 +217,44 @@ async def test_a_tracker_whose_port_is_taken(port: int) -> None:
             use_language("en")
             told = f"O tracker neste computador terminou: {where}: endereço já em uso."
             assert said == f"{told} Outro programa está lá, talvez outro tracker."
-        async with seat() as ann:
+        async with running_session() as ann:
             await trio.testing.wait_all_tasks_blocked()
             assert ann.session.snapshot().local_tracker is None, "what has failed is not tried at each start"
             taken.close()
-            await ann.session.start_tracker()
+            await ann.session.group.start_tracker()
             await listens(ann)
 
 
 async def test_a_tracker_that_ran_before_is_tried_until_it_is_not_wanted(port: int) -> None:
-    async with seat() as ann:
-        await ann.session.start_tracker()
+    async with running_session() as ann:
+        await ann.session.group.start_tracker()
     with socket.create_server(("0.0.0.0", port)):
-        async with seat() as ann:
+        async with running_session() as ann:
             await ann.until(lambda: own(ann).problem)
-        async with seat() as ann:
+        async with running_session() as ann:
             await ann.until(lambda: own(ann).problem)
-            await ann.session.stop_tracker()
-        async with seat() as ann:
+            await ann.session.group.stop_tracker()
+        async with running_session() as ann:
             assert ann.session.snapshot().local_tracker is None
 
 
 async def test_a_tracker_that_another_process_runs_is_known(port: int) -> None:
     beside = processes.Processes()
-    async with seat() as ann:
+    async with running_session() as ann:
         with beside:
             beside.start("tracker", "tracker", "--listen", f"0.0.0.0:{port}")
             await ann.until(lambda: ann.session.snapshot().local_tracker is not None)
             told = own(ann)
             assert (told.own_url, told.ours, told.problem) == (f"http://127.0.0.1:{port}", False, "")
             assert re.fullmatch(rf"http://[0-9.]+:{port}", told.url)
-            await ann.session.start_tracker()
+            await ann.session.group.start_tracker()
             assert not own(ann).ours, "one's own failed, because the other one is there"
             await trio.to_thread.run_sync(beside.__exit__, None, None, None)
         await ann.until(lambda: own(ann).problem)
-        await ann.session.stop_tracker()
-        await ann.session.start_tracker()
+        await ann.session.group.stop_tracker()
+        await ann.session.group.start_tracker()
         assert own(ann).ours
-        await ann.until(lambda: ann.session._group._beside is None)
+        await ann.until(lambda: ann.session.group._beside is None)
 
 
 async def test_a_tracker_of_ones_own_ends_with_us(port: int) -> None:

@@ -1,4 +1,4 @@
-"""Settings that change while a desk stands, and what is in their way."""
+"""Settings that change while a client session runs, and what is in their way."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 import trio.testing
-from app.sessions import Seat, fill, manifest_of, neighbour, seat
+from app.sessions import RunningSession, fill, manifest_of, other_member, running_session
 from tracker.trackers import PASSWORD
 
 from swarmshare.app import client_session
@@ -18,13 +18,13 @@ from swarmshare.engine.engine import Engine
 from swarmshare.schema.snapshot import TorrentState
 
 
-def addresses(ann: Seat) -> tuple[str, ...]:
+def addresses(ann: RunningSession) -> tuple[str, ...]:
     return ann.session.snapshot().addresses
 
 
-def limits(ann: Seat) -> tuple[float | None, float | None]:
+def limits(ann: RunningSession) -> tuple[float | None, float | None]:
     """What the engine's buckets let pass, in bytes a second."""
-    engine = ann.session._transfers._engine
+    engine = ann.session.transfers._engine
     assert isinstance(engine, Engine)
     up, down = (bucket._rate if bucket is not None else None for bucket in (engine._up, engine._down))
     return up, down
@@ -32,7 +32,7 @@ def limits(ann: Seat) -> tuple[float | None, float | None]:
 
 async def test_the_folder_that_is_in_use_is_shown(own_home: Path) -> None:
     (own_home / "config.toml").write_text('listen = "127.0.0.1:0"\n')
-    async with seat() as ann:
+    async with running_session() as ann:
         assert ann.session.snapshot().settings.folder == platformdirs.user_downloads_path()
         await ann.session.change_settings({"folder": own_home})
         assert ann.session.snapshot().settings.folder == own_home
@@ -45,7 +45,7 @@ async def test_a_taken_port(own_home: Path, tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         (own_home / "config.toml").write_text(f'listen = "127.0.0.1:{port}"\n')
-        async with seat() as ann:
+        async with running_session() as ann:
             assert f"127.0.0.1:{port}: address already in use" in ann.session.snapshot().listen_problem
             assert addresses(ann) == ()
             await ann.session.open_manifest(manifest.encode(), tmp_path)
@@ -67,8 +67,8 @@ async def test_without_a_port_one_still_downloads(tracker: str, name: str, own_h
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         (own_home / "config.toml").write_text(f'listen = "127.0.0.1:{taken.getsockname()[1]}"\n')
-        async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
-            await ann.session.register(tracker, name, PASSWORD)
+        async with running_session() as ann, other_member(tracker, f"{name}-friend") as friend:
+            await ann.session.group.register(tracker, name, PASSWORD)
             manifest = await friend.publish(fill(tmp_path / "theirs" / name, {"a": 100_000, "b": 1}))
             await ann.session.download(str(manifest.info_hash), tmp_path / "here")
             await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)
@@ -77,7 +77,7 @@ async def test_without_a_port_one_still_downloads(tracker: str, name: str, own_h
 
 async def test_everybody_may_dial_a_window_unless_somebody_says_otherwise(own_home: Path) -> None:
     (own_home / "config.toml").unlink()
-    async with seat() as ann:
+    async with running_session() as ann:
         assert addresses(ann)[0].startswith("0.0.0.0:")
         await ann.session.change_settings({"listen": (("127.0.0.1", 0),)})
         assert [address.rpartition(":")[0] for address in addresses(ann)] == ["127.0.0.1"]
@@ -87,12 +87,12 @@ async def test_everybody_may_dial_a_window_unless_somebody_says_otherwise(own_ho
 
 async def test_limits_count_at_once_and_stay(own_home: Path, tmp_path: Path) -> None:
     manifest = manifest_of(fill(tmp_path / "top", {"a": 100_000, "b": 1}))
-    async with seat() as ann:
+    async with running_session() as ann:
         info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path)
-        torrent = ann.session._transfers._works[info_hash].torrent
+        torrent = ann.session.transfers._by_hash[info_hash].torrent
         assert torrent is not None
         before = addresses(ann)
-        await ann.session.limit([info_hash], 500.0, None)
+        await ann.session.transfers.limit([info_hash], 500.0, None)
         await ann.session.change_settings({"limit_up": 10000.0, "limit_down": 20000.0})
         assert limits(ann) == (10000.0, 20000.0)
         assert [bucket._rate for bucket in torrent.limits.up] == [10000.0, 500.0]
@@ -103,20 +103,20 @@ async def test_limits_count_at_once_and_stay(own_home: Path, tmp_path: Path) -> 
         assert addresses(ann) == before
         assert ann.session.snapshot().settings.limit_down == 20000.0
     assert load_settings().settings.limit_down == 20000.0
-    async with seat() as ann:
+    async with running_session() as ann:
         assert limits(ann) == (None, 20000.0)
 
 
 async def test_the_folder_of_the_next_download(own_home: Path, tmp_path: Path) -> None:
     manifest = manifest_of(fill(tmp_path / "source" / "top", {"a": 100_000, "b": 1}))
-    async with seat() as ann:
+    async with running_session() as ann:
         await ann.session.change_settings({"folder": tmp_path / "elsewhere"})
         await ann.session.open_manifest(manifest.encode())
         assert ann.transfers["top"].folder == tmp_path / "elsewhere"
 
 
 async def test_what_cannot_be_set(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with seat() as ann:
+    async with running_session() as ann:
         before = ann.session.snapshot().settings
         for changes in ({"max_peers": 0}, {"folder": Path("here")}, {"quiet_hours": "at night"}, {"colour": "red"}):
             with pytest.raises(SettingsError):
@@ -130,13 +130,13 @@ async def test_what_cannot_be_set(own_home: Path, monkeypatch: pytest.MonkeyPatc
 async def test_a_settings_file_that_cannot_be_read(own_home: Path) -> None:
     (own_home / "config.toml").write_text("limit_up = 'much'")
     with pytest.raises(SettingsError, match="limit_up"):
-        async with seat():
+        async with running_session():
             pass
 
 
 async def test_quiet_hours(own_home: Path, autojump_clock: trio.testing.MockClock) -> None:
     now = ["07:59"]
-    async with seat(clock=lambda: time.strptime(now[0], "%H:%M")) as ann:
+    async with running_session(clock=lambda: time.strptime(now[0], "%H:%M")) as ann:
         await ann.session.change_settings({"limit_up": 9000.0, "quiet_limit_up": 10000.0, "quiet_limit_down": 20000.0})
         await ann.session.change_settings({"quiet_hours": "08:00-18:00"})
         assert limits(ann) == (9000.0, None)

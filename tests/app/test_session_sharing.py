@@ -1,4 +1,4 @@
-"""A desk shares files and folders, and downloads what others share."""
+"""A client session shares files and folders, and downloads what other people share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from app.sessions import fill, huge, manifest_of, neighbour, seat
+from app.sessions import fill, huge, manifest_of, other_member, running_session
 from integration.group import same
 from tracker.trackers import PASSWORD
 
@@ -29,10 +29,10 @@ FILES = {"film.bin": 3_000_000, "sub/photo.jpg": 100_000, "empty": 0}
 
 async def test_from_one_machine_to_another(tracker: str, name: str, tmp_path: Path) -> None:
     folder = fill(tmp_path / "Holiday", FILES)
-    async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
-        await ann.session.register(tracker, name, PASSWORD)
+    async with running_session() as ann, other_member(tracker, f"{name}-friend") as friend:
+        await ann.session.group.register(tracker, name, PASSWORD)
         await ann.listed()
-        job = await ann.session.share(ShareOptions(folder, comment="by the sea"))
+        job = await ann.session.jobs.share(ShareOptions(folder, comment="by the sea"))
         shared = await ann.fact(Shared)
         assert (shared.job, shared.name) == (job, "Holiday")
         await ann.until(lambda: ann.transfers["Holiday"].state is TorrentState.SEEDING)
@@ -54,8 +54,8 @@ async def test_from_one_machine_to_another(tracker: str, name: str, tmp_path: Pa
 
 async def test_from_the_catalogue_to_this_machine(tracker: str, name: str, tmp_path: Path) -> None:
     source = fill(tmp_path / "theirs" / name, FILES)
-    async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
-        await ann.session.register(tracker, name, PASSWORD)
+    async with running_session() as ann, other_member(tracker, f"{name}-friend") as friend:
+        await ann.session.group.register(tracker, name, PASSWORD)
         await ann.listed()
         manifest = await friend.publish(source)
         published = await ann.fact(Published)
@@ -78,11 +78,11 @@ async def test_from_the_catalogue_to_this_machine(tracker: str, name: str, tmp_p
 
 async def test_only_a_manifest(tmp_path: Path) -> None:
     folder = fill(tmp_path / "top", FILES)
-    async with seat() as ann:
+    async with running_session() as ann:
         options = ShareOptions(
             folder, 2**16, private=True, hybrid=True, publish=False, seed=False, save_as=tmp_path / "t"
         )
-        await ann.session.share(options)
+        await ann.session.jobs.share(options)
         await ann.fact(Shared)
         manifest = parse_manifest((tmp_path / "t").read_bytes())
         assert (manifest.name, manifest.piece_length, manifest.private, manifest.hybrid) == ("top", 2**16, True, True)
@@ -91,40 +91,40 @@ async def test_only_a_manifest(tmp_path: Path) -> None:
 
 async def test_a_folder_with_one_file(tmp_path: Path) -> None:
     folder = fill(tmp_path / "lone", {"film.bin": 100_000})
-    async with seat() as ann:
-        await ann.session.share(ShareOptions(folder, publish=False))
+    async with running_session() as ann:
+        await ann.session.jobs.share(ShareOptions(folder, publish=False))
         assert (await ann.fact(Shared)).lost_folder == "lone"
         await ann.until(lambda: [line.state for line in ann.transfers.values()] == [TorrentState.SEEDING])
         assert ann.transfers["film.bin"].folder == folder
         ann.facts.clear()
-        await ann.session.share(ShareOptions(folder, publish=False, hybrid=True))
+        await ann.session.jobs.share(ShareOptions(folder, publish=False, hybrid=True))
         assert not (await ann.fact(Shared)).lost_folder
 
 
 async def test_sharing_what_is_shared_already(tmp_path: Path) -> None:
     folder = fill(tmp_path / "top", FILES)
-    async with seat() as ann:
-        await ann.session.share(ShareOptions(folder, publish=False))
+    async with running_session() as ann:
+        await ann.session.jobs.share(ShareOptions(folder, publish=False))
         await ann.fact(Shared)
-        await ann.session.pause([ann.session.snapshot().transfers[0].info_hash])
+        await ann.session.transfers.pause([ann.session.snapshot().transfers[0].info_hash])
         ann.facts.clear()
-        await ann.session.share(ShareOptions(folder, publish=False))
+        await ann.session.jobs.share(ShareOptions(folder, publish=False))
         await ann.fact(Shared)
         await ann.until(lambda: ann.transfers["top"].state is TorrentState.SEEDING)
         assert len(ann.session.snapshot().transfers) == 1
 
 
 async def test_what_cannot_be_shared(tracker: str, name: str, tmp_path: Path) -> None:
-    async with seat() as ann:
+    async with running_session() as ann:
         with pytest.raises(TrackerError, match="not signed in"):
-            await ann.session.share(ShareOptions(tmp_path))
+            await ann.session.jobs.share(ShareOptions(tmp_path))
         with pytest.raises(StorageError, match="no such file"):
-            await ann.session.share(ShareOptions(tmp_path / "nothing", publish=False))
+            await ann.session.jobs.share(ShareOptions(tmp_path / "nothing", publish=False))
         huge(tmp_path / "film")
         with pytest.raises(ManifestError, match="film: 4,194,304 pieces"):
-            await ann.session.share(ShareOptions(tmp_path / "film", publish=False, piece_length=2**14))
+            await ann.session.jobs.share(ShareOptions(tmp_path / "film", publish=False, piece_length=2**14))
         assert not ann.session.snapshot().jobs, "that is known before anything is hashed"
-        job = await ann.session.share(ShareOptions(tmp_path / "film", publish=False))
+        job = await ann.session.jobs.share(ShareOptions(tmp_path / "film", publish=False))
         await ann.until(lambda: any(job.bytes_done for job in ann.session.snapshot().jobs))
         os.truncate(tmp_path / "film", 1)
         failed = await ann.fact(JobFailed)
@@ -132,8 +132,10 @@ async def test_what_cannot_be_shared(tracker: str, name: str, tmp_path: Path) ->
         assert "became shorter" in failed.message or "changed" in failed.message
         folder = fill(tmp_path / "top", FILES)
         with pytest.raises(StorageError, match="nowhere: no such folder"):
-            await ann.session.share(ShareOptions(folder, publish=False, save_as=tmp_path / "nowhere" / "top.torrent"))
-        await ann.session.register(tracker, name, PASSWORD)
+            await ann.session.jobs.share(
+                ShareOptions(folder, publish=False, save_as=tmp_path / "nowhere" / "top.torrent")
+            )
+        await ann.session.group.register(tracker, name, PASSWORD)
         check = await trio.to_thread.run_sync(ask_before, signed_in_at(tracker))
         check(10 * 2**20)
         with pytest.raises(TrackerError, match=r"10,485,761 bytes, and the tracker takes 10,485,760"):
@@ -142,18 +144,18 @@ async def test_what_cannot_be_shared(tracker: str, name: str, tmp_path: Path) ->
 
 
 async def test_what_is_copied_for_others_has_no_passkey(tracker: str, name: str, tmp_path: Path) -> None:
-    async with seat() as ann:
-        await ann.session.register(tracker, name, PASSWORD)
+    async with running_session() as ann:
+        await ann.session.group.register(tracker, name, PASSWORD)
         hashes = []
         for is_private in (False, True):
             folder = fill(tmp_path / f"{name}-{is_private}", FILES)
             ann.facts.clear()
-            await ann.session.share(ShareOptions(folder, private=is_private))
+            await ann.session.jobs.share(ShareOptions(folder, private=is_private))
             hashes.append((await ann.fact(Shared)).info_hash)
-        url = await ann.session.announce_url()
+        url = await ann.session.group.announce_url()
         assert url.startswith(f"{tracker}/announce/")
         passkey = url.rpartition("/")[2]
-        assert passkey in (await ann.session.manifest(hashes[1])).decode(errors="replace"), (
+        assert passkey in (await ann.session.manifest(hashes[1])).encode().decode(errors="replace"), (
             "it is in the manifest itself"
         )
         public, private = await ann.session.magnets(hashes)
@@ -165,7 +167,7 @@ async def test_what_is_copied_for_others_has_no_passkey(tracker: str, name: str,
 
 async def test_a_folder_one_level_too_deep(tmp_path: Path) -> None:
     folder = fill(tmp_path / "data" / "Holiday", FILES)
-    async with seat() as ann:
+    async with running_session() as ann:
         with pytest.raises(StorageError, match="this is Holiday itself"):
             await ann.session.open_manifest(manifest_of(folder).encode(), folder)
 
@@ -173,41 +175,41 @@ async def test_a_folder_one_level_too_deep(tmp_path: Path) -> None:
 async def test_a_job_has_progress_and_can_be_given_up(tmp_path: Path) -> None:
     folder = tmp_path / "huge"
     huge(folder / "sparse")
-    async with seat() as ann:
-        number = await ann.session.share(ShareOptions(folder, publish=False))
+    async with running_session() as ann:
+        number = await ann.session.jobs.share(ShareOptions(folder, publish=False))
         await ann.until(lambda: ann.session.snapshot().jobs[0].bytes_done and ann.session.snapshot().jobs[0].eta)
-        waiting = await ann.session.share(ShareOptions(folder, publish=False))
+        waiting = await ann.session.jobs.share(ShareOptions(folder, publish=False))
         job = ann.session.snapshot().jobs[0]
         assert (job.number, job.path, job.bytes_total) == (number, folder, 2**36)
         assert 0 < job.bytes_done < 2**36
         assert job.rate > 0
         for one in (number, waiting, 77):
-            await ann.session.cancel_job(one)
+            await ann.session.jobs.cancel(one)
         await ann.until(lambda: not ann.session.snapshot().jobs)
         assert {fact for fact in ann.facts if isinstance(fact, JobFailed)} == {
             JobFailed(number, folder, ""),
             JobFailed(waiting, folder, ""),
         }
         assert not ann.transfers
-        await ann.session.share(ShareOptions(fill(tmp_path / "small", FILES), publish=False))
+        await ann.session.jobs.share(ShareOptions(fill(tmp_path / "small", FILES), publish=False))
         await ann.fact(Shared)  # nobody hashes what was given up
 
 
 async def test_the_end_gives_jobs_up(tmp_path: Path) -> None:
     huge(tmp_path / "sparse")
-    async with seat() as ann:
-        await ann.session.share(ShareOptions(tmp_path / "sparse", publish=False))
+    async with running_session() as ann:
+        await ann.session.jobs.share(ShareOptions(tmp_path / "sparse", publish=False))
         await ann.until(lambda: ann.session.snapshot().jobs[0].bytes_done)
 
 
 async def test_a_manifest_from_elsewhere(tmp_path: Path) -> None:
     source = fill(tmp_path / "data" / "top", FILES)
     manifest = manifest_of(source)
-    async with seat() as ann:
+    async with running_session() as ann:
         info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path / "data")
         assert info_hash == str(manifest.info_hash)
         await ann.until(lambda: ann.transfers["top"].state is TorrentState.SEEDING)
-        assert await ann.session.manifest(info_hash) == manifest.encode()
+        assert (await ann.session.manifest(info_hash)).encode() == manifest.encode()
         with pytest.raises(SwarmShareError, match="top is among your transfers already"):
             await ann.session.open_manifest(manifest.encode())
         with pytest.raises(ManifestError):
@@ -217,10 +219,10 @@ async def test_a_manifest_from_elsewhere(tmp_path: Path) -> None:
 async def test_a_magnet_link(tracker: str, name: str, tmp_path: Path) -> None:
     source = fill(tmp_path / "theirs" / name, FILES)
     stranger = magnet_of(manifest_of(fill(tmp_path / "other", FILES)))
-    async with seat() as ann, neighbour(tracker, f"{name}-friend") as friend:
+    async with running_session() as ann, other_member(tracker, f"{name}-friend") as friend:
         with pytest.raises(SwarmShareError, match="no tracker and no peer"):
             await ann.session.open_magnet(stranger)
-        await ann.session.register(tracker, name, PASSWORD)
+        await ann.session.group.register(tracker, name, PASSWORD)
         manifest = await friend.publish(source)
         await ann.until(lambda: any(entry.name == name for entry in ann.session.snapshot().catalogue))
         assert await ann.session.open_magnet(f" {magnet_of(manifest)}\n", tmp_path / "here") == str(manifest.info_hash)
@@ -234,14 +236,14 @@ async def test_a_magnet_link(tracker: str, name: str, tmp_path: Path) -> None:
 
 async def test_ones_own_entry_is_withdrawn(tracker: str, name: str, tmp_path: Path) -> None:
     folder = fill(tmp_path / name, FILES)
-    async with seat() as ann:
-        await ann.session.register(tracker, name, PASSWORD)
-        await ann.session.share(ShareOptions(folder, private=True))
+    async with running_session() as ann:
+        await ann.session.group.register(tracker, name, PASSWORD)
+        await ann.session.jobs.share(ShareOptions(folder, private=True))
         info_hash = (await ann.fact(Shared)).info_hash
         await ann.until(lambda: any(entry.name == name for entry in ann.session.snapshot().catalogue))
         entry = next(entry for entry in ann.session.snapshot().catalogue if entry.name == name)
         assert entry.private
         assert entry.publisher == name
-        await ann.session.withdraw(info_hash)
+        await ann.session.group.withdraw(info_hash)
         await ann.until(lambda: all(entry.name != name for entry in ann.session.snapshot().catalogue))
         await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)

@@ -1,4 +1,4 @@
-"""A desk in a thread of its own, as a window has it."""
+"""A client session in a thread of its own, as a window has it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import pytest
 from app.sessions import fill, manifest_of
 
 from swarmshare.app import thread as module
-from swarmshare.app.client_session import ClientSession, Published, Shared, ShareOptions, open_session
+from swarmshare.app.client_session import Published, Shared, ShareOptions, open_session
 from swarmshare.app.thread import MAX_FACTS, SessionThread
 from swarmshare.errors import ManifestError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from swarmshare.manifest.manifest import Manifest
 
 TIMEOUT = 30
 
@@ -39,16 +41,16 @@ def thread(own_home: Path) -> Iterator[SessionThread]:
     until(lambda: not any(other.name == "session" for other in threading.enumerate()))
 
 
-def test_wishes(thread: SessionThread, tmp_path: Path) -> None:
+def test_commands(thread: SessionThread, tmp_path: Path) -> None:
     manifest = manifest_of(fill(tmp_path / "top", {"a": 100_000, "b": 1}))
-    submit = thread.submit(ClientSession.open_manifest, manifest.encode(), tmp_path)  # before the desk stands, perhaps
-    info_hash = submit.result(TIMEOUT)
+    early = thread.submit(lambda session: session.open_manifest, manifest.encode(), tmp_path)  # perhaps not open yet
+    info_hash = early.result(TIMEOUT)
     assert thread.snapshot is not None
-    assert [line.info_hash for line in thread.snapshot.transfers] == [info_hash], "whoever is granted sees it"
+    assert [line.info_hash for line in thread.snapshot.transfers] == [info_hash], "whoever has the answer sees it"
     with pytest.raises(ManifestError):
-        thread.submit(ClientSession.open_manifest, b"nonsense").result(TIMEOUT)
-    thread.submit(ClientSession.pause, [info_hash]).result(TIMEOUT)
-    thread.submit(ClientSession.share, ShareOptions(tmp_path / "top", publish=False)).result(TIMEOUT)
+        thread.submit(lambda session: session.open_manifest, b"nonsense").result(TIMEOUT)
+    thread.submit(lambda session: session.transfers.pause, [info_hash]).result(TIMEOUT)
+    thread.submit(lambda session: session.jobs.share, ShareOptions(tmp_path / "top", publish=False)).result(TIMEOUT)
     facts: list[object] = []
 
     def is_shared() -> bool:
@@ -59,42 +61,46 @@ def test_wishes(thread: SessionThread, tmp_path: Path) -> None:
     assert thread.facts() == []
 
 
-def test_pictures_come_by_themselves(thread: SessionThread) -> None:
+def test_snapshots_come_by_themselves(thread: SessionThread) -> None:
     until(lambda: thread.snapshot)
     first = thread.snapshot
     until(lambda: thread.snapshot is not first)
 
 
-def test_wishes_that_come_too_late(own_home: Path) -> None:
+def test_commands_that_come_too_late_are_cancelled(own_home: Path) -> None:
     thread = SessionThread()
     until(lambda: thread.snapshot)
     thread.close()
     thread.close()
-    late = thread.submit(ClientSession.known_trackers)
+    late = thread.submit(lambda session: session.group.known_trackers)
     assert thread.closed.wait(TIMEOUT)
-    later = thread.submit(ClientSession.known_trackers)
-    for submit in (late, later):
+    later = thread.submit(lambda session: session.group.known_trackers)
+    for command in (late, later):
         with pytest.raises(CancelledError):
-            submit.result(TIMEOUT)
+            command.result(TIMEOUT)
     thread.close()
 
 
-def test_a_wish_that_is_cut_short(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_is_cut_short_is_cancelled(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = manifest_of(fill(tmp_path / "top", {"a": 1}))
     asked, answer = threading.Event(), threading.Event()
 
-    def wait(_: object) -> None:
+    def wait(_: object) -> Manifest:
         asked.set()
         answer.wait(TIMEOUT)
+        return manifest
 
     monkeypatch.setattr("swarmshare.app.client_session.parse_manifest", wait)
     thread = SessionThread()
-    submit = thread.submit(ClientSession.open_manifest, b"")
+    cut_short = thread.submit(lambda session: session.open_manifest, b"")
     assert asked.wait(TIMEOUT)
     thread.close()
     answer.set()
     assert thread.closed.wait(TIMEOUT)
-    with pytest.raises((CancelledError, AttributeError)):
-        submit.result(TIMEOUT)
+    with pytest.raises(CancelledError):
+        cut_short.result(TIMEOUT)
 
 
 def test_only_one_at_a_time(thread: SessionThread) -> None:
@@ -104,7 +110,7 @@ def test_only_one_at_a_time(thread: SessionThread) -> None:
     assert isinstance(second.failure, StorageError)
     assert "another window" in second.failure.advice
     with pytest.raises(CancelledError):
-        second.submit(ClientSession.known_trackers).result(TIMEOUT)
+        second.submit(lambda session: session.group.known_trackers).result(TIMEOUT)
 
 
 def test_facts_that_nobody_takes_are_not_kept_for_ever(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 import trio.testing
-from app.sessions import fill, manifest_of, seat
+from app.sessions import fill, manifest_of, running_session
 
 from swarmshare.app.ledger import Ledger
 from swarmshare.app.transfer import COUNT_EVERY, LOOK_EVERY, Transfer
@@ -61,7 +61,7 @@ async def test_a_line_is_made_anew_only_when_something_changed(saved: SavedTrans
         await engine.remove(torrent)
 
 
-async def test_what_is_at_work_between_two_engines(saved: SavedTransfer) -> None:
+async def test_a_running_transfer_between_two_engines(saved: SavedTransfer) -> None:
     transfer = Transfer(saved)
     assert transfer.line(0.0).state is TorrentState.CHECKING
     assert transfer.line(0.0) is transfer.line(99.0)
@@ -113,9 +113,9 @@ async def test_bytes_are_saved_now_and_then(
     saved: SavedTransfer, own_home: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
     path = own_home / "transfers" / f"{saved.info_hash}.json"
-    async with seat() as ann:
+    async with running_session() as ann:
         await ann.session.open_manifest(saved.manifest.encode(), saved.folder)
-        torrent = ann.session._transfers._works[saved.info_hash].torrent
+        torrent = ann.session.transfers._by_hash[saved.info_hash].torrent
         assert torrent is not None
         torrent.uploads.count(12_345)
         assert "12345" not in path.read_text()

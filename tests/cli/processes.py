@@ -27,7 +27,7 @@ def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
 
 
 def event(process: subprocess.Popen[str], name: str) -> dict[str, Any]:
-    """The next event of that name; a process at work says something every second, so this does not wait for ever."""
+    """The next event of that name; a running process says something every second, so this does not wait for ever."""
     assert process.stdout is not None
     deadline = monotonic() + TIMEOUT
     for line in process.stdout:

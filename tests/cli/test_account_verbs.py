@@ -17,9 +17,9 @@ import requests
 from manifest.makers import encoded, folder_doc
 from tracker.trackers import PASSWORD, TIMEOUT
 
-from swarmshare.cli.account import _warn
 from swarmshare.cli.command import run_command
 from swarmshare.cli.render import Output
+from swarmshare.cli.sign_in import _warn
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIn, SignIns

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from swarmshare.app.config import SettingsError, read_setting
+from swarmshare.cli.arguments import address, peer_count, rate
 from swarmshare.cli.command import run_command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -61,3 +65,18 @@ def test_a_mistake_is_one_line(home: Path, capsys: pytest.CaptureFixture[str]) -
     out, error = capsys.readouterr()
     assert error == f"swarmshare: {home / 'config.toml'}: max_peers: 'many' is not a whole number from 1 to 10,000\n"
     assert events(out)[-1]["code"] == "settings"
+
+
+@pytest.mark.parametrize(
+    ("option", "setting", "text"),
+    [(rate, "limit_up", "0.5"), (rate, "limit_up", "1KB/h"), (address, "listen", "[]:80"), (address, "listen", "a:1e3"),
+     (peer_count, "max_peers", "0"), (peer_count, "max_peers", "99999999999")],
+)  # fmt: skip
+def test_an_option_and_a_setting_are_refused_in_the_same_words(
+    option: Callable[[str], object], setting: str, text: str
+) -> None:
+    with pytest.raises(ArgumentTypeError) as said:
+        option(text)
+    with pytest.raises(SettingsError) as written:
+        read_setting(setting, text)
+    assert str(written.value) == f"{setting}: {said.value}"

@@ -109,7 +109,7 @@ def test_nobody_disturbs_the_tidying_up(stage: Path, monkeypatch: pytest.MonkeyP
         tidy_up(folder)
 
     monkeypatch.setattr(tempfile.TemporaryDirectory, "cleanup", watched)
-    with pytest.raises(KeyboardInterrupt), demo._stage():
+    with pytest.raises(KeyboardInterrupt), demo.stage():
         raise KeyboardInterrupt
     assert found == [signal.SIG_IGN] * 2
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
@@ -153,7 +153,7 @@ def test_what_is_spoiled_looks_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [1, 20, 40, 60, 80, 200])
-def test_standings_fit(width: int) -> None:
+def test_machine_lines_fit(width: int) -> None:
     machines = [
         MachineStats("Ann", 10_000, 10_000, rate_up=13_000_000),
         MachineStats("Ben", 5_000, 10_000, rate_up=13_000_000, rate_down=25_000_000),

@@ -139,10 +139,10 @@ def test_an_import_says_what_is_wrong(run: Any, organiser: SignIn, tmp_path: Pat
 def test_a_large_import_goes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backup, "BATCH", 100)
     records = [{"name": "x" * length} for length in (10, 200, 10, 10, 90)]
-    parts = list(backup._batches(records))
+    parts = list(backup.batches(records))
     assert [len(part) for part in parts] == [1, 1, 2, 1]
     assert sum(parts, []) == records  # noqa: RUF017
-    assert list(backup._batches([])) == [[]]
+    assert list(backup.batches([])) == [[]]
 
 
 def test_a_setting_is_changed(run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

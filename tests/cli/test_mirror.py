@@ -1,4 +1,4 @@
-"""``swarmshare mirror`` as a process, with a real tracker, and others who publish."""
+"""``swarmshare mirror`` as a process, with a real tracker, and members who publish."""
 
 from __future__ import annotations
 

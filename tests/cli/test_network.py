@@ -1,4 +1,4 @@
-"""From how far others may connect to a verb that shares, when nobody says."""
+"""From how far peers may connect to a verb that shares, when nobody says."""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ import pytest
 from cli.snapshots import torrent
 
 from swarmshare.cli import render
-from swarmshare.cli.render import Output, clean, date, duration, plural, size
-from swarmshare.cli.words import safety
+from swarmshare.cli.render import Output, date, duration, plural, size
+from swarmshare.cli.torrent_text import safety
+from swarmshare.common.text import clean
 from swarmshare.schema.snapshot import MemberSnapshot, TorrentState
 from swarmshare.storage.progress import Progress
 
@@ -52,7 +53,7 @@ def test_other_words() -> None:
     assert [plural(n, "file") for n in (0, 1, 1000)] == ["0 files", "1 file", "1,000 files"]
     assert date(0) == "1970-01-01 00:00 UTC"
     assert date(-(2**62)) == str(-(2**62))
-    assert clean("a\x1b[31m\nb\u202ec\udcff") == "a\ufffd[31m\ufffdb\ufffdc\ufffd"
+    assert clean("a\x1b[31m\nb\u202ec\udcff") == "a\ufffd[31m b\ufffdc\ufffd"
     assert clean("caf\u00e9 \U0001f41d") == "caf\u00e9 \U0001f41d"
 
 

@@ -15,7 +15,7 @@ from cli.processes import TIMEOUT, call, event, start
 from cli.terminal import terminal
 from tracker.trackers import PASSWORD
 
-from swarmshare.app.local_tracker import PORT, own_url
+from swarmshare.app.local_tracker import own_url
 from swarmshare.cli import start as verb
 from swarmshare.cli.command import run_command
 from swarmshare.cli.render import Output
@@ -146,7 +146,7 @@ def test_the_internet_is_let_in_on_demand_only(
     own: tuple[str, ...], host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(own_addresses, "own_addresses", lambda _: own)
-    assert verb._default() == (host, PORT)
+    assert own_addresses.host_for_neighbours() == host
 
 
 def test_a_taken_port_is_named_and_another_one_taken(capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,7 +155,7 @@ def test_a_taken_port_is_named_and_another_one_taken(capsys: pytest.CaptureFixtu
         thread.start()
         try:
             port = website.server_port
-            host, other = verb._free(("127.0.0.1", port), Output(as_json=False))
+            host, other = verb.free_address(("127.0.0.1", port), Output(as_json=False))
         finally:
             website.shutdown()
             thread.join()
@@ -163,7 +163,7 @@ def test_a_taken_port_is_named_and_another_one_taken(capsys: pytest.CaptureFixtu
     told = capsys.readouterr().err
     assert f"port {port} is taken: another program is there (http://127.0.0.1:{port}: " in told
     assert f"The tracker takes port {other} instead" in told
-    assert verb._free(("127.0.0.1", other), Output(as_json=False)) == ("127.0.0.1", other)
+    assert verb.free_address(("127.0.0.1", other), Output(as_json=False)) == ("127.0.0.1", other)
     assert capsys.readouterr().err == ""
 
 
@@ -204,7 +204,7 @@ def test_an_invitation_lets_somebody_in(tmp_path: Path, password: Path) -> None:
 def test_others_are_told_how_to_come_in(
     url: str, registration: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    verb._introduce(url, "http://127.0.0.1:1", registration, Output(as_json=False))
+    verb.introduce(url, "http://127.0.0.1:1", registration, Output(as_json=False))
     out = capsys.readouterr().out
     assert says in out
     assert ("register" in out) == (says.lstrip().startswith(("swarmshare", "--user")))

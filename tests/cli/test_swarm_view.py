@@ -11,7 +11,7 @@ from integration.group import Group
 from rich.console import Console
 
 from swarmshare.cli.swarm_view import render_swarm, strip
-from swarmshare.swarm.gains import PATIENCE, Gains
+from swarmshare.swarm.stalls import PATIENCE, StallDetector
 from swarmshare.tracker_client.api import Entry, Member, Swarm
 
 if TYPE_CHECKING:
@@ -33,15 +33,15 @@ MEMBERS = (
 SWARM = Swarm(16, 1, 3, 0, 1, b"\3\2" + b"\2" * 6 + b"\1" * 8, MEMBERS)
 
 
-def lines(swarm: Swarm, gains: Gains, now: float, columns: int = 100, rows: int = 24) -> list[str]:
+def lines(swarm: Swarm, stalls: StallDetector, now: float, columns: int = 100, rows: int = 24) -> list[str]:
     console = Console(width=columns, height=rows, color_system=None)
     with console.capture() as captured:
-        console.print(render_swarm(ENTRY, swarm, "every piece on 1 machine", gains, now, (columns, rows)))
+        console.print(render_swarm(ENTRY, swarm, "every piece on 1 machine", stalls, now, (columns, rows)))
     return captured.get().splitlines()
 
 
 def test_who_holds_what() -> None:
-    shown = lines(SWARM, Gains(), 0.0)
+    shown = lines(SWARM, StallDetector(), 0.0)
     assert shown[:3] == ["Holiday", "953.7 MiB by ann, 16 pieces; 1 seed, 3 leeches", "every piece on 1 machine"]
     assert shown[3] == "\u2588" + "\u2592" * 7 + "\u2591" * 8
     assert shown[5] == "Rarest, on 1 machine: pieces 8, 9, 10, 11, 12, 13, 14, 15"
@@ -54,21 +54,23 @@ def test_who_holds_what() -> None:
 
 
 def test_who_is_stuck() -> None:
-    gains = Gains()
-    assert not any("stuck" in line for line in lines(SWARM, gains, 0.0) + lines(SWARM, gains, PATIENCE - 1))
-    stuck = [line.split()[0] for line in lines(SWARM, gains, PATIENCE) if line.endswith("stuck")]
+    stalls = StallDetector()
+    assert not any("stuck" in line for line in lines(SWARM, stalls, 0.0) + lines(SWARM, stalls, PATIENCE - 1))
+    stuck = [line.split()[0] for line in lines(SWARM, stalls, PATIENCE) if line.endswith("stuck")]
     assert stuck == ["ben", "eve"], "who is complete needs nothing, and of an announce one knows nothing"
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(20, 5), (40, 9), (200, 50), (1, 1)])
 def test_it_fits_any_terminal(columns: int, rows: int) -> None:
-    shown = lines(SWARM._replace(members=MEMBERS * 30), Gains(), 0.0, columns, rows)
+    shown = lines(SWARM._replace(members=MEMBERS * 30), StallDetector(), 0.0, columns, rows)
     assert len(shown) <= rows
     assert all(len(line) <= columns for line in shown)
 
 
 def test_nothing_is_rarer() -> None:
-    assert "No piece is rarer than another." in lines(SWARM._replace(availability=bytes(16), members=()), Gains(), 0.0)
+    assert "No piece is rarer than another." in lines(
+        SWARM._replace(availability=bytes(16), members=()), StallDetector(), 0.0
+    )
 
 
 def test_a_run_that_is_held_in_part() -> None:

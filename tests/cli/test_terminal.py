@@ -20,7 +20,7 @@ FOOTER = "Ctrl-C stops; the same command goes on from there."
 
 
 def part_way(screen: Screen) -> bool:
-    """Whether the frame is whole and shows a download that has begun."""
+    """Whether the frame is whole and shows a download that has started."""
     lines = [line for line in screen.lines if line]
     return bool(lines) and lines[-1] == FOOTER and not any("  0.0%  " in line for line in lines)
 

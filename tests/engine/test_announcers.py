@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import trio
 from engine.swarm import Swarm, address, corrupt, until
 
+from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.announcer import Member
 from swarmshare.engine.config import TorrentConfig
-from swarmshare.swarm.bitfield import Bitfield
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,12 +11,12 @@ import pytest
 import trio
 from engine.swarm import Swarm, until
 
+from swarmshare.common.pieces import Priority
 from swarmshare.engine import disk
 from swarmshare.schema.alerts import FileNotice, TorrentWaiting
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.faults import named
 from swarmshare.storage.paths import part_paths
-from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
     from swarmshare.engine.engine import Engine

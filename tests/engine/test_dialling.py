@@ -24,7 +24,7 @@ from swarmshare.manifest.build import Description
 from swarmshare.schema.alerts import ConnectionFailed
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.plan import make_plan
-from swarmshare.swarm.diagnosis import Cause, DialResult, Outcome, Reach
+from swarmshare.swarm.diagnosis import Cause, DialResult, ListenReach, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -251,10 +251,10 @@ def test_neighbours(host: str, own: str, near: bool) -> None:
 
 async def test_from_where_others_may_connect() -> None:
     for host, near, reach in (
-        ("localhost", True, Reach.MACHINE),
-        ("*", True, Reach.NETWORK),
-        ("*", False, Reach.ANYWHERE),
-        (None, True, Reach.NOWHERE),
+        ("localhost", True, ListenReach.MACHINE),
+        ("*", True, ListenReach.NETWORK),
+        ("*", False, ListenReach.ANYWHERE),
+        (None, True, ListenReach.NOWHERE),
     ):
         listen = ((host, 0),) if host else ()
         async with open_engine(EngineConfig(listen=listen, neighbours_only=near)) as engine:

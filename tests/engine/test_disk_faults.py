@@ -1,4 +1,4 @@
-"""Folders and files that others take away, change or forbid while a torrent is at work: clear errors, engine alive."""
+"""Folders and files that others take away, change or forbid while a torrent runs: clear errors, engine alive."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import pytest
 import trio
 from engine.swarm import Swarm, address, banned, corrupt, until
 
+from swarmshare.common.pieces import Priority
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.errors import StorageError
@@ -17,7 +18,6 @@ from swarmshare.manifest.bencoding import encode_with_raw
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.alerts import PieceFailed, PieceVerified, TorrentComplete
 from swarmshare.schema.snapshot import TorrentState
-from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
     from pathlib import Path

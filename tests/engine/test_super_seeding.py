@@ -8,7 +8,7 @@ import pytest
 import trio
 from engine.swarm import Swarm
 
-from swarmshare.swarm.picker import Priority
+from swarmshare.common.pieces import Priority
 
 if TYPE_CHECKING:
     from pathlib import Path

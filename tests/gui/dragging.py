@@ -32,15 +32,15 @@ def main() -> None:
     root.tk.call("bind", ".", "<<DragEndCmd>>", root.register(lambda: root.after(100, root.destroy)))
     server = ctypes.CDLL("libX11.so.6")
     server.XOpenDisplay.restype = ctypes.c_void_p
-    hands = ctypes.CDLL("libXtst.so.6")
+    xtest = ctypes.CDLL("libXtst.so.6")
     screen = ctypes.c_void_p(server.XOpenDisplay(None))
 
     def move(step: int) -> None:
         begin, end = (1220, 760), (int(x), int(y))
         place = [round(a + (b - a) * step / STEPS) for a, b in zip(begin, end, strict=True)]
-        hands.XTestFakeMotionEvent(screen, -1, *place, ctypes.c_ulong(0))
+        xtest.XTestFakeMotionEvent(screen, -1, *place, ctypes.c_ulong(0))
         if step == 0:
-            hands.XTestFakeButtonEvent(screen, 1, 1, ctypes.c_ulong(0))
+            xtest.XTestFakeButtonEvent(screen, 1, 1, ctypes.c_ulong(0))
         server.XFlush(screen)
         if step < STEPS:
             root.after(30, move, step + 1)
@@ -48,7 +48,7 @@ def main() -> None:
             root.after(300, release)
 
     def release() -> None:
-        hands.XTestFakeButtonEvent(screen, 1, 0, ctypes.c_ulong(0))
+        xtest.XTestFakeButtonEvent(screen, 1, 0, ctypes.c_ulong(0))
         server.XFlush(screen)
 
     root.after(250, move, 0)

@@ -1,4 +1,4 @@
-"""Pictures made by hand, and a thread that has nothing behind it but them."""
+"""Snapshots made by hand, and a thread that has nothing behind it but them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def snapshot(*transfers: TransferSnapshot, **changes: Any) -> ClientSnapshot:
 
 
 class HandMadeThread:
-    """What a window needs of a desk's thread: it shows what it is given, and keeps the wishes."""
+    """What a window needs of a session's thread: it shows what it is given, and records the commands."""
 
     def __init__(self, snapshot: ClientSnapshot | None = None) -> None:
         self.snapshot = snapshot
@@ -66,9 +66,9 @@ class HandMadeThread:
         self.commands: list[tuple[str, tuple[Any, ...], dict[str, Any], Future[Any]]] = []
         self.happened: list[Fact] = []
 
-    def submit(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, command: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        self.commands.append((method.__name__, args, kwargs, future))
+        self.commands.append((shells.name_of(command), args, kwargs, future))
         return future
 
     def facts(self) -> list[Fact]:

@@ -1,4 +1,4 @@
-"""Hands on a window: keys and clicks as a person makes them, and waiting for what is to be seen."""
+"""Keys and clicks on a window, as a person makes them, and waiting for what is to be seen."""
 
 from __future__ import annotations
 

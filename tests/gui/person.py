@@ -6,7 +6,7 @@ import tkinter
 from typing import TYPE_CHECKING
 
 from gui.keyboard import settle, until
-from gui.sight import cut_off, not_in_portuguese, picture, words_of_menu, words_on
+from gui.sight import box, cut_off, not_in_portuguese, pixels_changed, screenshot, words_of_menu, words_on
 
 from swarmshare.gui.words import language
 
@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 _KEYS = {" ": "space", "\n": "Return", "<": "less", "-": "minus"}
 _ROUND = 80
 """Tabs after which one has been everywhere."""
+_SMALL = 800
+_VISIBLE = 20
+"""Pixels that change when something gets the keyboard, at least."""
 
 
 class Person:
     """Presses keys, wherever the keyboard is, and looks at the whole screen."""
 
     def __init__(self, window: MainWindow, display: str, album: Path, names: set[str]) -> None:
-        """``album`` takes pictures; ``names`` are what needs no translation."""
+        """``album`` takes screenshots; ``names`` are what needs no translation."""
         self.window, self.names = window, names
         self._display, self._album = display, album
+        self.wrong: list[str] = []
+        """What was seen to be wrong so far."""
         album.mkdir(parents=True, exist_ok=True)
         window.root.focus_force()  # there is no window manager that would do it
         settle(window.root)
@@ -36,7 +41,14 @@ class Person:
         """What has the keyboard."""
         name = str(self.window.root.tk.call("focus"))
         assert name, "nothing has the keyboard"
-        return self.window.root.nametowidget(name)
+        widget: tkinter.Misc = self.window.root.nametowidget(name)
+        return widget
+
+    def is_given(self, top: tkinter.Misc) -> None:
+        """Have the keyboard in a window that nobody pressed a key for, as a window manager does it."""
+        settle(self.window.root)
+        (top.focus_lastfor() or top).focus_force()
+        settle(self.window.root)
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -89,11 +101,11 @@ class Person:
             self.press("Return")
 
     def look(self, name: str) -> None:
-        """Take a picture, and see to it that everything is there, and can be read."""
+        """Take a screenshot, and see to it that everything is there, and can be read."""
         root = self.window.root
         settle(root)
         self.focus  # noqa: B018
-        picture(self._display).save(self._album / f"{name}.png")
+        screenshot(self._display).save(self._album / f"{name}.png", compress_level=1)
         wrong = []
         for top in [root, *(child for child in root.winfo_children() if child.winfo_class() == "Toplevel")]:
             if not top.winfo_viewable():
@@ -110,4 +122,27 @@ class Person:
             (self._album / f"{name}.txt").write_text("\n".join(wrong))
         self.wrong.extend(f"{name}: {problem}" for problem in wrong)
 
-    wrong: list[str] = []
+    def go_round(self) -> None:
+        """Press Tab until one is back: each time the screen shows where the keyboard is, and where it was.
+
+        On the small screen only: these screenshots take long, and larger ones show no other stops.
+        """
+        if self.window.root.winfo_screenwidth() > _SMALL:
+            return
+        first, seen = self.focus, 0
+        before = screenshot(self._display)
+        while seen < _ROUND:
+            last, seen = self.focus, seen + 1
+            self.press("Tab")
+            after = screenshot(self._display)
+            for widget, what in ((last, "has lost"), (self.focus, "has")):
+                left, top, right, bottom = box(widget)
+                where = left - 2, top - 2, right + 2, bottom + 2  # some have their ring around them
+                if pixels_changed(before.crop(where), after.crop(where)) < _VISIBLE:
+                    self.wrong.append(f"one does not see that {widget} {what} the keyboard")
+            if not self.focus.winfo_viewable():
+                self.wrong.append(f"{self.focus} has the keyboard, and is not to be seen")
+            before = after
+            if self.focus is first:
+                return
+        raise AssertionError(f"Tab does not come back to {first}")

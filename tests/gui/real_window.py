@@ -1,4 +1,4 @@
-"""The whole window with a desk of its own, and eyes for what it shows."""
+"""The whole window with a client session of its own, and readers of what it shows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(home: Path) -> Iterator[MainWindow]:
-    """A window at work, as ``swarmshare gui`` opens it, whose home is ``home``."""
+    """A running window, as ``swarmshare gui`` opens it, whose home is ``home``."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SWARMSHARE_HOME", str(home))
         preferences = Preferences()
@@ -38,7 +38,7 @@ def opened(home: Path) -> Iterator[MainWindow]:
             with swept_here(window.root):
                 window.poller.start()
                 try:
-                    until(window.root, lambda: window.snapshot is not None, "the desk stands")
+                    until(window.root, lambda: window.snapshot is not None, "the session is open")
                     yield window
                 finally:
                     thread.close()

@@ -1,12 +1,13 @@
-"""A shell that only writes down what is wished, for dialogs that are looked at alone; and a picture for it."""
+"""A shell that only records commands, for dialogs that are tested alone; and a snapshot for it."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swarmshare.app.config import Settings
-from swarmshare.app.snapshot import ClientSnapshot, Person, TransferSnapshot
+from swarmshare.app.snapshot import ClientSnapshot, PersonSnapshot, TransferSnapshot
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from swarmshare.gui.preferences import Preferences
 
-PERSON = Person("ana", "organiser", "http://127.0.0.1:6969")
+PERSON = PersonSnapshot("ana", "organiser", "http://127.0.0.1:6969")
 
 
 def transfer(name: str = "Holiday.zip", **changes: Any) -> TransferSnapshot:
@@ -39,6 +40,24 @@ def snapshot(**changes: Any) -> ClientSnapshot:
     return ClientSnapshot(**{**fields, **changes})
 
 
+class NamedPart:
+    """A session, a part of one or a method of a part, of which only the name counts."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    def __getattr__(self, name: str) -> NamedPart:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return NamedPart(name)
+
+
+def name_of(command: Callable[..., Any]) -> str:
+    """The name of the method that ``command`` picks of a session."""
+    method = command(NamedPart("session"))
+    return str((method.func if isinstance(method, partial) else method).__name__)
+
+
 class Command(NamedTuple):
     method: str
     args: tuple[Any, ...]
@@ -46,7 +65,7 @@ class Command(NamedTuple):
     failed: Callable[[str], object] | None
     then: Callable[[Any], object] | None
 
-    def grant(self, result: Any = None) -> None:
+    def answer(self, result: Any = None) -> None:
         if self.then is not None:
             self.then(result)
 
@@ -56,7 +75,7 @@ class Command(NamedTuple):
 
 
 class WrittenShell:
-    """Keeps every wish and every sentence."""
+    """Records every command and every sentence."""
 
     def __init__(self, root: tkinter.Tk, preferences: Preferences, first: ClientSnapshot | None = None) -> None:
         self.root, self.preferences = root, preferences
@@ -64,11 +83,11 @@ class WrittenShell:
         self.commands: list[Command] = []
         self.said: list[tuple[str, str]] = []
 
-    def submit(self, then: Any, method: Any, *args: Any, **kwargs: Any) -> None:
-        self.commands.append(Command(method.__name__, args, kwargs, None, then))
+    def submit(self, then: Any, command: Any, *args: Any, **kwargs: Any) -> None:
+        self.commands.append(Command(name_of(command), args, kwargs, None, then))
 
-    def submit_or(self, failed: Any, then: Any, method: Any, *args: Any, **kwargs: Any) -> None:
-        self.commands.append(Command(method.__name__, args, kwargs, failed, then))
+    def submit_or(self, failed: Any, then: Any, command: Any, *args: Any, **kwargs: Any) -> None:
+        self.commands.append(Command(name_of(command), args, kwargs, failed, then))
 
     def say(self, text: str, kind: str = "info") -> None:
         self.said.append((text, kind))

@@ -95,7 +95,7 @@ def _cut_in_canvas(canvas: tkinter.Canvas) -> Iterator[str]:
     scrolled = bool(str(canvas.cget("xscrollcommand")))
     head = type(canvas).__name__ == "Header"
     for item in canvas.find_all():
-        if canvas.type(item) != "text" or canvas.itemcget(item, "state") == "hidden":
+        if str(canvas.type(item)) != "text" or canvas.itemcget(item, "state") == "hidden":
             continue
         text, where = canvas.itemcget(item, "text"), canvas.bbox(item)
         if head and text.endswith("\N{HORIZONTAL ELLIPSIS}"):
@@ -104,7 +104,9 @@ def _cut_in_canvas(canvas: tkinter.Canvas) -> Iterator[str]:
             yield f"{canvas} cuts {text!r}"
         if text and not scrolled:
             over = [
-                other for other in canvas.find_overlapping(*where) if other != item and canvas.type(other) == "text"
+                other
+                for other in canvas.find_overlapping(*where)
+                if other != item and str(canvas.type(other)) == "text"
             ]
             yield from (f"{canvas} writes {canvas.itemcget(other, 'text')!r} over {text!r}" for other in over)
 
@@ -189,20 +191,22 @@ def not_in_portuguese(texts: Iterable[str], names: Iterable[str]) -> list[str]:
     own = {word.lower() for name in names for word in _WORD.findall(name)}
     found = []
     for text in texts:
+        if any(name.startswith(text.removesuffix("\N{HORIZONTAL ELLIPSIS}")) for name in names):
+            continue  # or of it what there was room for
         strange = [word for word in _WORD.findall(text) if word.lower() not in known | own]
         if strange or (foreign.fullmatch(text) and not spoken.fullmatch(text)):
             found.append(f"{text!r}: {', '.join(strange) or 'a sentence in English'}")
     return found
 
 
-# ---------------------------------------------------------------------- pictures
+# ---------------------------------------------------------------------- screenshots
 
 
-def picture(display: str, where: Box | None = None) -> Image:
+def screenshot(display: str, where: Box | None = None) -> Image:
     """What is on the screen, or on some of it."""
     return ImageGrab.grab(where, xdisplay=display)
 
 
 def pixels_changed(before: Image, after: Image) -> int:
-    """How many pixels two pictures of the same place differ in."""
+    """How many pixels two screenshots of the same place differ in."""
     return sum(ImageChops.difference(before, after).convert("L").histogram()[1:])

@@ -143,7 +143,7 @@ def test_without_a_person_there_is_the_welcome_page(looking: Looking) -> None:
     assert not welcomes()
     looking.see(snapshot(person=None))
     assert len(welcomes()) == 1
-    assert not looking.window.side_bar.winfo_ismapped(), "nothing was begun"
+    assert not looking.window.side_bar.winfo_ismapped(), "there is no transfer"
     looking.see(snapshot(transfer(1), person=None))
     assert looking.window.side_bar.winfo_ismapped()
     assert len(welcomes()) == 1

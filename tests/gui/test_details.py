@@ -13,10 +13,10 @@ from gui.keyboard import settle
 from gui.test_table import kind, texts
 from gui.windows import Looking, window_over
 
+from swarmshare.common.bits import bits_of_runs
+from swarmshare.common.pieces import Priority
 from swarmshare.schema.alerts import TorrentComplete
-from swarmshare.schema.runs import bits_of_runs
 from swarmshare.swarm.diagnosis import Cause, NoPeers
-from swarmshare.swarm.pieces import Priority
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def test_the_map_fills(looking: Looking) -> None:
     looking.window.transfers.table.body.event_generate("<Down>")
     settle(looking.window.root)
     looking.window.transfers.table.select(transfer(2).info_hash)
-    assert details.pieces.map.torrent is None, "the picture is still of the other one"
+    assert details.pieces.map.torrent is None, "the snapshot is still of the other one"
 
 
 def test_the_swarm_is_listed(looking: Looking) -> None:

@@ -1,4 +1,4 @@
-"""Small dialogs, each alone: what they ask, what they wish, and that they leave nothing behind."""
+"""Small dialogs, each alone: what they ask, which commands they submit, and that they leave nothing behind."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gui.keyboard import click, press, settle, texts, type_into, until
 from gui.shells import PERSON, WrittenShell, snapshot, transfer
+from gui.sight import not_in_portuguese, words_on
 from manifest.makers import encoded, folder_doc
 
 from swarmshare.app.config import Settings
 from swarmshare.app.naming import NameTakenError
 from swarmshare.gui.banner import AT_ONCE, Banners
+from swarmshare.gui.dialogs.choosing import choose_file, choose_folder
 from swarmshare.gui.dialogs.leaving import ask_to_leave
 from swarmshare.gui.dialogs.limits import ask_limits
-from swarmshare.gui.dialogs.opening import open_torrent_dialog
-from swarmshare.gui.dialogs.other_name import OtherNameDialog, offer_other_name
+from swarmshare.gui.dialogs.opening import OtherNameDialog, offer_other_name, open_torrent_dialog
 from swarmshare.gui.dialogs.removing import ask_to_remove
 from swarmshare.gui.dialogs.settings import open_settings
 from swarmshare.gui.dialogs.share import JobDialog, open_share_dialog
@@ -53,6 +54,10 @@ def test_removing_keeps_the_files_unless_one_ticks(shell: WrittenShell) -> None:
     assert any(text.startswith("3 pieces are on this computer only") for text in texts(dialog))
     press(dialog.remove, "Return")
     assert shell.last()[:3] == ("remove", ([transfer().info_hash],), {"delete_data": False})
+    dialog = ask_to_remove(shell, [transfer(only_here=12_345)])
+    assert dialog is not None
+    assert any(text.startswith("12,345 pieces are") for text in texts(dialog))
+    press(dialog, "Escape")
     dialog = ask_to_remove(shell, [transfer("a"), transfer("b")])
     assert dialog is not None
     click(dialog.files)
@@ -107,7 +112,7 @@ def test_opening(shell: WrittenShell, tmp_path: Path) -> None:
     type_into(dialog.what.entry, str(tmp_path / "x.torrent"))
     click(dialog.accept)
     assert shell.last()[:2] == ("open_file", (tmp_path / "x.torrent", tmp_path))
-    shell.last().grant("ab")
+    shell.last().answer("ab")
     assert not dialog.winfo_exists()
     shell.last().refuse("Too late.")
     assert shell.said == [("Too late.", "danger")]
@@ -119,7 +124,7 @@ def test_another_name_is_offered(shell: WrittenShell, tmp_path: Path) -> None:
     type_into(opening.what.entry, str(tmp_path / "x.torrent"))
     type_into(opening.folder.entry, str(tmp_path))
     click(opening.accept)
-    shell.last().grant(taken)
+    shell.last().answer(taken)
     assert not opening.winfo_exists()
     dialog = next(child for child in shell.root.winfo_children() if isinstance(child, OtherNameDialog))
     assert dialog.entry.get() == "top (2)"
@@ -129,18 +134,36 @@ def test_another_name_is_offered(shell: WrittenShell, tmp_path: Path) -> None:
     assert len(shell.commands) == count
     type_into(dialog.entry, "mine")
     click(dialog.accept)
-    assert shell.last()[:2] == ("download_as", (taken, "mine"))
-    shell.last().grant(taken)
+    assert shell.last()[:2] == ("download_as", (MANIFEST, tmp_path, "mine"))
+    shell.last().answer(taken)
     assert dialog.complaint == "Something else has that name, too."
     press(dialog.entry, "Return")
     shell.last().refuse("No.")
     assert dialog.complaint == "No."
     click(dialog.accept)
-    shell.last().grant("ab")
+    shell.last().answer("ab")
     assert not dialog.winfo_exists()
     shell.last().refuse("Too late.")
     assert shell.said == [("Too late.", "danger")]
-    shell.last().grant("ab")
+    shell.last().answer("ab")
+
+
+@pytest.mark.parametrize("choose", [choose_folder, choose_file])
+def test_the_chooser_speaks_the_language(
+    root: ttkbootstrap.Window, tmp_path: Path, choose: Callable[..., Path | None]
+) -> None:
+    use_language("pt_BR")
+    seen: set[str] = set()
+
+    def look() -> None:
+        (chooser,) = (child for child in root.winfo_children() if child.winfo_class() == "Toplevel")
+        seen.update(words_on(chooser))
+        chooser.destroy()
+
+    root.after(300, look)
+    assert choose(root, start=str(tmp_path)) is None
+    assert "Cancelar" in seen
+    assert not not_in_portuguese(seen, [str(tmp_path)])
 
 
 def test_leaving_asks_only_when_somebody_still_needs_this_machine(shell: WrittenShell) -> None:
@@ -243,5 +266,5 @@ def test_200_dialogs_leave_nothing(shell: WrittenShell) -> None:
         gc.collect()
         return all(reference() is None for reference in gone)
 
-    until(shell.root, are_gone)  # the last look at a picture is still due
+    until(shell.root, are_gone)  # the last look at a snapshot is still due
     assert all(now <= then for now, then in zip(count(), before, strict=True))

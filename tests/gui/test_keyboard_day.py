@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import random
 import tkinter
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
-from gui.keyboard import until
+from gui.keyboard import find
 from gui.person import Person
 from gui.real_window import opened, transfer, words_in
 from integration.group import PASSWORD, Machine, same
 
-from swarmshare.app.snapshot import TransferState
 from swarmshare.gui.dialogs.account_tab import AccountTab
+from swarmshare.gui.dialogs.dialog import Dialog
 from swarmshare.gui.dialogs.leaving import LeavingDialog
 from swarmshare.gui.dialogs.limits import LimitsDialog
 from swarmshare.gui.dialogs.opening import OpenDialog
@@ -23,20 +23,31 @@ from swarmshare.gui.dialogs.settings import SettingsDialog
 from swarmshare.gui.dialogs.share import JobDialog, ShareDialog
 from swarmshare.gui.dialogs.withdrawing import WithdrawingDialog
 from swarmshare.gui.words import LANGUAGES, _, use_language
+from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from swarmshare.gui.dialogs.dialog import Dialog
+    from swarmshare.app.snapshot import TransferSnapshot
+    from swarmshare.gui.window import MainWindow
 
 
 NAMES = {"ana", "ben", "Holiday", "Film", "film.bin", "notes.txt", "http", "fast", *LANGUAGES.values()}
 
 
-def dialog(person: Person, kind: type[Dialog]) -> Dialog:
+D = TypeVar("D", bound=Dialog)
+
+
+def film(window: MainWindow) -> TransferSnapshot:
+    found = transfer(window, "Film")
+    assert found is not None
+    return found
+
+
+def dialog(person: Person, kind: type[D]) -> D:
     root = person.window.root
 
-    def there() -> list[Dialog]:
+    def there() -> list[D]:
         return [child for child in root.winfo_children() if isinstance(child, kind) and child.winfo_viewable()]
 
     person.until(there, kind.__name__)
@@ -57,21 +68,19 @@ def test_a_day(
     display = request.getfixturevalue(screen)
     monkeypatch.setenv("DISPLAY", display)
     use_language(language)
-    holiday, film = content(tmp_path, "Holiday", 3_000_000), content(tmp_path, "Film", 9_000_000)
+    holiday, other = content(tmp_path, "Holiday", 3_000_000), content(tmp_path, "Film", 9_000_000)
     with ExitStack() as stack:
         window = stack.enter_context(opened(tmp_path / "ana"))
         person = Person(window, display, tmp_path / "album", NAMES | {str(tmp_path)})
-        person.wrong = []
         ben = first_start(person, tmp_path, stack)
         invite(person, ben)
         share(person, holiday)
-        ben.start("publish", film, "--seed", "--limit-up", "2MiB")
-        find(person)
-        (entry,) = (event for event in ben.run("list") if event.get("name") == "Holiday")
+        ben.start("publish", other, "--seed", "--limit-up", "2MiB")
+        find_and_download(person)
         watch(person)
         copy_links(person)
         pause(person)
-        assert same(film, tmp_path / "ana" / "there" / "Film")
+        assert same(other, tmp_path / "ana" / "there" / "Film")
         remove(person)
         withdraw(person)
         settings(person)
@@ -84,8 +93,9 @@ def first_start(person: Person, folder: Path, stack: ExitStack) -> Machine:
     page = window._welcome
     assert page is not None
     person.look("01-welcome")
+    head = find(page, "TLabel", _("Welcome to SwarmShare"))
+    assert head.winfo_rooty() >= page.winfo_rooty(), "it is not scrolled away at first"
     person.push(page.start_tracker)
-    person.until(lambda: window.snapshot.local_tracker and window.snapshot.local_tracker.url, "a tracker")
     person.until(lambda: page.tracker.get(), "its address")
     address = page.tracker.get()
     person.names.add(address)
@@ -131,13 +141,13 @@ def share(person: Person, path: Path) -> None:
     person.fill_in((share.what.entry, str(path)), (share.comment, "a b"))
     person.press("Return")
     person.until(lambda: not share.winfo_exists(), "checked")
-    person.until(lambda: (found := transfer(person.window, "Holiday")) and found.state is TransferState.SEEDING)
+    person.until(lambda: (found := transfer(person.window, "Holiday")) and found.state is TorrentState.SEEDING)
     person.until(lambda: not any(isinstance(child, JobDialog) for child in person.window.root.winfo_children()))
     person.look("22-shared")
     assert person.focus is before
 
 
-def find(person: Person) -> None:
+def find_and_download(person: Person) -> None:
     window = person.window
     table = window.catalogue.table
     person.press("Control-Key-1")
@@ -150,6 +160,11 @@ def find(person: Person) -> None:
     person.tab_to(table.body)
     person.press("Down")
     person.look("32-chosen")
+    person.press("Right")
+    assert table.body.canvasx(0) > 0, "the columns that are out of sight"
+    person.look("33-sideways")
+    person.press("Left")
+    assert table.body.canvasx(0) == 0
     person.press("Return")
     person.until(lambda: transfer(window, "Film"), "downloading")
 
@@ -162,7 +177,7 @@ def watch(person: Person) -> None:
     table = window.transfers.table
     person.press("Home")
     person.until(lambda: table.selected and table.selected[0].name == "Film")
-    person.until(lambda: transfer(window, "Film").bytes_done > 500_000)
+    person.until(lambda: film(window).bytes_done > 500_000)
     person.look("40-pieces")
     for name in ("41-swarm", "42-files", "43-speed", "44-log"):
         person.press("Control-Tab")
@@ -201,7 +216,7 @@ def pause(person: Person) -> None:
     window = person.window
     table = window.transfers.table
     person.press("Control-p")
-    person.until(lambda: transfer(window, "Film").state is TransferState.PAUSED, "paused")
+    person.until(lambda: film(window).state is TorrentState.PAUSED, "paused")
     person.look("60-paused")
     person.press("Control-l")
     limits = dialog(person, LimitsDialog)
@@ -211,7 +226,7 @@ def pause(person: Person) -> None:
     person.press("Escape")
     assert person.focus is table.body
     person.press("Control-r")
-    person.until(lambda: transfer(window, "Film").state is TransferState.SEEDING, "complete")
+    person.until(lambda: film(window).state is TorrentState.SEEDING, "complete")
     person.look("62-complete")
 
 
@@ -261,6 +276,7 @@ def settings(person: Person) -> None:
     person.fill_in((settings.up.entry, "900"))
     person.press("Return")
     person.until(lambda: not settings.winfo_exists(), "saved")
+    assert person.window.snapshot is not None
     assert person.window.snapshot.settings.limit_up == 900 * 1024
 
 
@@ -277,7 +293,11 @@ def leave(person: Person) -> None:
     leaving = dialog(person, LeavingDialog)
     person.tab_to(leaving.leave)
     leaving.leave.event_generate("<KeyPress-space>")
-    with suppress(tkinter.TclError):  # the window is gone
-        until(window.root, lambda: False)
-    with pytest.raises(tkinter.TclError):
-        window.root.winfo_exists()
+    person.until(lambda: is_gone(window), "the window is gone")
+
+
+def is_gone(window: MainWindow) -> bool:
+    try:
+        return not window.root.winfo_exists()
+    except tkinter.TclError:
+        return True

@@ -1,4 +1,4 @@
-"""The main job in the window: a real tracker and real peers in other processes, and the hands of a person."""
+"""The main job in the window: a real tracker and real peers in other processes, operated as by a person."""
 
 from __future__ import annotations
 

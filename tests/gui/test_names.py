@@ -15,7 +15,7 @@ from gui.windows import window_over
 from integration.names import NAMES
 
 from swarmshare.app.facts import JobFailed, Problem, Published, Shared, ShareOptions
-from swarmshare.app.snapshot import Job
+from swarmshare.app.snapshot import JobSnapshot
 from swarmshare.gui.dialogs.removing import ask_to_remove
 from swarmshare.gui.dialogs.share import open_share_dialog
 from swarmshare.schema.alerts import TorrentComplete, TorrentWaiting
@@ -43,7 +43,7 @@ def test_in_tables_and_tabs(display: str, preferences: Preferences) -> None:
         TorrentComplete(shown.manifest.info_hash.full),
         TorrentWaiting(shown.manifest.info_hash.full, "storage", NAMES[1]),
     ]
-    jobs = tuple(Job(number, Path("/there") / name, 1, 2, 1, 3.0) for number, name in enumerate(NAMES))
+    jobs = tuple(JobSnapshot(number, Path("/there") / name, 1, 2, 1, 3.0) for number, name in enumerate(NAMES))
     session = snapshot(*transfers, looked_at=shown, catalogue=entries, jobs=jobs)
     with window_over(preferences, session) as looking:
         window = looking.window

@@ -13,6 +13,7 @@ from gui.keyboard import settle
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swarmshare.common.bits import bits_of_runs
 from swarmshare.gui.details.piece_map import PieceMap, PiecesTab
 from swarmshare.gui.theme import palette, use_theme
 from swarmshare.gui.viewmodel import pieces
@@ -30,7 +31,6 @@ from swarmshare.gui.viewmodel.pieces import (
     map_image,
     mixed,
 )
-from swarmshare.schema.runs import bits_of_runs
 from swarmshare.schema.snapshot import MemberSnapshot, TorrentState
 
 if TYPE_CHECKING:

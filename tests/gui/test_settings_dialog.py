@@ -1,4 +1,4 @@
-"""Settings: only what was changed is wished, mistakes stay in the dialog, the account's tab acts at once."""
+"""Settings: only what was changed is submitted, mistakes stay in the dialog, the account's tab acts at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gui.keyboard import click, press, settle, type_into, until
 from gui.shells import PERSON, WrittenShell, snapshot
 
 from swarmshare.app.config import Settings
-from swarmshare.app.snapshot import LocalTracker
+from swarmshare.app.snapshot import LocalTrackerSnapshot
 from swarmshare.gui import autostart
 from swarmshare.gui.dialogs.account_tab import AccountTab
 from swarmshare.gui.dialogs.settings import SettingsDialog, open_settings
@@ -44,12 +44,12 @@ def opened(shell: WrittenShell) -> SettingsDialog:
     return dialog
 
 
-def test_nothing_changed_is_nothing_wished(shell: WrittenShell) -> None:
+def test_nothing_changed_submits_nothing(shell: WrittenShell) -> None:
     dialog = opened(shell)
     assert (dialog.up.entry.get(), dialog.port.get(), dialog.everybody.on) == ("2", "6881", True)
     press(dialog.folder.entry, "Return")
     assert shell.last()[:2] == ("apply", ({}, None))
-    shell.last().grant()
+    shell.last().answer()
     assert not dialog.winfo_exists()
     shell.snapshot = None
     assert open_settings(shell) is None
@@ -90,7 +90,7 @@ def test_a_taken_port_is_told_where_it_was_typed(shell: WrittenShell) -> None:
     click(dialog.accept)
     assert shell.last().args == ({"listen": (("localhost", 7000),)}, None)
     shell.snapshot = snapshot(listen_problem="Port 7000 is taken.")
-    shell.last().grant()
+    shell.last().answer()
     assert dialog.complaint == "Port 7000 is taken."
     assert dialog.winfo_exists()
 
@@ -134,27 +134,27 @@ def test_the_account(shell: WrittenShell) -> None:
     until(dialog, lambda: tab.sentences[0] == "ana is signed in at http://127.0.0.1:6969")
     click(tab.invite)
     assert shell.last().method == "invite"
-    shell.last().grant("invite_1")
+    shell.last().answer("invite_1")
     assert tab.invitation.get() == dialog.clipboard_get() == "invite_1"
     shell.last().refuse("Only organisers may.")
     assert tab.sentences[1] == "Only organisers may."
     click(tab.start)
     assert shell.last().method == "start_tracker"
     assert not tab.stop.winfo_viewable()
-    shell.snapshot = snapshot(local_tracker=LocalTracker("", "", "", "the port is taken"))
+    shell.snapshot = snapshot(local_tracker=LocalTrackerSnapshot("", "", "", "the port is taken"))
     until(dialog, lambda: tab.sentences[2] == "The port is taken.")
     settle(dialog)
     assert [str(button.cget("text")) for button in (tab.start, tab.stop)] == ["Try again", "Do not start it any more"]
     click(tab.stop)
     assert shell.last().method == "stop_tracker"
-    shell.snapshot = snapshot(local_tracker=LocalTracker("http://192.168.1.5:1", "http://127.0.0.1:1", "", ""))
+    shell.snapshot = snapshot(local_tracker=LocalTrackerSnapshot("http://192.168.1.5:1", "http://127.0.0.1:1", "", ""))
     until(dialog, lambda: tab.sentences[2] == "A tracker runs on this machine. Others reach it at http://192.168.1.5:1")
     assert tab.sentences[0] == "Nobody is signed in."
     assert tab.sign_out.instate(["disabled"])
     assert not tab.start.winfo_viewable()
     click(tab.stop)
     assert shell.last().method == "stop_tracker"
-    beside = LocalTracker("http://192.168.1.5:6969", PERSON.tracker, "", "", ours=False)
+    beside = LocalTrackerSnapshot("http://192.168.1.5:6969", PERSON.tracker, "", "", ours=False)
     shell.snapshot = snapshot(local_tracker=beside, person=PERSON)
     until(dialog, lambda: tab.sentences[0] == "ana is signed in at http://192.168.1.5:6969")
     assert tab.sentences[2].splitlines() == [
@@ -167,7 +167,7 @@ def test_the_account(shell: WrittenShell) -> None:
     click(tab.copy)
     assert dialog.clipboard_get() == "http://192.168.1.5:6969"
     click(tab.invite)
-    shell.last().grant("invite_2")
+    shell.last().answer("invite_2")
     assert tab.sentences[1] == "Copied. Give it to one person, with the address http://192.168.1.5:6969: it works once."
     shell.snapshot = snapshot(local_tracker=replace(beside, url="http://127.0.0.1:6969"), person=PERSON)
     until(dialog, lambda: "only this machine reaches it" in tab.sentences[2])

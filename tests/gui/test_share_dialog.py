@@ -1,4 +1,4 @@
-"""Sharing: what one chooses is what is wished, and the hashing can be seen and stopped."""
+"""Sharing: what one chooses is what is submitted, and the hashing can be seen and stopped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gui.keyboard import click, press, settle, texts, type_into, until
 from gui.shells import PERSON, WrittenShell, snapshot
 
 from swarmshare.app.facts import ShareOptions
-from swarmshare.app.snapshot import Job
+from swarmshare.app.snapshot import JobSnapshot
 from swarmshare.gui.dialogs import share as share_dialog
 from swarmshare.gui.dialogs.share import JobDialog, open_share_dialog
 
@@ -32,8 +32,10 @@ def test_the_plain_way(shell: WrittenShell) -> None:
     dialog = open_share_dialog(shell, Path("/srv/Holiday"))
     press(dialog.what.entry, "Return")
     assert shell.last()[:2] == ("share", (ShareOptions(Path("/srv/Holiday")),))
-    shell.snapshot = snapshot(person=PERSON, jobs=(Job(7, Path("/srv/Holiday"), 1 << 20, 4 << 20, 1 << 20, 3.0),))
-    shell.last().grant(7)
+    shell.snapshot = snapshot(
+        person=PERSON, jobs=(JobSnapshot(7, Path("/srv/Holiday"), 1 << 20, 4 << 20, 1 << 20, 3.0),)
+    )
+    shell.last().answer(7)
     assert not dialog.winfo_exists()
     job = next(child for child in shell.root.winfo_children() if isinstance(child, JobDialog))
     until(job, lambda: job.figures == "25% \u00b7 1 MiB of 4 MiB \u00b7 1 MiB/s \u00b7 3 s left")
@@ -76,8 +78,8 @@ def test_whoever_cancels_while_it_is_checked_shares_nothing(shell: WrittenShell)
     click(dialog.accept)
     command = shell.last()
     press(dialog, "Escape")
-    command.grant(4)
-    assert shell.last()[:2] == ("cancel_job", (4,))
+    command.answer(4)
+    assert shell.last()[:2] == ("cancel", (4,))
     assert not [child for child in shell.root.winfo_children() if isinstance(child, JobDialog)]
 
 
@@ -97,12 +99,12 @@ def test_without_a_tracker_it_is_saved_only(
 
 
 def test_a_job_is_stopped(shell: WrittenShell) -> None:
-    job = Job(3, Path("/srv/Holiday"), 0, 0, 0.0, None)
+    job = JobSnapshot(3, Path("/srv/Holiday"), 0, 0, 0.0, None)
     shell.snapshot = snapshot(jobs=(job,))
     dialog = JobDialog(shell, 3)
     until(dialog, lambda: "Hashing Holiday" in texts(dialog))
     click(dialog.stop)
-    assert shell.last()[:2] == ("cancel_job", (3,))
+    assert shell.last()[:2] == ("cancel", (3,))
     dialog = JobDialog(shell, 3)
     shell.snapshot = replace(shell.snapshot, jobs=())
     until(shell.root, lambda: not dialog.winfo_exists())

@@ -16,7 +16,6 @@ from gui.real_window import opened, transfer
 from gui.test_main_flow import content, register
 from integration.group import Group
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.leaving import ask_to_leave
 from swarmshare.gui.dialogs.limits import ask_limits
 from swarmshare.gui.dialogs.opening import open_torrent_dialog
@@ -59,9 +58,9 @@ def uses(window: MainWindow, film: str) -> list[Callable[[], object]]:
         lambda: window.turn_to(random.choice(("catalogue", "all", "seeding", "downloading"))),
         lambda: window.transfers.details.select(random.randrange(5)),
         lambda: window.toolbar.text.set(random.choice(("", "fi", "x"))),
-        lambda: window.submit(None, ClientSession.pause, [film]),
-        lambda: window.submit(None, ClientSession.resume, [film]),
-        lambda: window.submit(None, ClientSession.recheck, [film]),
+        lambda: window.submit(None, lambda session: session.transfers.pause, [film]),
+        lambda: window.submit(None, lambda session: session.transfers.resume, [film]),
+        lambda: window.submit(None, lambda session: session.transfers.recheck, [film]),
         lambda: window.say(str(random.random()), "warning"),
         lambda: use_theme(window.root, window.preferences, random.choice((LIGHT, DARK))),
         lambda: window.root.geometry(f"{random.randint(900, 1200)}x{random.randint(600, 780)}"),
@@ -77,9 +76,9 @@ def test_memory_stays_flat(tmp_path: Path, display: str) -> None:
         film = seed.wait_for("published")["info_hash"]
         with opened(home) as window:
             register(window, group, home, "ana")
-            window.submit(None, ClientSession.download, film)
+            window.submit(None, lambda session: session.download, film)
             until(window.root, lambda: transfer(window, "Film"), "it is there")
-            begin, settled = time.monotonic(), 0
+            begin, base = time.monotonic(), 0
             what = uses(window, film)
             while (spent := (time.monotonic() - begin) / (60 * MINUTES)) < 1:
                 random.choice(what)()
@@ -87,8 +86,8 @@ def test_memory_stays_flat(tmp_path: Path, display: str) -> None:
                 while time.monotonic() < end:
                     window.root.update()
                     time.sleep(0.01)
-                if not settled and spent > SETTLING:
-                    settled = resident()
-            grown = resident() - settled
-            print(f"grown by {grown / 2**20:.1f} MiB from {settled / 2**20:.1f} MiB")
+                if not base and spent > SETTLING:
+                    base = resident()
+            grown = resident() - base
+            print(f"grown by {grown / 2**20:.1f} MiB from {base / 2**20:.1f} MiB")
             assert grown < ALLOWED

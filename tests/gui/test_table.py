@@ -1,4 +1,4 @@
-"""A table under the hands of a person: real events, real canvas items."""
+"""A table that a person operates: real events, real canvas items."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ BROKEN: list[dict[str, Any]] = [{"order": [1, 2]}, {"widths": {"text": -9, "numb
 
 
 @pytest.mark.parametrize("kept", BROKEN)
-def test_a_broken_memory_is_no_trouble(
+def test_a_broken_memory_is_no_problem(
     root: ttkbootstrap.Window, preferences: Preferences, kept: dict[str, Any]
 ) -> None:
     for name, value in kept.items():

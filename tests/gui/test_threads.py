@@ -1,4 +1,4 @@
-"""Widgets belong to one thread. Here every call into Tk is checked, while a real desk works beside a whole window."""
+"""Widgets belong to one thread. Here every call into Tk is checked, while a real session runs beside a whole window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gui.keyboard import settle, until
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.app.thread import SessionThread
 from swarmshare.gui.window import MainWindow
 
@@ -74,15 +73,15 @@ def test_a_call_from_another_thread_fails_loudly(window: MainWindow) -> None:
     assert [str(error) for error in caught] == ["call is called from offender"]
 
 
-def test_a_desk_at_work_touches_no_widget(window: MainWindow, tmp_path: Any) -> None:
+def test_a_running_session_touches_no_widget(window: MainWindow, tmp_path: Any) -> None:
     failures: list[BaseException] = []
     hook, threading.excepthook = threading.excepthook, lambda args: failures.append(args.exc_value or KeyError())
     try:
-        until(window.root, lambda: window.snapshot is not None, "a picture")
+        until(window.root, lambda: window.snapshot is not None, "a snapshot")
         answered: list[object] = []
-        window.submit(answered.append, ClientSession.known_trackers)
-        window.submit_or(answered.append, None, ClientSession.open_magnet, "magnet:?nothing")
-        window.submit(None, ClientSession.look_at, "ff" * 32)
+        window.submit(answered.append, lambda session: session.group.known_trackers)
+        window.submit_or(answered.append, None, lambda session: session.open_magnet, "magnet:?nothing")
+        window.submit(None, lambda session: session.look_at, "ff" * 32)
         until(window.root, lambda: len(answered) == 2, "the answers")
         assert isinstance(answered[-1], str)
         first, deadline = window.snapshot, time.monotonic() + 30

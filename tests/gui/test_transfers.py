@@ -13,7 +13,7 @@ from gui.keyboard import click, settle, type_into
 from gui.windows import Looking, window_over
 
 from swarmshare.app.facts import JobFailed, Problem, Shared
-from swarmshare.app.snapshot import Job
+from swarmshare.app.snapshot import JobSnapshot
 from swarmshare.errors import StorageError
 from swarmshare.gui.dialogs.leaving import LeavingDialog
 from swarmshare.gui.dialogs.removing import RemovingDialog
@@ -125,7 +125,8 @@ def test_opening_a_folder_waits_for_nothing(looking: Looking, tmp_path: Path, mo
 
 
 def test_the_side_bar_chooses_and_counts(looking: Looking) -> None:
-    tree = next(child for child in looking.window.side_bar.winfo_children() if isinstance(child, ttk.Treeview))
+    ring, *_jobs = looking.window.side_bar.winfo_children()
+    (tree,) = (child for child in ring.winfo_children() if isinstance(child, ttk.Treeview))
     assert [str(tree.set(name, "count")).strip() for name in tree.get_children()] == ["", "3", "1", "1", "1", ""]
     looking.window.turn_to("paused")
     settle(looking.window.root)
@@ -152,7 +153,7 @@ def test_the_status_bar_says_whether_one_may_leave(looking: Looking) -> None:
     looking.see(snapshot(person=None, transfers=THREE, listen_problem="port 1 is taken", tracker_problem="it is away"))
     assert looking.window.banners.texts == ["Port 1 is taken.", "It is away."]
     looking.see(snapshot(person=None, transfers=THREE, listen_problem="port 1 is taken", tracker_problem="it is away"))
-    assert len(looking.window.banners.texts) == 2, "a trouble is said once"
+    assert len(looking.window.banners.texts) == 2, "a problem is said once"
 
 
 def test_facts_become_sentences(looking: Looking, tmp_path: Path) -> None:
@@ -194,13 +195,13 @@ def test_a_sentence_goes_when_it_is_not_true_any_more(looking: Looking, tmp_path
     assert looking.window.banners.texts == ["Holiday is shared"]
 
 
-def test_a_wish_that_fails_is_a_sentence_and_so_is_a_surprise(looking: Looking) -> None:
+def test_a_command_that_fails_is_a_sentence_and_so_is_a_surprise(looking: Looking) -> None:
     press(looking, "Control-p")
     *_, future = looking.thread.commands[-1]
     future.set_exception(StorageError("/srv", system_says("it is read-only"), hint=Text("hint.other-folder")))
     looking.see()
     assert looking.window.banners.texts == ["/srv: it is read-only. Choose another folder."]
-    looking.window.submit(lambda _result: 1 / 0, type(looking.window.snapshot).__eq__)  # type: ignore[arg-type]
+    looking.window.submit(lambda _result: 1 / 0, lambda session: session.group.invite)
     looking.thread.commands[-1][-1].set_result(None)
     looking.see()
     assert "ZeroDivisionError" in looking.window.banners.texts[-1]
@@ -210,13 +211,13 @@ def test_a_wish_that_fails_is_a_sentence_and_so_is_a_surprise(looking: Looking) 
 
 
 def test_jobs_are_in_the_side_bar_until_they_are_done(looking: Looking, tmp_path: Path) -> None:
-    job = Job(7, tmp_path / "Holiday", 50, 100, 10.0, 5.0)
+    job = JobSnapshot(7, tmp_path / "Holiday", 50, 100, 10.0, 5.0)
     looking.see(snapshot(*THREE, jobs=(job,)))
     cards = [child for child in looking.window.side_bar.winfo_children() if child.winfo_class() == "TFrame"]
     assert len(cards) == 1
     stop = next(child for child in cards[0].winfo_children()[0].winfo_children() if child.winfo_class() == "TButton")
     click(stop)
-    assert looking.commands("cancel_job") == [(7,)]
+    assert looking.commands("cancel") == [(7,)]
     looking.see(snapshot(*THREE))
     assert not cards[0].winfo_exists()
 

@@ -1,4 +1,4 @@
-"""Pictures become rows, strips and sentences: no display is needed for that."""
+"""Snapshots become rows, strips and sentences: no display is needed for that."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmshare.app.facts import JobFailed, Problem, Published, Shared
+from swarmshare.common.bits import all_bits, bits_of_runs
+from swarmshare.common.pieces import Priority
+from swarmshare.common.text import clean
 from swarmshare.gui.table.selection import Selection
-from swarmshare.gui.viewmodel.cells import Bar, Label, Strip, arranged, clean, natural, searched
+from swarmshare.gui.viewmodel.cells import Bar, Label, Strip, arranged, natural, searched
 from swarmshare.gui.viewmodel.file_rows import FileTree, file_columns
 from swarmshare.gui.viewmodel.lists import chosen, counts, entry_columns, found, headline, transfer_columns
 from swarmshare.gui.viewmodel.log_lines import MAX_LINES, Log
@@ -23,11 +26,9 @@ from swarmshare.gui.viewmodel.safety import Light, Verdict, about, overall
 from swarmshare.gui.viewmodel.speeds import WINDOW, Speeds, scale_of
 from swarmshare.gui.words import use_language
 from swarmshare.schema.alerts import ConnectionFailed, FileNotice, PeerDropped, PieceFailed, TorrentComplete
-from swarmshare.schema.runs import all_bits, bits_of_runs
 from swarmshare.schema.snapshot import MemberSnapshot, TorrentState
 from swarmshare.swarm.diagnosis import Cause
-from swarmshare.swarm.gains import PATIENCE, Gains
-from swarmshare.swarm.pieces import Priority
+from swarmshare.swarm.stalls import PATIENCE, StallDetector
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,7 @@ def test_cells_of_a_transfer() -> None:
     assert cell("ratio") == "0.24"
     assert cell("progress", state=CHECKING, checked=0.25) == Bar(0.25, "25%", "info")
     assert cell("state", state=WAITING, problem="the disk\nis full") == Label(
-        "Waiting: the disk\ufffdis full", "exclamation-triangle-fill", "warning"
+        "Waiting: the disk is full", "exclamation-triangle-fill", "warning"
     )
     assert cell("eta", state=SEEDING, eta=9.0) == ""
     assert cell("ratio", downloaded=0, uploaded=50 * MIB) == "0.50"
@@ -70,7 +71,7 @@ def test_cells_of_a_transfer() -> None:
 def test_a_file_that_was_changed_is_named() -> None:
     assert headline(transfer(state=SEEDING, changed_files=("a\nb",))) == Verdict(
         Light.AMBER,
-        "a\ufffdb was changed or removed by another program. Put it back as it was, or share what it is now",
+        "a b was changed or removed by another program. Put it back as it was, or share what it is now",
     )
     assert headline(transfer(state=SEEDING, changed_files=("a", "b"))).sentence.startswith("a and others were changed")
 
@@ -97,7 +98,7 @@ def test_cells_follow_the_language() -> None:
 
 
 def test_a_name_cannot_break_its_line() -> None:
-    assert cell("name", name="a\nb\u202ecod.exe") == "a\ufffdb\ufffdcod.exe"
+    assert cell("name", name="a\nb\u202ecod.exe") == "a b\ufffdcod.exe"
     assert clean("\ud800 caf\u00e9") == "\ufffd caf\u00e9"
 
 
@@ -273,7 +274,7 @@ def test_members_are_peers_and_those_whom_a_tracker_tells_of_once_each() -> None
         ),
         members=(known, dialled_us, away),
     )
-    members = members_of(snapshot, Gains(), 0.0)
+    members = members_of(snapshot, StallDetector(), 0.0)
     assert [(m.user, m.address, m.held, m.connected) for m in members] == [
         ("bia", "10.0.0.1:1", 3, True),
         ("rui", "10.0.0.2:55555", 10, True),
@@ -287,11 +288,11 @@ def test_members_are_peers_and_those_whom_a_tracker_tells_of_once_each() -> None
 
 
 def test_who_gets_nothing_for_a_minute_is_stuck() -> None:
-    gains = Gains()
+    stalls = StallDetector()
 
     def stuck(held: int, now: float) -> bool:
         snapshot = torrent(SMALL, peers=(peer("10.0.0.1:1", pieces=held, bits=_bits(held)),))
-        return members_of(snapshot, gains, now)[0].stuck
+        return members_of(snapshot, stalls, now)[0].stuck
 
     assert not stuck(3, 0.0)
     assert not stuck(3, PATIENCE - 1)
@@ -399,7 +400,7 @@ def test_facts_in_words(tmp_path: Path) -> None:
         "rui shared b",
         "Holiday is shared",
         "a file is broken",
-        "10.0.0.9:9 is banned: sent\ufffdrubbish",
+        "10.0.0.9:9 is banned: sent rubbish",
         "Everything is here, and verified",
         "Piece 7 came wrong from 10.0.0.1:1, and is asked of others",
         "Piece 6 came wrong, and is asked for again",
@@ -409,7 +410,7 @@ def test_facts_in_words(tmp_path: Path) -> None:
     log.note([ConnectionFailed(None, "10.0.0.8", Cause.STRANGER, "it is in none of this machine's networks")], 6.0)
     assert [line.text for line in log.lines(info_hash(1))][:2] == [
         "No connection with 10.0.0.8: It is in none of this machine's networks.",
-        "No connection with 10.0.0.7:7: It\ufffdhangs up.",
+        "No connection with 10.0.0.7:7: It hangs up.",
     ]
 
 

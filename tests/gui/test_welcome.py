@@ -1,4 +1,4 @@
-"""The first page: what it asks, what it wishes, and how it speaks of mistakes."""
+"""The first page: what it asks, which commands it submits, and how it speaks of mistakes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gui.keyboard import click, press, settle, texts, type_into, until
 from gui.shells import WrittenShell, snapshot
 
 from swarmshare.app.config import Settings
-from swarmshare.app.snapshot import LocalTracker
+from swarmshare.app.snapshot import LocalTrackerSnapshot
 from swarmshare.gui.welcome import ONLY_HERE, Answers, WelcomePage
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from swarmshare.gui.preferences import Preferences
 
-LOCAL = LocalTracker("http://192.168.1.5:6969", "http://127.0.0.1:6969", "setup_1", "")
+LOCAL = LocalTrackerSnapshot("http://192.168.1.5:6969", "http://127.0.0.1:6969", "setup_1", "")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_an_invitation_is_filled_in(root: ttkbootstrap.Window, shell: WrittenShe
     page = WelcomePage(root, shell, "setup_2")
     page.pack(fill="both", expand=True)
     settle(root)
-    shell.last().grant(["http://10.0.0.1:6969"])
+    shell.last().answer(["http://10.0.0.1:6969"])
     type_into(page.user, "ann")
     type_into(page.password, "correct horse")
     type_into(page.again, "correct horse")
@@ -49,7 +49,7 @@ def test_an_invitation_is_filled_in(root: ttkbootstrap.Window, shell: WrittenShe
 
 def test_registering(page: WelcomePage, shell: WrittenShell) -> None:
     assert shell.last().method == "known_trackers"
-    shell.last().grant(["http://10.0.0.1:6969", "http://10.0.0.2:6969"])
+    shell.last().answer(["http://10.0.0.1:6969", "http://10.0.0.2:6969"])
     assert page.tracker.get() == "http://10.0.0.1:6969"
     click(page.enter)
     assert page.complaint == "Type a name: others see it beside what you share."
@@ -96,7 +96,7 @@ def test_signing_in(page: WelcomePage, shell: WrittenShell) -> None:
     settings = {"folder": Path("/d"), "listen": ONLY_HERE}
     answers = Answers("10.0.0.1", "ana", "secret word", False, None, None, settings)
     assert shell.last()[:2] == ("enter", (answers,))
-    shell.last().grant(None)
+    shell.last().answer(None)
 
 
 def test_a_tracker_on_this_machine(page: WelcomePage, shell: WrittenShell) -> None:
@@ -107,9 +107,9 @@ def test_a_tracker_on_this_machine(page: WelcomePage, shell: WrittenShell) -> No
     assert page.note == "Port 6969 is taken."
     click(page.start_tracker)
     assert shell.last().method == "start_tracker"
-    shell.snapshot = snapshot(local_tracker=LocalTracker("", "", "", ""))
+    shell.snapshot = snapshot(local_tracker=LocalTrackerSnapshot("", "", "", ""))
     until(page, lambda: page.note == "The tracker starts...")
-    shell.snapshot = snapshot(local_tracker=LocalTracker("", "", "", "It ended: no room."))
+    shell.snapshot = snapshot(local_tracker=LocalTrackerSnapshot("", "", "", "It ended: no room."))
     until(page, lambda: page.note == "It ended: no room.")
     assert page.start_tracker.instate(["!disabled"])
     assert str(page.start_tracker.cget("text")) == "Start a tracker on this machine"

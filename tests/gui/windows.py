@@ -1,4 +1,4 @@
-"""The whole window over pictures that are made by hand."""
+"""The whole window over snapshots that are made by hand."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Looking:
         self.window._surprised(kind, error, trace)
 
     def see(self, news: ClientSnapshot | None = None) -> None:
-        """Have the window look, at a new picture if there is one."""
+        """Have the window look, at a new snapshot if there is one."""
         if news is not None:
             self.thread.snapshot = news
         self.window.poller.look()
@@ -54,7 +54,7 @@ def window_over(preferences: Preferences, first: ClientSnapshot | None = None, p
         settle(window.root)
         looking.see()
         yield looking
-        assert not looking.surprises
+        assert not looking.surprises, looking.surprises
     finally:
         window.poller.stop()
         end(window.root)

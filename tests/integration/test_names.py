@@ -1,4 +1,4 @@
-"""Names of many scripts through every door of a group: each door is the real one, each process a real one."""
+"""Names of many scripts through every entry point of a group: each one real, in real processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import trio
-from app.sessions import seat
+from app.sessions import running_session
 from integration.group import PASSWORD, TIMEOUT, Group, Machine, same
 from integration.names import NAMES
 from tracker.trackers import tracker_in
@@ -82,8 +82,8 @@ def in_plain_ascii(machine: Machine, *arguments: str) -> str:
     return done.stdout.decode("ascii")
 
 
-async def until_listed(seated: Any, count: int) -> None:
-    await seated.until(lambda: len(seated.session.snapshot().catalogue) == count)
+async def until_listed(running: Any, count: int) -> None:
+    await running.until(lambda: len(running.session.snapshot().catalogue) == count)
 
 
 async def test_through_every_door(
@@ -130,7 +130,7 @@ async def test_through_every_door(
             folder = paths[name].parent
             engine.add(manifest, TorrentConfig(folder=folder, announcers=announcers_for(manifest, sign_in)))
         mirror = bob.start("mirror", "--data", bob.folder / "mirror")
-        async with seat() as window:
+        async with running_session() as window:
             await until_listed(window, len(NAMES))
             assert {entry.name for entry in window.session.snapshot().catalogue} == set(NAMES)
             for number, manifest in enumerate(manifests.values()):

@@ -39,6 +39,12 @@ def need(version: str) -> None:
         pytest.skip(f"no libtorrent {version}: it has no wheel for {python}, or `make setup` was not run")
 
 
+def _environment(version: str) -> dict[str, str]:
+    """Of a process with that libtorrent. Nothing of ours runs in it, so that its coverage is not worth measuring."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
+    return {**ours, "PYTHONPATH": str(OLD_FOLDER)} if version == OLD else ours
+
+
 class LibtorrentError(Exception):
     """libtorrent refuses something, in its own words."""
 
@@ -52,7 +58,7 @@ class Libtorrent:
         """Where its session listens, once there is one."""
         self._process = subprocess.Popen(
             [sys.executable, str(CHILD)],
-            env={**os.environ, "PYTHONPATH": str(OLD_FOLDER)} if version == OLD else None,
+            env=_environment(version),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

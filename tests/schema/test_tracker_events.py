@@ -11,30 +11,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swarmshare.common.bits import Runs, all_bits, as_bits, as_number, runs_of_bits
 from swarmshare.schema.fields import MOST, EventError
-from swarmshare.schema.runs import Runs, all_bits, as_bits, as_number, runs_of_bits
 from swarmshare.schema.tracker_events import (
     MAX_PEERS,
     MAX_PIECES,
     MAX_RUNS,
     AvailabilityChanges,
-    Have,
-    Holding,
+    FindPeers,
+    HaveUpdate,
     Holds,
     Join,
+    JoinAnswer,
     Leave,
+    ListMembers,
     MemberChanges,
+    MemberInfo,
     MemberPage,
-    Members,
-    MorePeers,
-    Peer,
+    MemberPieces,
     Push,
     Refusal,
-    Report,
-    Request,
+    ReportMember,
     Resync,
-    State,
     Stats,
+    SwarmRequest,
 )
 from swarmshare.schema.tracker_wire import (
     dump_error,
@@ -59,20 +59,20 @@ numbers = st.integers(0, MOST)
 hashes = st.binary(min_size=32, max_size=32)
 bitfields = st.integers(0, 2**COUNT - 1).map(lambda number: as_bits(number << -COUNT % 8, COUNT))
 runs = bitfields.map(lambda bits: runs_of_bits(as_number(bits), COUNT))
-requests: st.SearchStrategy[Request] = st.one_of(
+requests: st.SearchStrategy[SwarmRequest] = st.one_of(
     st.builds(
         Join, hashes, st.binary(min_size=20, max_size=20), st.integers(1, 65535), st.just(COUNT), bitfields, numbers
     ),
-    st.builds(Have, hashes, runs, runs),
+    st.builds(HaveUpdate, hashes, runs, runs),
     st.builds(Stats, hashes, numbers, numbers, numbers, numbers, numbers),
     st.builds(Leave, hashes),
     st.builds(Resync, hashes),
-    st.builds(MorePeers, hashes, st.integers(1, MAX_PEERS)),
-    st.builds(Members, hashes, numbers),
-    st.builds(Report, hashes, st.integers(1, MOST)),
+    st.builds(FindPeers, hashes, st.integers(1, MAX_PEERS)),
+    st.builds(ListMembers, hashes, numbers),
+    st.builds(ReportMember, hashes, st.integers(1, MOST)),
 )
 peers = st.builds(
-    Peer,
+    MemberInfo,
     st.integers(1, MOST),
     st.text(max_size=60),
     st.lists(st.ip_addresses().map(str), min_size=1, max_size=2).map(tuple),
@@ -84,12 +84,12 @@ peers = st.builds(
 
 
 @st.composite
-def holdings(draw: st.DrawFn) -> Holding:
+def holdings(draw: st.DrawFn) -> MemberPieces:
     peer, pieces = draw(peers), draw(st.none() | bitfields)
     if pieces is None:
-        return Holding(peer._replace(holds=Holds.UNKNOWN), None)
+        return MemberPieces(peer._replace(holds=Holds.UNKNOWN), None)
     whole = {all_bits(COUNT): Holds.ALL, bytes(len(pieces)): Holds.NONE}
-    return Holding(peer._replace(holds=whole.get(pieces, Holds.SOME)), pieces)
+    return MemberPieces(peer._replace(holds=whole.get(pieces, Holds.SOME)), pieces)
 
 
 many = st.lists(holdings(), max_size=6).map(tuple)
@@ -112,14 +112,14 @@ def wired(wire: object) -> Any:
 
 
 @given(requests)
-def test_requests_there_and_back(request: Request) -> None:
+def test_requests_there_and_back(request: SwarmRequest) -> None:
     event, wire = dump_request(request)
     assert parse_request(event, wired(wire)) == request
 
 
-@given(st.builds(State, numbers, numbers, st.integers(1, 100), st.integers(1), numbers, numbers, st.just(()),
+@given(st.builds(JoinAnswer, numbers, numbers, st.integers(1, 100), st.integers(1), numbers, numbers, st.just(()),
                  st.binary(min_size=COUNT, max_size=COUNT), st.none() | many), st.lists(peers, max_size=4))  # fmt: skip
-def test_states_there_and_back(state: State, others: list[Peer]) -> None:
+def test_states_there_and_back(state: JoinAnswer, others: list[MemberInfo]) -> None:
     state = state._replace(peers=tuple(others), member=min(state.member, MOST))
     assert parse_state(wired(dump_state(state)), COUNT) == state
 
@@ -131,12 +131,12 @@ def test_the_tracker_sends_no_attachments(push: Push) -> None:
 
 
 @given(many, st.booleans())
-def test_pages_there_and_back(page: tuple[Holding, ...], more: bool) -> None:
+def test_pages_there_and_back(page: tuple[MemberPieces, ...], more: bool) -> None:
     assert parse_page(wired(dump_page(MemberPage(page, more))), COUNT) == MemberPage(page, more)
 
 
 @given(st.lists(peers, max_size=5).map(tuple))
-def test_peers_there_and_back(others: tuple[Peer, ...]) -> None:
+def test_peers_there_and_back(others: tuple[MemberInfo, ...]) -> None:
     assert parse_peers(wired(dump_peers(others))) == others
 
 
@@ -157,15 +157,15 @@ def test_availability_pushes_there_and_back(changed: Runs, data: st.DataObject) 
 
 
 def good(event: str) -> dict[str, Any]:
-    requests: dict[str, Request] = {
+    requests: dict[str, SwarmRequest] = {
         "join": Join(HASH, bytes(20), 1, COUNT, all_bits(COUNT), 0),
-        "have": Have(HASH, (range(3),), ()),
+        "have": HaveUpdate(HASH, (range(3),), ()),
         "stats": Stats(HASH, 1, 2, 3, 4, 5),
         "leave": Leave(HASH),
         "resync": Resync(HASH),
-        "peers": MorePeers(HASH, 1),
-        "members": Members(HASH, 0),
-        "report": Report(HASH, 1),
+        "peers": FindPeers(HASH, 1),
+        "members": ListMembers(HASH, 0),
+        "report": ReportMember(HASH, 1),
     }
     return dump_request(requests[event])[1]
 
@@ -264,9 +264,9 @@ def base64(data: bytes) -> str:
     return b64encode(data).decode()
 
 
-PEER = Peer(1, "ann", ("10.0.0.1",), 6881, True, Holds.SOME, 0.5)
-STATE = dump_state(State(1, 2, 15, 1, 0, 1, (PEER,), bytes(COUNT), (Holding(PEER, b"\x80\0\0"),)))
-PUSH = dump_push(Push(HASH, 1, 2, 0, 1, MemberChanges((Holding(PEER, b"\x80\0\0"),), (), ((1, (range(2),)),), ())))
+PEER = MemberInfo(1, "ann", ("10.0.0.1",), 6881, True, Holds.SOME, 0.5)
+STATE = dump_state(JoinAnswer(1, 2, 15, 1, 0, 1, (PEER,), bytes(COUNT), (MemberPieces(PEER, b"\x80\0\0"),)))
+PUSH = dump_push(Push(HASH, 1, 2, 0, 1, MemberChanges((MemberPieces(PEER, b"\x80\0\0"),), (), ((1, (range(2),)),), ())))
 TOTALS = dump_push(Push(HASH, 1, 2, 0, 1, AvailabilityChanges((range(2),), b"\1\2")))
 
 

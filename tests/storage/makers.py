@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from threading import Event
 from typing import TYPE_CHECKING
 
 from swarmshare.manifest.parse import parse_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from swarmshare.manifest.manifest import Manifest
@@ -20,6 +21,18 @@ LENGTHS = {"a/deep/large": 5 * PIECE + 100, "a/whole": 2 * PIECE, "empty": 0, "e
 
 PART = ".a34b53c8665d0a78.part"
 """How the files of the torrent made of these end until they are whole: with digits of its info hash."""
+
+
+class BeforeEachChunk(Event):
+    """What cancels hashing, and is therefore looked at before each chunk is read, in the thread that reads it."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__()
+        self._act = act
+
+    def is_set(self) -> bool:
+        self._act()
+        return super().is_set()
 
 
 @cache

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from threading import Event, active_count
-from typing import TYPE_CHECKING, BinaryIO
+from threading import Event, active_count, get_ident
+from typing import TYPE_CHECKING
 
 import pytest
+from storage.makers import BeforeEachChunk
 
 from swarmshare.errors import CancelledError, ManifestError, StorageError
 from swarmshare.manifest import build
@@ -15,7 +16,7 @@ from swarmshare.manifest.build import Description
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage import create, hashing
 from swarmshare.storage.create import create_manifest
-from swarmshare.storage.files import Identity
+from swarmshare.storage.files import FileIdentity
 from swarmshare.storage.hashing import Hashing, Source, hash_sources
 from swarmshare.storage.plan import make_plan
 from swarmshare.storage.progress import Progress
@@ -108,7 +109,7 @@ def test_cancelling_half_way(top: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_leaving_early_stops_the_threads(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashing, "JOB_LENGTH", BLOCK)
     file = top / "file-4"
-    source = Source(file, file.stat().st_size, Identity.of(file.stat()))
+    source = Source(file, file.stat().st_size, FileIdentity.of(file.stat()))
     before = active_count()
     results = hash_sources([source], Hashing(BLOCK))
     next(results)
@@ -123,21 +124,19 @@ def test_leaving_early_does_not_wait_for_long_jobs(tmp_path: Path, monkeypatch: 
     for name, length in (("small", 1), ("large", 2**27)):
         with open(tmp_path / name, "wb") as file:
             file.truncate(length)
-        sources.append(Source(tmp_path / name, length, Identity.of((tmp_path / name).stat())))
-    leaving, reads, read_full = Event(), [], hashing._read_full
+        sources.append(Source(tmp_path / name, length, FileIdentity.of((tmp_path / name).stat())))
+    leaving, chunks = Event(), list[int]()
 
-    def wait_for_leaving(source: Source, file: BinaryIO, chunk: memoryview) -> None:
-        if source.path.name == "large":
+    def wait_for_leaving() -> None:
+        if get_ident() in chunks:  # the small file has one chunk, so this is the large one
             leaving.wait()
-            reads.append(len(chunk))
-        read_full(source, file, chunk)
+        chunks.append(get_ident())
 
-    monkeypatch.setattr(hashing, "_read_full", wait_for_leaving)
-    results = hash_sources(sources, Hashing(BLOCK))
+    results = hash_sources(sources, Hashing(BLOCK), BeforeEachChunk(wait_for_leaving))
     next(results)
     leaving.set()
     results.close()  # type: ignore[attr-defined]
-    assert sum(reads) < 2**27
+    assert len(chunks) < 2**27 // hashing.BUFFER_LENGTH
 
 
 def test_a_file_that_changes(top: Path) -> None:
@@ -155,26 +154,19 @@ def test_a_file_of_the_same_size_and_another_time(top: Path) -> None:
         create_manifest(plan, Description())
 
 
-def test_a_file_that_changes_while_it_is_read(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read_full = hashing._read_full
-
-    def disturb(source: Source, file: BinaryIO, chunk: memoryview) -> None:
-        read_full(source, file, chunk)
-        if source.path.name == "file-2":
-            os.utime(source.path)
-
-    monkeypatch.setattr(hashing, "_read_full", disturb)
-    with pytest.raises(StorageError, match=r"file-2: changed while it was being read"):
-        made(top)
+def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    cancel = BeforeEachChunk(lambda: os.utime(tmp_path / "file"))
+    with pytest.raises(StorageError, match=r"file: changed while it was being read"):
+        made(tmp_path, cancel=cancel)
 
 
-def test_a_file_that_becomes_shorter(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_becomes_shorter(tmp_path: Path) -> None:
     """Shorter between the check and the read: only the read can tell."""
-    plan = make_plan(top)
-    os.truncate(top / "file-4", 5)
-    monkeypatch.setattr(hashing, "_check_unchanged", lambda *_: None)
-    with pytest.raises(StorageError, match=r"file-4: became shorter"):
-        create_manifest(plan, Description())
+    (tmp_path / "file").write_bytes(b"content")
+    cancel = BeforeEachChunk(lambda: os.truncate(tmp_path / "file", 5))
+    with pytest.raises(StorageError, match=r"file: became shorter"):
+        made(tmp_path, cancel=cancel)
 
 
 def test_a_file_that_vanishes(top: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files of which held pieces are lost: removed, replaced, shortened or changed by others while we use them."""
+"""Files of which held pieces are lost: removed, replaced, shortened or changed by another program while we use them."""
 
 from __future__ import annotations
 

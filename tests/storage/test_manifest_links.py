@@ -12,7 +12,7 @@ from manifest.makers import encoded, file_node, good_doc, payload
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.preparing import MAX_NOTICES
-from swarmshare.storage.verify import Verdict, verify_data
+from swarmshare.storage.verify import FileVerdict, verify_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def prepared(manifest: Manifest, folder: Path) -> list[str]:
     return list(map(str, storage.prepare().notices))
 
 
-def verdicts(manifest: Manifest, folder: Path) -> dict[str, Verdict]:
+def verdicts(manifest: Manifest, folder: Path) -> dict[str, FileVerdict]:
     return {"/".join(report.file.path): report.verdict for report in verify_data(manifest, folder).bad}
 
 
@@ -114,7 +114,7 @@ def test_what_bears_the_name_of_a_link_is_left_alone(manifest: Manifest, folder:
         f"{top}/to-file: is not a link to a.1.bin, and is left alone",
     ]
     assert os.path.isdir(top / "lib.so")
-    wrong = dict.fromkeys(("lib.so", "lib.so.1", "through", "to-file"), Verdict.BAD)
+    wrong = dict.fromkeys(("lib.so", "lib.so.1", "through", "to-file"), FileVerdict.BAD)
     assert verdicts(manifest, folder) == wrong
 
 
@@ -156,7 +156,7 @@ def test_a_system_that_makes_no_links(manifest: Manifest, folder: Path, monkeypa
     assert str(notices[0]) == f"{folder}/top/link-0: the link cannot be made: operation not permitted"
     assert "without it" in (notices[0].hint or "")
     fill(folder / "top")
-    assert set(verdicts(many, folder).values()) == {Verdict.MISSING}
+    assert set(verdicts(many, folder).values()) == {FileVerdict.MISSING}
 
 
 def test_windows_is_told_which_kind_of_link(manifest: Manifest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,4 +180,4 @@ def test_a_link_that_cannot_be_looked_at(manifest: Manifest, folder: Path, monke
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os.path, "lexists", refuse)
-    assert set(verdicts(manifest, folder).values()) == {Verdict.UNREADABLE}
+    assert set(verdicts(manifest, folder).values()) == {FileVerdict.UNREADABLE}

@@ -140,7 +140,9 @@ def test_when_the_system_allows_no_more_what_is_kept_is_closed(
     storage = TorrentStorage(manifest, folder)
     put(storage, range(manifest.layout.piece_count))
     wanted, open_ = manifest.layout.piece_count - 1, os.open
-    storage._files[-1].close()
+    storage.close()
+    for piece in set(range(wanted)) - set(manifest.layout.file_pieces(len(manifest.files) - 1)):
+        get(storage, piece)
     before = len(os.listdir("/proc/self/fd"))
 
     def refuse(*arguments: Any, **options: Any) -> int:

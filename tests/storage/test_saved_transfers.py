@@ -1,4 +1,4 @@
-"""What was begun, written and read back, and what is no such thing."""
+"""Saved transfers: written and read back, and files that are none."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from manifest.makers import encoded, folder_doc
 
+from swarmshare.common.pieces import Priority
 from swarmshare.errors import StorageError
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.saved_transfers import MAX_COUNT, SavedTransfer, SavedTransfers, open_saved_transfers
-from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MANIFEST = parse_manifest(encoded(folder_doc({b"a": 5, b"b": 6, b"c": 7})))
 OTHER = parse_manifest(encoded(folder_doc({b"d": 5, b"e": 6})))
-BEGUN = SavedTransfer(
+SAVED = SavedTransfer(
     manifest=MANIFEST,
     folder=Path("/srv/ünïcode"),
     added_at=1_700_000_000,
@@ -81,22 +81,22 @@ def test_all_of_it_comes_back(tmp_path_factory: pytest.TempPathFactory, saved: S
 
 
 def test_changes_and_the_end(store: SavedTransfers, folder: Path) -> None:
-    store.add(BEGUN)
+    store.add(SAVED)
     older = SavedTransfer(manifest=OTHER, folder=Path("/srv"), added_at=1)
     store.add(older)
-    assert store.load() == ([older, BEGUN], [])
-    changed = replace(BEGUN, paused=False, priorities={1: Priority.NORMAL}, uploaded=7)
+    assert store.load() == ([older, SAVED], [])
+    changed = replace(SAVED, paused=False, priorities={1: Priority.NORMAL}, uploaded=7)
     store.save(changed)
     assert store.load() == ([older, replace(changed, priorities={})], [])
-    store.forget(BEGUN.info_hash)
-    store.forget(BEGUN.info_hash)
+    store.forget(SAVED.info_hash)
+    store.forget(SAVED.info_hash)
     assert store.load() == ([older], [])
     store.forget(older.info_hash)
     assert [path.name for path in folder.iterdir()] == ["lock"]
 
 
 def test_others_may_not_read_it(store: SavedTransfers, folder: Path) -> None:
-    store.add(BEGUN)
+    store.add(SAVED)
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
@@ -142,9 +142,9 @@ WRONG: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_a_field_that_cannot_be(store: SavedTransfers, folder: Path, wrong: dict[str, Any]) -> None:
-    store.add(BEGUN)
+    store.add(SAVED)
     store.add(SavedTransfer(manifest=OTHER, folder=Path("/srv"), added_at=1))
-    path = folder / f"{BEGUN.info_hash}.json"
+    path = folder / f"{SAVED.info_hash}.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | wrong))
     found, broken = store.load()
     assert [saved.manifest for saved in found] == [OTHER]
@@ -155,8 +155,8 @@ def test_a_field_that_cannot_be(store: SavedTransfers, folder: Path, wrong: dict
     "content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"added_at": ' + b"9" * 5000 + b"}"], ids=len
 )
 def test_what_is_no_state_at_all(store: SavedTransfers, folder: Path, content: bytes) -> None:
-    store.add(BEGUN)
-    (folder / f"{BEGUN.info_hash}.json").write_bytes(content)
+    store.add(SAVED)
+    (folder / f"{SAVED.info_hash}.json").write_bytes(content)
     found, broken = store.load()
     assert not found
     assert len(broken) == 1
@@ -164,8 +164,8 @@ def test_what_is_no_state_at_all(store: SavedTransfers, folder: Path, content: b
 
 @pytest.mark.parametrize("content", [b"", b"d4:info", OTHER.encode(), None], ids=["empty", "cut", "other", "gone"])
 def test_a_manifest_that_is_not_the_one(store: SavedTransfers, folder: Path, content: bytes | None) -> None:
-    store.add(BEGUN)
-    path = folder / f"{BEGUN.info_hash}.torrent"
+    store.add(SAVED)
+    path = folder / f"{SAVED.info_hash}.torrent"
     if content is None:
         path.unlink()
     else:
@@ -176,8 +176,8 @@ def test_a_manifest_that_is_not_the_one(store: SavedTransfers, folder: Path, con
 
 
 def test_a_pipe_where_a_file_should_be(store: SavedTransfers, folder: Path) -> None:
-    store.add(BEGUN)
-    path = folder / f"{BEGUN.info_hash}.json"
+    store.add(SAVED)
+    path = folder / f"{SAVED.info_hash}.json"
     path.unlink()
     os.mkfifo(path)
     assert [error.path for error in store.load()[1]] == [path]

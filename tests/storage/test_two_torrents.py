@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from storage.makers import PIECE
 
+from swarmshare.common.bitfield import Bitfield
 from swarmshare.errors import StorageError
 from swarmshare.manifest.build import Description
 from swarmshare.storage.create import create_manifest
@@ -21,7 +22,6 @@ from swarmshare.storage.paths import part_paths
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.plan import make_plan
 from swarmshare.storage.resume import load_resume, save_resume
-from swarmshare.swarm.bitfield import Bitfield
 
 if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
@@ -31,7 +31,7 @@ CONTENTS = st.lists(st.sampled_from([1, 2]), min_size=1, max_size=2)
 """Of a file: a byte for each piece. None is of zeros, as a file that somebody else began has them where nothing is."""
 VERSION = st.fixed_dictionaries(dict.fromkeys(NAMES, CONTENTS))
 USERS = st.integers(0, 2)
-"""Two programs at work on the first torrent, and one on the other."""
+"""Two programs that share the first torrent, and one that shares the other."""
 
 
 def data_of(fills: list[int]) -> bytes:
@@ -39,7 +39,7 @@ def data_of(fills: list[int]) -> bytes:
 
 
 class User:
-    """A program at work on a torrent; what it believes to hold."""
+    """A program that shares a torrent; what it believes to hold."""
 
     def __init__(self, manifest: Manifest, version: dict[str, list[int]], folder: Path, resume: Path) -> None:
         self.manifest, self.folder, self.resume = manifest, folder, resume

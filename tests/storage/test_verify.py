@@ -1,4 +1,4 @@
-"""Which files are right, and which bytes of the others are not."""
+"""Which files are right, and which bytes of the rest are wrong."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from storage.makers import BeforeEachChunk
 
 from swarmshare.errors import CancelledError
 from swarmshare.manifest.build import Description
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage import hashing
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.plan import make_plan
-from swarmshare.storage.verify import ByteRange, FileReport, Verdict, verify_data
+from swarmshare.storage.verify import ByteRange, FileReport, FileVerdict, verify_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def flip(path: Path, at: int) -> None:
 def test_all_right(top: Path) -> None:
     report = verify_data(manifest_of(top), top.parent)
     assert not report.bad
-    assert [file.verdict for file in report.files] == [Verdict.OK] * 4
+    assert [file.verdict for file in report.files] == [FileVerdict.OK] * 4
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -66,7 +66,7 @@ def test_one_flipped_byte_anywhere_is_found(top: Path, data: st.DataObject, piec
     (report,) = check(manifest, top.parent).values()
     flip(top / name, at)
     start = at - at % piece_length
-    assert (report.file.path, report.verdict) == ((name,), Verdict.BAD)
+    assert (report.file.path, report.verdict) == ((name,), FileVerdict.BAD)
     assert report.wrong == (ByteRange(start, min(start + piece_length, LENGTHS[name])),)
 
 
@@ -89,26 +89,26 @@ def test_short_long_missing_and_not_a_file(top: Path) -> None:
     (top / "empty").unlink()
     (top / "empty").mkdir()
     bad = check(manifest, top.parent)
-    assert (bad["large"].verdict, bad["large"].wrong) == (Verdict.SHORT, ((3 * BLOCK, LENGTHS["large"]),))
+    assert (bad["large"].verdict, bad["large"].wrong) == (FileVerdict.SHORT, ((3 * BLOCK, LENGTHS["large"]),))
     assert bad["large"].actual_length == 3 * BLOCK + 5
-    assert (bad["small"].verdict, bad["small"].wrong) == (Verdict.LONG, ((5, 9),))
-    assert (bad["whole"].verdict, bad["whole"].wrong) == (Verdict.MISSING, ((0, 4 * BLOCK),))
-    assert (bad["empty"].verdict, bad["empty"].wrong) == (Verdict.UNREADABLE, ())
+    assert (bad["small"].verdict, bad["small"].wrong) == (FileVerdict.LONG, ((5, 9),))
+    assert (bad["whole"].verdict, bad["whole"].wrong) == (FileVerdict.MISSING, ((0, 4 * BLOCK),))
+    assert (bad["empty"].verdict, bad["empty"].wrong) == (FileVerdict.UNREADABLE, ())
     assert "not a regular file" in (bad["empty"].error or "")
 
 
 def test_an_empty_file_must_be_empty(top: Path) -> None:
     manifest = manifest_of(top)
     (top / "empty").write_text("not any more")
-    assert check(manifest, top.parent)["empty"].verdict is Verdict.LONG
+    assert check(manifest, top.parent)["empty"].verdict is FileVerdict.LONG
 
 
 def test_everything_missing(top: Path, tmp_path: Path) -> None:
     bad = check(manifest_of(top), tmp_path / "elsewhere")
-    assert {report.verdict for report in bad.values()} == {Verdict.MISSING}
+    assert {report.verdict for report in bad.values()} == {FileVerdict.MISSING}
     (tmp_path / "file").mkdir()
     (tmp_path / "file" / "top").write_text("a file where a folder should be")
-    assert {report.verdict for report in check(manifest_of(top), tmp_path / "file").values()} == {Verdict.MISSING}
+    assert {report.verdict for report in check(manifest_of(top), tmp_path / "file").values()} == {FileVerdict.MISSING}
 
 
 def test_links_may_not_lead_out(top: Path, tmp_path: Path) -> None:
@@ -121,10 +121,10 @@ def test_links_may_not_lead_out(top: Path, tmp_path: Path) -> None:
     (top / "whole").unlink()
     (top / "whole").symlink_to("/etc/passwd")
     bad = check(manifest, tmp_path)
-    assert (bad["whole"].verdict, "leads outside" in (bad["whole"].error or "")) == (Verdict.UNREADABLE, True)
+    assert (bad["whole"].verdict, "leads outside" in (bad["whole"].error or "")) == (FileVerdict.UNREADABLE, True)
     (top / "whole").unlink()
     (top / "whole").symlink_to("whole")
-    assert check(manifest, tmp_path)["whole"].verdict is Verdict.UNREADABLE
+    assert check(manifest, tmp_path)["whole"].verdict is FileVerdict.UNREADABLE
 
 
 def test_without_its_layer_a_file_is_one_claim(top: Path) -> None:
@@ -138,20 +138,13 @@ def test_without_its_layer_a_file_is_one_claim(top: Path) -> None:
     os.truncate(top / "whole", 3 * BLOCK)
     bad = check(manifest, top.parent)
     assert bad["large"].wrong == ((0, LENGTHS["large"]),)
-    assert (bad["whole"].verdict, bad["whole"].wrong) == (Verdict.SHORT, ((0, 4 * BLOCK),))
+    assert (bad["whole"].verdict, bad["whole"].wrong) == (FileVerdict.SHORT, ((0, 4 * BLOCK),))
 
 
-def test_a_file_that_changes_meanwhile(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changes_meanwhile(top: Path) -> None:
     manifest = manifest_of(top)
-    hash_run = hashing._hash_run
-
-    def disturb(source: Any, *rest: Any) -> Any:
-        if source.path.name == "large":
-            os.utime(source.path)
-        return hash_run(source, *rest)
-
-    monkeypatch.setattr(hashing, "_hash_run", disturb)
-    bad = check(manifest, top.parent)
+    cancel = BeforeEachChunk(lambda: os.utime(top / "large"))
+    bad = {"/".join(each.file.path): each for each in verify_data(manifest, top.parent, cancel=cancel).bad}
     assert list(bad) == ["large"]
     assert "changed while it was being read" in (bad["large"].error or "")
 

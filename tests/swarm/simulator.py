@@ -14,9 +14,10 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState, Priority
 from swarmshare.swarm.choker import Candidate, choose_optimistic, choose_unchoked
-from swarmshare.swarm.picker import Block, PiecePicker, PieceState, Priority
+from swarmshare.swarm.picker import PiecePicker
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.requester import Requester
 from swarmshare.swarm.super_seeding import SuperSeeding
@@ -24,7 +25,7 @@ from swarmshare.swarm.super_seeding import SuperSeeding
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from swarmshare.manifest.layout import PieceLayout
+    from swarmshare.manifest.layout import Block, PieceLayout
 
 BLOCK: Final = 2**14
 BATCH: Final = 16
@@ -108,7 +109,7 @@ class Node:
     ) -> None:
         """``rate`` is that of its link, in bytes a second; the pieces it ``wants`` include what it holds."""
         self.world, self.name, self.layout, self.rate = world, name, layout, rate
-        self.picker = PiecePicker(layout, random.Random(world.rng.random()))
+        self.picker: PiecePicker[Session] = PiecePicker(layout, random.Random(world.rng.random()))
         held = Bitfield(layout.piece_count)
         for piece in holds:
             held.set(piece)
@@ -118,7 +119,7 @@ class Node:
             if piece not in self.wants:
                 self.picker.set_priority(piece, Priority.SKIP)
         self.sessions: list[Session] = []
-        self.super_seeding = SuperSeeding(self.picker.holders)
+        self.super_seeding: SuperSeeding[Session] = SuperSeeding(self.picker.holders)
         self.is_silent = False
         self.slots = 8
         self.sent = 0

@@ -25,14 +25,14 @@ CANDIDATE = st.builds(
 CANDIDATES = st.lists(CANDIDATE, max_size=12, unique_by=lambda candidate: candidate.key)
 
 
-def candidate(key: str, rate: float = 0, **known: bool | float) -> Candidate:
+def candidate(key: str, rate: float = 0, **known: bool | float) -> Candidate[str]:
     fields = {"interested": True, "rate_from": rate, "rate_to": rate, "unchoked": False, "seconds": 0.0, **known}
     return Candidate(key=key, **fields)  # type: ignore[arg-type]
 
 
 @given(CANDIDATES, st.integers(0, 10), st.none() | st.integers(0, 100), st.booleans(), st.randoms())
 def test_every_slot_is_used_by_somebody_interested(
-    candidates: list[Candidate], slots: int, optimistic: int | None, seeding: bool, rng: random.Random
+    candidates: list[Candidate[int]], slots: int, optimistic: int | None, seeding: bool, rng: random.Random
 ) -> None:
     interested = {one.key for one in candidates if one.interested}
     chosen = choose_unchoked(candidates, slots, optimistic, seeding, rng)

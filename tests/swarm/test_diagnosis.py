@@ -8,14 +8,23 @@ from typing import Any
 
 import pytest
 
-from swarmshare.swarm.diagnosis import NO_LISTENING, Cause, DialResult, NoPeers, Outcome, Reach, Situation, explain
+from swarmshare.swarm.diagnosis import (
+    NO_LISTENING,
+    Cause,
+    DialResult,
+    ListenReach,
+    NoPeers,
+    Outcome,
+    Situation,
+    explain,
+)
 from swarmshare.texts import system_says
 
 BEN, CHO, HERE = ("192.168.1.6", 4000), ("2001:db8::7", 4001), ("127.0.0.1", 4002)
 
 
 def told(**changes: Any) -> NoPeers | None:
-    usual: dict[str, Any] = {"complete": False, "hybrid": False, "reach": Reach.NETWORK, "has_tracker": True}
+    usual: dict[str, Any] = {"complete": False, "hybrid": False, "reach": ListenReach.NETWORK, "has_tracker": True}
     if "dials" in changes:
         changes["dials"] = {address: DialResult(outcome) for address, outcome in changes["dials"].items()}
     return explain(Situation(**usual | changes))
@@ -50,7 +59,7 @@ def test_where_there_are_several() -> None:
 
 def test_what_the_system_says() -> None:
     dials = {BEN: DialResult(Outcome.UNREACHABLE, system_says("no route to host"))}
-    found = explain(Situation(complete=False, hybrid=False, reach=Reach.NETWORK, has_tracker=True, dials=dials))
+    found = explain(Situation(complete=False, hybrid=False, reach=ListenReach.NETWORK, has_tracker=True, dials=dials))
     assert found == (Cause.UNREACHABLE, "there is no way to 192.168.1.6:4000: no route to host")
 
 
@@ -73,7 +82,7 @@ def test_who_is_known_to_want_encryption_or_to_be_a_stranger_comes_first() -> No
 
 
 def test_a_seed_that_lets_in_this_machine_only() -> None:
-    for reach in (Reach.NOWHERE, Reach.MACHINE):
+    for reach in (ListenReach.NOWHERE, ListenReach.MACHINE):
         shut = {"complete": True, "reach": reach}
         assert cause(dials={BEN: Outcome.NO_ANSWER}, **shut) == Cause.ONLY_HERE
         assert cause(members=[[("seed.example", 1)]], **shut) == Cause.ONLY_HERE

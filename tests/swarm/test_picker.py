@@ -7,14 +7,15 @@ from collections import Counter
 
 import pytest
 
-from swarmshare.manifest.layout import PieceLayout
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import ENDGAME_BATCH, MAX_ALONE, Block, PiecePicker, PieceState, Priority
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState, Priority
+from swarmshare.manifest.layout import Block, PieceLayout
+from swarmshare.swarm.picker import ENDGAME_BATCH, MAX_ALONE, PiecePicker
 
 BLOCK = 2**14
 
 
-def make(pieces: int, blocks: int = 2, seed: int = 0) -> PiecePicker:
+def make(pieces: int, blocks: int = 2, seed: int = 0) -> PiecePicker[str]:
     return PiecePicker(PieceLayout(blocks * BLOCK, [pieces * blocks * BLOCK]), random.Random(seed))
 
 
@@ -29,7 +30,7 @@ def pieces(blocks: list[Block]) -> list[int]:
     return list(dict.fromkeys(block.piece for block in blocks))
 
 
-def take(picker: PiecePicker, peer: str, piece: int) -> None:
+def take(picker: PiecePicker[str], peer: str, piece: int) -> None:
     """Have ``peer`` deliver all of ``piece``."""
     count = len(picker.held)
     blocks = picker.pick(peer, field(count, piece), 2)
@@ -156,7 +157,7 @@ def test_a_peer_that_chokes_is_asked_for_what_it_allows() -> None:
 
 
 def test_the_tail_is_short() -> None:
-    picker = PiecePicker(PieceLayout(2 * BLOCK, [3 * BLOCK + 5]), random.Random(0))
+    picker: PiecePicker[str] = PiecePicker(PieceLayout(2 * BLOCK, [3 * BLOCK + 5]), random.Random(0))
     picker.peer_joined(field(2, 1))
     assert picker.pick("a", field(2, 1), 9) == [Block(1, 0, BLOCK), Block(1, BLOCK, 5)]
 
@@ -295,6 +296,18 @@ def test_what_an_unproven_peer_leaves_is_for_all() -> None:
         assert pieces(picker.pick("other", everything, 1)) == [0]
 
 
+def test_a_peer_that_comes_back_has_nothing_left_of_its_own() -> None:
+    picker = make(2)
+    everything = Bitfield.full(2)
+    picker.peer_joined(everything)
+    picker.sequential = True
+    for block in picker.pick_alone("new", everything, 2, most=1):
+        picker.received("new", block)
+    assert picker.pick_alone("new", everything, 1, most=1) == [], "its one piece is not verified yet"
+    picker.peer_gone("new")
+    assert pieces(picker.pick_alone("new", everything, 1, most=1)) == [1]
+
+
 def test_a_piece_changes_only_from_the_right_state() -> None:
     picker = make(2)
     for change in (picker.failed, picker.lost):
@@ -307,7 +320,7 @@ def test_a_piece_changes_only_from_the_right_state() -> None:
 
 
 def test_a_lost_piece_is_wanted_again_unless_it_is_skipped() -> None:
-    picker = PiecePicker(PieceLayout(BLOCK, [2 * BLOCK]), random.Random(0))
+    picker: PiecePicker[str] = PiecePicker(PieceLayout(BLOCK, [2 * BLOCK]), random.Random(0))
     picker.start_with(Bitfield.full(2))
     picker.set_priority(1, Priority.SKIP)
     assert not picker.is_interesting(Bitfield.full(2))
@@ -320,7 +333,7 @@ def test_a_lost_piece_is_wanted_again_unless_it_is_skipped() -> None:
 
 def test_the_picker_keeps_its_own_bitfield() -> None:
     held = Bitfield.full(2)
-    picker = PiecePicker(PieceLayout(BLOCK, [2 * BLOCK]), random.Random(0))
+    picker: PiecePicker[str] = PiecePicker(PieceLayout(BLOCK, [2 * BLOCK]), random.Random(0))
     picker.start_with(held)
     held.clear(0)
     assert picker.held.is_full

@@ -9,9 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from swarmshare.manifest.layout import PieceLayout
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import MAX_ALONE, Block, PiecePicker, PieceState, Priority
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState, Priority
+from swarmshare.manifest.layout import Block, PieceLayout
+from swarmshare.swarm.picker import MAX_ALONE, PiecePicker
 
 PIECE = 2**15
 LAYOUT = PieceLayout(PIECE, [40_000, 0, 100_000, 5, 16_384, 70_000, 32_768])
@@ -29,7 +30,7 @@ class Swarm(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 2**32), held=st.sets(PIECES), sequential=st.booleans())
     def begin(self, seed: int, held: set[int], sequential: bool) -> None:
         self.held = held
-        self.picker = PiecePicker(LAYOUT, random.Random(seed))
+        self.picker: PiecePicker[str] = PiecePicker(LAYOUT, random.Random(seed))
         self.picker.start_with(self.bitfield(held))
         self.picker.sequential = sequential
         self.priorities = [Priority.NORMAL] * COUNT

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from swarmshare.swarm.pipeline import MAX_DEPTH, SNUB_AFTER, RequestPipeline
 
@@ -141,23 +139,6 @@ def test_a_slow_peer_is_not_snubbing() -> None:
         pipeline.on_block(tick * 29.0, BLOCK)
         assert not pipeline.is_snubbed(tick * 29.0 + 29.9)
     assert pipeline.target(30 * 29.0) == 2
-
-
-@given(st.lists(st.tuples(st.floats(0, 40), st.integers(0, 40), st.integers(1, 40)), max_size=30))
-def test_many_blocks_at_once_are_as_good_as_one_by_one(steps: list[tuple[float, int, int]]) -> None:
-    at_once, one_by_one = RequestPipeline(), RequestPipeline()
-    now = 1000.0
-    for pause, sent, came in steps:
-        for pipeline in (at_once, one_by_one):
-            pipeline.on_sent(now, sent)
-        now += pause
-        at_once.on_blocks(now, came, came * BLOCK)
-        for _ in range(came):
-            one_by_one.on_block(now, BLOCK)
-        for after in (now, now + 2, now + 5):
-            assert at_once.target(after) == one_by_one.target(after)
-        assert at_once.outstanding == one_by_one.outstanding
-        assert not at_once.is_snubbed(now)
 
 
 def test_rejected_requests_make_room() -> None:

@@ -6,9 +6,10 @@ import random
 
 import pytest
 
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState
 from swarmshare.manifest.layout import Block, PieceLayout
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import PiecePicker, PieceState
+from swarmshare.swarm.picker import PiecePicker
 from swarmshare.swarm.rejections import MAX_REJECTED, PAUSE, Rejections
 from swarmshare.swarm.requester import Requester
 
@@ -17,8 +18,8 @@ COUNT = 200
 
 
 @pytest.fixture
-def picker() -> PiecePicker:
-    picker = PiecePicker(PieceLayout(2 * BLOCK, [COUNT * 2 * BLOCK]), random.Random(1))
+def picker() -> PiecePicker[str]:
+    picker: PiecePicker[str] = PiecePicker(PieceLayout(2 * BLOCK, [COUNT * 2 * BLOCK]), random.Random(1))
     picker.peer_joined(Bitfield.full(COUNT))
     return picker
 
@@ -31,7 +32,7 @@ def pieces(blocks: list[Block]) -> set[int]:
 
 
 def test_a_peer_is_asked_for_one_piece_then_for_two_and_a_proven_one_for_as_much_as_there_is_room(
-    picker: PiecePicker,
+    picker: PiecePicker[str],
 ) -> None:
     new, proven = Requester(picker, "new"), Requester(picker, "proven")
     proven.proven = True
@@ -42,12 +43,12 @@ def test_a_peer_is_asked_for_one_piece_then_for_two_and_a_proven_one_for_as_much
     assert proven.choose(0.0, EVERYTHING, (), None) == [], "there is no room"
 
 
-def test_a_peer_that_chokes_is_asked_for_what_it_allows(picker: PiecePicker) -> None:
+def test_a_peer_that_chokes_is_asked_for_what_it_allows(picker: PiecePicker[str]) -> None:
     requester = Requester(picker, "a")
     assert pieces(requester.choose(0.0, EVERYTHING, (), {5, 9})) == {5, 9}
 
 
-def test_a_block_whose_answer_is_still_to_come_is_not_asked_again(picker: PiecePicker) -> None:
+def test_a_block_whose_answer_is_still_to_come_is_not_asked_again(picker: PiecePicker[str]) -> None:
     requester = Requester(picker, "a")
     requester.proven = True
     only = Bitfield(COUNT)
@@ -59,7 +60,7 @@ def test_a_block_whose_answer_is_still_to_come_is_not_asked_again(picker: PieceP
 
 @pytest.mark.parametrize("proven", [False, True])
 def test_what_a_seed_rejected_is_asked_of_others_and_what_only_seeds_have_still_of_it(
-    picker: PiecePicker, *, proven: bool
+    picker: PiecePicker[str], *, proven: bool
 ) -> None:
     requester = Requester(picker, "seed")
     requester.proven = proven
@@ -75,7 +76,7 @@ def test_what_a_seed_rejected_is_asked_of_others_and_what_only_seeds_have_still_
     assert all(picker.state(piece) is not PieceState.HELD for piece in pieces(asked))
 
 
-def test_a_rejection_is_never_final(picker: PiecePicker) -> None:
+def test_a_rejection_is_never_final(picker: PiecePicker[str]) -> None:
     requester = Requester(picker, "a")
     requester.proven = True
     only = Bitfield(COUNT)
@@ -97,14 +98,14 @@ def test_a_rejection_is_never_final(picker: PiecePicker) -> None:
     assert set(pauses[5:]) == {PAUSE[1]}
 
 
-def test_a_choked_request_says_nothing_of_its_piece(picker: PiecePicker) -> None:
+def test_a_choked_request_says_nothing_of_its_piece(picker: PiecePicker[str]) -> None:
     requester = Requester(picker, "a")
     for block in requester.choose(0.0, EVERYTHING, (), None):
         requester.rejected(block, 0.0, choking=True)
     assert not requester.rejections.waiting
 
 
-def test_a_peer_that_rejects_everything_costs_little(picker: PiecePicker) -> None:
+def test_a_peer_that_rejects_everything_costs_little(picker: PiecePicker[str]) -> None:
     requester = Requester(picker, "a")
     requester.proven = True
     asked = 0
@@ -127,7 +128,7 @@ def test_what_is_remembered_of_old_rejections_has_a_bound() -> None:
     assert 3 * MAX_REJECTED - 1 not in rejections.waiting
 
 
-def test_a_wrong_piece_is_not_asked_for_again_and_the_rest_of_its_file_comes_last(picker: PiecePicker) -> None:
+def test_a_wrong_piece_is_not_asked_for_again_and_the_rest_of_its_file_comes_last(picker: PiecePicker[str]) -> None:
     requester = Requester(picker, "a")
     requester.conduct.gave_wrong(0, 2 * BLOCK, range(COUNT - 1), ())
     (other,) = pieces(requester.choose(0.0, EVERYTHING, (), None))

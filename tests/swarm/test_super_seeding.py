@@ -15,7 +15,7 @@ class Seed:
 
     def __init__(self, count: int = 4) -> None:
         self.holders = dict.fromkeys(range(count), 0)
-        self.decisions = SuperSeeding(self.holders.__getitem__)
+        self.decisions: SuperSeeding[str] = SuperSeeding(self.holders.__getitem__)
         self.decisions.active = True
         self.now = 0.0
 

@@ -8,8 +8,11 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from heapq import heappop, heappush
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from manifest.makers import encoded, good_doc
@@ -17,10 +20,11 @@ from manifest.makers import encoded, good_doc
 from swarmshare.texts.remote import read_text
 from swarmshare.tracker.app import EXTENSION, create_app
 from swarmshare.tracker.config import TrackerConfig
+from swarmshare.tracker.domain import sqlite
+from swarmshare.tracker.domain.database import FILE_NAME, Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from flask import Flask
     from flask_socketio import SocketIOTestClient
@@ -52,6 +56,13 @@ class Clock:
             self.now, _, call = heappop(self._due)
             call()
         self.now = end
+
+    def leap(self, seconds: float) -> None:
+        """Let time pass at once, as for a machine that slept: whatever was due meanwhile is done late, and once."""
+        self.now += seconds
+        late = [heappop(self._due) for _ in range(sum(due <= self.now for due, _, _ in self._due))]
+        for _, _, call in late:
+            call()
 
 
 class Person(NamedTuple):
@@ -140,10 +151,23 @@ def problem(response: Any) -> tuple[int, str, str | None]:
     return response.status_code, response.json["code"], response.json["field"]
 
 
+@cache
+def _new_database() -> bytes:
+    """A database as the migrations leave it. They run once for all: it is they that take the longest in a start."""
+    with TemporaryDirectory() as folder:
+        Database(None, Path(folder)).close()
+        return (Path(folder) / FILE_NAME).read_bytes()
+
+
 @contextmanager
 def tracker_in(folder: Path, **settings: Any) -> Iterator[Tracker]:
     """A tracker whose organiser is called Olga."""
     clock = Clock()
+    file = folder / FILE_NAME
+    if not file.exists():
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sqlite.make_file(file)
+        file.write_bytes(_new_database())
     config = TrackerConfig(data=folder, **{"password_memory": 2**16, **settings})
     app = create_app(config, clock=clock, monotonic=clock, later=clock.later)
     tracker = Tracker(app, clock, Person("", 0, ""))

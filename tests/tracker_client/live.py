@@ -14,16 +14,16 @@ from manifest.makers import encoded, folder_doc
 from tracker.trackers import PASSWORD, TIMEOUT, Server
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from swarmshare.common.bits import bits_of_runs, pieces_of_bits
 from swarmshare.engine.announcer import Changes, Member, TransferStats
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.schema.runs import bits_of_runs, pieces_of_bits
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
 
 PIECES = 40
 CONTENT = encoded(folder_doc({b"data": PIECES * 2**14}))

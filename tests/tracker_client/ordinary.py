@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from ssl import SSLContext
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
     from swarmshare.engine.announcer import Member
     from swarmshare.manifest.manifest import Manifest
 
@@ -82,7 +82,7 @@ class Ordinary:
 def ordinary(
     answer: Callable[[Asked], bytes | Iterator[bytes]], *, tls: SSLContext | None = None, host: str = "127.0.0.1"
 ) -> Iterator[Ordinary]:
-    """Such a server, at work."""
+    """Such a server, while it runs."""
     tracker = Ordinary(answer)
 
     class Handler(BaseHTTPRequestHandler):
@@ -180,7 +180,7 @@ class Torrent:
         self.problems.put(message)
 
     async def announced(self) -> str:
-        """Wait until the next announce has ended, and its announcer waits; gives the trouble that it told."""
+        """Wait until the next announce has ended, and its announcer waits; returns the problem that it told."""
         problem = await trio.to_thread.run_sync(partial(self.problems.get, timeout=TIMEOUT))
         await wait_all_tasks_blocked()
         return problem

@@ -1,4 +1,4 @@
-"""A proxy at work: it passes plain requests on, makes tunnels (CONNECT), and remembers what it was asked for."""
+"""A running proxy: it passes plain requests on, makes tunnels (CONNECT), and remembers what it was asked for."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from tracker_client.live import HASH, PIECES, Group, Port
 from tracker_client.reverse_proxy import TIMEOUT, no_websockets, nothing_live, proxied
 from tracker_client.test_watch import Notes
 
+from swarmshare.common.bits import all_bits
 from swarmshare.errors import TrackerError
-from swarmshare.schema.runs import all_bits
 from swarmshare.tracker_client import connection, watch
 from swarmshare.tracker_client.client import TrackerAnnouncer
 

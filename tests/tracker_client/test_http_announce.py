@@ -41,7 +41,7 @@ def refusal(reason: str) -> bytes:
 
 @asynccontextmanager
 async def announcing(torrent: Torrent, *tiers: Sequence[str], rng: random.Random | None = None) -> AsyncIterator[None]:
-    """An announcer at work; at the end it is cancelled, and has said good-bye."""
+    """A running announcer; at the end it is cancelled, and has said good-bye."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(HttpAnnouncer(tiers, rng or random.Random(1)).run, torrent)
         yield
@@ -308,7 +308,7 @@ async def test_a_tier_is_shuffled() -> None:
         assert len(first) > 1
 
 
-async def test_trackers_over_udp_are_a_trouble_only_if_nothing_else_works() -> None:
+async def test_trackers_over_udp_are_a_problem_only_if_nothing_else_works() -> None:
     udp = "udp://tracker.example:6969/announce"
     torrent = Torrent(V2)
     with ordinary(lambda _: reply()) as tracker:
@@ -335,7 +335,7 @@ async def test_a_warning_is_told_and_its_peers_are_taken() -> None:
     peers = contact("127.0.0.1", 7000) + contact("127.0.0.1", 0) + contact("127.0.0.1", 7000) + b"\1"
     with ordinary(lambda _: reply(warning_message=b"\x1b[2Jold\nclient", peers=peers)) as tracker:
         async with announcing(torrent, [tracker.url]):
-            assert await torrent.announced() == f"{tracker.address}: [2Jold client"
+            assert await torrent.announced() == f"{tracker.address}: \ufffd[2Jold client"
     assert torrent.found_now == [[("127.0.0.1", 7000)]]
 
 
@@ -346,7 +346,7 @@ async def test_a_warning_is_told_and_its_peers_are_taken() -> None:
         (page(b"5:other"), "the answer is not a tracker's"),
         (
             page(b"<html>", "404 \x1b[31mNowhere"),
-            "the answer is not a tracker's (404 [31mNowhere). Is the address right?",
+            "the answer is not a tracker's (404 \ufffd[31mNowhere). Is the address right?",
         ),
         (page(b"d14:failure reason4:why?e", "403 Forbidden"), "why?"),
         (

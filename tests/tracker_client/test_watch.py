@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from swarmshare.tracker_client.api import Account, Entry
-    from swarmshare.tracker_client.watch import Counts
+    from swarmshare.tracker_client.watch import EntryCounts
 
 
 def entry(number: int, **more: Any) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class Notes:
     def withdrawn(self, info_hash: str) -> None:
         self._note(-int(info_hash, 16))
 
-    def counted(self, counts: list[Counts]) -> None:
+    def counted(self, counts: list[EntryCounts]) -> None:
         self._note(counts)
 
     def away(self, error: TrackerError) -> None:

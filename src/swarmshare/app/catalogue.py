@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swarmshare.app.facts import Published
-from swarmshare.app.snapshot import Person
+from swarmshare.app.snapshot import PersonSnapshot
 from swarmshare.errors import TrackerError
 from swarmshare.texts import Text, about, advise
 from swarmshare.tracker_client.api import MAX_LISTED
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import Account, Entry
-    from swarmshare.tracker_client.watch import Counts
+    from swarmshare.tracker_client.watch import EntryCounts
 
 
 class Catalogue:
     """What is known of it; a :class:`~swarmshare.tracker_client.watch.Watcher`."""
 
     def __init__(self, sign_in: SignIn, tell: Callable[[Published], None], role: str = "") -> None:
-        """``tell`` hears of what others publish from now on; ``role`` is asked for when it is not known."""
+        """``tell`` is told of what other people publish from now on; an empty ``role`` is asked of the tracker."""
         self.sign_in = sign_in
-        self.person: Person | None = Person(sign_in.user, role, sign_in.tracker)
+        self.person: PersonSnapshot | None = PersonSnapshot(sign_in.user, role, sign_in.tracker)
         """None when the tracker says that nobody is signed in."""
         self.problem = ""
         """Why the tracker is of no use at present; empty when all is well."""
@@ -35,7 +35,7 @@ class Catalogue:
 
     async def follow(self) -> None:
         """Follow until cancelled, or until the sign-in is not valid any more."""
-        from swarmshare.tracker_client.watch import watch  # it takes longer to load than all the rest of a desk
+        from swarmshare.tracker_client.watch import watch  # loading it takes longer than the rest of a session
 
         try:
             await watch(self.sign_in.tracker, self.sign_in.token, self)
@@ -57,8 +57,8 @@ class Catalogue:
     # What the tracker tells.
 
     def listed(self, account: Account, entries: list[Entry]) -> None:
-        """See :class:`~swarmshare.tracker_client.watch.Watcher`, as all that follows."""
-        self.person = Person(account.user, account.role, self.sign_in.tracker)
+        """Take over who the tracker says we are, and all entries: :class:`~swarmshare.tracker_client.watch.Watcher`."""
+        self.person = PersonSnapshot(account.user, account.role, self.sign_in.tracker)
         self.problem = ""
         before = self._entries
         self._entries = {entry.info_hash: entry for entry in entries}
@@ -68,7 +68,7 @@ class Catalogue:
         self._listed = True
 
     def published(self, entry: Entry) -> None:
-        """An entry is new."""
+        """Add an entry that was published; it is told as a fact."""
         is_new = entry.info_hash not in self._entries
         if is_new and len(self._entries) >= MAX_LISTED:
             return
@@ -78,11 +78,11 @@ class Catalogue:
             self._tell_of([entry])
 
     def withdrawn(self, info_hash: str) -> None:
-        """An entry is gone."""
+        """Drop an entry that was withdrawn."""
         if self._entries.pop(info_hash, None) is not None:
             self._snapshot = None
 
-    def counted(self, counts: list[Counts]) -> None:
+    def counted(self, counts: list[EntryCounts]) -> None:
         """Swarms are not as they were."""
         for info_hash, seeds, peers, copies in counts:
             if (entry := self._entries.get(info_hash)) is not None:

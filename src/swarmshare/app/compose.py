@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from swarmshare.app.config import DEFAULT
+from swarmshare.common.address import is_loopback
 from swarmshare.engine.config import EngineConfig
 from swarmshare.errors import StorageError
 from swarmshare.storage.files import make_folder, remove_leftovers
@@ -68,8 +68,7 @@ def trackers_of(manifest: Manifest, sign_in: SignIn | None) -> Iterator[str]:
 def is_on_this_machine(url: str) -> bool:
     """Whether ``url`` leads to this machine, by what it says: names are not looked up."""
     try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or ip_address(host.partition("%")[0]).is_loopback
+        return is_loopback(urlsplit(url).hostname or "")
     except ValueError:
         return False
 

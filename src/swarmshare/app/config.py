@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from swarmshare.app.quiet_hours import read_hours
-from swarmshare.engine.address import Address, show_address
+from swarmshare.common.address import Address, read_address, show_address
+from swarmshare.common.sizes import read_count, read_rate, shown
 from swarmshare.engine.config import EngineConfig
 from swarmshare.errors import SwarmShareError
 from swarmshare.storage.files import read_small
@@ -32,11 +32,8 @@ PREFIX: Final = "SWARMSHARE_"
 DEFAULT: Final = "default"
 """The source of what nobody set."""
 
-_SHOWN: Final = 80
-"""Letters of a wrong value that an error quotes."""
-MIN_RATE: Final = 1024
-"""Bytes a second of the lowest limit: at any lower one a block takes longer than peers wait for it."""
-_SIZE: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([KMGTP](?:i?B)?|B|)", re.IGNORECASE)
+_LONGEST_HOURS: Final = 80
+"""Characters of a setting of hours; no right one has as many."""
 
 
 class SettingsError(SwarmShareError):
@@ -59,7 +56,7 @@ class Settings:
     listen: tuple[Address, ...] = EngineConfig.listen
     """Where peers can dial us."""
     max_peers: int = EngineConfig.max_peers
-    """Connections of one torrent."""
+    """The most connections of one torrent."""
     limit_up: float | None = None
     """Bytes a second, all torrents together."""
     limit_down: float | None = None
@@ -69,6 +66,12 @@ class Settings:
     quiet_limit_up: float | None = None
     """The limits of these hours; None: none."""
     quiet_limit_down: float | None = None
+
+    def limits_at(self, minute: int) -> tuple[float | None, float | None]:
+        """Return the limits up and down in bytes a second that count at ``minute`` of the day; None: no limit."""
+        if self.quiet_hours is not None and minute in read_hours(self.quiet_hours):
+            return self.quiet_limit_up, self.quiet_limit_down
+        return self.limit_up, self.limit_down
 
 
 class Setting(NamedTuple):
@@ -92,57 +95,14 @@ class Configuration(NamedTuple):
 # ------------------------------------------------------------------ values: ValueError says what one is not
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
-def read_address(text: str) -> Address:
-    """``HOST:PORT``, or ``[HOST]:PORT`` for IPv6."""
-    host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isascii() or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
-        raise ValueError(f"{_shown(text)} is not HOST:PORT")
-    return host, int(port)
-
-
-def read_size(value: object) -> int:
-    """A number of bytes above 0: text with its unit, such as ``500GiB`` or ``1.5 TB``, or a number of a file.
-
-    Text without a unit is refused: other programs take ``2`` for kibibytes or for megabytes. A unit counts by 1,024.
-    """
-    if isinstance(value, str):
-        match = _SIZE.fullmatch(value)
-        if match is not None and not match[2] and float(match[1]):
-            raise ValueError(f"{_shown(value)} has no unit: write it as {match[1]}KiB or {match[1]}MiB")
-        size = float(match[1]) * 1024 ** "BKMGTP".index((match[2] or "B")[0].upper()) if match else 0.0
-    else:
-        size = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
-    if 1 <= size < float("inf"):
-        return int(size)
-    raise ValueError(f"{_shown(value)} is not a size such as 500KiB or 5MiB")
-
-
-def read_rate(value: object) -> float:
-    """Bytes a second, as :func:`read_size` reads them, with ``/s`` or without."""
-    rate = read_size(value.removesuffix("/s") if isinstance(value, str) else value)
-    if rate < MIN_RATE:
-        raise ValueError(f"{_shown(value)} is less than {MIN_RATE:,} bytes a second: nothing would ever be done")
-    return float(rate)
-
-
 def _count(value: object) -> int:
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
-        value = int(value)
-    if type(value) is int and 0 < value <= MAX_PEERS:
-        return value
-    raise ValueError(f"{_shown(value)} is not a whole number from 1 to {MAX_PEERS:,}")
+    return read_count(value, 1, MAX_PEERS)
 
 
 def _addresses(value: object) -> tuple[Address, ...]:
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list) or not 0 < len(items) <= MAX_ADDRESSES:
-        raise ValueError(f"{_shown(value)} is not HOST:PORT, nor a list of such")
+        raise ValueError(Text("value.addresses", value=shown(value)))
     return tuple(read_address(item.strip() if isinstance(item, str) else repr(item)) for item in items)
 
 
@@ -154,30 +114,30 @@ def _folder(value: object) -> Path:
             path = Path()
         if path.is_absolute():
             return path
-    raise ValueError(f"{_shown(value)} is not the whole path of a folder, such as /srv/shared or ~/Shared")
+    raise ValueError(Text("value.folder", value=shown(value)))
 
 
 def _file(value: object) -> Path:
     try:
         return _folder(value)
     except ValueError:
-        raise ValueError(f"{_shown(value)} is not the whole path of a file, such as /etc/ssl/group.pem") from None
+        raise ValueError(Text("value.file", value=shown(value))) from None
 
 
 def _hours(value: object) -> str:
-    if isinstance(value, str) and len(value) <= _SHOWN:
+    if isinstance(value, str) and len(value) <= _LONGEST_HOURS:
         try:
             return str(read_hours(value))
         except ValueError:
             pass
-    raise ValueError(f"{_shown(value)} are no hours such as 08:00-18:00 or 22:30-06:00")
+    raise ValueError(Text("value.hours", value=shown(value)))
 
 
 def _tracker(value: object) -> str:
     from swarmshare.tracker_client.http import tracker_url  # it takes longer to load than most verbs take to run
 
     if not isinstance(value, str):
-        raise ValueError(Text("tracker.url", text=_shown(value)))
+        raise ValueError(Text("tracker.url", text=shown(value)))
     try:
         return tracker_url(value)
     except SwarmShareError as error:
@@ -209,7 +169,7 @@ def require_setting(name: str) -> None:
     """Raises :class:`SettingsError` when there is no such setting."""
     if name not in _READERS:
         raise SettingsError(
-            Text("settings.unknown", name=_shown(name)), hint=Text("settings.known", names=", ".join(_READERS))
+            Text("settings.unknown", name=shown(name)), hint=Text("settings.known", names=", ".join(_READERS))
         )
 
 
@@ -233,7 +193,7 @@ def from_file(text: str, path: Path) -> Layer:
     for name in found:
         if name not in _READERS:
             hint = Text("settings.known", names=", ".join(_READERS))
-            raise SettingsError(about(path, Text("settings.unknown", name=_shown(name))), hint=hint)
+            raise SettingsError(about(path, Text("settings.unknown", name=shown(name))), hint=hint)
     return {name: _read(name, value, str(path), f"{path}: {name}") for name, value in found.items()}
 
 

@@ -1,4 +1,4 @@
-"""What a desk tells once, when it happens, and what one may wish to share."""
+"""Facts, which a client session tells once when they happen, and the options of a share command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Shared:
     lost_folder: str = ""
     """The folder that was to be shared, when receivers get its only file without it; else empty."""
     path: Path | None = None
-    """What was shared."""
+    """The file or folder that was shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Problem:
 
 
 Fact: TypeAlias = Alert | Shared | JobFailed | Published | Problem
-"""What happened, once. Of the alerts, verified pieces are left out: there are too many, and the pictures show them."""
+"""What happened, once. Of the alerts, verified pieces are left out: there are too many, and the snapshots show them."""
 
 
 @dataclass(frozen=True, slots=True)

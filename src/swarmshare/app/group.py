@@ -19,10 +19,10 @@ from swarmshare.storage.sign_ins import SignIns
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from swarmshare.app.facts import Published
-    from swarmshare.app.snapshot import LocalTracker
+    from swarmshare.app.snapshot import LocalTrackerSnapshot
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import SignedIn
@@ -36,22 +36,39 @@ ASKING: Final = 8
 
 
 class Group:
-    """One tracker at a time. Every wish raises :class:`~swarmshare.errors.SwarmShareError`."""
+    """The sign-in at one tracker at a time, its catalogue, and a tracker on this machine.
 
-    def __init__(self, tell: Callable[[Published], None]) -> None:
+    Every command raises :class:`~swarmshare.errors.SwarmShareError` for what cannot be done.
+    """
+
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        tell: Callable[[Published], None],
+        settings_tracker: Callable[[], str | None],
+        sign_in_changed: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Nothing runs before :meth:`start`.
+
+        Args:
+            nursery: Runs the catalogue and the tracker of this machine.
+            tell: Is told of each entry that somebody publishes.
+            settings_tracker: Returns the tracker that the settings name now.
+            sign_in_changed: Is awaited after each sign-in and sign-out, so that transfers announce by it.
+        """
         self.own = OwnTracker()
         self.catalogue: Catalogue | None = None
         """None while nobody is signed in."""
-        self._tell = tell
+        self._nursery, self._tell = nursery, tell
+        self._settings_tracker, self._sign_in_changed = settings_tracker, sign_in_changed
         self._path = swarmshare_home() / "window-trackers.json"
         self._memory = load_memory(self._path)
-        self._nursery: trio.Nursery | None = None
         self._following: trio.CancelScope | None = None
-        self._beside: LocalTracker | None = None
+        self._beside: LocalTrackerSnapshot | None = None
         self._asking = trio.CapacityLimiter(ASKING)
 
     @property
-    def local_tracker(self) -> LocalTracker | None:
+    def local_tracker(self) -> LocalTrackerSnapshot | None:
         """The tracker on this machine: one's own, else one that another process runs."""
         own = self.own.snapshot
         return own if own is not None and not (own.problem and self._beside) else self._beside
@@ -63,33 +80,31 @@ class Group:
             await trio.sleep(LOOK_BESIDE)
 
     @property
-    def sign_in(self) -> SignIn | None:
-        """Where one is signed in, and by what."""
+    def signed_in(self) -> SignIn | None:
+        """The sign-in that is in use; None while there is none."""
         return self.catalogue.sign_in if self.catalogue is not None else None
 
     def require_sign_in(self) -> SignIn:
-        """The same; raises :class:`TrackerError` when there is none."""
-        if self.sign_in is None:
+        """The sign-in that is in use; raises :class:`TrackerError` when there is none."""
+        if self.signed_in is None:
             raise TrackerError("signed-out", Text("account.signed-out"), hint=Text("hint.sign-in-first"))
-        return self.sign_in
+        return self.signed_in
 
     # ------------------------------------------------------------------ life
 
-    def start(self, nursery: trio.Nursery, settings_tracker: str | None) -> None:
-        """Go on where one was signed in last; else at the tracker of the settings, or at the only one there is."""
-        self._nursery = nursery
-        nursery.start_soon(self.look_beside)
+    def start(self) -> None:
+        """Use the sign-in that was used last; else that at the settings' tracker, or the only one there is."""
+        self._nursery.start_soon(self.look_beside)
         if self._memory.own_tracker:
-            nursery.start_soon(self.own.run)
+            self._nursery.start_soon(self.own.run)
         signed_in = {sign_in.tracker: sign_in for sign_in in SignIns(swarmshare_home()).all()}
-        wanted = [self._memory.tracker, settings_tracker, *(signed_in if len(signed_in) == 1 else ())]
+        wanted = [self._memory.tracker, self._settings_tracker(), *(signed_in if len(signed_in) == 1 else ())]
         for tracker in wanted:
             if tracker in signed_in:
                 self._follow(Catalogue(signed_in[tracker], self._tell))
                 return
 
     def _follow(self, catalogue: Catalogue | None) -> None:
-        assert self._nursery is not None
         if self._following is not None:
             self._following.cancel()
             self._following = None
@@ -98,43 +113,54 @@ class Group:
             self._following = trio.CancelScope()
             self._nursery.start_soon(_run_in, self._following, catalogue)
 
-    # ------------------------------------------------------------------ wishes
+    # ------------------------------------------------------------------ commands
 
-    async def sign_in_at(self, tracker: str, user: str, password: str) -> None:
-        """Sign in, and follow the catalogue from now on."""
-        await self._signed_in(partial(accounts.sign_in, tracker, user, password))
+    async def sign_in(self, tracker: str, user: str, password: str) -> None:
+        """Sign in at ``tracker`` and follow its catalogue; remembered until :meth:`sign_out`."""
+        await self._use_sign_in(partial(accounts.sign_in, tracker, user, password))
 
     async def register(
-        self, tracker: str, user: str, password: str, *, invitation: str | None, setup_token: str | None
+        self, tracker: str, user: str, password: str, *, invitation: str | None = None, setup_token: str | None = None
     ) -> None:
-        """Make an account, and sign in."""
-        await self._signed_in(
+        """Make an account at ``tracker``, and sign in by it.
+
+        ``invitation`` is a code from an organiser, where the tracker asks for one; ``setup_token`` is the tracker's own
+        code for its first account, which becomes an organiser's.
+        """
+        await self._use_sign_in(
             partial(accounts.register, tracker, user, password, invitation=invitation, setup_token=setup_token)
         )
         if setup_token is not None:
-            self.own.settled()
+            self.own.setup_done()
 
-    async def _signed_in(self, ask: Callable[[], tuple[SignIn, SignedIn]]) -> None:
+    async def _use_sign_in(self, ask: Callable[[], tuple[SignIn, SignedIn]]) -> None:
         sign_in, answer = await trio.to_thread.run_sync(ask, abandon_on_cancel=True, limiter=self._asking)
         tracker = sign_in.tracker
-        others = [other for other in self._memory.trackers if other != tracker]
+        rest = [other for other in self._memory.trackers if other != tracker]
         self._follow(Catalogue(sign_in, self._tell, answer.role))
-        await self._remember(tracker=tracker, trackers=(tracker, *others)[:MAX_TRACKERS])
+        await self._remember(tracker=tracker, trackers=(tracker, *rest)[:MAX_TRACKERS])
+        await self._sign_in_changed()
 
     async def sign_out(self) -> None:
-        """Forget the sign-in, here and, if it can be told, at the tracker: :class:`TrackerError` when not."""
+        """Forget the sign-in here and end it at the tracker; what is shared goes on without that tracker.
+
+        Raises :class:`TrackerError` when the tracker cannot be told: it is forgotten here all the same.
+        """
         sign_in = self.require_sign_in()
         self._follow(None)
-        await trio.to_thread.run_sync(accounts.sign_out, sign_in, abandon_on_cancel=True, limiter=self._asking)
+        try:
+            await trio.to_thread.run_sync(accounts.sign_out, sign_in, abandon_on_cancel=True, limiter=self._asking)
+        finally:
+            await self._sign_in_changed()
 
     async def invite(self) -> str:
-        """An invitation for one other person."""
+        """Return a new invitation code, which lets one other person make an account."""
         return await trio.to_thread.run_sync(
             accounts.invite, self.require_sign_in(), abandon_on_cancel=True, limiter=self._asking
         )
 
     async def announce_url(self) -> str:
-        """Where one's other BitTorrent clients announce."""
+        """Return the URL where this account's other BitTorrent clients announce: a secret, it has the passkey."""
         sign_in = self.require_sign_in()
 
         def ask() -> str:
@@ -144,13 +170,13 @@ class Group:
         return await trio.to_thread.run_sync(ask, abandon_on_cancel=True, limiter=self._asking)
 
     async def manifest(self, info_hash: str) -> Manifest:
-        """The manifest of an entry."""
+        """Return the manifest of the catalogue's entry ``info_hash`` (64 hexadecimal digits)."""
         return await trio.to_thread.run_sync(
             catalogue_manifest, self.require_sign_in(), info_hash, abandon_on_cancel=True, limiter=self._asking
         )
 
     async def withdraw(self, info_hash: str) -> None:
-        """Take an entry out of the catalogue."""
+        """Take an entry out of the catalogue; those who have it share it on."""
         sign_in = self.require_sign_in()
 
         def withdraw() -> None:
@@ -159,8 +185,12 @@ class Group:
 
         await trio.to_thread.run_sync(withdraw, abandon_on_cancel=True, limiter=self._asking)
 
-    async def known_trackers(self, settings_tracker: str | None) -> list[str]:
-        """Trackers that may be meant, the likeliest first."""
+    async def known_trackers(self) -> list[str]:
+        """Return the addresses that a person may mean, the likeliest first.
+
+        That is the settings' tracker, those of earlier sign-ins, and one that answers on this machine.
+        """
+        settings_tracker = self._settings_tracker()
         found = [settings_tracker] if settings_tracker is not None else []
         found += self._memory.trackers
         found += [sign_in.tracker for sign_in in await trio.to_thread.run_sync(SignIns(swarmshare_home()).all)]
@@ -172,14 +202,13 @@ class Group:
 
     # ------------------------------------------------------------------ a tracker on this machine
 
-    async def start_own(self) -> None:
-        """Start it, if it does not run; if it can be started, it runs from now on whenever the window does."""
-        assert self._nursery is not None
+    async def start_tracker(self) -> None:
+        """Start a tracker on this machine if none of ours runs; if that works, each later window starts it as well."""
         if not self.own.runs and await self._nursery.start(self.own.run):
             await self._remember(own_tracker=True)
 
-    async def stop_own(self) -> None:
-        """Stop it, and start it no more."""
+    async def stop_tracker(self) -> None:
+        """Stop the tracker that this program started, and start it no more with later windows."""
         self.own.stop()
         await self._remember(own_tracker=False)
 

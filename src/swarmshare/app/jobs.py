@@ -13,7 +13,7 @@ import trio
 
 from swarmshare.app.facts import JobFailed, Shared
 from swarmshare.app.publishing import ask_before, describe, hash_path, publish, remember_whole
-from swarmshare.app.snapshot import Job
+from swarmshare.app.snapshot import JobSnapshot
 from swarmshare.errors import SwarmShareError
 from swarmshare.storage.create import check_plan
 from swarmshare.storage.files import write_atomic
@@ -43,27 +43,31 @@ class _Running:
 
 
 class Jobs:
-    """Those that are under way, by number."""
+    """The running jobs, by number: each hashes a file or folder and then publishes, seeds or saves the manifest."""
 
     def __init__(
         self,
+        nursery: trio.Nursery,
         transfers: Transfers,
         resume: Path,
         tell: Callable[[Shared | JobFailed], None],
         sign_in: Callable[[], SignIn],
     ) -> None:
         """``sign_in`` says at which tracker to publish, and raises :class:`TrackerError` when there is none."""
-        self._transfers, self._resume, self._tell, self._sign_in = transfers, resume, tell, sign_in
+        self._nursery, self._transfers, self._resume = nursery, transfers, resume
+        self._tell, self._sign_in = tell, sign_in
         self._running: dict[int, _Running] = {}
         self._last = 0
         self._one_at_a_time = trio.CapacityLimiter(1)  # two at once would only make a disk seek
 
-    def snapshots(self) -> tuple[Job, ...]:
-        """How each gets on."""
+    def snapshots(self) -> tuple[JobSnapshot, ...]:
+        """Return how far each running job is, the oldest first."""
         return tuple(_snapshot(number, running) for number, running in self._running.items())
 
-    async def begin(self, options: ShareOptions, nursery: trio.Nursery) -> int:
-        """Begin one; its number. What can be known before hours of hashing is looked at here.
+    async def share(self, options: ShareOptions) -> int:
+        """Start to hash and then share a file or folder, and return the job's number.
+
+        What can fail without hashing is checked before this returns.
 
         Raises :class:`TrackerError` when there is nowhere to publish, :class:`StorageError` when the manifest cannot be
         saved where it should, and what :func:`~swarmshare.storage.create.check_plan` raises.
@@ -76,11 +80,11 @@ class Jobs:
         await trio.to_thread.run_sync(_check, options, before, abandon_on_cancel=True)
         self._last += 1
         self._running[self._last] = running = _Running(options, before)
-        nursery.start_soon(self._run, self._last, running)
+        self._nursery.start_soon(self._run, self._last, running)
         return self._last
 
-    def cancel(self, number: int) -> None:
-        """Give one up, if it is still under way."""
+    async def cancel(self, number: int) -> None:
+        """Cancel the job ``number`` if it is still running; it is told as :class:`JobFailed` without a message."""
         if (running := self._running.get(number)) is not None:
             running.scope.cancel()
 
@@ -148,8 +152,10 @@ def _hash(running: _Running) -> Hashed:
     )
 
 
-def _snapshot(number: int, running: _Running) -> Job:
+def _snapshot(number: int, running: _Running) -> JobSnapshot:
     progress = running.progress
     if progress is None:
-        return Job(number, running.options.path, 0, 0, 0.0, None)
-    return Job(number, running.options.path, progress.bytes_done, progress.bytes_total, progress.rate, progress.eta)
+        return JobSnapshot(number, running.options.path, 0, 0, 0.0, None)
+    return JobSnapshot(
+        number, running.options.path, progress.bytes_done, progress.bytes_total, progress.rate, progress.eta
+    )

@@ -1,4 +1,4 @@
-"""What the disk knows of the transfers: it is written when something changes, and never anything older after it."""
+"""The saved transfers on the disk: written when something changes, and never an older state after a newer one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Ledger:
         self._turn = trio.Lock()
 
     async def load(self) -> tuple[list[Transfer], list[StorageError]]:
-        """What was begun before, the oldest first, and what is wrong with what cannot be used of it."""
+        """Return the saved transfers, the oldest first, and an error for each that cannot be used."""
 
         def load() -> tuple[list[Transfer], list[StorageError]]:
             found, broken = self._store.load()
@@ -38,46 +38,46 @@ class Ledger:
                 Transfer(saved, resting_snapshot(saved, self._resume) if saved.paused else None) for saved in found
             ], broken
 
-        works, broken = await trio.to_thread.run_sync(load)
-        self._written = {transfer.saved.info_hash: transfer.saved for transfer in works}
-        return works, broken
+        transfers, broken = await trio.to_thread.run_sync(load)
+        self._written = {transfer.saved.info_hash: transfer.saved for transfer in transfers}
+        return transfers, broken
 
     async def add(self, saved: SavedTransfer) -> None:
-        """Remember a new one."""
+        """Save a transfer that is not saved yet."""
         async with self._turn:
             await trio.to_thread.run_sync(self._store.add, saved)
             self._written[saved.info_hash] = saved
 
-    async def save(self, works: Collection[Transfer]) -> None:
-        """Remember how they are now."""
+    async def save(self, transfers: Collection[Transfer]) -> None:
+        """Save those of the transfers that changed since they were last written."""
         async with self._turn:
-            there = [transfer.totals for transfer in works if transfer.saved.info_hash in self._written]
+            there = [transfer.totals for transfer in transfers if transfer.saved.info_hash in self._written]
             changed = [saved for saved in there if self._written[saved.info_hash] != saved]
             if changed:
                 await trio.to_thread.run_sync(self._save, changed, abandon_on_cancel=True)
 
-    async def save_what_can_be(self, works: Collection[Transfer]) -> None:
-        """The same; what the disk refuses now is tried again the next time."""
+    async def save_what_can_be(self, transfers: Collection[Transfer]) -> None:
+        """Save as :meth:`save` does, but leave what the disk refuses to the next time."""
         with suppress(StorageError):
-            await self.save(works)
+            await self.save(transfers)
 
-    async def forget(self, works: Collection[Transfer]) -> None:
-        """Remember them no more, but for what they hold: see :meth:`forget_resume`."""
+    async def forget(self, transfers: Collection[Transfer]) -> None:
+        """Delete the saved transfers, but not their resume data, which deleting their files still needs."""
         async with self._turn:
-            for transfer in works:
+            for transfer in transfers:
                 self._written.pop(transfer.saved.info_hash, None)
-            await trio.to_thread.run_sync(self._forget, works)
+            await trio.to_thread.run_sync(self._forget, transfers)
 
-    async def forget_pieces(self, works: Collection[Transfer]) -> None:
-        """Believe no more what they hold, but for which files are their own; they must not be at work."""
-        await trio.to_thread.run_sync(self._forget_pieces, works)
+    async def forget_pieces(self, transfers: Collection[Transfer]) -> None:
+        """Drop the verified pieces from their resume data, so that all is checked again; they must not be running."""
+        await trio.to_thread.run_sync(self._forget_pieces, transfers)
 
-    async def forget_resume(self, works: Collection[Transfer]) -> None:
-        """Remember nothing any more of what they held."""
-        await trio.to_thread.run_sync(self._forget_resume, works)
+    async def forget_resume(self, transfers: Collection[Transfer]) -> None:
+        """Delete the resume data of the transfers."""
+        await trio.to_thread.run_sync(self._forget_resume, transfers)
 
     def resume_path(self, transfer: Transfer) -> Path:
-        """Where the resume data of a transfer is."""
+        """Return the path of a transfer's resume data."""
         return self._resume / f"{transfer.saved.info_hash}.resume"
 
     def _save(self, changed: list[SavedTransfer]) -> None:
@@ -85,16 +85,16 @@ class Ledger:
             self._store.save(saved)
             self._written[saved.info_hash] = saved
 
-    def _forget(self, works: Collection[Transfer]) -> None:
-        for transfer in works:
+    def _forget(self, transfers: Collection[Transfer]) -> None:
+        for transfer in transfers:
             self._store.forget(transfer.saved.info_hash)
 
-    def _forget_pieces(self, works: Collection[Transfer]) -> None:
-        for transfer in works:
+    def _forget_pieces(self, transfers: Collection[Transfer]) -> None:
+        for transfer in transfers:
             forget_pieces(self.resume_path(transfer), transfer.manifest)
 
-    def _forget_resume(self, works: Collection[Transfer]) -> None:
-        for transfer in works:
+    def _forget_resume(self, transfers: Collection[Transfer]) -> None:
+        for transfer in transfers:
             path = self.resume_path(transfer)
             try:
                 path.unlink(missing_ok=True)

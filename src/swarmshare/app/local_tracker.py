@@ -10,7 +10,7 @@ import trio
 
 from swarmshare.app.processes import EXIT, Processes
 from swarmshare.app.running import running
-from swarmshare.app.snapshot import LocalTracker
+from swarmshare.app.snapshot import LocalTrackerSnapshot
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.texts import Text, advise
 from swarmshare.texts.remote import read_text
@@ -18,7 +18,7 @@ from swarmshare.texts.remote import read_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from swarmshare.app.processes import Told
+    from swarmshare.app.processes import ProcessEvent
 
 PORT: Final = 6969
 """Where trackers usually are."""
@@ -33,7 +33,7 @@ def own_url(where: str) -> str:
     return f"http://{_UNSPECIFIED.get(host, host)}:{port}"
 
 
-def tracker_beside(own: int | None) -> LocalTracker | None:
+def tracker_beside(own: int | None) -> LocalTrackerSnapshot | None:
     """The tracker of this home that another process runs, such as ``swarmshare start``; None when there is none.
 
     ``own`` is the process id of one's own, which does not count. Reads files.
@@ -43,7 +43,7 @@ def tracker_beside(own: int | None) -> LocalTracker | None:
         if told.get("verb") != "tracker" or told.get("pid") == own:
             continue
         if isinstance(url, str) and isinstance(addresses, list) and addresses and isinstance(addresses[0], str):
-            return LocalTracker(url=url, own_url=own_url(addresses[0]), setup_token="", problem="", ours=False)
+            return LocalTrackerSnapshot(url=url, own_url=own_url(addresses[0]), setup_token="", problem="", ours=False)
     return None
 
 
@@ -51,7 +51,7 @@ class OwnTracker:
     """Its life, and how it gets on."""
 
     def __init__(self) -> None:
-        self.snapshot: LocalTracker | None = None
+        self.snapshot: LocalTrackerSnapshot | None = None
         """None when none was started, or it was stopped."""
         self._scope: trio.CancelScope | None = None
         self._error: Text | None = None
@@ -67,7 +67,7 @@ class OwnTracker:
         failed = self.snapshot is not None and self.snapshot.problem
         return self._scope is not None and not failed
 
-    def settled(self) -> None:
+    def setup_done(self) -> None:
         """The first account was made."""
         if self.snapshot is not None:
             self.snapshot = replace(self.snapshot, setup_token="")
@@ -82,7 +82,7 @@ class OwnTracker:
     async def run(self, task_status: trio.TaskStatus[bool] = trio.TASK_STATUS_IGNORED) -> None:
         """Run it, until it is stopped or ends; tells whether it listens, as soon as that is known."""
         scope = self._scope = trio.CancelScope()
-        self.snapshot = LocalTracker(url="", own_url="", setup_token="", problem="")
+        self.snapshot = LocalTrackerSnapshot(url="", own_url="", setup_token="", problem="")
         listens = False
 
         def tell() -> None:
@@ -121,7 +121,7 @@ class OwnTracker:
                 process.stop()
                 await trio.to_thread.run_sync(process.end, monotonic() + GRACE)
 
-    def _hear(self, told: Told) -> None:
+    def _hear(self, told: ProcessEvent) -> None:
         if self.snapshot is None:
             return
         if told.event == "setup":
@@ -134,4 +134,4 @@ class OwnTracker:
             self._error = advise(read_text(told.fields["message"], told.fields.get("text")), hint)
         elif told.event == EXIT:
             problem = Text("local.ended", reason=self._error or told.by.last_words)
-            self.snapshot = LocalTracker(url="", own_url="", setup_token="", problem=problem)
+            self.snapshot = LocalTrackerSnapshot(url="", own_url="", setup_token="", problem=problem)

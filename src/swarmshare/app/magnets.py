@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.app.config import read_address
+from swarmshare.common.address import read_address
 from swarmshare.engine.metadata import find_info
 from swarmshare.errors import SwarmShareError
 from swarmshare.manifest.bencoding import encode_with_raw
@@ -20,7 +20,7 @@ from swarmshare.texts import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
     from swarmshare.manifest.bencoding import Value
     from swarmshare.manifest.magnet import Magnet
     from swarmshare.manifest.manifest import Manifest

@@ -1,4 +1,4 @@
-"""A mirror at work: it follows a tracker's catalogue, and holds and serves the newest that its quota has room for.
+"""A running mirror: it follows a tracker's catalogue, and holds and serves the newest that its quota has room for.
 
 Before anything is deleted, the mirror leaves its swarm, and then asks the tracker who else holds everything. Of two
 mirrors that do so at once, the later one to ask does not find the other any more, and stays: so one of them keeps it.
@@ -47,7 +47,7 @@ class Tracker(Protocol):
     """What is asked of a tracker: see :class:`~swarmshare.tracker_client.api.TrackerApi`."""
 
     def entries(self) -> Iterator[Entry]:
-        """The catalogue."""
+        """Return the entries of the tracker's catalogue."""
 
     def torrent(self, info_hash: str) -> bytes:
         """The manifest of an entry."""
@@ -82,14 +82,14 @@ News: TypeAlias = Sharing | Deleted | Problem
 
 
 class Status(NamedTuple):
-    """How a mirror stands."""
+    """What a mirror holds and does, in figures."""
 
     entries: int
     complete: int
     bytes_held: int
     """As the quota counts: all of an entry, from the moment that its download begins."""
     rate_down: float
-    """Bytes a second."""
+    """Bytes a second, of the last seconds."""
     rate_up: float
 
 
@@ -159,7 +159,7 @@ class Mirror:
             await self._pause()
 
     def status(self) -> Status:
-        """How it stands."""
+        """Return the figures as of now."""
         now = trio.current_time()
         torrents = [held.torrent for held in self._held.values()]
         return Status(

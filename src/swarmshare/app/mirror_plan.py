@@ -1,4 +1,4 @@
-"""What a mirror is to hold, and whether others hold it, too: decisions without any I/O.
+"""What a mirror is to hold, and whether other machines hold it as well: decisions without any I/O.
 
 A mirror holds the newest that its quota has room for. It deletes only to make room, and only what a machine other than
 itself holds the whole of at that moment.
@@ -20,7 +20,7 @@ class Plan(NamedTuple):
     fetch: tuple[Entry, ...]
     """Newest first: there is room for all of them once everything in ``drop`` is gone."""
     drop: tuple[str, ...]
-    """Info hashes, oldest first."""
+    """Info hashes to delete, the oldest entries first."""
 
 
 def make_plan(
@@ -63,7 +63,7 @@ class Me(NamedTuple):
 
     user: str
     ports: frozenset[int]
-    """Where it listens."""
+    """The addresses where it listens."""
     addresses: frozenset[str]
     """Where the tracker has seen it so far."""
 

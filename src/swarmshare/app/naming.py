@@ -1,7 +1,7 @@
 """Where a download would land, what is there already, and another name for it: no two transfers share a place.
 
 The engine refuses to write into what belongs to something else, whoever put it there; this is to say so before a
-transfer is begun, and to offer a name that is free.
+transfer is added, and to offer a name that is free.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
 
 MOST_HASHED: Final = 64 * 2**20
-"""Bytes of existing files that are looked into before a download is begun; the engine looks into the rest."""
+"""Bytes of existing files that are looked into before a download starts; the engine looks into the rest."""
 _MOST_NAMES: Final = 1000
 """Names that are tried; after so many, the reader of the last one has to think of a better one."""
 
 
 class NameTakenError(TakenError):
-    """A download that is not begun, because something else has its place: it can be, by another name."""
+    """A download was not started, because other content has its place; by another name it can be."""
 
     def __init__(self, manifest: Manifest, folder: Path, path: Path, free_name: str) -> None:
         """``path`` is the first file that belongs to something else; ``free_name`` is a name that is free there."""
@@ -39,14 +39,14 @@ class NameTakenError(TakenError):
         self.manifest, self.folder, self.free_name = manifest, folder, free_name
 
 
-def refuse_taken(manifest: Manifest, folder: Path, others: Collection[SavedTransfer]) -> None:
-    """Raise :class:`NameTakenError` if ``manifest`` cannot go to ``folder``, because of ``others`` or of what is there.
+def refuse_taken(manifest: Manifest, folder: Path, transfers: Collection[SavedTransfer]) -> None:
+    """Raise :class:`NameTakenError` if ``manifest`` cannot go to ``folder``, because of ``transfers`` or the disk.
 
     Blocks.
     """
-    path = _first_of_others(manifest, folder, others) or _first_on_disk(manifest, folder)
+    path = _first_of_transfers(manifest, folder, transfers) or _first_on_disk(manifest, folder)
     if path is not None:
-        raise NameTakenError(manifest, folder, path, _free_name(manifest, folder, others))
+        raise NameTakenError(manifest, folder, path, _free_name(manifest, folder, transfers))
 
 
 def in_common(one: SavedTransfer, other: SavedTransfer) -> Iterator[tuple[int, int]]:
@@ -58,9 +58,9 @@ def in_common(one: SavedTransfer, other: SavedTransfer) -> Iterator[tuple[int, i
                 yield number, places[place]
 
 
-def _first_of_others(manifest: Manifest, folder: Path, others: Collection[SavedTransfer]) -> Path | None:
+def _first_of_transfers(manifest: Manifest, folder: Path, transfers: Collection[SavedTransfer]) -> Path | None:
     new = SavedTransfer(manifest=manifest, folder=folder, added_at=0)
-    for other in others:
+    for other in transfers:
         for number, theirs in in_common(new, other):
             one, two = manifest.files[number], other.manifest.files[theirs]
             if (one.length, one.pieces_root) != (two.length, two.pieces_root):
@@ -92,9 +92,9 @@ def _first_on_disk(manifest: Manifest, folder: Path) -> Path | None:
     return paths[min(taken)] if taken else None
 
 
-def _free_name(manifest: Manifest, folder: Path, others: Collection[SavedTransfer]) -> str:
+def _free_name(manifest: Manifest, folder: Path, transfers: Collection[SavedTransfer]) -> str:
     """``Holiday (2)``, or ``film (2).mkv``."""
-    taken = {_root(other.manifest, other.folder) for other in others}
+    taken = {_root(other.manifest, other.folder) for other in transfers}
     stem, ending = (manifest.name, "") if manifest.in_folder else os.path.splitext(manifest.name)
     name = manifest.name
     for number in range(2, _MOST_NAMES):

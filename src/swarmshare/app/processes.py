@@ -39,8 +39,8 @@ class ProcessError(SwarmShareError):
     code = "process"
 
 
-class Told(NamedTuple):
-    """What a process told."""
+class ProcessEvent(NamedTuple):
+    """An event that a process printed as JSON."""
 
     by: Process
     event: str
@@ -48,13 +48,13 @@ class Told(NamedTuple):
 
 
 class Process:
-    """One command at work."""
+    """A running command of swarmshare."""
 
     def __init__(
         self,
         name: str,
         arguments: tuple[str, ...],
-        inbox: Queue[Told],
+        inbox: Queue[ProcessEvent],
         *,
         cwd: Path | None,
         home: Path | None,
@@ -94,7 +94,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """The number of the process, as the system has it."""
         return self._popen.pid
 
     @property
@@ -114,7 +114,7 @@ class Process:
         self._popen.terminate()
 
     def signal(self, number: int) -> None:
-        """Send it a signal."""
+        """Send the process a signal."""
         self._popen.send_signal(number)
 
     def end(self, deadline: float) -> None:
@@ -127,15 +127,15 @@ class Process:
         if self._popen.stdin is not None:
             self._popen.stdin.close()
 
-    def _take(self, lines: IO[str], inbox: Queue[Told]) -> None:
+    def _take(self, lines: IO[str], inbox: Queue[ProcessEvent]) -> None:
         with lines:
             for line in lines:
                 if not line.endswith("\n"):
                     break  # it was killed in the midst of it
                 fields = json.loads(line)
-                inbox.put(Told(self, fields.pop("event"), fields))
+                inbox.put(ProcessEvent(self, fields.pop("event"), fields))
         self._listener.join()  # whoever hears of its end may ask for its last words
-        inbox.put(Told(self, EXIT, {"status": self._popen.wait()}))
+        inbox.put(ProcessEvent(self, EXIT, {"status": self._popen.wait()}))
 
     def _listen(self, lines: IO[str]) -> None:
         with lines:
@@ -146,10 +146,10 @@ class Process:
 
 
 class Processes:
-    """Commands at work; all of them end with the context."""
+    """Running commands; all of them end with the context."""
 
     def __init__(self) -> None:
-        self._inbox: Queue[Told] = Queue(MAX_TOLD)
+        self._inbox: Queue[ProcessEvent] = Queue(MAX_TOLD)
         self._all: list[Process] = []
 
     def __enter__(self) -> Processes:
@@ -191,7 +191,7 @@ class Processes:
         self._all.append(process)
         return process
 
-    def told(self, seconds: float | None) -> Iterator[Told]:
+    def told(self, seconds: float | None) -> Iterator[ProcessEvent]:
         """What was told since the last call; waits up to ``seconds`` for the first of it, or (None) until it comes."""
         try:
             yield self._inbox.get(timeout=seconds)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from swarmshare import __version__
 from swarmshare.app.signed_in import open_tracker
+from swarmshare.common.bitfield import Bitfield
 from swarmshare.errors import TrackerError
 from swarmshare.manifest.build import Description
 from swarmshare.manifest.parse import parse_manifest
@@ -18,7 +19,6 @@ from swarmshare.storage.create import create_manifest
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.plan import make_plan
 from swarmshare.storage.resume import save_resume
-from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from swarmshare.manifest.manifest import Manifest
-    from swarmshare.storage.plan import Plan
+    from swarmshare.storage.plan import SharePlan
     from swarmshare.storage.progress import OnProgress
     from swarmshare.storage.sign_ins import SignIn
 
@@ -37,7 +37,7 @@ class Hashed(NamedTuple):
     manifest: Manifest
     folder: Path
     """The one that contains the manifest's name."""
-    plan: Plan
+    plan: SharePlan
 
 
 def describe(*, private: bool, comment: str, now: int) -> Description:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from swarmshare.app.config import Settings
+from typing import Final, NamedTuple
 
 _DAY: Final = 24 * 60
 _HOURS: Final = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})", re.ASCII)
@@ -16,7 +13,7 @@ class QuietHours(NamedTuple):
     """From one minute of the day to before another, perhaps over midnight."""
 
     begin: int
-    """Minutes since midnight."""
+    """Minutes since midnight, included."""
     end: int
 
     def __contains__(self, minute: object) -> bool:
@@ -38,10 +35,3 @@ def read_hours(text: str) -> QuietHours:
     if max(one_past, other_past) > 59 or max(begin, end) > _DAY or begin % _DAY == end % _DAY:
         raise ValueError(text)
     return QuietHours(begin % _DAY, end % _DAY)
-
-
-def limits_at(settings: Settings, minute: int) -> tuple[float | None, float | None]:
-    """The limits up and down that count at ``minute`` of the day, in bytes a second."""
-    if settings.quiet_hours is not None and minute in read_hours(settings.quiet_hours):
-        return settings.quiet_limit_up, settings.quiet_limit_down
-    return settings.limit_up, settings.limit_down

@@ -1,16 +1,16 @@
-"""How a transfer that is not at work stands, by its resume data: what a window shows of a paused one after a start."""
+"""Snapshots of paused transfers: from resume data after a start, else from the torrent's last snapshot."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState, Priority
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.schema.snapshot import TorrentSnapshot, TorrentState
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.resume import load_resume
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.pieces import PieceState, Priority
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from swarmshare.storage.saved_transfers import SavedTransfer
 
 _STATES: Final = bytes((PieceState.MISSING, PieceState.HELD)).ljust(256)
-_ON_ITS_WAY_NO_MORE: Final = bytes((0, 0, 0, PieceState.HELD)).ljust(256)
+_ON_ITS_WAY_NO_MORE: Final = bytes(state if state == PieceState.HELD else PieceState.MISSING for state in range(256))
 
 
 def resting_snapshot(saved: SavedTransfer, resume: Path) -> TorrentSnapshot:
-    """What is held as far as the resume data in the folder ``resume`` can be trusted; looks at every file."""
+    """Return what is held, as far as the resume data in the folder ``resume`` can be trusted.
+
+    It looks at every file's size and times, so it belongs in a thread.
+    """
     manifest = saved.manifest
     storage = TorrentStorage(manifest, saved.folder)
     try:
@@ -60,7 +63,7 @@ def resting_snapshot(saved: SavedTransfer, resume: Path) -> TorrentSnapshot:
 
 
 def resting(last: TorrentSnapshot, saved: SavedTransfer) -> TorrentSnapshot:
-    """``last``, without what only something at work has, and with what is wanted and was counted by now."""
+    """Return ``last`` as paused: no peers and no rates, and with the priorities and totals of ``saved``."""
     manifest, files_done = last.manifest, last.files_done
     skipped = frozenset(number for number, priority in saved.priorities.items() if priority is Priority.SKIP)
     return replace(

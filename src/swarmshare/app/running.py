@@ -1,4 +1,4 @@
-"""What runs on this machine: each command at work tells it in a small file, which ``swarmshare status`` reads.
+"""What runs on this machine: each running command writes it to a small file, which ``swarmshare status`` reads.
 
 ``run/`` in the home has two files for each process: what it tells, replaced as a whole, and a lock that the process
 holds. The system lets go of the lock however the process ends, so a file without a held lock is of a dead one. A file

@@ -16,7 +16,7 @@ from swarmshare.app.config import (
     load_settings,
     settings_path,
 )
-from swarmshare.engine.address import Address, show_address
+from swarmshare.common.address import Address, show_address
 from swarmshare.errors import StorageError
 from swarmshare.storage.files import make_folder, read_small, write_atomic
 from swarmshare.texts import Text, os_reason

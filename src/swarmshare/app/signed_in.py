@@ -1,4 +1,4 @@
-"""Which tracker a face is about, and the way to it.
+"""Which tracker a command or window means, and the way to it.
 
 What talks HTTP is imported where it is needed: it takes longer to load than most verbs take to run.
 """

@@ -1,4 +1,4 @@
-"""What a window may see of a desk: one frozen picture, replaced as a whole a few times a second."""
+"""What a window may see of a client session: one frozen snapshot, replaced as a whole a few times a second."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class TransferSnapshot:
     """One line of what is downloaded and shared."""
 
     info_hash: str
-    """64 hexadecimal digits."""
+    """The info hash as 64 hexadecimal digits."""
     name: str
     folder: Path
-    """It contains the name."""
+    """The folder that contains ``name``."""
     state: TorrentState
     problem: str
     """What is in its way, as a sentence; else empty."""
@@ -45,7 +45,7 @@ class TransferSnapshot:
     """Bytes since it was first added."""
     uploaded: int
     peers: int
-    """Connections."""
+    """The number of connections."""
     seeds: int
     """Other machines that hold everything."""
     copies: int
@@ -57,7 +57,7 @@ class TransferSnapshot:
     eta: float | None
     """Seconds that are left; None while nobody can tell."""
     added_at: int
-    """Seconds since 1970."""
+    """When it was added, in seconds since 1970."""
     shared: bool
     """Whether it was shared from this machine; else it was downloaded."""
     sequential: bool
@@ -69,7 +69,7 @@ class TransferSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class JobSnapshot:
     """A file or folder that is being hashed, to be shared."""
 
     number: int
@@ -77,18 +77,18 @@ class Job:
     bytes_done: int
     bytes_total: int
     rate: float
-    """Bytes a second."""
+    """Bytes hashed a second."""
     eta: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Who is signed in."""
+class PersonSnapshot:
+    """The person who is signed in, as the tracker knows them."""
 
     user: str
     role: str
     tracker: str
-    """Its address."""
+    """The tracker's address."""
 
     @property
     def is_organiser(self) -> bool:
@@ -101,11 +101,11 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalTracker:
+class LocalTrackerSnapshot:
     """A tracker on this machine."""
 
     url: str
-    """What to give to the others; empty while it starts."""
+    """The address to give to other people; empty while it starts."""
     own_url: str
     """How this machine reaches it."""
     setup_token: str
@@ -118,20 +118,20 @@ class LocalTracker:
 
 @dataclass(frozen=True, slots=True)
 class ClientSnapshot:
-    """Everything."""
+    """Everything that a window shows, as of one moment."""
 
     addresses: tuple[str, ...]
-    """Where we listen."""
+    """``host:port`` of each socket that listens for peers."""
     listen_problem: str
     """Why nobody can reach us, as a sentence; else empty."""
     transfers: tuple[TransferSnapshot, ...]
     looked_at: TorrentSnapshot | None
     """All about the transfer that :meth:`ClientSession.look_at` named; a paused one as it was last."""
-    person: Person | None
+    person: PersonSnapshot | None
     tracker_problem: str
     """Why the catalogue's tracker is of no use at present, as a sentence; else empty."""
     catalogue: tuple[Entry, ...]
     """The newest first; the same object as long as nothing changes."""
-    jobs: tuple[Job, ...]
-    local_tracker: LocalTracker | None
+    jobs: tuple[JobSnapshot, ...]
+    local_tracker: LocalTrackerSnapshot | None
     settings: Settings

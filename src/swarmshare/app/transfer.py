@@ -1,4 +1,4 @@
-"""One transfer: what is remembered of it, the engine's torrent while it is at work, and its line in the picture."""
+"""One transfer: what is saved of it, the engine's torrent while it runs, and its line in the snapshot."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.resting import resting
 from swarmshare.app.snapshot import TransferSnapshot
+from swarmshare.common.pieces import PieceState
 from swarmshare.engine.no_peers import no_peers
 from swarmshare.engine.snapshots import torrent_snapshot
 from swarmshare.schema.snapshot import TorrentState, count_only_here, count_served
-from swarmshare.swarm.pieces import PieceState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from swarmshare.common.pieces import Priority
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.snapshot import TorrentSnapshot
     from swarmshare.storage.saved_transfers import SavedTransfer
-    from swarmshare.swarm.picker import Priority
 
 COUNT_EVERY: Final = 2.0
 """Seconds between two counts of copies: each takes a look at every piece."""
@@ -30,12 +30,23 @@ LOOK_EVERY: Final = 1.0
 
 
 class Transfer:
-    """A transfer. Whoever changes ``saved`` sees to it that it is saved."""
+    """A transfer, which runs between :meth:`start` and :meth:`stop`, and is paused otherwise.
+
+    ==========  ===================================  =============================================
+    state       ``torrent``                          leaves by
+    ==========  ===================================  =============================================
+    paused      None; the last snapshot is kept      :meth:`start`
+    stopping    still there, :meth:`look_last` done  :meth:`stop`
+    running     the engine's                         :meth:`look_last`, then :meth:`stop`
+    ==========  ===================================  =============================================
+
+    Whoever changes ``saved`` has it written by :class:`~swarmshare.app.ledger.Ledger`.
+    """
 
     def __init__(self, saved: SavedTransfer, last: TorrentSnapshot | None = None) -> None:
-        """``last`` is how a paused one was when it was at work."""
+        """``last`` is the last snapshot of a paused one, as of when it ran."""
         self.torrent: Torrent | None = None
-        """While it is at work."""
+        """The engine's torrent; None while it is paused."""
         self._saved = saved
         self._last = last
         self._line: TransferSnapshot | None = None
@@ -44,18 +55,18 @@ class Transfer:
         self._look_at = self._count_at = 0.0
         """When to look again, and to count."""
         self._copies = (0, 0, 0)
-        self._others: tuple[bytes, int] | None = None
-        """Availability and seeds as they were before it began to stop."""
+        self._last_seen: tuple[bytes, int] | None = None
+        """Availability and seeds as of :meth:`look_last`."""
         self._unserved_since: float | None = None
         self._counted_seeds = 0
         self._held = -1
         self._bytes = (0, 0)
 
-    # ------------------------------------------------------------------ at work or not
+    # ------------------------------------------------------------------ running or paused
 
     @property
     def saved(self) -> SavedTransfer:
-        """What is to be remembered, but for what passed since it was started: see :attr:`totals`."""
+        """What is written to the disk, without the bytes since it was started: :attr:`totals` has those."""
         return self._saved
 
     @saved.setter
@@ -66,12 +77,12 @@ class Transfer:
 
     @property
     def manifest(self) -> Manifest:
-        """What is shared."""
+        """The manifest of what is shared or downloaded."""
         return self._saved.manifest
 
     @property
     def totals(self) -> SavedTransfer:
-        """All that is to be remembered, as of now."""
+        """``saved`` with the totals as of now."""
         if self.torrent is None:
             return self._saved
         return replace(
@@ -81,7 +92,7 @@ class Transfer:
         )
 
     def start(self, torrent: Torrent) -> None:
-        """It is at work from now on."""
+        """Run as ``torrent`` from now on."""
         self.torrent = torrent
         self._line = self._last = None
         self._held = -1
@@ -89,23 +100,23 @@ class Transfer:
         self._unserved_since = None
 
     def look_last(self, now: float) -> None:
-        """It is about to stop: see the others as long as they are there."""
+        """Note what the other machines hold before it stops: the snapshot of a paused transfer shows that."""
         if self.torrent is not None:
             self.line(now)
-            self._others = self.torrent.picker.availability, self.torrent.picker.seeds
+            self._last_seen = self.torrent.picker.availability, self.torrent.picker.seeds
 
     def stop(self) -> None:
-        """It is not at work any more."""
+        """Stop running: keep the last snapshot, and add the torrent's bytes to the totals."""
         if self.torrent is not None:
             snapshot = torrent_snapshot(self.torrent)
-            availability, seeds = self._others or (snapshot.availability, snapshot.seeds)
-            self._others = None
+            availability, seeds = self._last_seen or (snapshot.availability, snapshot.seeds)
+            self._last_seen = None
             self._last = resting(replace(snapshot, availability=availability, seeds=seeds), self.totals)
             self._saved = self.totals
             self.torrent = self._line = None
 
     def want(self, files: Mapping[int, Priority]) -> None:
-        """Want files more or less from now on; numbers that there are not are passed over."""
+        """Set the priorities of files by their numbers in the manifest; numbers that do not exist are ignored."""
         there = {number: priority for number, priority in files.items() if 0 <= number < len(self.manifest.files)}
         self.saved = replace(self._saved, priorities={**self._saved.priorities, **there})
         if self.torrent is not None:
@@ -114,10 +125,10 @@ class Transfer:
         elif self._last is not None:
             self._last = resting(self._last, self._saved)
 
-    # ------------------------------------------------------------------ pictures
+    # ------------------------------------------------------------------ snapshots
 
     def snapshot(self) -> TorrentSnapshot | None:
-        """All about it; of a paused one, how it was last."""
+        """Return everything about it; of a paused one, as of when it ran last. None: it has not run yet."""
         if self.torrent is not None:
             snapshot = torrent_snapshot(self.torrent)
             before = self._saved
@@ -129,7 +140,7 @@ class Transfer:
         return self._last
 
     def line(self, now: float) -> TransferSnapshot:
-        """Its line; the same object as long as nothing changes."""
+        """Return its line; the same object as long as nothing changes, which a window compares with ``is``."""
         torrent = self.torrent
         if torrent is None:
             if self._line is None:
@@ -218,7 +229,7 @@ class Transfer:
         return replace(line, bytes_total=last.bytes_total, bytes_done=last.bytes_done, checked=last.checked)
 
     def _plain_line(self) -> TransferSnapshot:
-        """All that does not depend on whether it is at work."""
+        """Return a line without what only a running transfer has."""
         saved = self.totals
         copies, only_here, announced_only = self._copies
         return TransferSnapshot(

@@ -37,16 +37,16 @@ def answer(child: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def say(child: subprocess.Popen[str], value: object) -> None:
-    """Tell a child something."""
+    """Send ``value`` to a child, which reads it with :func:`hear`."""
     assert child.stdin is not None
     print(json.dumps(value), file=child.stdin, flush=True)
 
 
 def hear() -> Any:
-    """What the parent says next; in a child."""
+    """Wait for what the parent says next with :func:`say`; called in a child."""
     return json.loads(sys.stdin.readline())
 
 
 def tell(**said: object) -> None:
-    """Say something to the parent; in a child."""
+    """Send ``said`` to the parent, which reads it with :func:`answer`; called in a child."""
     print(json.dumps(said), flush=True)

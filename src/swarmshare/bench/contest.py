@@ -20,14 +20,14 @@ from swarmshare.texts import Text
 
 
 class BenchError(SwarmShareError):
-    """A contestant could not run."""
+    """A contestant could not run, or ended early."""
 
     code = "bench"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run of one contestant."""
+    """One run of one contestant, measured by itself."""
 
     seconds: float
     peak_bytes: int
@@ -43,7 +43,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """The spread of ``values``."""
+        """Take the spread of ``values``, of which there is at least one."""
         return cls(min(values), median(values), max(values))
 
 
@@ -56,7 +56,7 @@ class Contestant:
     arguments: tuple[str, ...] = ()
 
     def run(self) -> Sample:
-        """One run, in a process of its own."""
+        """Run it once, in a process of its own. Raises :class:`BenchError` when that fails."""
         command = [sys.executable, "-m", self.module, self.name, *self.arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -39,7 +39,7 @@ TABLE_STEPS: Final = ("fill", "update", "sort", "scroll")
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """One download with a window, or without."""
+    """One download, measured with a window or without."""
 
     seconds: float
     """From the first block to the last verified piece."""
@@ -48,34 +48,34 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """All of it, in seconds."""
+class WindowFigures:
+    """All that was measured of the window, in seconds."""
 
     start: Spread
-    """From the start of the process to a window that shows its first picture and takes input."""
+    """From the start of the process to a window that shows its first content and takes input."""
     redraw: dict[int, Spread]
-    """Of the piece map, by the number of pieces."""
+    """Of one redraw of the piece map, by the number of pieces."""
     tables: dict[int, dict[str, Spread]]
-    """By the number of rows."""
+    """Of each of :data:`TABLE_STEPS`, by the number of rows."""
     window: list[Download]
     headless: list[Download]
 
     @property
     def stalls(self) -> tuple[float, float, float]:
-        """Median, 99th percentile, greatest."""
+        """How late Tk's loop was while it downloaded, in seconds: median, 99th percentile, greatest."""
         late = [stall for download in self.window for stall in download.stalls]
         cuts = quantiles(late, n=100, method="inclusive")
         return cuts[49], cuts[98], max(late)
 
 
-def bench_gui(pieces: Sequence[int], rows: Sequence[int], length: int, *, starts: int, downloads: int) -> Figures:
+def bench_gui(pieces: Sequence[int], rows: Sequence[int], length: int, *, starts: int, downloads: int) -> WindowFigures:
     """Measure on an empty machine: every window has a home of its own. ``length``: bytes of each download."""
     with _screen() as environment, tempfile.TemporaryDirectory(prefix="swarmshare-bench-") as folder:
         saved = [_start(environment, Path(folder, f"start-{number}")) for number in range(starts + 1)][1:]
         redraw = {count: _seconds(environment, "map", count)["redraw"] for count in pieces}
         tables = {count: _seconds(environment, "table", count) for count in rows}
         window, headless = _downloads(environment, Path(folder), length, downloads)
-        return Figures(Spread.of(saved), redraw, tables, window, headless)
+        return WindowFigures(Spread.of(saved), redraw, tables, window, headless)
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def _downloads(
     return sides["window"], sides["headless"]
 
 
-class _Tracker(ThreadingHTTPServer):
+class _OnePeerTracker(ThreadingHTTPServer):
     """Tells everybody of one peer."""
 
     peer = 0
@@ -152,7 +152,7 @@ class _Tracker(ThreadingHTTPServer):
 
 
 class _Announce(BaseHTTPRequestHandler):
-    server: _Tracker
+    server: _OnePeerTracker
 
     def do_GET(self) -> None:
         compact = bytes((127, 0, 0, 1)) + self.server.peer.to_bytes(2, "big")
@@ -167,8 +167,8 @@ class _Announce(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _tracker() -> Iterator[_Tracker]:
-    with _Tracker(("127.0.0.1", 0), _Announce) as server:
+def _tracker() -> Iterator[_OnePeerTracker]:
+    with _OnePeerTracker(("127.0.0.1", 0), _Announce) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield server

@@ -8,10 +8,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from swarmshare.bench.contest import Spread
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState
 from swarmshare.manifest.layout import PieceLayout
 from swarmshare.manifest.merkle import BLOCK_LENGTH
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import PiecePicker, PieceState
+from swarmshare.swarm.picker import PiecePicker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ REPEATS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Seconds, in one round."""
+    """What each call of the picker costs in one round, in seconds."""
 
     have: float
     """For one message: the piece is counted, and whether the peer is interesting is looked at."""
@@ -64,7 +65,7 @@ def bench_picker(piece_counts: Sequence[int], rounds: int) -> dict[int, dict[str
 def _measure(count: int, rng: random.Random) -> Costs:
     layout = PieceLayout(PIECE_BLOCKS * BLOCK_LENGTH, [count * PIECE_BLOCKS * BLOCK_LENGTH])
     start = perf_counter()
-    picker = PiecePicker(layout, rng)
+    picker: PiecePicker[int] = PiecePicker(layout, rng)
     construct = perf_counter() - start
 
     seed, halves = Bitfield.full(count), [_half(count, rng) for _ in range(PEERS)]
@@ -101,7 +102,7 @@ def _seconds(work: Callable[[T], object], arguments: Sequence[T]) -> float:
     return perf_counter() - start
 
 
-def _download(picker: PiecePicker, peers: Sequence[Bitfield], batches: int) -> tuple[float, float]:
+def _download(picker: PiecePicker[int], peers: Sequence[Bitfield], batches: int) -> tuple[float, float]:
     """Seconds for each block to be picked and to be received, from each peer in turn."""
     count, picking, receiving = 0, 0.0, 0.0
     for number in range(batches):

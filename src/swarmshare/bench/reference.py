@@ -7,7 +7,7 @@ from typing import Any
 
 
 def new_session(**settings: Any) -> Any:
-    """A session on loopback."""
+    """A session that listens on loopback only and looks for no peers by itself; ``settings`` are added."""
     import libtorrent
 
     base: Any = {"listen_interfaces": "127.0.0.1:0", "allow_multiple_connections_per_ip": True, "alert_mask": 0}

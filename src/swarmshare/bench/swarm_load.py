@@ -17,79 +17,81 @@ import gevent
 from gevent import socket
 from gevent.pool import Pool
 
-from swarmshare.bench.swarm_peer import ADDRESS, Peer
-from swarmshare.schema.runs import all_bits
-from swarmshare.schema.tracker_events import Have, Join, Stats
+from swarmshare.bench.swarm_peer import ADDRESS, LoadPeer
+from swarmshare.common.bits import all_bits
+from swarmshare.schema.tracker_events import HaveUpdate, Join, Stats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from swarmshare.schema.tracker_events import Request
+    from swarmshare.schema.tracker_events import SwarmRequest
 
 DIALING: Final = 100
-"""Connections being made at a time."""
+"""How many connections are being made at a time."""
 HAVE_INTERVAL: Final = 0.25
+"""Seconds between two pieces that a peer of an ordinary swarm finishes."""
 RATE: Final = 50
-"""Pieces a second that a peer finishes."""
+"""How many pieces a peer of the large swarm finishes in a second."""
 KEPT: Final = 50
-"""HTTP connections that announce."""
+"""How many HTTP connections announce, each kept open."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to do; from the parent, as JSON."""
+class LoadPlan:
+    """The load to make; it comes from the parent as JSON."""
 
     port: int
     pid: int
-    """Of the tracker, whose memory is watched."""
+    """The process of the tracker, whose memory and processor time are read."""
     token: str
     passkey: str
     info_hashes: list[str]
-    """Of the swarms, as many peers in each; the last is for the large one, of half the peers."""
+    """One for each swarm, with the same number of peers in each; the last is for the large one, of half the peers."""
     piece_count: int
     peers: int
     seconds: float
 
 
 @dataclass(slots=True)
-class Figures:
-    """What came of it; to the parent, as JSON."""
+class LoadFigures:
+    """The results; they go to the parent as JSON."""
 
     connects: float = 0
-    """A second, signed in."""
+    """Connections made and signed in, a second."""
     memory: float = 0
-    """Bytes a peer, once it is in a swarm."""
+    """Bytes of the tracker's memory for each peer, once it is in a swarm."""
     joins: float = 0
+    """Swarms joined, a second."""
     events: float = 0
-    """Acknowledged, a second; nobody is pushed anything."""
+    """Events acknowledged, a second, while nobody is pushed anything."""
     event_latency: list[float] = field(default_factory=list)
-    """Seconds from sending to acknowledgement: the median and the 99th percentile; so are the others."""
+    """Seconds from sending to acknowledgement: the median and the 99th percentile. The other latencies likewise."""
     deliveries: float = 0
     """Pushes that arrived, a second."""
     push_latency: list[float] = field(default_factory=list)
-    """From one peer's sending to another's being told."""
+    """Seconds from one peer's event to the push that tells another peer of it."""
     announces: float = 0
     announce_latency: list[float] = field(default_factory=list)
     large_pieces: float = 0
-    """Told, a second, in the large swarm."""
+    """Pieces told to the tracker, a second, in the large swarm."""
     large_pushes: float = 0
-    """A second and listener."""
+    """Pushes that arrived there, a second and peer."""
     large_latency: list[float] = field(default_factory=list)
-    """Of acknowledgements."""
+    """Seconds from sending to acknowledgement there."""
     costs: dict[str, float] = field(default_factory=dict)
     """Seconds of the tracker's processor time for one connection, join, event, push and announce: on a machine that
     does other things besides, these say more than what it managed in a second."""
 
 
-def run(plan: Plan) -> Figures:
-    """All of it, one after the other."""
-    figures = Figures()
+def run(plan: LoadPlan) -> LoadFigures:
+    """Make every kind of load in turn, and measure each."""
+    figures = LoadFigures()
     swarms = [bytes.fromhex(info_hash) for info_hash in plan.info_hashes]
     large = swarms.pop()
     idle = _resident(plan.pid)
     start, spent = perf_counter(), _processor(plan.pid)
     pool = Pool(DIALING)
-    peers: list[Peer] = list(pool.imap_unordered(lambda _: Peer(plan.port, plan.token), range(plan.peers)))
+    peers: list[LoadPeer] = list(pool.imap_unordered(lambda _: LoadPeer(plan.port, plan.token), range(plan.peers)))
     figures.connects = plan.peers / (perf_counter() - start)
     figures.costs["connects"] = (_processor(plan.pid) - spent) / plan.peers
 
@@ -99,7 +101,7 @@ def run(plan: Plan) -> Figures:
     _at_once((_join, peer, swarm, plan.piece_count) for peer, swarm in joins)
     figures.joins = plan.peers / (perf_counter() - start)
     figures.costs["joins"] = (_processor(plan.pid) - spent) / plan.peers
-    _settle(peers)
+    _drain(peers)
     figures.memory = (_resident(plan.pid) - idle) / plan.peers
 
     spent = _processor(plan.pid)
@@ -125,18 +127,18 @@ def run(plan: Plan) -> Figures:
     return figures
 
 
-def _join(peer: Peer, swarm: bytes, piece_count: int) -> None:
+def _join(peer: LoadPeer, swarm: bytes, piece_count: int) -> None:
     peer_id = random.randbytes(20)
     answer = peer.call(Join(swarm, peer_id, 6881, piece_count, bytes(len(all_bits(piece_count))), 1))
     if b'"epoch"' not in answer:
         raise OSError(f"no join: {answer[:200]!r}")
 
 
-def _hammer(requests: Iterable[tuple[Peer, Request]], seconds: float) -> list[float]:
+def _hammer(requests: Iterable[tuple[LoadPeer, SwarmRequest]], seconds: float) -> list[float]:
     """Each peer sends the same event as soon as the last one is acknowledged."""
     latencies: list[float] = []
 
-    def work(peer: Peer, request: Request) -> None:
+    def work(peer: LoadPeer, request: SwarmRequest) -> None:
         while (sent := perf_counter()) < end:
             answer = peer.call(request)
             if not answer.endswith(b"[{}]"):
@@ -148,8 +150,10 @@ def _hammer(requests: Iterable[tuple[Peer, Request]], seconds: float) -> list[fl
     return latencies
 
 
-def _deliver(groups: Sequence[Sequence[Peer]], swarms: Sequence[bytes], plan: Plan) -> tuple[float, list[float]]:
-    """In each swarm one peer finishes a piece every 250 ms, and all others hear of it."""
+def _deliver(
+    groups: Sequence[Sequence[LoadPeer]], swarms: Sequence[bytes], plan: LoadPlan
+) -> tuple[float, list[float]]:
+    """In each swarm one peer finishes a piece every 250 ms, and all other peers hear of it."""
     latencies: list[float] = []
     sent: dict[tuple[bytes, int], float] = {}
 
@@ -159,12 +163,12 @@ def _deliver(groups: Sequence[Sequence[Peer]], swarms: Sequence[bytes], plan: Pl
             if (swarm, runs[0]) in sent:
                 latencies.append(now - sent[swarm, runs[0]])
 
-    def work(peer: Peer, swarm: bytes) -> None:
+    def work(peer: LoadPeer, swarm: bytes) -> None:
         for piece in range(0, plan.piece_count, 2):
             if (now := perf_counter()) >= end:
                 return
             sent[swarm, piece] = now
-            peer.call(Have(swarm, (range(piece, piece + 1),), ()))
+            peer.call(HaveUpdate(swarm, (range(piece, piece + 1),), ()))
             gevent.sleep(max(0, now + HAVE_INTERVAL - perf_counter()))
 
     for swarm, group in zip(swarms, groups, strict=True):
@@ -181,7 +185,7 @@ def _deliver(groups: Sequence[Sequence[Peer]], swarms: Sequence[bytes], plan: Pl
     return delivered / seconds, latencies
 
 
-def _announce(plan: Plan, swarms: Sequence[bytes]) -> list[float]:
+def _announce(plan: LoadPlan, swarms: Sequence[bytes]) -> list[float]:
     """Ordinary clients announce over connections that are kept."""
     latencies: list[float] = []
 
@@ -209,24 +213,24 @@ def _announce(plan: Plan, swarms: Sequence[bytes]) -> list[float]:
     return latencies
 
 
-def _crowd(peers: Sequence[Peer], swarm: bytes, plan: Plan) -> tuple[float, float, list[float]]:
+def _crowd(peers: Sequence[LoadPeer], swarm: bytes, plan: LoadPlan) -> tuple[float, float, list[float]]:
     """A large swarm, in which every peer finishes 50 pieces a second."""
     _at_once((_join, peer, swarm, plan.piece_count) for peer in peers)
     latencies: list[float] = []
     counts: list[int] = []
 
-    def work(peer: Peer) -> None:
+    def work(peer: LoadPeer) -> None:
         rng, told = random.Random(), perf_counter()
         gevent.sleep(rng.random() * HAVE_INTERVAL)
         while (now := perf_counter()) < end:
             finished, told = min(round(RATE * (now - told)), plan.piece_count // 2), now
             pieces = sorted(2 * piece for piece in rng.sample(range(plan.piece_count // 2), finished))
-            peer.call(Have(swarm, tuple(range(piece, piece + 1) for piece in pieces), ()))
+            peer.call(HaveUpdate(swarm, tuple(range(piece, piece + 1) for piece in pieces), ()))
             latencies.append(perf_counter() - now)
             counts.append(finished)
             gevent.sleep(max(0, now + HAVE_INTERVAL - perf_counter()))
 
-    _settle(peers)
+    _drain(peers)
     before = sum(peer.pushes for peer in peers)
     start = perf_counter()
     end = start + plan.seconds
@@ -239,8 +243,8 @@ def _at_once(calls: Iterable[tuple[Any, ...]]) -> None:
     gevent.joinall([gevent.spawn(*call) for call in calls], raise_error=True)
 
 
-def _settle(peers: Sequence[Peer]) -> None:
-    """Let pushes come that are under way."""
+def _drain(peers: Sequence[LoadPeer]) -> None:
+    """Wait until the pushes that are under way have come."""
     watchers = [gevent.spawn(peer.watch) for peer in peers]
     gevent.sleep(1)
     gevent.killall(watchers)
@@ -264,4 +268,4 @@ def _resident(pid: int) -> int:
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    print(json.dumps(asdict(run(Plan(**json.loads(sys.argv[1]))))))
+    print(json.dumps(asdict(run(LoadPlan(**json.loads(sys.argv[1]))))))

@@ -17,13 +17,13 @@ from swarmshare.schema.tracker_wire import dump_request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from swarmshare.schema.tracker_events import Request
+    from swarmshare.schema.tracker_events import SwarmRequest
 
 ADDRESS: Final = "127.0.0.1"
 
 
-class Peer:
-    """One connection; :attr:`on_push` is called with each push."""
+class LoadPeer:
+    """One connection of a peer to the tracker; :attr:`on_push` is called with each push."""
 
     def __init__(self, port: int, token: str) -> None:
         self._socket = socket.create_connection((ADDRESS, port))
@@ -46,8 +46,8 @@ class Peer:
         if not answer.startswith(b"40"):
             raise OSError(f"not let in: {answer[:200]!r}")
 
-    def call(self, request: Request) -> bytes:
-        """Send an event, and wait for its acknowledgement."""
+    def call(self, request: SwarmRequest) -> bytes:
+        """Send ``request`` as an event, and return its acknowledgement as it came."""
         event, wire = dump_request(request)
         parts = [value for value in wire.values() if isinstance(value, bytes)]
         text = json.dumps([event, wire], default=lambda _: {"_placeholder": True, "num": 0}, separators=(",", ":"))
@@ -58,11 +58,11 @@ class Peer:
         return self._answer()
 
     def watch(self) -> None:
-        """Take what comes, until the greenlet is killed."""
+        """Take pushes and answer pings, until the greenlet is killed."""
         self._answer()
 
     def close(self) -> None:
-        """Be gone."""
+        """Close the connection, without a word to the tracker."""
         self._socket.close()
 
     def _answer(self) -> bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.request import Request, urlopen
 
 from swarmshare.bench.contest import BenchError
-from swarmshare.bench.swarm_load import Figures, Plan
+from swarmshare.bench.swarm_load import LoadFigures, LoadPlan
 from swarmshare.manifest.build import Description, build_manifest
 from swarmshare.manifest.manifest import FileEntry
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, merkle_root
@@ -31,7 +31,7 @@ PIECES: Final = 2000
 """In every swarm."""
 
 
-def bench_tracker(peers: int, swarms: int, seconds: float) -> Figures:
+def bench_tracker(peers: int, swarms: int, seconds: float) -> LoadFigures:
     """Load a fresh tracker with ``peers`` in ``swarms``; each of its parts lasts ``seconds``."""
     with _tracker() as (process, url, setup_token):
         with Connection(url) as connection:
@@ -43,7 +43,7 @@ def bench_tracker(peers: int, swarms: int, seconds: float) -> Figures:
         manifests = [_manifest(number) for number in range(swarms + 1)]
         for manifest in manifests:
             _publish(url, token, manifest)
-        plan = Plan(
+        plan = LoadPlan(
             port=int(url.rpartition(":")[2]),
             pid=process.pid,
             token=token,
@@ -57,7 +57,7 @@ def bench_tracker(peers: int, swarms: int, seconds: float) -> Figures:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise BenchError(Text("cli.bench-load"))
-        return Figures(**json.loads(done.stdout))
+        return LoadFigures(**json.loads(done.stdout))
 
 
 @contextmanager

@@ -32,7 +32,7 @@ SIDES: Final = ("swarmshare", "libtorrent")
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
+class TransferSample:
     """One download, and what it cost each process."""
 
     seconds: float
@@ -45,9 +45,9 @@ class Transfer:
     seed_peak: int
 
 
-def bench_transfer(length: int, seeds: int, rounds: int) -> dict[str, list[Transfer]]:
+def bench_transfer(length: int, seeds: int, rounds: int) -> dict[str, list[TransferSample]]:
     """Download a file of ``length`` random bytes from ``seeds`` seeds, ``rounds`` times a side, after one more."""
-    results: dict[str, list[Transfer]] = {side: [] for side in SIDES}
+    results: dict[str, list[TransferSample]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory(prefix="swarmshare-bench-") as folder:
         source = Path(folder, "source")
         source.mkdir()
@@ -66,7 +66,7 @@ def bench_transfer(length: int, seeds: int, rounds: int) -> dict[str, list[Trans
     return results
 
 
-def _transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) -> Transfer:
+def _transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) -> TransferSample:
     with ExitStack() as stack:
         children = [start(stack, MODULE, f"{side}-seed", torrent, source) for _ in range(seeds)]
         ports = [answer(child)["port"] for child in children]
@@ -76,7 +76,7 @@ def _transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) 
             assert child.stdin is not None
             child.stdin.close()
             ends.append(answer(child))
-    return Transfer(
+    return TransferSample(
         leech["seconds"], leech["cpu"], leech["peak"], max(e["cpu"] for e in ends), max(e["peak"] for e in ends)
     )
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.app.snapshot import TransferSnapshot
 from swarmshare.app.thread import SessionThread
 from swarmshare.bench.children import tell
@@ -139,14 +138,14 @@ def _root() -> tkinter.Tk:
 
 
 class _Clock:
-    """When the first block came, and when the last piece was verified, by the pictures."""
+    """The seconds from the first block to the last verified piece, as the snapshots show them."""
 
     def __init__(self) -> None:
         self._begin = 0.0
         self.seconds = 0.0
 
     def see(self, snapshot: ClientSnapshot | None) -> None:
-        """The newest picture."""
+        """Look at the newest snapshot for the first block and the last piece."""
         for transfer in snapshot.transfers if snapshot is not None else ():
             if transfer.downloaded and not self._begin:
                 self._begin = perf_counter()
@@ -155,7 +154,7 @@ class _Clock:
 
 
 def _command(thread: SessionThread, torrent: str, folder: str) -> Future[str]:
-    return thread.submit(ClientSession.open_manifest, Path(torrent).read_bytes(), Path(folder))
+    return thread.submit(lambda session: session.open_manifest, Path(torrent).read_bytes(), Path(folder))
 
 
 def _headless(torrent: str, folder: str) -> None:

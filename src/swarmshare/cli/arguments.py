@@ -1,16 +1,19 @@
-"""Arguments of every verb that shares, and how they are read."""
+"""Options that several verbs have, and how their values are read."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from swarmshare.app.config import read_rate
+from swarmshare.app.config import MAX_PEERS
+from swarmshare.common.address import read_address
+from swarmshare.common.sizes import read_count, read_rate, read_size
 
 if TYPE_CHECKING:
-    from swarmshare.engine.address import Address
+    from collections.abc import Callable
 
+T = TypeVar("T")
 
 LISTEN_HELP: Final = (
     "where peers can dial us, repeat at will; port 0: any; * for all addresses; default: for the machines of this "
@@ -19,7 +22,7 @@ LISTEN_HELP: Final = (
 
 
 def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where to listen, whom to dial, how fast."""
+    """Add the options of every verb that shares: where to listen, whom to dial, how fast."""
     parser.add_argument(
         "--listen",
         type=address,
@@ -34,11 +37,11 @@ def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--limit-{way}", type=rate, metavar="RATE", help="such as 5MiB (a second), all torrents together"
         )
-    parser.add_argument("--max-peers", type=count, metavar="N", help="of each torrent; default: 50")
+    parser.add_argument("--max-peers", type=peer_count, metavar="N", help="of each torrent; default: 50")
 
 
 def sharing_flags(arguments: argparse.Namespace) -> dict[str, object]:
-    """What was said of the settings; None where nothing was."""
+    """The settings that the options give, by name; None for those that were not given."""
     return {
         "listen": tuple(arguments.listen) if arguments.listen else None,
         "max_peers": arguments.max_peers,
@@ -48,7 +51,7 @@ def sharing_flags(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def add_tracker_argument(parser: argparse.ArgumentParser) -> None:
-    """Which tracker, of those that one is signed in at."""
+    """Add ``--tracker``, which chooses among the trackers that one is signed in at, and ``--ca``."""
     parser.add_argument("--tracker", metavar="URL", help="default: the one that you are signed in at")
     add_ca_argument(parser)
 
@@ -63,24 +66,24 @@ def add_ca_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def address(text: str) -> Address:
-    """``HOST:PORT``, with ``[HOST]:PORT`` for IPv6."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+def argument(read: Callable[[str], T]) -> Callable[[str], T]:
+    """``read`` as the ``type`` of an option: its :class:`ValueError` is what the user is told."""
+
+    def convert(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
 
 
-def count(text: str) -> int:
-    """A whole number of at least 1."""
-    if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """The ``type`` of an option that takes a whole number from ``least`` to ``most``."""
+    return argument(lambda text: read_count(text, least, most))
 
 
-def rate(text: str) -> float:
-    """Bytes a second, such as ``5MiB``."""
-    try:
-        return read_rate(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+address = argument(read_address)
+rate = argument(read_rate)
+byte_size = argument(read_size)
+peer_count = whole_number(1, MAX_PEERS)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from swarmshare.app.accounts import open_accounts
 from swarmshare.app.signed_in import signed_in_at
 from swarmshare.cli.arguments import add_tracker_argument
-from swarmshare.cli.render import clean, plural, size
+from swarmshare.cli.render import plural, size
+from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
 from swarmshare.storage.files import replacing
 from swarmshare.texts import Text, os_reason
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from swarmshare.tracker_client.account_api import AccountApi
 
 DOCUMENTS: Final = {"accounts": "accounts.json", "catalogue": "catalogue.json"}
-"""What is carried, in the order in which it is imported, and the names of the files."""
+"""The documents of an export, in the order in which they are imported, and the names of their files."""
 LISTS: Final = {"accounts": "accounts", "catalogue": "entries"}
 """The list in each document."""
 MAX_DOCUMENT: Final = 2 * 2**30
@@ -118,14 +119,14 @@ def _import(api: AccountApi, what: str, document: dict[str, Any]) -> dict[str, i
     """In as many requests as it takes: each counts whole or not at all, and to repeat one does no harm."""
     name = LISTS[what]
     added = skipped = 0
-    for records in _batches(document[name]):
+    for records in batches(document[name]):
         done = api.import_(what, json.dumps({**document, name: records}).encode())
         added += done.added
         skipped += len(records) - done.added
     return {"added": added, "skipped": skipped}
 
 
-def _batches(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def batches(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """``records`` in parts of about :data:`BATCH` characters; one part, of nothing, when there are none."""
     part: list[dict[str, Any]] = []
     length = 0

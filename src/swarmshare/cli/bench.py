@@ -83,9 +83,10 @@ def _measure(name: str) -> Callable[[argparse.Namespace, Output], int]:
     """What measures and prints; loaded when it is wanted."""
 
     def run(arguments: argparse.Namespace, output: Output) -> int:
-        from swarmshare.cli import figures
 
-        status: int = getattr(figures, name)(arguments, output)
+        from swarmshare.cli import bench_report
+
+        status: int = getattr(bench_report, name)(arguments, output)
         return status
 
     return run

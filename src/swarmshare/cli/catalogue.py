@@ -7,17 +7,13 @@ from collections import Counter
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
-from rich.live import Live
-
 from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.confirm import add_yes, confirm
 from swarmshare.cli.find import DIGITS, HELP, METAVAR, find_entry
-from swarmshare.cli.people import live_console
 from swarmshare.cli.render import plural, size
-from swarmshare.cli.swarm_view import render_swarm
-from swarmshare.cli.words import how_sure
-from swarmshare.swarm.gains import Gains
+from swarmshare.cli.torrent_text import how_sure
+from swarmshare.swarm.stalls import StallDetector
 
 if TYPE_CHECKING:
     import argparse
@@ -65,7 +61,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run_list(arguments: argparse.Namespace, output: Output) -> int:
-    """List the catalogue, the newest first."""
+    """List the entries of the catalogue, the newest first."""
     sign_in = signed_in_at(arguments.tracker)
     count = total = 0
     with open_tracker(sign_in.tracker, sign_in.token) as (tracker, api):
@@ -82,6 +78,8 @@ def run_list(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
     """Show the members of one swarm, and how safe its content is: live on a terminal, else once."""
+    from swarmshare.cli.display import live_console  # with rich: it takes longer to load than all else here
+
     sign_in = signed_in_at(arguments.tracker)
     entry = find_entry(arguments.what, sign_in)
     console = None if arguments.json or arguments.once else live_console()
@@ -102,7 +100,7 @@ def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def run_withdraw(arguments: argparse.Namespace, output: Output) -> int:
-    """Take one entry out."""
+    """Withdraw one entry from the catalogue, once somebody has said yes."""
     sign_in = signed_in_at(arguments.tracker)
     entry = find_entry(arguments.what, sign_in)
     what = f"{entry.name!r} ({size(entry.total_length)} by {entry.publisher}, {entry.info_hash[:DIGITS]})"
@@ -116,12 +114,16 @@ def run_withdraw(arguments: argparse.Namespace, output: Output) -> int:
 
 def _watch(api: TrackerApi, entry: Entry, console: Console) -> int:
     """Show a swarm until Ctrl-C."""
-    gains = Gains()
+    from rich.live import Live
+
+    from swarmshare.cli.swarm_view import render_swarm
+
+    stalls = StallDetector()
     with Live(console=console, auto_refresh=False, vertical_overflow="crop", screen=False) as live:
         while True:
             swarm = api.pieces(entry.info_hash)
             size_of = console.size.width, console.size.height
-            live.update(render_swarm(entry, swarm, _safety(swarm), gains, monotonic(), size_of), refresh=True)
+            live.update(render_swarm(entry, swarm, _safety(swarm), stalls, monotonic(), size_of), refresh=True)
             sleep(EVERY)
 
 

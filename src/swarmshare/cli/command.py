@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from swarmshare import __version__
@@ -22,11 +23,10 @@ MODULES: Final = {
     "show": ("show",),
     "verify": ("verify",),
     "recheck": ("recheck",),
-    "share": ("seed", "download"),
+    "seed_download": ("seed", "download"),
     "tracker": ("tracker",),
-    "account": ("register", "login", "logout", "whoami"),
-    "token": ("token",),
-    "own_account": ("password", "devices", "announce-url"),
+    "sign_in": ("register", "login", "logout", "whoami", "token"),
+    "account_settings": ("password", "devices", "announce-url"),
     "members": ("members", "invite", "suspend"),
     "catalogue": ("list", "swarm", "withdraw"),
     "backup": ("export", "import"),
@@ -82,6 +82,10 @@ def run_command(argv: Sequence[str] | None) -> int:
         return DONE
     output = Output(as_json=arguments.json)
     try:
+        if arguments.log_level is not None or arguments.log_file is not None:
+            from swarmshare.cli.logs import start_logging
+
+            start_logging(arguments.log_level, arguments.log_file)
         _trust(arguments)
         status: int = arguments.run(arguments, output)
         return status
@@ -119,6 +123,9 @@ def _in_words(error: Exception) -> SwarmShareError:
             return SwarmShareError(what, hint=Text("hint.report-bug"))
 
 
+LOG_LEVELS: Final = ("error", "warning", "info", "debug")
+
+
 class _Once(argparse.Action):
     """Stores a value, as argparse does by default, and refuses a second one: the first would be lost without a word."""
 
@@ -129,7 +136,7 @@ class _Once(argparse.Action):
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
-        """See argparse."""
+        """Store the value of ``option``; :class:`argparse.ArgumentError` when it had one already."""
         if option is not None and self._given:
             raise argparse.ArgumentError(self, "is given twice, and can have one value")
         self._given = True
@@ -148,6 +155,10 @@ def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
     """What understands a command line that begins with ``first``: if that is a verb, it knows no other."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
+    common.add_argument(
+        "--log-level", choices=LOG_LEVELS, metavar="LEVEL", help=f"log what happens: {', '.join(LOG_LEVELS)}"
+    )
+    common.add_argument("--log-file", type=Path, metavar="FILE", help="log there; default: to standard error")
     common.add_argument("--debug", action="store_true", help="show where in the program an error came from")
     parser = _Parser(prog="swarmshare", description="Share big files between the machines of a group.")
     parser.add_argument("--version", action="version", version=f"swarmshare {__version__}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swarmshare.app.config import described, load_settings, read_setting, require_setting, settings_path
-from swarmshare.cli.render import clean, size
+from swarmshare.cli.render import size
+from swarmshare.common.text import clean
 
 if TYPE_CHECKING:
     import argparse
@@ -44,7 +45,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run(_arguments: argparse.Namespace, output: Output) -> int:
-    """Show them."""
+    """List all settings, and where the value of each came from."""
     path = settings_path()
     configuration = load_settings()
     rows = []
@@ -59,12 +60,12 @@ def run(_arguments: argparse.Namespace, output: Output) -> int:
 
 
 def run_set(arguments: argparse.Namespace, output: Output) -> int:
-    """Write one."""
+    """Write one setting into config.toml, after checking its value."""
     return _change(arguments.name, read_setting(arguments.name, arguments.value), output)
 
 
 def run_unset(arguments: argparse.Namespace, output: Output) -> int:
-    """Take one out."""
+    """Take one setting out of config.toml, so that its default counts again."""
     require_setting(arguments.name)
     return _change(arguments.name, None, output)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from swarmshare.cli.render import clean
+from swarmshare.common.text import clean
 from swarmshare.errors import SwarmShareError
 from swarmshare.texts import Text
 
@@ -20,7 +20,7 @@ class NotConfirmedError(SwarmShareError):
 
 
 def add_yes(parser: argparse.ArgumentParser) -> None:
-    """``--yes``, for a verb that asks."""
+    """Add ``--yes`` to a verb that asks: where there is no terminal, nobody can answer."""
     parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal")
 
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from swarmshare import __version__
-from swarmshare.cli.render import Output, clean, plural, size
+from swarmshare.cli.render import Output, plural, size
 from swarmshare.cli.show import summary_fields, summary_rows
+from swarmshare.common.sizes import read_size
+from swarmshare.common.text import clean
 from swarmshare.errors import ManifestError, StorageError, SwarmShareError
 from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.build import Description
@@ -29,13 +31,11 @@ from swarmshare.texts import Text
 if TYPE_CHECKING:
     from swarmshare.cli import Verbs
     from swarmshare.manifest.manifest import Manifest
-    from swarmshare.storage.plan import Plan
+    from swarmshare.storage.plan import SharePlan
 
 TRACKER_SCHEMES: Final = ("http", "https", "udp", "ws", "wss")
 SKIPPED_SHOWN: Final = 10
 _ANOTHER: Final = Text("hint.name-output")
-
-_SIZE = re.compile(r"([0-9]{1,12}) ?(?:([KMG])(?:i?B)?|B)?", re.IGNORECASE)
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def tell_lost_folder(plan: Plan, manifest: Manifest, output: Output) -> None:
+def tell_lost_folder(plan: SharePlan, manifest: Manifest, output: Output) -> None:
     """Say so when receivers will not get the folder that is shared."""
     if plan.in_folder and not manifest.in_folder:
         output.line(
@@ -163,8 +163,10 @@ def piece_size(text: str) -> int | None:
     """Bytes of a piece, such as ``1MiB``; None for ``auto``."""
     if text == "auto":
         return None
-    match = _SIZE.fullmatch(text)
-    length = int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[(match[2] or "").upper()] if match else 0
+    try:
+        length = read_size(f"{text}B" if text.isdecimal() else text)  # a bare number is bytes here, as in other tools
+    except ValueError:
+        length = 0
     if not BLOCK_LENGTH <= length <= MAX_PIECE_LENGTH or length & (length - 1):
         raise argparse.ArgumentTypeError(f"{text!r} is not auto or a power of two from 16KiB to 256MiB")
     return length

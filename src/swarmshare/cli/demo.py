@@ -1,4 +1,4 @@
-"""``swarmshare demo``: a whole group at work on this machine, on made-up data."""
+"""``swarmshare demo``: a whole group on this machine, sharing made-up data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.cli.arguments import count
+from swarmshare.cli.arguments import whole_number
 from swarmshare.cli.render import size
 from swarmshare.errors import StorageError
 from swarmshare.texts import Text
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SIZE: Final = 200
 """MiB that are shared, by default."""
+MAX_SIZE: Final = 2**20
+"""MiB that can be asked for: more than a disk has room for where somebody tries a demo."""
 _MIB: Final = 2**20
 
 
@@ -37,7 +39,11 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         "Everything is removed afterwards.",
     )
     parser.add_argument(
-        "--size", type=count, default=SIZE, metavar="MIB", help=f"how much they share; default: {SIZE} MiB"
+        "--size",
+        type=whole_number(1, MAX_SIZE),
+        default=SIZE,
+        metavar="MIB",
+        help=f"how much they share; default: {SIZE} MiB",
     )
     parser.add_argument("--sabotage", action="store_true", help="let one machine send wrong data: it is found out")
     parser.set_defaults(run=run)
@@ -49,7 +55,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     from swarmshare.cli.demo_view import DemoView
 
     length = arguments.size * _MIB
-    with _stage() as (folder, processes):
+    with stage() as (folder, processes):
         if shutil.disk_usage(folder).free < (needed := 6 * length):  # five copies, and room to breathe
             hint = Text("hint.demo-room", size=size(needed))
             raise StorageError(folder, Text("cli.no-room"), hint=hint)
@@ -59,7 +65,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 @contextmanager
-def _stage() -> Iterator[tuple[Path, Processes]]:
+def stage() -> Iterator[tuple[Path, Processes]]:
     """A folder and processes, of which nothing is left afterwards, whatever happens."""
     from swarmshare.app.processes import Processes
 

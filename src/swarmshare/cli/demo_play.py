@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
-    from swarmshare.app.processes import Processes, Told
+    from swarmshare.app.processes import Processes, ProcessEvent
     from swarmshare.cli.demo_view import DemoView
     from swarmshare.cli.render import Output
 
@@ -27,7 +27,7 @@ SECONDS: Final = 12
 LEAST_RATE: Final = 4.0
 """MiB a second that each machine sends, at the least."""
 FRAME: Final = 0.25
-"""Seconds between two looks at how things stand."""
+"""Seconds between two looks at what the machines told."""
 PATIENCE: Final = 180.0
 """Seconds until one step is given up."""
 NAME: Final = "Holiday"
@@ -59,7 +59,7 @@ class _Machine:
 
 
 class Play:
-    """The play, scene by scene."""
+    """The play of the demo, one method for each scene."""
 
     def __init__(self, folder: Path, processes: Processes, output: Output, view: DemoView, length: int) -> None:
         """``folder`` is where everything is kept; ``length``, in bytes, is what is shared."""
@@ -75,7 +75,10 @@ class Play:
         self._url = self._info_hash = self._liar = ""
 
     def perform(self, *, sabotage: bool) -> None:
-        """All scenes. Raises :class:`DemoError` for what was not so, :class:`ProcessError` for who failed."""
+        """Play all scenes; with ``sabotage``, one machine lies.
+
+        Raises :class:`DemoError` for a claim that was not so, and :class:`ProcessError` for a machine that failed.
+        """
         begin = monotonic()
         self._liar = LIAR if sabotage else ""
         self._begin()
@@ -241,7 +244,7 @@ class Play:
         machine.stats.here = False
 
     def _fresh(self, machines: list[_Machine]) -> None:
-        """Wait until each has told how it stands once more."""
+        """Wait until each machine has told its progress once more, so that its figures are of now."""
         before = [machine.stats.told for machine in machines]
         self._until(
             lambda: all(m.stats.told > told for m, told in zip(machines, before, strict=True)),
@@ -261,9 +264,9 @@ class Play:
                 if shown:
                     self._view.show(stats)
         finally:
-            self._view.settle()
+            self._view.freeze()
 
-    def _note(self, told: Told) -> None:
+    def _note(self, told: ProcessEvent) -> None:
         self._told[told.by][told.event] = told.fields
         machine = self._machines.get(told.by.name)
         if told.event == EXIT and told.by not in self._to_end:

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from swarmshare.cli.lines import Cell, bar, row
-from swarmshare.cli.render import PLAIN_INTERVAL, clean
-from swarmshare.cli.words import percent, rate, share
+from swarmshare.cli.display import live_console
+from swarmshare.cli.render import PLAIN_INTERVAL
+from swarmshare.cli.terminal_text import Cell, bar, row
+from swarmshare.cli.torrent_text import percent, rate, share
+from swarmshare.common.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +48,7 @@ class MachineStats:
     """How many times it told."""
 
     def update(self, progress: dict[str, Any]) -> None:
-        """Take what is new from a ``progress`` event."""
+        """Take over the figures of a ``progress`` event of that machine."""
         for name in ("pieces_done", "pieces_total", "uploaded", "downloaded", "rate_up", "rate_down"):
             setattr(self, name, progress[name])
         self.copies_elsewhere = progress["copies_elsewhere"]
@@ -54,17 +56,17 @@ class MachineStats:
 
     @property
     def complete(self) -> bool:
-        """Whether it has every piece."""
+        """Whether it has every piece; False while it has told nothing."""
         return 0 < self.pieces_total == self.pieces_done
 
     @property
     def share(self) -> float:
-        """How much it has, from 0 to 1."""
+        """The part of all pieces that it has, from 0 to 1."""
         return share(self.pieces_done, self.pieces_total) if self.pieces_total else 0.0
 
     @property
     def part(self) -> str:
-        """How much it has, in percent."""
+        """The part of all pieces that it has, in percent."""
         return percent(self.share)
 
     @property
@@ -76,10 +78,10 @@ class MachineStats:
 def render_stats(machines: Sequence[MachineStats], width: int) -> Group:
     """A line for each machine, of fewer than ``width`` cells."""
     width = min(width - 1, WIDTH)
-    return Group(*(_standing(machine, width) for machine in machines))
+    return Group(*(_machine_line(machine, width) for machine in machines))
 
 
-def _standing(machine: MachineStats, width: int) -> Text:
+def _machine_line(machine: MachineStats, width: int) -> Text:
     pieces = f"{machine.pieces_done:,}/{machine.pieces_total:,}" if machine.pieces_total else ""
     down, up = (f"{rate(speed)} {way}" if speed else "" for speed, way in machine.rates)
     cells = [Cell(machine.part, _PERCENT, right=True), Cell(pieces, _PIECES, right=True)]
@@ -98,16 +100,12 @@ class DemoView:
 
     def __init__(self, output: Output, *, as_json: bool) -> None:
         self._output, self._as_json = output, as_json
-        self._console: Console | None = None
+        self._console = None if as_json else live_console()
         self._live: Live | None = None
         self._next_line = 0.0
-        if not as_json and sys.stdout.isatty():
-            console = Console(file=sys.stdout, highlight=False)
-            if not console.is_dumb_terminal and not console.options.ascii_only:
-                self._console = console
 
     def step(self, title: str) -> None:
-        """Something new begins."""
+        """Print the ``title`` of the next step, after an empty line."""
         self._output.event("step", title=title)
         self._print("")
         self._print(title, "bold")
@@ -123,7 +121,7 @@ class DemoView:
         self._print(f"  {text}", style)
 
     def show(self, machines: Sequence[MachineStats]) -> None:
-        """How far everybody is, as it changes."""
+        """Draw how far each machine has come: a frame of bars on a terminal, else a line now and then."""
         if self._console is not None:
             if self._live is None:
                 # Frames are pushed: rich's own thread would draw behind our back.
@@ -134,8 +132,8 @@ class DemoView:
             self._next_line = monotonic() + PLAIN_INTERVAL
             self._print("  " + ", ".join(f"{machine.name} {machine.part}" for machine in machines if machine.here))
 
-    def settle(self) -> None:
-        """What was shown last stays."""
+    def freeze(self) -> None:
+        """Leave the bars that were shown last where they are, and print below them from now on."""
         if self._live is not None:
             self._live.stop()
             self._live = None

@@ -31,7 +31,7 @@ from swarmshare.texts import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
     from swarmshare.manifest.magnet import Magnet
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn
@@ -43,12 +43,12 @@ HELP: Final = (
     "first digits of its info hash, 8 or more"
 )
 DIGITS: Final = 8
-"""Of an info hash, at least, to find an entry by."""
+"""Fewest digits of an info hash that an entry is found by: 32 bits, so that few entries share them by accident."""
 SHOWN: Final = 8
-"""Entries that a refusal lists."""
+"""Most entries that a refusal lists."""
 _HASH_LENGTH: Final = 64
 _NAME_SHOWN: Final = 60
-"""Letters of a name that a list of entries shows."""
+"""Characters of a name that a list of entries shows."""
 _BEGINS: Final = re.compile(rf"[0-9a-fA-F]{{{DIGITS},{_HASH_LENGTH}}}")
 
 
@@ -101,7 +101,7 @@ def magnet_in(what: str) -> Magnet | None:
 
 
 def _is_file(what: str) -> bool:
-    """See rule 2 of the module."""
+    """Whether ``what`` is a manifest's file by rule 2 of the module."""
     if what.endswith(".torrent") or any(separator in what for separator in (os.sep, os.altsep) if separator):
         return True
     if what in (os.curdir, os.pardir):

@@ -1,4 +1,4 @@
-"""``swarmshare members``, ``invite`` and ``suspend``: what an organiser does about people."""
+"""``swarmshare members``, ``invite`` and ``suspend``: how an organiser manages the accounts of a group."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run_members(arguments: argparse.Namespace, output: Output) -> int:
-    """List all accounts, the oldest first."""
+    """List all accounts of the group, the oldest first."""
     sign_in = signed_in_at(arguments.tracker)
     with open_accounts(sign_in.tracker, sign_in.token) as api:
         people = api.people()

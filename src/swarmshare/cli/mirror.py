@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from math import inf, isinf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.config import load_settings, read_size
+from swarmshare.app.config import load_settings
 from swarmshare.app.signed_in import open_tracker, signed_in_at
-from swarmshare.cli.arguments import LISTEN_HELP, add_tracker_argument, address, count, rate
-from swarmshare.cli.render import clean, plural, size
+from swarmshare.cli.arguments import LISTEN_HELP, add_tracker_argument, address, byte_size, peer_count, rate
+from swarmshare.cli.render import plural, size
+from swarmshare.common.text import clean
 
 if TYPE_CHECKING:
+    import argparse
+
     from swarmshare.app.config import Configuration
     from swarmshare.app.mirror import News, Status
     from swarmshare.app.mirror_store import MirrorStore
     from swarmshare.cli import Verbs
+    from swarmshare.cli.engine_report import EngineReport
     from swarmshare.cli.render import Output
-    from swarmshare.cli.report import Report
     from swarmshare.engine.engine import Engine
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn
@@ -46,12 +48,14 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="for the mirror alone; made if it is not there"
     )
-    parser.add_argument("--quota", type=_size, default=inf, metavar="SIZE", help="such as 500GiB; default: no limit")
+    parser.add_argument(
+        "--quota", type=byte_size, default=inf, metavar="SIZE", help="such as 500GiB; default: no limit"
+    )
     parser.add_argument(
         "--match", action="append", default=[], metavar="GLOB", help="only entries of such a name; repeat at will"
     )
     parser.add_argument("--listen", type=address, action="append", metavar="HOST:PORT", help=LISTEN_HELP)
-    parser.add_argument("--max-peers", type=count, metavar="N", help="of each entry")
+    parser.add_argument("--max-peers", type=peer_count, metavar="N", help="of each entry")
     for way in ("up", "down"):
         parser.add_argument(
             f"--limit-{way}", type=rate, metavar="RATE", help="such as 5MiB (a second), all entries together"
@@ -60,7 +64,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
-    """Mirror until interrupted."""
+    """Hold and serve the newest entries of the catalogue, until interrupted."""
     from swarmshare.app.mirror_store import open_store
     from swarmshare.cli.signals import run_until_signal
 
@@ -94,7 +98,7 @@ async def _mirror(
     config = engine_config(configuration, store.resume_folder, for_network=for_network)
     async with open_engine(config) as engine, trio.open_nursery() as nursery:
         nursery.start_soon(_tell_status, engine, sign_in.tracker)
-        journal = _Journal(output, engine, arguments.quota)
+        report = _MirrorReport(output, engine, arguments.quota)
         mirror = Mirror(
             engine,
             api,
@@ -103,12 +107,12 @@ async def _mirror(
             announcers=partial(announcers_for, sign_in=sign_in),
             quota=arguments.quota,
             match=arguments.match,
-            tell=journal.tell,
+            tell=report.tell,
         )
-        journal.listening()
+        report.listening()
         nursery.start_soon(mirror.run)
         while True:
-            journal.look(mirror.status(), trio.current_time())
+            report.look(mirror.status(), trio.current_time())
             await trio.sleep(EVERY)
 
 
@@ -130,28 +134,28 @@ async def _tell_status(engine: Engine, tracker: str) -> None:
             await trio.sleep(EVERY_STATUS)
 
 
-class _Journal:
-    """What is told of a mirror."""
+class _MirrorReport:
+    """The reports of a running mirror: events for programs, lines for people."""
 
     def __init__(self, output: Output, engine: Engine, quota: float) -> None:
-        from swarmshare.cli.people import Lines
+        from swarmshare.cli.display import LogDisplay
 
         self._output, self._engine, self._quota = output, engine, quota
-        self._people = Lines(output)
+        self._display = LogDisplay(output)
         self._manifests: dict[bytes, Manifest] = {}
         """Of all that was shared so far: alerts come late."""
         self._counts = (0, 0)
         self._line_due = 0.0
 
     def listening(self) -> None:
-        """It accepts connections."""
+        """Report the addresses that it accepts connections at."""
         self._report().listening(self._engine.addresses, self._engine.listening.reach)
 
     def tell(self, news: News) -> None:
-        """Something happened."""
+        """Report that the mirror started or ended sharing something, or has a problem."""
         from swarmshare.app.mirror import Deleted, Problem, Sharing
 
-        say, event = self._people.say, self._output.event
+        say, event = self._display.say, self._output.event
         match news:
             case Sharing(manifest, new):
                 self._manifests[manifest.info_hash.full] = manifest
@@ -166,7 +170,7 @@ class _Journal:
                 say(f"Trouble: {message.removesuffix('.')}. It is tried again." if message else "All is well again")
 
     def look(self, status: Status, now: float) -> None:
-        """Tell how it stands."""
+        """Report how much it holds: an event each time, and a line when that changed or a minute has passed."""
         if self._engine.alerts:
             self._report().alerts(self._engine.alerts)
         quota = None if isinf(self._quota) else int(self._quota)
@@ -186,20 +190,13 @@ class _Journal:
             room = size(status.bytes_held) + (f" of {size(quota)}" if quota is not None else "")
             rates = f"down {size(round(status.rate_down))}/s, up {size(round(status.rate_up))}/s"
             held = f"{plural(status.entries, 'entry', 'entries')}, {status.complete:,} complete"
-            self._people.say(f"{held}, {room}; {rates}")
+            self._display.say(f"{held}, {room}; {rates}")
 
-    def _report(self) -> Report:
-        from swarmshare.cli.report import Report
+    def _report(self) -> EngineReport:
+        from swarmshare.cli.engine_report import EngineReport
 
-        return Report(self._output, self._people, self._manifests.values())
+        return EngineReport(self._output, self._display, self._manifests.values())
 
 
 def _fields(manifest: Manifest) -> dict[str, str]:
     return {"info_hash": str(manifest.info_hash), "name": clean(manifest.name)}
-
-
-def _size(text: str) -> int:
-    try:
-        return read_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

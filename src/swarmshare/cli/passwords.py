@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
 MAX_BYTES: Final = 4096
-"""Of a password file."""
+"""Most that is read of a password file: a pipe may have no end."""
 
 
 class PasswordError(SwarmShareError):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
 from swarmshare.cli.create import now, piece_size, plain_text, tell_lost_folder
-from swarmshare.cli.render import clean, plural, size
+from swarmshare.cli.render import plural, size
+from swarmshare.common.text import clean
 
 if TYPE_CHECKING:
     import argparse
@@ -41,12 +42,12 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
-    """Publish, then perhaps share."""
+    """Hash and publish to the catalogue; with ``--seed``, then serve it until interrupted."""
     from swarmshare.app.compose import resume_folder
     from swarmshare.app.publishing import ask_before, describe, hash_path, publish, remember_whole
     from swarmshare.app.signed_in import signed_in_at
-    from swarmshare.cli.share import config_for
-    from swarmshare.cli.sharing import Sharing
+    from swarmshare.cli.engine_run import EngineRun
+    from swarmshare.cli.seed_download import config_for
 
     # Whatever can be known is looked at before hashing for hours.
     sign_in = signed_in_at(arguments.tracker)
@@ -76,7 +77,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         output.line(f"Nobody serves it yet. To share it from here: {again}")
     if arguments.seed:
         remember_whole(manifest, folder, resume_folder())
-        Sharing(arguments, output).run([(manifest, config_for(manifest, folder, arguments))], serve_parts=True)
+        EngineRun(arguments, output).run([(manifest, config_for(manifest, folder, arguments))], serve_parts=True)
     return 0
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
-from swarmshare.cli.render import clean, plural
+from swarmshare.cli.render import plural
+from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
 from swarmshare.texts import Text
 
@@ -37,9 +38,9 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Verify and remember; a part that is missing is no failure, it is fetched by the next download."""
     from swarmshare.app.compose import resume_folder
+    from swarmshare.common.bitfield import Bitfield
     from swarmshare.storage.pieces import TorrentStorage
     from swarmshare.storage.resume import forget_pieces, load_resume, save_resume
-    from swarmshare.swarm.bitfield import Bitfield
 
     manifest = find_manifest(arguments.what, arguments.tracker)
     if not os.path.isdir(arguments.data):

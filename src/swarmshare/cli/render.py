@@ -6,17 +6,13 @@ With ``--json``, standard output belongs to programs, flushed line by line; peop
 from __future__ import annotations
 
 import json
-import re
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Final
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn
-from rich.progress import Progress as Bar
-
+from swarmshare.common.text import clean
 from swarmshare.texts.remote import dump_text
 
 if TYPE_CHECKING:
@@ -28,14 +24,7 @@ if TYPE_CHECKING:
 PLAIN_INTERVAL: Final = 2.0
 """Seconds between progress lines where there is no terminal to redraw."""
 
-# What could move the cursor, recolour the screen or reverse the reading order.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-
-
-def clean(text: str) -> str:
-    """``text`` from a stranger, fit for a terminal: one line, without control characters."""
-    return _UNSAFE.sub("\ufffd", text)
 
 
 def size(count: float) -> str:
@@ -79,19 +68,19 @@ def _print(line: str, stream: IO[str], *, flush: bool = False) -> None:
 
 
 class Output:
-    """Where a verb's results go."""
+    """Where the results of a verb go: events to programs, lines to people, by ``--json``."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._people: IO[str] = sys.stderr if as_json else sys.stdout
 
     def event(self, event: str, **fields: object) -> None:
-        """One object for programs; nothing for people."""
+        """Print one JSON object for programs, with ``event`` as its kind; nothing for people."""
         if self._as_json:
             _print(json.dumps({"event": event, **fields}, ensure_ascii=True), sys.stdout, flush=True)
 
     def line(self, text: str = "") -> None:
-        """One line for people, cleaned."""
+        """Print one line for people; ``text`` is cleaned first."""
         _print(clean(text), self._people)
 
     def fields(self, rows: list[tuple[str, str]]) -> None:
@@ -118,6 +107,11 @@ class Output:
         elif not sys.stderr.isatty():
             yield _PlainProgress(label)
         else:
+            # Half of what a verb takes to start, where most never draw a bar.
+            from rich.console import Console
+            from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+            from rich.progress import Progress as Bar
+
             columns = (
                 TextColumn(label),
                 BarColumn(),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
-from swarmshare.cli.render import Output, clean, date, plural, size
+from swarmshare.cli.render import Output, date, plural, size
+from swarmshare.common.text import clean
 from swarmshare.manifest.magnet import Magnet, is_magnet, magnet_of, parse_magnet
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
-    """What matters of a manifest, for people."""
+    """The labels and values of a manifest that people get to see; a row without a value is left out."""
     lacking = len(manifest.missing_layers)
     return [
         (
@@ -76,7 +77,7 @@ def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
 
 
 def summary_fields(manifest: Manifest) -> dict[str, object]:
-    """What matters of a manifest, for programs."""
+    """The fields of the event that describes a manifest to programs."""
     return {
         "name": manifest.name,
         "in_folder": manifest.in_folder,

@@ -18,7 +18,7 @@ from swarmshare.app import accounts, local_tracker
 from swarmshare.app.local_tracker import PORT
 from swarmshare.app.processes import EXIT, Process, ProcessError, Processes
 from swarmshare.app.signed_in import open_tracker, signed_in_at
-from swarmshare.cli import account, gui, passwords
+from swarmshare.cli import gui, passwords, sign_in
 from swarmshare.cli.arguments import address
 from swarmshare.errors import SwarmShareError, TrackerError
 from swarmshare.storage.home import swarmshare_home
@@ -28,19 +28,19 @@ from swarmshare.tracker.domain.refusals import RefusalError
 from swarmshare.tracker.own_addresses import HERE, host_for_neighbours, is_free
 
 if TYPE_CHECKING:
-    from swarmshare.app.processes import Told
-    from swarmshare.app.snapshot import LocalTracker
+    from swarmshare.app.processes import ProcessEvent
+    from swarmshare.app.snapshot import LocalTrackerSnapshot
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
 
 WINDOW: Final = "window"
 INTERRUPTED: Final = 130
 """The exit status of a window that closed because of a signal."""
 OTHER_PORTS: Final = 10
-"""That are tried when another program has the usual one."""
+"""How many ports are tried when another program has the usual one."""
 TWICE: Final = 1.5
-"""Seconds between two Ctrl-C that mean that it is urgent."""
+"""Seconds within which a second Ctrl-C means that the user will not wait."""
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -72,10 +72,10 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
-    """Start, introduce, and stay."""
+    """Start a tracker, make the account at it, and open the window or say what to type next; until interrupted."""
     if arguments.listen is None and (beside := local_tracker.tracker_beside(None)) is not None:
         return _join(beside, arguments, output)
-    host, port = arguments.listen or _free(_default(), output)
+    host, port = arguments.listen or free_address((host_for_neighbours(), PORT), output)
     with Processes() as processes:
         tracker = processes.start(
             "tracker", "tracker", "--listen", f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
@@ -88,8 +88,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         output.event("listening", **told["listening"])
         to_make = _make_account(arguments, own_url, told["setup"], output) if "setup" in told else None
         if "setup" not in told:
-            _exchange_handshakes(own_url, output)
-        _introduce(url, own_url, arguments.registration, output)
+            _tell_account(own_url, output)
+        introduce(url, own_url, arguments.registration, output)
         window = None
         if _wants_no_window(arguments):
             _say_what_next(output)
@@ -109,7 +109,7 @@ def _open_window(processes: Processes, invitation: str | None) -> Process:
     return processes.start(WINDOW, "gui", alone=True, variables={gui.INVITATION: invitation} if invitation else None)
 
 
-def _join(beside: LocalTracker, arguments: argparse.Namespace, output: Output) -> int:
+def _join(beside: LocalTrackerSnapshot, arguments: argparse.Namespace, output: Output) -> int:
     """One's own tracker runs already: open the window at it, and stay as long as that is open."""
     output.line(f"Your tracker runs already, at {beside.url}")
     output.event("running", url=beside.url)
@@ -122,8 +122,8 @@ def _join(beside: LocalTracker, arguments: argparse.Namespace, output: Output) -
     return 0
 
 
-def _free(wanted: Address, output: Output) -> Address:
-    """``wanted``, or the next port that is free, after saying what is there; as it is when none is."""
+def free_address(wanted: Address, output: Output) -> Address:
+    """``wanted``, or the next free port after saying what has that one; ``wanted`` when none is free."""
     host, port = wanted
     if is_free(host, port):
         return wanted
@@ -135,7 +135,7 @@ def _free(wanted: Address, output: Output) -> Address:
 
 
 def _what_is_at(port: int) -> str:
-    """What another program says there, as far as that is known."""
+    """What listens at ``port``, as far as asking it tells."""
     try:
         with open_tracker(f"http://{HERE}:{port}") as (_, api):
             api.account()
@@ -146,7 +146,7 @@ def _what_is_at(port: int) -> str:
 
 
 class _CtrlCError(KeyboardInterrupt):
-    """Somebody pressed it at our terminal; no other signal."""
+    """Ctrl-C at our terminal, as opposed to a signal from elsewhere."""
 
 
 def _stay(processes: Processes, window: Process | None, output: Output, *, until_closed: bool = False) -> None:
@@ -175,10 +175,6 @@ def _stay(processes: Processes, window: Process | None, output: Output, *, until
             window.signal(signal.SIGINT)
 
 
-def _default() -> Address:
-    return host_for_neighbours(), PORT
-
-
 def _hear(processes: Processes, tracker: Process, output: Output) -> dict[str, dict[str, Any]]:
     """What the tracker tells until it listens, by event."""
     told: dict[str, dict[str, Any]] = {}
@@ -189,7 +185,7 @@ def _hear(processes: Processes, tracker: Process, output: Output) -> dict[str, d
     return told
 
 
-def _look(news: list[Told], output: Output) -> None:
+def _look(news: list[ProcessEvent], output: Output) -> None:
     for item in news:
         if item.event == EXIT and item.by.name != WINDOW:
             raise ProcessError(Text("tracker.ended", reason=item.by.last_words))
@@ -224,7 +220,7 @@ def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any]
         invite=None,
     )
     try:
-        account.run_register(answers, output)
+        sign_in.run_register(answers, output)
     except EOFError:
         raise _nobody() from None
     return None
@@ -251,8 +247,8 @@ def _nobody() -> SwarmShareError:
     return SwarmShareError(Text("cli.nobody-answers"), hint=Text("hint.user-and-password"))
 
 
-def _exchange_handshakes(url: str, output: Output) -> None:
-    """Say who is signed in, or how to."""
+def _tell_account(url: str, output: Output) -> None:
+    """Say who is signed in at the tracker at ``url``, or how to sign in."""
     try:
         with open_tracker(url, signed_in_at(url).token) as (_, api):
             known = api.account()
@@ -264,8 +260,8 @@ def _exchange_handshakes(url: str, output: Output) -> None:
     output.event("account", tracker=url, user=known.user, role=known.role)
 
 
-def _introduce(url: str, own_url: str, registration: str, output: Output) -> None:
-    """Say how others come in."""
+def introduce(url: str, own_url: str, registration: str, output: Output) -> None:
+    """Say how other people reach the tracker at ``url`` and make an account, by its kind of ``registration``."""
     output.line()
     if ip_address(urlsplit(url).hostname or HERE).is_loopback:
         output.line("Only this machine reaches it. To let in whoever reaches this machine: --listen 0.0.0.0:6969")

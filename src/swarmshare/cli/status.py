@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from swarmshare.app.running import running
-from swarmshare.cli.render import clean, date, duration, plural, size
+from swarmshare.cli.render import date, duration, plural, size
+from swarmshare.common.text import clean
 from swarmshare.storage.home import swarmshare_home
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run(_arguments: argparse.Namespace, output: Output) -> int:
-    """Tell it, the oldest first."""
+    """List the processes of this user and their torrents, the oldest process first."""
     processes = running()
     for told in processes:
         output.event("process", **told)

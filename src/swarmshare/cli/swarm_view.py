@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Group
 from rich.text import Text
 
-from swarmshare.cli.lines import Cell, line, row
 from swarmshare.cli.render import plural, size
-from swarmshare.cli.words import percent, rate
-from swarmshare.schema.runs import all_bits
-from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.cli.terminal_text import Cell, line, row
+from swarmshare.cli.torrent_text import percent, rate
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.bits import all_bits
 
 if TYPE_CHECKING:
-    from swarmshare.swarm.gains import Gains
+    from swarmshare.swarm.stalls import StallDetector
     from swarmshare.tracker_client.api import Entry, Member, Swarm
 
 MAX_RAREST: Final = 8
@@ -27,7 +27,9 @@ _STRIP: Final = (("\u2591", "dim"), ("\u2584", "cyan"), ("\u2588", "green"))
 """A run of pieces of which a member holds none, some, all."""
 
 
-def render_swarm(entry: Entry, swarm: Swarm, safety: str, gains: Gains, now: float, size_of: tuple[int, int]) -> Group:
+def render_swarm(
+    entry: Entry, swarm: Swarm, safety: str, stalls: StallDetector, now: float, size_of: tuple[int, int]
+) -> Group:
     """A swarm in at most ``size_of`` (columns, lines). ``safety`` says how safe its content is."""
     width, height = max(size_of[0] - 1, 1), max(size_of[1] - 1, 1)
     there = f"{plural(swarm.seeds, 'seed')}, {plural(swarm.leeches, 'leech', 'leeches')}"
@@ -41,10 +43,10 @@ def render_swarm(entry: Entry, swarm: Swarm, safety: str, gains: Gains, now: flo
     ]
     room = max(height - len(lines) - 1, 0)
     shown = sorted(swarm.members, key=lambda member: -member.share)[:room]
-    lines += [_member(member, swarm.piece_count, gains, now, width) for member in shown]
+    lines += [_member(member, swarm.piece_count, stalls, now, width) for member in shown]
     if len(shown) < len(swarm.members):
         lines[-1:] = [line(f"and {len(swarm.members) - len(shown) + 1:,} more", width, "dim")]
-    gains.only({_key(member) for member in swarm.members})
+    stalls.keep_only({_key(member) for member in swarm.members})
     return Group(*[*lines, line(FOOTER, width, "dim")][:height])
 
 
@@ -59,7 +61,7 @@ def availability(counts: bytes, width: int) -> Text:
 
 
 def rarest(swarm: Swarm) -> str:
-    """Which pieces fewest machines hold."""
+    """Say which pieces the fewest machines hold, and how many those are."""
     least = min(swarm.availability, default=0)
     pieces = [piece for piece, count in enumerate(swarm.availability) if count == least]
     if len(pieces) == len(swarm.availability):
@@ -92,10 +94,10 @@ def _flags(member: Member, count: int) -> bytes | None:
         return None  # a tracker's word is a hint; this one is none
 
 
-def _member(member: Member, count: int, gains: Gains, now: float, width: int) -> Text:
+def _member(member: Member, count: int, stalls: StallDetector, now: float, width: int) -> Text:
     address = member.addresses[0] if member.addresses else ""
     where = f"[{address}]:{member.port}" if ":" in address else f"{address}:{member.port}"
-    stuck = member.live and member.share < 1 and gains.stuck(_key(member), member.share, now)
+    stuck = member.live and member.share < 1 and stalls.stuck(_key(member), member.share, now)
     rates = f"down {rate(member.rate_down)}, up {rate(member.rate_up)}" if member.live else "by announce"
     text = row(
         Cell(member.user or "somebody", 12),

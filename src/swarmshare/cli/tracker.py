@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from swarmshare.app.running import telling_status
-from swarmshare.cli.arguments import address
+from swarmshare.cli.arguments import address, whole_number
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.lock import locked
 from swarmshare.texts import Text
@@ -63,7 +63,11 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         "--host", type=_name, action="append", default=[], metavar="NAME", help="a further name that it goes by"
     )
     parser.add_argument(
-        "--proxies", type=_count, default=0, metavar="N", help="how many proxies stand in front of it; default: 0"
+        "--proxies",
+        type=whole_number(0, 10),
+        default=0,
+        metavar="N",
+        help="that stand in front of it; default: 0",
     )
     parser.add_argument(
         "--until-eof", action="store_true", help="stop when standard input ends, too: for a program that started it"
@@ -72,7 +76,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
-    """Serve until interrupted."""
+    """Run a tracker in this process until interrupted."""
     from swarmshare.tracker.config import Registration, TrackerConfig
     from swarmshare.tracker.own_addresses import host_for_neighbours
     from swarmshare.tracker.server import serve  # it takes longer to load than most verbs take to run
@@ -144,9 +148,3 @@ def _name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a machine")
     return text
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) > 10:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 10")
-    return int(text)

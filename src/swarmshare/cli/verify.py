@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
-from swarmshare.cli.render import Output, clean, plural, size
+from swarmshare.cli.render import Output, plural, size
+from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
 from swarmshare.storage.too_deep import refuse_too_deep
-from swarmshare.storage.verify import FileReport, Verdict, verify_data
+from swarmshare.storage.verify import FileReport, FileVerdict, verify_data
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -77,14 +78,14 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 def _describe(report: FileReport) -> str:
     length, actual = report.file.length, report.actual_length or 0
-    if report.verdict is Verdict.MISSING:
+    if report.verdict is FileVerdict.MISSING:
         return f"missing     {report.path}"
-    if report.verdict is Verdict.UNREADABLE:
+    if report.verdict is FileVerdict.UNREADABLE:
         return f"unreadable  {report.error}"
     text = f"{report.verdict.value:<10}  {report.path}: "
     if report.error:
         return text + report.error
-    if report.verdict is not Verdict.BAD:
+    if report.verdict is not FileVerdict.BAD:
         text += f"{actual:,} bytes instead of {length:,}; "
     shown = ", ".join(f"{start:,}-{end - 1:,}" for start, end in report.wrong[:RANGES_SHOWN])
     more = len(report.wrong) - RANGES_SHOWN

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import trio
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
     from swarmshare.manifest.manifest import Manifest
 
 
@@ -42,42 +40,6 @@ class Changes(NamedTuple):
     """Pieces that we no longer hold."""
     liars: set[Address]
     """Where peers listen that sent wrong data."""
-
-
-class AnnounceQueue:
-    """The changes that one announcer has still to announce, and why it cannot.
-
-    Bounded by the number of pieces and of banned peers: a change replaces the opposite one of the same piece.
-    """
-
-    def __init__(self) -> None:
-        self.problem = ""
-        """Why the tracker cannot be reached or refuses, for people; empty: it answers."""
-        self._changes = Changes(set(), set(), set())
-        self._has_changes = trio.Event()
-
-    def add(self, *, gained: int | None = None, lost: int | None = None, liar: Address | None = None) -> None:
-        """Queue a change: a piece gained or lost, or where a peer listens that sent wrong data."""
-        changes = self._changes
-        if gained is not None:
-            changes.gained.add(gained)
-            changes.lost.discard(gained)
-        if lost is not None:
-            changes.lost.add(lost)
-            changes.gained.discard(lost)
-        if liar is not None:
-            changes.liars.add(liar)
-        self._has_changes.set()
-
-    async def wait(self) -> None:
-        """Wait until something was queued since :meth:`take`. One task may wait at a time."""
-        await self._has_changes.wait()
-
-    def take(self) -> Changes:
-        """Empty the queue and return what was in it."""
-        changes, self._changes = self._changes, Changes(set(), set(), set())
-        self._has_changes = trio.Event()
-        return changes
 
 
 class Member(NamedTuple):

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.engine.announcer import AnnounceQueue, Changes, Member, TransferStats
+from swarmshare.engine.announcer import TransferStats
+from swarmshare.engine.context import AnnounceQueue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
+    from swarmshare.engine.announcer import Changes, Member
     from swarmshare.engine.dialer import Dialer
     from swarmshare.engine.torrent import Torrent
+
+
+_log: Final = logging.getLogger(__name__)
 
 
 class TorrentView:
@@ -62,6 +68,7 @@ class TorrentView:
 
     def found(self, addresses: Sequence[Address]) -> None:
         """Pass on peers that may be dialled, the most useful first."""
+        _log.debug("%s: tracker: %d peers found", self.manifest.info_hash, len(addresses))
         self._dialer.found(addresses)
 
     def see(self, number: int, member: Member | None) -> None:
@@ -78,6 +85,8 @@ class TorrentView:
 
     def tell_problem(self, message: str) -> None:
         """Note why the tracker cannot be reached or refuses; empty: it answers again."""
+        if message != self.queue.problem:
+            _log.warning("%s: tracker: %s", self.manifest.info_hash, message or "it answers")
         self.queue.problem = message
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Where the data of blocks goes while their pieces are under way, when several peers may send the same block.
+"""The buffers of pieces on their way: where the data of each block goes, even when several sources send the same one.
 
 A block's data goes straight into the buffer of its piece, from the socket. In the endgame a second peer may send the
 same block meanwhile: it gets a place of its own, and whoever is complete first counts. The slower one may then still
@@ -25,7 +25,7 @@ _SPARE: Final = 4
 
 
 class _Buffer:
-    """The bytes of a piece, and who writes each block straight into them, by where it begins."""
+    """The bytes of a piece, and who writes each block straight into them, by the byte it begins at."""
 
     __slots__ = ("view", "writers")
 
@@ -35,9 +35,10 @@ class _Buffer:
 
 
 class PieceBuffers:
-    """The buffers of the pieces under way."""
+    """One buffer for each piece of a torrent on its way, and places for the blocks that two peers send at once."""
 
     def __init__(self, layout: PieceLayout) -> None:
+        """Buffer pieces of ``layout``; memory is taken when the first block of a piece is placed."""
         self._layout = layout
         self._buffers: dict[int, _Buffer] = {}
         self._spare: list[memoryview] = []
@@ -46,11 +47,11 @@ class PieceBuffers:
         """Blocks that a peer sends while another one does, or after it did."""
 
     def __len__(self) -> int:
-        """How many pieces have a buffer."""
+        """Return how many pieces have a buffer."""
         return len(self._buffers)
 
     def place(self, peer: Hashable, block: Block) -> memoryview:
-        """Where ``peer`` is to write a block that it sends, or is about to: the same place until it has arrived."""
+        """Return where ``peer`` is to write a block: the same place each time, until the block has arrived."""
         key = (peer, block.piece, block.begin)
         if key in self._apart:
             return self._apart[key]
@@ -66,7 +67,7 @@ class PieceBuffers:
         return apart
 
     def arrived(self, peer: Hashable, block: Block) -> None:
-        """``peer`` has sent the whole block, where it was told to, and it counts."""
+        """Count a block that ``peer`` has sent completely, into the place that it was given."""
         piece, begin, length = block
         buffer = self._buffers[piece]
         writer = buffer.writers.get(begin)
@@ -78,23 +79,23 @@ class PieceBuffers:
         buffer.writers[begin] = _ARRIVED
 
     def given_up(self, peer: Hashable, block: Block) -> None:
-        """``peer`` writes the block no more, and what it wrote does not count."""
+        """Take the place of a block back from ``peer``; what it wrote there does not count."""
         self._apart.pop((peer, block.piece, block.begin), None)
         buffer = self._buffers.get(block.piece)
         if buffer is not None and buffer.writers.get(block.begin) is peer:
             del buffer.writers[block.begin]
 
     def take(self, piece: int) -> memoryview:
-        """The bytes of a piece that is complete; they are nobody else's any more."""
+        """Hand over the bytes of a piece that is complete: they belong to the caller from here on."""
         return self._buffers.pop(piece).view
 
     def recycle(self, data: memoryview) -> None:
-        """What :meth:`take` gave is not needed any more."""
+        """Keep the memory that :meth:`take` handed over for another piece."""
         if len(self._spare) < _SPARE and len(data) == self._layout.piece_length:
             self._spare.append(data)
 
     def session_ended(self, peer: Hashable) -> None:
-        """``peer`` writes no more; what it began is for others."""
+        """Take all places back from ``peer``, which is gone."""
         for key in [key for key in self._apart if key[0] is peer]:
             del self._apart[key]
         for buffer in self._buffers.values():
@@ -107,7 +108,7 @@ class PieceBuffers:
         return memoryview(bytearray(length))
 
     def _move(self, piece: int, buffer: _Buffer) -> None:
-        """Leave the memory to those who may still write to it; what they finish is copied."""
+        """Move a piece to new memory, and leave the old one to those who may still write to it."""
         old = buffer.view
         for begin, writer in list(buffer.writers.items()):
             if writer is not _ARRIVED:

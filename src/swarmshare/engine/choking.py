@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -38,7 +38,7 @@ class Choking:
         turn = 0
         while True:
             if turn % _OPTIMISTIC_TURNS == 0:
-                self._optimistic = cast("PeerSession | None", choose_optimistic(self._candidates(), self._rng))
+                self._optimistic = choose_optimistic(self._candidates(), self._rng)
             turn += 1
             self.choose()
             await trio.sleep(_INTERVAL)
@@ -56,7 +56,7 @@ class Choking:
                 session.connection.set_choking(session not in chosen)
                 session.wake()
 
-    def _candidates(self) -> list[Candidate]:
+    def _candidates(self) -> list[Candidate[PeerSession]]:
         now = trio.current_time()
         return [
             Candidate(

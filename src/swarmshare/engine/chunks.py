@@ -1,4 +1,4 @@
-"""Blocks that are served, read from the disk a chunk at a time."""
+"""A cache of what is served: blocks are read from the disk a chunk of 1 MiB at a time."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ CHUNKS_KEPT: Final = 16
 
 
 class ChunkCache:
-    """Reads blocks of verified pieces, a chunk at a time."""
+    """Reads blocks of verified pieces a chunk at a time, and keeps the chunks that were used last."""
 
     def __init__(self, storage: TorrentStorage, layout: PieceLayout) -> None:
+        """Read pieces of ``layout`` from ``storage``, in worker threads."""
         self._storage = storage
         self._layout = layout
         self._chunks: OrderedDict[tuple[int, int], memoryview] = OrderedDict()
         self._reading: dict[tuple[int, int], trio.Event] = {}
 
     def cached(self, block: Block) -> memoryview | None:
-        """The bytes of ``block``, if they are in memory in one part."""
+        """Return the bytes of ``block`` if they are in memory in one part, else None."""
         first = block.begin - block.begin % CHUNK_LENGTH
         chunk = self._chunks.get((block.piece, first))
         if chunk is None:
@@ -40,14 +41,15 @@ class ChunkCache:
         return data if len(data) == block.length else None
 
     def forget(self, pieces: Collection[int]) -> None:
-        """Drop what is in memory of ``pieces``: it is not what is on the disk."""
+        """Drop what is in memory of ``pieces``: it may not be what is on the disk."""
         for key in [key for key in self._chunks if key[0] in pieces]:
             del self._chunks[key]
 
     async def read(self, piece: int, begin: int, length: int) -> memoryview:
-        """``length`` bytes at ``begin`` of ``piece``; past its end there are zeros, its padding.
+        """Return ``length`` bytes at byte ``begin`` of ``piece``; past its end there are zeros (padding).
 
-        Raises :class:`~swarmshare.errors.StorageError`.
+        Raises:
+            StorageError: The disk does not give them.
         """
         first = begin - begin % CHUNK_LENGTH
         chunk = await self._chunk(piece, first)

@@ -8,18 +8,57 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import trio
+
+from swarmshare.engine.announcer import Changes
 from swarmshare.engine.known_peers import KnownPeers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from swarmshare.engine.address import Address
-    from swarmshare.engine.announcer import AnnounceQueue
+    from swarmshare.common.address import Address
+    from swarmshare.engine.block_source import BlockSource
     from swarmshare.engine.disk import TorrentDisk
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.alerts import Alert
     from swarmshare.swarm.picker import PiecePicker
+
+
+class AnnounceQueue:
+    """The changes that one announcer has still to announce, and why it cannot.
+
+    Bounded by the number of pieces and of banned peers: a change replaces the opposite one of the same piece.
+    """
+
+    def __init__(self) -> None:
+        self.problem = ""
+        """Why the tracker cannot be reached or refuses, for people; empty: it answers."""
+        self._changes = Changes(set(), set(), set())
+        self._has_changes = trio.Event()
+
+    def add(self, *, gained: int | None = None, lost: int | None = None, liar: Address | None = None) -> None:
+        """Queue a change: a piece gained or lost, or where a peer listens that sent wrong data."""
+        changes = self._changes
+        if gained is not None:
+            changes.gained.add(gained)
+            changes.lost.discard(gained)
+        if lost is not None:
+            changes.lost.add(lost)
+            changes.gained.discard(lost)
+        if liar is not None:
+            changes.liars.add(liar)
+        self._has_changes.set()
+
+    async def wait(self) -> None:
+        """Wait until something was queued since :meth:`take`. One task may wait at a time."""
+        await self._has_changes.wait()
+
+    def take(self) -> Changes:
+        """Empty the queue and return what was in it."""
+        changes, self._changes = self._changes, Changes(set(), set(), set())
+        self._has_changes = trio.Event()
+        return changes
 
 
 class TorrentContext:
@@ -38,7 +77,7 @@ class TorrentContext:
     """
 
     def __init__(
-        self, manifest: Manifest, picker: PiecePicker, disk: TorrentDisk, alert: Callable[[Alert], None]
+        self, manifest: Manifest, picker: PiecePicker[BlockSource], disk: TorrentDisk, alert: Callable[[Alert], None]
     ) -> None:
         self.manifest = manifest
         self.layout = manifest.layout

@@ -1,4 +1,4 @@
-"""How many files and connections this process may have open, and how the engine divides that number."""
+"""The limit of open files and connections that the system sets to this process, and how the engine divides it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import sys
 from typing import Final, NamedTuple
 
 NO_LIMIT: Final = 8192
-"""What counts as the limit where the system names none, or cannot be asked: Windows opens as many files."""
+"""What counts as the limit where the system names none, or cannot be asked: Windows opens that many files."""
 MAX_RESERVE: Final = 256
-"""Most that is left to what is neither: logs, trackers, listeners, and folders while files are looked for in them."""
+"""The most that is left to what is neither: logs, trackers, listeners, and folders while files are looked for there."""
 MAX_FILES: Final = 4096
-"""Most files that stay open: with more, looking for the file itself costs little beside reading from the disk."""
+"""The most files that stay open: beyond it, opening one anew costs little beside reading from the disk."""
 
 
 class Descriptors(NamedTuple):
     """A division of the number of open files that the system allows to this process."""
 
     limit: int
-    """All together."""
+    """The limit that is divided."""
     files: int
     """Files of torrents that stay open from one use to the next."""
     connections: int
@@ -26,7 +26,7 @@ class Descriptors(NamedTuple):
 
 
 def divide_descriptors() -> Descriptors:
-    """Raise the limit as far as the system lets us, and divide what it is then."""
+    """Raise the limit as far as the system lets us, and divide what it is then into files and connections."""
     limit = _raised_limit()
     reserve = min(limit * 3 // 8, MAX_RESERVE)
     files = min((limit - reserve) * 2 // 5, MAX_FILES)

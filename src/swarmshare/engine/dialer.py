@@ -1,4 +1,4 @@
-"""Whom one torrent dials, and when: addresses that a user gave, and those that trackers found."""
+"""Dialling for one torrent: which of the addresses that a person gave or trackers found, and when."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable, Sequence
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
 
 REDIAL_AFTER: Final = (1.0, 60.0)
 """Seconds until an address is dialled again: after the first failure, and the most; it doubles, with jitter."""
@@ -22,19 +22,19 @@ _SHORT: Final = 10.0
 _TRIES: Final = 5
 """Failures in a row after which an address that a tracker found is forgotten."""
 _MAX_FOUND: Final = 500
-"""Addresses of trackers that are kept; beyond it the newest are not."""
+"""Addresses found by trackers that are kept; beyond it new ones are dropped."""
 _LOOK: Final = 1.0
 """Seconds between looks at who may be dialled, when nothing happens."""
 MAX_RESULTS: Final = 64
 """Addresses whose last dial is remembered; the oldest is forgotten for a new one."""
 RECENT: Final = 180.0
-"""Seconds for which what became of a dial says something: longer than the longest pause between two."""
+"""Seconds for which the result of a dial is worth telling: longer than the longest pause between two."""
 MAX_TOLD: Final = 100
-"""Addresses of which it is told that they hang up, each once; of others it is not."""
+"""Addresses that an alert names because they hang up, each once; beyond it there are no more alerts."""
 
 
 class DialLog:
-    """What became of the dials of one torrent."""
+    """The results of one torrent's dials, for the diagnosis of why nobody is connected."""
 
     def __init__(self) -> None:
         self._results: dict[Address, tuple[DialResult, float]] = {}
@@ -42,7 +42,7 @@ class DialLog:
         self._told: set[Address] = set()
 
     def note(self, address: Address, result: DialResult, now: float) -> bool:
-        """Remember it; whether it is the first time that a peer there hangs up, which is to be told."""
+        """Remember a result; returns whether it is to be told, as it is the first time that a peer there hangs up."""
         self._results.pop(address, None)
         self._results[address] = result, now
         if len(self._results) > MAX_RESULTS:
@@ -53,12 +53,12 @@ class DialLog:
         return True
 
     def recent(self, now: float) -> dict[Address, DialResult]:
-        """The last result of each address; the latest first."""
+        """Return the last result of each address that was dialled of late; the latest first."""
         return {address: result for address, (result, at) in reversed(self._results.items()) if now - at <= RECENT}
 
 
 class _DialHistory:
-    """How it went with an address so far."""
+    """What dialling an address came to so far, and when it is due again."""
 
     __slots__ = ("due", "failures", "given", "rank")
 
@@ -70,7 +70,7 @@ class _DialHistory:
 
 
 class Dialer:
-    """Dials for one torrent."""
+    """Dials the known addresses of one torrent, each again with growing pauses while it fails."""
 
     def __init__(
         self,
@@ -79,9 +79,13 @@ class Dialer:
         may_dial: Callable[[Address], bool],
         rng: random.Random,
     ) -> None:
-        """``dial`` connects, shares until the connection ends, and returns what became of it; it never raises.
+        """Prepare to dial.
 
-        ``may_dial`` says whether a connection to an address would be welcome at all.
+        Args:
+            given: Addresses that a person gave; they are never forgotten.
+            dial: Connects, shares until the connection ends, and returns what became of it; it never raises.
+            may_dial: Whether a connection to an address is wanted at all.
+            rng: Varies the pauses, so that peers that failed together do not come back together.
         """
         self._dial = dial
         self._may_dial = may_dial
@@ -91,7 +95,7 @@ class Dialer:
         self._news = trio.Event()
 
     def found(self, addresses: Sequence[Address]) -> None:
-        """Addresses that may be dialled, the most useful first; those that a user gave come before them."""
+        """Add addresses that may be dialled, the most useful first; those that a person gave come before them."""
         for rank, address in enumerate(addresses):
             if (history := self._known.get(address)) is not None:
                 history.rank = rank
@@ -100,7 +104,7 @@ class Dialer:
         self._news.set()
 
     async def run(self) -> None:
-        """Dial, until cancelled."""
+        """Dial whatever is due, each address in a task of its own, until cancelled."""
         async with trio.open_nursery() as nursery:
             while True:
                 for address in self._due():

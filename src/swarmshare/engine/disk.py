@@ -1,7 +1,7 @@
 """The disk's side of one torrent: what was found there, pieces on their way to it, and the bookkeeping.
 
 Nothing here waits on the event loop for a file: each piece costs one call in a worker thread, which verifies and writes
-it. What the disk refuses is tried again until it works, and meanwhile the torrent is in trouble, which its face shows.
+it. What the disk refuses is tried again until it works; meanwhile the torrent has a problem, which front ends show.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import trio
 
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import Priority
 from swarmshare.errors import StorageError
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import leaf_hashes
 from swarmshare.storage.files import make_folder
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.resume import load_resume, save_resume
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.picker import Priority
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from swarmshare.storage.progress import Progress
 
 _QUEUED: Final = 4
-"""Pieces that wait for the disk. When there are more, readers wait, and TCP makes the peers wait."""
+"""Pieces that wait for the disk. When there are more, sessions stop reading, and TCP makes the peers wait."""
 RETRY_AFTER: Final = 2.0
 """Seconds after which what the disk refused is tried again."""
 
@@ -79,14 +79,23 @@ class TorrentDisk:
         on_problem: Callable[[StorageError | None], None],
         on_notice: Callable[[StorageError], None],
     ) -> None:
-        """``on_problem`` is told what the disk refuses, and None when it does so no more; ``on_notice``, what else."""
+        """Prepare to read and write the files of ``manifest``; nothing is opened yet.
+
+        Args:
+            manifest: What the files are to be.
+            config: Where they are, and which are wanted.
+            resume_folder: Where resume data is kept; None: nowhere.
+            opened: The open files of all torrents.
+            on_problem: Called with what the disk refuses, and with None when it refuses nothing any more.
+            on_notice: Called with what is not as the manifest has it and stops nothing.
+        """
         self.storage = TorrentStorage(manifest, config.folder, opened)
         self.checked = 0.0
         """How much of the check is done, from 0 to 1."""
         self.problem: StorageError | None = None
         """What the disk refuses at present."""
         self._refusals: dict[object, StorageError] = {}
-        """What the disk refused last, by who is to try it again."""
+        """What the disk refused last, by the task that is to try it again."""
         self._prepared = trio.Event()
         """Set once :meth:`prepare` has worked: before that there may be no room, and nothing is written."""
         self._folder = config.folder
@@ -111,12 +120,12 @@ class TorrentDisk:
         self._idle_writer = trio.lowlevel.ParkingLot()
         self._waiting_readers = trio.lowlevel.ParkingLot()
         self._turn = trio.Lock()
-        """Held while a thread works on the files: one is enough, since what is hashed and written waits for nobody."""
+        """Held while a thread works on the files: one is enough, since hashing and writing wait for nothing else."""
 
     # ------------------------------------------------------------------ what is there
 
     async def check(self) -> set[int]:
-        """The pieces that are right on the disk, by resume data as far as that can be trusted, else by hashing."""
+        """Return the pieces that are right on the disk: by resume data where that can be trusted, else by hashing."""
         right = await self._scan(self._trusted)
         await self._attempt(self.storage.file_states)  # what was hashed is known to be as it was then
         return right
@@ -124,7 +133,10 @@ class TorrentDisk:
     async def prepare(self) -> None:
         """Make folders and empty files, see that there is room for what is missing, and give what is whole its name.
 
-        Raises :class:`StorageError` for what is refused; it may be called again at any time.
+        It may be called again at any time.
+
+        Raises:
+            StorageError: The disk refuses something; what it does not refuse was done as far as possible.
         """
         files = self._manifest.files
         missing = [number for number in sorted(self.unfinished) if self.lacks(number) or not files[number].length]
@@ -141,10 +153,13 @@ class TorrentDisk:
             raise next(iter(self.blocked.values()))  # there is nothing else to do
 
     async def check_lost(self) -> tuple[set[int], set[int]]:
-        """Check what was changed, taken away or put back by others; the files, and the pieces of them that are right.
+        """Check the files that other programs changed, took away or put back.
 
-        Call :meth:`recount` with these files. Raises :class:`StorageError` when the folder is gone: what was a disk
-        that somebody pulled out must not be filled anew elsewhere.
+        Returns:
+            The files, with which :meth:`recount` is to be called, and the pieces of them that are right.
+
+        Raises:
+            StorageError: The folder is gone: a disk that somebody pulled out must not be filled anew elsewhere.
         """
         if self._prepared.is_set():
             await self._attempt(self._require_folder)
@@ -152,7 +167,7 @@ class TorrentDisk:
         return lost, await self._scan(lambda: (set(), lost)) if lost else set()
 
     def recount(self, files: Collection[int], held: Bitfield) -> None:
-        """Count anew what is held of ``files``, which were checked."""
+        """Count anew what is held of ``files`` that were checked; ``held`` has a bit for each piece of the torrent."""
         for file in files:
             self.files_done[file] = 0
             for piece in self._manifest.layout.file_pieces(file):
@@ -161,7 +176,7 @@ class TorrentDisk:
         self.unfinished |= set(files) - self.skipped
 
     def want(self, file: int, *, wanted: bool) -> None:
-        """A file is wanted from now on, or is no more; :meth:`prepare` makes room for it."""
+        """Note that a file is wanted from now on, or is no more; :meth:`prepare` makes room for it."""
         if wanted and file in self.skipped:
             self.skipped.discard(file)
             self.unfinished.add(file)
@@ -174,7 +189,7 @@ class TorrentDisk:
             raise StorageError(self._folder, Text("storage.gone"), hint=Text("hint.put-back"))
 
     async def _scan(self, trusted: Callable[[], tuple[set[int], Collection[int]]]) -> set[int]:
-        """Hash the files that ``trusted`` leaves in doubt. A cancelled scan stops soon, in its own thread."""
+        """Hash the files that ``trusted`` leaves in doubt; cancelled, the scan stops soon, in its own thread."""
         stop = Event()
 
         def work() -> set[int]:
@@ -199,7 +214,7 @@ class TorrentDisk:
         self.checked = progress.bytes_done / max(1, progress.bytes_total)
 
     def count(self, pieces: Collection[int]) -> None:
-        """Note pieces that are held from now on; one that is noted already is not counted twice."""
+        """Add pieces to what is held; one that was added before is not counted twice."""
         for piece in pieces:
             if self._counted.set(piece):
                 span = self._manifest.layout.span(PieceIndex(piece))
@@ -207,23 +222,23 @@ class TorrentDisk:
 
     @property
     def bytes_left(self) -> int:
-        """What is still to come of the files that are wanted."""
+        """Bytes still to come of the wanted files."""
         files = self._manifest.files
         return sum(files[number].length - self.files_done[number] for number in self.unfinished)
 
     def lacks(self, file: int) -> bool:
-        """Whether not all of ``file`` is held."""
+        """Return whether a piece of ``file`` is missing."""
         return self.files_done[file] < self._manifest.files[file].length
 
     # ------------------------------------------------------------------ pieces on their way
 
     def submit(self, piece: int, data: memoryview) -> None:
-        """Hand over a piece whose blocks are all here."""
+        """Queue a piece whose blocks are all here, to be verified and written by :meth:`write_next`."""
         self._waiting.append((piece, data))
         self._idle_writer.unpark()
 
     async def has_room(self) -> None:
-        """Wait while there is more to write than the disk can: whoever reads from a peer calls this before more."""
+        """Wait while the queue is full; whoever reads from a peer calls this before it reads more."""
         while len(self._waiting) > _QUEUED:
             await self._waiting_readers.park()
 
@@ -259,8 +274,8 @@ class TorrentDisk:
     async def finish_file_of(self, piece: int) -> None:
         """Give the file of ``piece`` its name, if that was the last one it lacked.
 
-        What is refused is told, and left to :meth:`prepare`: it may take a check of the file, for which this must not
-        wait.
+        What is refused is noted, and left to :meth:`prepare`: it may take a check of the file, which this must not wait
+        for.
         """
         file = self._manifest.layout.span(PieceIndex(piece)).file
         if not self.lacks(file):
@@ -275,7 +290,7 @@ class TorrentDisk:
             try:
                 await self._attempt(partial(self._finish_unless_lost, file))
             except StorageError as error:
-                refused = refused or error  # the others have their turn
+                refused = refused or error  # the rest is tried all the same
                 continue
             if not self.lacks(file):
                 self.unfinished.discard(file)
@@ -289,14 +304,15 @@ class TorrentDisk:
     # ------------------------------------------------------------------ what the disk refuses, and resume data
 
     async def _attempt(self, work: Callable[[], _Result]) -> _Result:
-        """Do something with files, in a thread."""
+        """Run ``work``, which uses the files, in a worker thread, and return its result."""
         async with self._turn:
             return await trio.to_thread.run_sync(work)
 
     async def _persist(self, work: Callable[[], _Result]) -> _Result:
-        """Do something with files, in a thread, until it works: a full disk or a lost folder is waited for.
+        """Run ``work`` in a worker thread until it works: a full disk or a lost folder is waited for.
 
-        Raises :class:`StorageError` for what only a person can put right.
+        Raises:
+            StorageError: Only a person can put right what the disk refuses.
         """
         refused = object()
         while True:
@@ -316,7 +332,7 @@ class TorrentDisk:
                 return result
 
     def note_refusal(self, error: StorageError | None) -> None:
-        """Tell what kept :meth:`prepare` or :meth:`check_lost` from being done; None: nothing does any more."""
+        """Note what kept :meth:`prepare` or :meth:`check_lost` from being done; None: nothing does any more."""
         if error is None:
             self._refusals.pop(self, None)
         else:
@@ -329,12 +345,12 @@ class TorrentDisk:
             self._on_problem(self.problem)
 
     async def save(self, bits: bytes) -> None:
-        """Write resume data: ``bits`` are what we hold now. Without it nothing is lost but time: that is no trouble."""
+        """Write resume data; ``bits`` is our bitfield (BEP 3). A failure costs only time later, and is passed over."""
         async with self._turn:
             await trio.to_thread.run_sync(self._save, bits)
 
     async def save_and_close(self, bits: bytes | None) -> None:
-        """Write resume data, if ``bits`` says what we hold, and close the files; a second must do."""
+        """Write resume data, unless ``bits`` is None, and close the files; gives up after a second."""
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
             await trio.to_thread.run_sync(self._save_and_close, bits, abandon_on_cancel=True)
 

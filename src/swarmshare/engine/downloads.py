@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -15,6 +15,7 @@ from swarmshare.schema.alerts import PieceVerified
 from swarmshare.swarm.rates import RateMeter
 
 if TYPE_CHECKING:
+    from swarmshare.engine.block_source import BlockSource
     from swarmshare.engine.context import TorrentContext
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.manifest.layout import Block
@@ -105,21 +106,19 @@ class Downloads:
             self.meter.add(session.last_received, length)
         self._refill(session)
 
-    def on_block(self, session: PeerSession, block: Block) -> None:
-        """Take a block that a peer has sent to the place that it was given. Hot path: called for each block."""
-        now = session.last_received
-        session.downloaded += block.length
-        received = self._picker.received(session, block)
+    def on_block(self, source: BlockSource, block: Block) -> None:
+        """Take a block that a source has sent to the place that it was given. Hot path: called for each block."""
+        now = source.last_received
+        source.downloaded += block.length
+        received = self._picker.received(source, block)
         if not received.wanted:
-            self.buffers.given_up(session, block)
+            self.buffers.given_up(source, block)
             return
-        session.requester.pipeline.on_block(now, block.length)
-        self.buffers.arrived(session, block)
-        for key in received.cancel:
-            other = cast("PeerSession", key)
-            other.connection.cancel(block)
+        source.requester.pipeline.on_block(now, block.length)
+        self.buffers.arrived(source, block)
+        for other in received.cancel:
+            other.cancel(block)
             other.requester.pipeline.on_returned(now, 1)
-            other.wake()
         if received.piece_complete:
             self._disk.submit(block.piece, self.buffers.take(block.piece))
 
@@ -128,20 +127,19 @@ class Downloads:
         context = self._context
         length = context.layout.span(context.layout.index(piece)).length
         blocks = Counter(self._picker.contributors(piece).values())
-        contributors = [cast("PeerSession", key) for key in blocks]
-        for session in contributors:
-            session.requester.conduct.gave_right(min(length, blocks[session] * BLOCK_LENGTH))
+        for source, count in blocks.items():
+            source.requester.conduct.gave_right(min(length, count * BLOCK_LENGTH))
+            source.requester.proven = source.requester.proven or len(blocks) == 1
         self._picker.verified(piece)
         context.announce(gained=piece)
-        if len(contributors) == 1 and contributors[0] in self._sessions:
-            contributors[0].requester.proven = True
-            self._refill(contributors[0])  # it was asked for little until now
         context.alert(PieceVerified(context.info_hash, piece))
         for session in list(self._sessions):
             session.requester.rejections.forget(piece)
             session.connection.send_have(piece)
             if session.connection.am_interested:
                 session.update_interest()
+            if len(blocks) == 1 and session in blocks:
+                self._refill(session)  # it is proven now, and was asked for little until then
             session.wake()
 
     # ------------------------------------------------------------------ hashes

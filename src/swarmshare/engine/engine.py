@@ -1,7 +1,8 @@
-"""The engine: many torrents behind the same listening ports, and the connections between them and the world."""
+"""The engine: many torrents behind the same listening sockets, and the connections that they accept and dial."""
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import deque
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.engine.address import show_address
+from swarmshare.common.address import show_address
 from swarmshare.engine.announcing import TorrentView
 from swarmshare.engine.descriptors import divide_descriptors
 from swarmshare.engine.dialer import Dialer
@@ -32,7 +33,7 @@ from swarmshare.engine.unwrap import lone_exception
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.schema.alerts import ConnectionFailed, OpenFilesLimit
 from swarmshare.schema.snapshot import EngineSnapshot
-from swarmshare.storage.opening import OpenFiles, is_limit
+from swarmshare.storage.opening import OpenFiles
 from swarmshare.swarm.diagnosis import NO_LISTENING, Cause, DialResult, Outcome
 from swarmshare.texts import Text
 from swarmshare.wire.handshake import Handshake, dial_handshakes
@@ -40,7 +41,7 @@ from swarmshare.wire.handshake import Handshake, dial_handshakes
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
     from swarmshare.engine.announcer import Announcer
     from swarmshare.engine.config import EngineConfig, TorrentConfig
     from swarmshare.manifest.manifest import Manifest
@@ -49,19 +50,22 @@ if TYPE_CHECKING:
 MAX_HALF_OPEN: Final = 20
 """Dials under way at the same time."""
 MAX_HANDSHAKING: Final = 100
-"""Accepted connections that have not said yet what they want. More are closed at once."""
-ACCEPT_AGAIN: Final = 0.1
-"""Seconds until another connection is accepted, after one that the system had no room for."""
+"""Accepted connections that have not sent their handshake yet. More are closed at once: a stranger may open many."""
 MAX_ALERTS: Final = 10_000
-"""Alerts that nobody has taken yet; the oldest go first."""
+"""Alerts that no front end has taken yet; beyond it the oldest are dropped."""
+
+
+_log: Final = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def open_engine(config: EngineConfig) -> AsyncIterator[Engine]:
-    """An engine that listens, unless the config has nowhere to.
+    """Open an engine that listens where ``config`` says, and close it on leaving.
 
     Leaving stops everything in order, saves what is known, and takes two seconds at most.
-    Raises :class:`StorageError` when an address cannot be listened on.
+
+    Raises:
+        StorageError: An address cannot be listened on.
     """
     listeners = await open_listeners(config)
     with lone_exception():
@@ -74,16 +78,17 @@ async def open_engine(config: EngineConfig) -> AsyncIterator[Engine]:
 
 
 class Engine:
-    """All torrents of this process."""
+    """All torrents of this process; made by :func:`open_engine`, and used on its trio thread only."""
 
     def __init__(self, config: EngineConfig, nursery: trio.Nursery, listeners: list[trio.SocketListener]) -> None:
+        """Accept connections at ``listeners`` from now on, in ``nursery``, which is to be cancelled at the end."""
         self.config = config
         self.listening = Listening(listeners, neighbours_only=config.neighbours_only)
         self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
-        """Facts, oldest first; a face takes them from the left."""
+        """Facts, the oldest first; a front end takes them from the left."""
         self._nursery = nursery
         self._torrents: dict[bytes, Torrent] = {}
-        """By every hash that a handshake may name."""
+        """By every info hash that a handshake may have (20 bytes)."""
         self._half_open = trio.CapacityLimiter(MAX_HALF_OPEN)
         self._handshaking = 0
         self._up, self._down = (new_bucket(rate) if rate else None for rate in (config.limit_up, config.limit_down))
@@ -92,18 +97,18 @@ class Engine:
         self._opened = OpenFiles(self._descriptors.files)
         """The open files of all torrents."""
         self._connections = 0
-        """Accepted or dialled, and dials under way."""
+        """How many connections are open, dials under way included."""
         self._told_of_limit = False
-        for listener in listeners:
-            nursery.start_soon(self._listen, listener)
+        _log.info("listens at %s", self.listening.addresses)
+        nursery.start_soon(self.listening.serve, self._accept, self._has_room, self._tell_of_limit)
 
     @property
     def addresses(self) -> list[str]:
-        """Where it listens."""
+        """Where the engine listens, for people: ``host:port`` each."""
         return self.listening.addresses
 
     def add(self, manifest: Manifest, config: TorrentConfig) -> Torrent:
-        """Share a manifest: check what is there, download what is wanted, serve what is held."""
+        """Start to share ``manifest``: check what is on the disk, download what is wanted, serve what is held."""
         torrent = Torrent(
             manifest,
             config,
@@ -118,31 +123,32 @@ class Engine:
         self._torrents[manifest.info_hash.truncated] = torrent
         if manifest.info_hash_v1 is not None:
             self._torrents[manifest.info_hash_v1] = torrent
+        _log.info("%s: added, in %s", manifest.info_hash, config.folder)
         self._nursery.start_soon(self._host, torrent)
         return torrent
 
     async def remove(self, torrent: Torrent) -> None:
-        """Stop sharing: connections are closed, what is known is saved; the files stay as they are."""
+        """Stop sharing ``torrent``: close its connections and save what is known; the files stay as they are."""
         torrent.scope.cancel()
         await torrent.gone.wait()
 
     def limit(self, up: float | None, down: float | None) -> None:
-        """Give at most ``up`` and take at most ``down`` bytes a second from now on, all torrents together."""
+        """Send at most ``up`` and receive at most ``down`` bytes a second from now on, all torrents together."""
         self._up, self._down = (new_bucket(rate) if rate else None for rate in (up, down))
         for torrent in dict.fromkeys(self._torrents.values()):
             torrent.limits.set_engine(self._up, self._down)
 
     def snapshot(self) -> EngineSnapshot:
-        """How things stand."""
+        """Return the state of all torrents as of now, as values that front ends may keep."""
         torrents = dict.fromkeys(self._torrents.values())
         return EngineSnapshot(tuple(self.addresses), tuple(map(torrent_snapshot, torrents)))
 
     async def _host(self, torrent: Torrent) -> None:
-        """All that is done for one torrent, until it is removed."""
+        """Run one torrent, its dialler and its announcers until it is removed."""
 
         def may_dial(address: Address) -> bool:
-            room = len(torrent.sessions) < self.config.max_peers and self._connections < self._descriptors.connections
-            return room and address not in torrent.smart_ban.banned and not torrent.known_peers.is_here(address)
+            fits = len(torrent.sessions) < self.config.max_peers and self._connections < self._descriptors.connections
+            return fits and address not in torrent.smart_ban.banned and not torrent.known_peers.is_here(address)
 
         dialer = Dialer(torrent.config.peers, partial(self._dial_and_share, torrent), may_dial, self._rng)
         try:
@@ -156,6 +162,7 @@ class Engine:
         finally:
             for key in [key for key, known in self._torrents.items() if known is torrent]:
                 del self._torrents[key]
+            _log.info("%s: stopped", torrent.manifest.info_hash)
             torrent.gone.set()
 
     async def _announce(self, torrent: Torrent, announcer: Announcer, dialer: Dialer) -> None:
@@ -169,26 +176,15 @@ class Engine:
 
     # ------------------------------------------------------------------ connections
 
-    async def _listen(self, listener: trio.SocketListener) -> None:
-        """Accept connections until cancelled."""
-        with listener.socket:
-            while True:
-                try:
-                    stream = await listener.accept()
-                except OSError as error:
-                    if not is_limit(error):
-                        raise
-                    self._tell_of_limit()
-                    await trio.sleep(ACCEPT_AGAIN)
-                    continue
-                if self._connections >= self._descriptors.connections:
-                    self._tell_of_limit()
-                    await trio.aclose_forcefully(stream)
-                    continue
-                self._nursery.start_soon(self._accept, stream)
+    def _has_room(self) -> bool:
+        """Return whether another connection may be open; tells of the limit if not."""
+        if self._connections < self._descriptors.connections:
+            return True
+        self._tell_of_limit()
+        return False
 
     def _tell_of_limit(self) -> None:
-        """The system does not let us open as much as is needed: once is enough, it stays so."""
+        """Alert, once, that the system does not let us open as much as is needed."""
         if not self._told_of_limit:
             self._told_of_limit = True
             self.alerts.append(OpenFilesLimit(self._descriptors.limit))
@@ -215,11 +211,12 @@ class Engine:
             await self._share(*accepted)
 
     def _turn_away(self, host: str, cause: Cause, message: str) -> None:
+        _log.debug("host %s is turned away: %s", host, message)
         if self.listening.turned_away(host, cause, trio.current_time()):
             self.alerts.append(ConnectionFailed(None, host, cause, message))
 
     async def _exchange_handshakes(self, stream: trio.SocketStream) -> tuple[Torrent, PeerSession] | None:
-        """Answer a handshake; None when it is for nothing that we have, or from somebody who may not connect."""
+        """Answer a handshake; None when it is for no torrent of ours, or the host may not connect."""
         host, own = stream.socket.getpeername()[0], stream.socket.getsockname()[0]
         if not self.listening.admits(host, own):
             self._turn_away(host, Cause.STRANGER, Text("peer.stranger"))
@@ -251,6 +248,7 @@ class Engine:
             result = await self._share_by_dialling(torrent, address)
         finally:
             self._connections -= 1
+        _log.debug("%s: dialled %s: %s", torrent.manifest.info_hash, show_address(*address), result.outcome.name)
         if torrent.dial_log.note(address, result, trio.current_time()):
             reason = Text("peer.hung-up-mse")
             info_hash = torrent.manifest.info_hash.full

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState
 from swarmshare.engine import disk
 from swarmshare.errors import DiskFullError, StorageError
 from swarmshare.schema.alerts import FileNotice, PiecesFound, PiecesLost, TorrentRecovered, TorrentWaiting
-from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.swarm.debounce import Debounce
-from swarmshare.swarm.picker import PieceState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -1,4 +1,4 @@
-"""The first words of a connection, before it belongs to a torrent."""
+"""Dialling, and exchanging handshakes (BEP 3) before a connection belongs to a torrent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decod
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds until a dial is given up."""
@@ -25,19 +25,28 @@ HANDSHAKE_TIMEOUT: Final = 10.0
 """Seconds that the other side has for its 68 bytes."""
 
 HUNG_UP: Final = "hung-up"
-"""The rule that is broken by who closes a connection before its first byte."""
+"""The rule that a peer breaks by closing the connection before its first byte."""
 ENCRYPTED: Final = "encrypted"
-"""And by who begins with what must be an encrypted handshake (MSE)."""
+"""The rule that a peer breaks by starting with what must be an encrypted handshake (MSE)."""
 
 DIAL_ERRORS: Final = (RemoteProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError)
-"""What dialling and accepting may raise: whatever a peer or a network does."""
+"""What dialling and accepting may raise because of what a peer or a network does."""
 
 
 async def dial(address: Address, openings: Sequence[Handshake]) -> tuple[trio.SocketStream, Handshake, Handshake]:
-    """A connection to a peer; its handshake, and ours.
+    """Connect to a peer and exchange handshakes.
 
-    ``openings`` are as :func:`~swarmshare.wire.handshake.dial_handshakes` has them: a peer that hangs up at one is
-    dialled again with the next. Raises one of :data:`DIAL_ERRORS`.
+    Args:
+        address: Where the peer listens.
+        openings: The handshakes to try, as :func:`~swarmshare.wire.handshake.dial_handshakes` has them: a peer that
+            hangs up at one is dialled again with the next.
+
+    Returns:
+        The connection, the peer's handshake, and ours that it answered.
+
+    Raises:
+        RemoteProtocolError: The peer does not answer with a handshake for this torrent.
+        OSError: There is no connection; this is one of :data:`DIAL_ERRORS`, and the rest of them may be raised, too.
     """
     *first, last = openings
     for ours in first:
@@ -73,7 +82,11 @@ async def _dial_with(
 
 
 async def receive_handshake(stream: trio.SocketStream) -> Handshake:
-    """What the other side says first. Raises :class:`RemoteProtocolError` when that is something else."""
+    """Return the handshake that the other side sends first.
+
+    Raises:
+        RemoteProtocolError: It sends something else, or hangs up.
+    """
     data = b""
     while len(data) < HANDSHAKE_LENGTH:
         try:
@@ -95,7 +108,7 @@ def _hung_up() -> RemoteProtocolError:
 
 
 def result_of(error: Exception) -> DialResult:
-    """What became of a dial that raised one of :data:`DIAL_ERRORS`."""
+    """Return what is to be told of a dial that raised ``error``, one of :data:`DIAL_ERRORS`."""
     match error:
         case RemoteProtocolError():
             return DialResult(Outcome.HUNG_UP if error.rule == HUNG_UP else Outcome.OTHER)

@@ -1,4 +1,4 @@
-"""Hashes that are served (BEP 52): from the manifest's trees, and for what lies below them from the data itself."""
+"""Serving hashes (BEP 52): from the piece layers, and for what lies below them from the data itself."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from swarmshare.wire.messages import HashRequest
 
 TREES_KEPT: Final = 64
-"""Trees in memory; each is twice its piece layer."""
+"""Trees in memory, each twice as large as its piece layer; beyond it the oldest is dropped."""
 
 
 class HashServer:
-    """Answers the hash requests that come for one torrent."""
+    """Answers the hash requests that peers send for one torrent."""
 
     def __init__(
         self,
@@ -31,7 +31,13 @@ class HashServer:
         storage: TorrentStorage,
         read: Callable[[int, int, int], Awaitable[memoryview | None]],
     ) -> None:
-        """``storage`` knows the piece layers; ``read`` gives bytes of a piece that we hold, or None."""
+        """Serve hashes of ``manifest``.
+
+        Args:
+            manifest: The files and their pieces roots.
+            storage: Knows the piece layers, those that were fetched included.
+            read: Returns bytes of a piece (number, first byte, count); None when we do not hold it.
+        """
         self._manifest = manifest
         self._storage = storage
         self._read = read
@@ -40,7 +46,7 @@ class HashServer:
         self._trees: OrderedDict[bytes, HashTree] = OrderedDict()
 
     async def answer(self, request: HashRequest) -> bytes | None:
-        """The body of the answer; None to reject it. A proof from below the piece layer ends at the piece."""
+        """Return the hashes that answer ``request``; None to reject it. Proofs from below the piece layer end there."""
         number = self._files.get(request.root)
         if number is None:
             return None
@@ -69,7 +75,7 @@ class HashServer:
         return tree
 
     async def _piece_tree(self, number: int, request: HashRequest) -> tuple[HashTree, int]:
-        """The tree below one piece, and the request's index in it."""
+        """Return the tree below one piece, and the request's index in it."""
         layout, length = self._manifest.layout, self._manifest.files[number].length
         in_one_piece = length <= self._manifest.piece_length
         height = tree_height(length) if in_one_piece else self._height

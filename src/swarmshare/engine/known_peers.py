@@ -1,23 +1,27 @@
-"""What is known of the other machines of a swarm: by what they tell us themselves, else by what a tracker says."""
+"""The members of a swarm that trackers know, and which of them we are connected to."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from swarmshare.swarm.bitfield import Bitfield
+from swarmshare.common.bitfield import Bitfield
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
     from swarmshare.engine.announcer import Member
     from swarmshare.swarm.picker import PiecePicker
 
 
 class KnownPeers:
-    """Members that trackers tell of. Each counts for the rarity of pieces while we are not connected to it."""
+    """Members that trackers report. Each counts for the rarity of pieces while we are not connected to it.
 
-    def __init__(self, picker: PiecePicker, piece_count: int) -> None:
+    Keys are the announcers' own: any hashable value that stands for one member of one tracker.
+    """
+
+    def __init__(self, picker: PiecePicker[Any], piece_count: int) -> None:
+        """Start with no member; what members hold is counted in ``picker``, which has ``piece_count`` pieces."""
         self._picker = picker
         self._piece_count = piece_count
         self.members: dict[Hashable, Member] = {}
@@ -27,7 +31,7 @@ class KnownPeers:
         """How many connections there are to where somebody listens."""
 
     def see(self, key: Hashable, member: Member | None) -> None:
-        """A member is there or is another than it was; None: it is gone."""
+        """Note a member that is new or has changed, or (None) is gone."""
         self._forget(key)
         if member is None:
             return
@@ -43,7 +47,7 @@ class KnownPeers:
                 self._picker.peer_joined(self._bits[key])
 
     def see_pieces(self, key: Hashable, gained: Collection[int], lost: Collection[int]) -> None:
-        """A member gained and lost pieces."""
+        """Note the pieces that a member, whose bits are known, has gained and lost."""
         bits = self._bits.get(key)
         if bits is None:
             return
@@ -56,39 +60,39 @@ class KnownPeers:
                 self._picker.peer_lost(piece)
 
     def forget_all(self, keys: Iterable[Hashable]) -> None:
-        """Whoever told of these tells no more."""
+        """Forget these members: whoever reported them does so no longer."""
         for key in list(keys):
             self._forget(key)
 
     def connected(self, address: Address) -> None:
-        """We are connected to who listens at ``address``: it speaks for itself from here on."""
+        """Note a session with the peer that listens at ``address``: it says itself what it holds from here on."""
         self._change_connections(address, 1)
 
     def disconnected(self, address: Address) -> None:
-        """One of the connections to ``address`` is gone."""
+        """Note that one of the sessions with the peer that listens at ``address`` has ended."""
         self._change_connections(address, -1)
 
     def is_here(self, address: Address) -> bool:
-        """Whether there is a connection to who listens at ``address``, whichever of us dialled."""
+        """Return whether there is a session with who listens at ``address``, whichever of us dialled."""
         key = self._by_address.get(address)
         return address in self._connected or (key is not None and self.is_connected(key))
 
     def user_at(self, address: Address | None) -> str:
-        """Who listens there, by name; empty when nobody knows."""
+        """Return the name of the account whose machine listens at ``address``; empty when it is not known."""
         key = self._by_address.get(address) if address else None
         return self.members[key].user if key is not None else ""
 
     def bits_of(self, key: Hashable) -> Bitfield | None:
-        """What a member holds, as far as it is known."""
+        """Return what a member holds, by its tracker; None when that is not known."""
         return self._bits.get(key)
 
     def is_connected(self, key: Hashable) -> bool:
-        """Whether there is a connection to a member."""
+        """Return whether there is a session with a member, at any of its addresses."""
         return any(address in self._connected for address in self.members[key].addresses)
 
     @property
     def announced_only(self) -> int:
-        """How many hold everything by an announce of their own alone."""
+        """How many members hold everything by their own announce alone: neither the tracker nor we are connected."""
         return sum(
             bits.is_full and not self.members[key].live and not self.is_connected(key)
             for key, bits in self._bits.items()

@@ -29,9 +29,10 @@ _REST: Final = 3.0
 
 
 class LayerFetcher:
-    """The layers that are missing, in chunks."""
+    """Fetches the piece layers that one manifest lacks, in chunks, from whoever speaks BitTorrent v2."""
 
     def __init__(self, manifest: Manifest) -> None:
+        """Find out which layers ``manifest`` lacks; nothing is asked for yet."""
         self.files: dict[bytes, list[int]] = {}
         """The numbers of the files whose layer is missing, by their root."""
         self._due: dict[HashRequest, float] = {}
@@ -56,7 +57,13 @@ class LayerFetcher:
             yield HashRequest(root, self._base, first, length, height - self._base - 1)
 
     def ask(self, sessions: Collection[PeerSession], now: float, rng: random.Random) -> None:
-        """Ask for what is due, of peers that speak BitTorrent v2 and have any piece (so they know the manifest)."""
+        """Ask for the chunks that are due, of peers that speak BitTorrent v2 and hold any piece (so know the manifest).
+
+        Args:
+            sessions: Whom to ask.
+            now: The time, in seconds.
+            rng: Chooses whom to ask for what.
+        """
         able = [
             session
             for session in sessions
@@ -83,13 +90,13 @@ class LayerFetcher:
                 able.remove(session)
 
     def rejected(self, session: PeerSession, request: HashRequest, now: float) -> None:
-        """A peer will not answer: the others are asked first."""
+        """Note that a peer will not answer ``request``: other peers are asked first."""
         if request in self._due:
             self._due[request] = now
             self._refusers.setdefault(request, set()).add(session)
 
     def received(self, message: Hashes) -> tuple[bytes, list[int], bytes] | None:
-        """Take an answer; a layer that is complete by it, as its root, the numbers of its files, and its hashes."""
+        """Take an answer; returns a layer that it completes: its root, the numbers of its files, and its hashes."""
         request, root = message.request, message.root
         if request not in self._due:
             return None

@@ -45,7 +45,7 @@ def _both(engine: TokenBucket | None, own: float | None) -> list[TokenBucket]:
 
 
 async def pass_all(buckets: Sequence[TokenBucket], count: int) -> None:
-    """Wait until ``count`` bytes may pass every limit."""
+    """Wait until all of ``buckets`` have let ``count`` bytes pass."""
     now = trio.current_time()
     seconds = max(bucket.take(now, count) for bucket in buckets)
     if seconds > 0:

@@ -1,6 +1,6 @@
-"""Finding the ``info`` dictionary that belongs to an info hash, among those who have it (BEP 9).
+"""Fetching the ``info`` dictionary that belongs to an info hash from peers that have it (BEP 9).
 
-A magnet link says no more than the hash and where to ask. What comes proves itself against the hash, so it does not
+A magnet link has no more than the hash and where to ask. What comes proves itself against the hash, so it does not
 matter whom it comes from.
 """
 
@@ -35,37 +35,42 @@ from swarmshare.wire.metadata import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
     from swarmshare.engine.announcer import AnnounceContext
     from swarmshare.manifest.manifest import InfoHash
 
 AT_ONCE: Final = 5
 """Peers that are asked at the same time."""
 MAX_FOUND: Final = 200
-"""Addresses that are tried; more are not looked at."""
+"""Addresses that are tried; beyond it new ones are dropped."""
 AGAIN: Final = 5.0
 """Seconds until a peer that did not give it is asked again."""
 FETCH_WITHIN: Final = 120.0
 """Seconds that one peer has for all of it."""
 MAX_MESSAGE: Final = 2**20
-"""Bytes of a message that is passed over, such as a bitfield."""
+"""Bytes of the longest message that is read and passed over, such as a bitfield; a longer one ends the connection."""
 
 
 class Finder(Protocol):
-    """Somebody who knows addresses of peers: an announcer that needs no manifest."""
+    """An announcer that needs no manifest, such as an ordinary tracker's."""
 
     async def run(self, view: AnnounceContext) -> None:
-        """See :class:`~swarmshare.engine.announcer.Announcer`."""
+        """Announce and report addresses until cancelled; never raises for what a tracker or a network does."""
 
 
 async def find_info(
     info_hash: InfoHash, peers: Iterable[Address], finders: Sequence[Finder], *, info_hash_v1: bytes | None = None
 ) -> bytes:
-    """The encoded ``info`` dictionary with this hash, from ``peers`` or from whom ``finders`` find.
+    """Fetch the ``info`` dictionary with this hash; goes on until a peer gives it, so the caller sets an end.
 
-    With a hybrid's v1 hash (20 bytes) those are asked, too, who know it by that alone.
+    Args:
+        info_hash: The v2 hash that it must have.
+        peers: Whom to ask from the start.
+        finders: Announcers that report more peers.
+        info_hash_v1: A hybrid's v1 hash (20 bytes), for peers that know it by that alone.
 
-    It goes on until somebody gives it: the caller sets an end.
+    Returns:
+        The dictionary as it was encoded by whoever made it.
     """
     peer_id = new_peer_id()
     found: list[bytes] = []
@@ -91,9 +96,17 @@ async def find_info(
 
 
 async def fetch_info(info_hash: InfoHash, address: Address, peer_id: bytes, info_hash_v1: bytes | None = None) -> bytes:
-    """The encoded ``info`` dictionary, from one peer.
+    """Fetch the ``info`` dictionary from one peer, in its encoded form.
 
-    Raises :class:`RemoteProtocolError` when it has none or a wrong one, and what :func:`~.handshaking.dial` raises.
+    Args:
+        info_hash: The v2 hash that it must have.
+        address: Where the peer listens.
+        peer_id: Our peer id, 20 bytes.
+        info_hash_v1: A hybrid's v1 hash (20 bytes); None: it is none.
+
+    Raises:
+        RemoteProtocolError: The peer has none, or a wrong one.
+        OSError: There is no connection; any of :data:`~swarmshare.engine.handshaking.DIAL_ERRORS` may be raised.
     """
     stream, theirs, _ = await dial(address, dial_handshakes(info_hash.truncated, info_hash_v1, peer_id))
     with trio.fail_after(FETCH_WITHIN):
@@ -127,24 +140,25 @@ async def _part(messages: _Messages, ext_id: int, piece: int, length: int) -> by
 
 
 class _Messages:
-    """The messages of a connection that is about nothing but this; all others are passed over."""
+    """The extended messages of a connection that is used for this alone; all other messages are passed over."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
         self._data = bytearray()
 
     async def send(self, message: Extended) -> None:
+        """Send ``message`` and wait until the system has taken it."""
         await self._stream.send_all(message.encode())
 
     async def handshake(self) -> ExtendedHandshake:
-        """What the peer says of itself."""
+        """Return the peer's next extension handshake that can be read (BEP 10)."""
         while True:
             handshake = decode_extended_handshake(await self.extended(HANDSHAKE_ID))
             if handshake is not None:
                 return handshake
 
     async def extended(self, ext_id: int) -> bytes:
-        """The payload of the next message with this id."""
+        """Return the payload of the next message with this id of ours."""
         while True:
             body = await self._take(int.from_bytes(await self._take(4), "big"))
             if body[:2] == bytes((Extended.ID, ext_id)):
@@ -164,7 +178,7 @@ class _Messages:
 
 
 class _Search:
-    """A torrent of which nothing is known yet, as trackers see it."""
+    """A torrent of which nothing but the hash is known, as an :class:`~.announcer.AnnounceContext` for finders."""
 
     port = NO_LISTENING
     complete = False
@@ -176,23 +190,23 @@ class _Search:
         self._known: set[Address] = set()
 
     def stats(self) -> TransferStats:
-        """As libtorrent has it: there is a little left, or trackers would take us for a seed."""
+        """Return no traffic and a little left, as libtorrent does: with nothing left trackers take us for a seed."""
         return TransferStats(0, 0, METADATA_PIECE, 0, 0)
 
     async def changed(self) -> None:
-        """Nothing ever does."""
+        """Wait until cancelled: there is nothing that could change."""
         await trio.sleep_forever()
 
     def changes(self) -> Changes:
-        """Nothing."""
+        """Return no change: nothing is held, and nothing is lost."""
         return Changes(set(), set(), set())
 
     def found(self, addresses: Sequence[Address]) -> None:
-        """Ask who is new."""
+        """Ask those of ``addresses`` that were not asked before."""
         for address in addresses:
             if address not in self._known and len(self._known) < MAX_FOUND:
                 self._known.add(address)
                 self._ask(address)
 
     def tell_problem(self, message: str) -> None:
-        """There may be others."""
+        """Pass over that a tracker has a problem: another one may find peers."""

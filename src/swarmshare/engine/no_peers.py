@@ -1,4 +1,4 @@
-"""Why nobody is connected to a torrent: what is known of that, put together for :mod:`swarmshare.swarm.diagnosis`."""
+"""Why nobody is connected to a torrent: collects what is known for :mod:`swarmshare.swarm.diagnosis`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from swarmshare.swarm.diagnosis import NoPeers
 
 PATIENCE: Final = 15.0
-"""Seconds without a connection before it is asked why: a dial takes ten at the most."""
+"""Seconds without a session before that needs an explanation: a dial takes ten at the most."""
 MAX_MEMBERS: Final = 100
-"""Members that are looked at."""
+"""Members that are looked at; more would only take time."""
 
 
 def no_peers(torrent: Torrent, now: float) -> NoPeers | None:
-    """Why nobody is connected; None while somebody is, it is too early to tell, or there is nothing wrong with it."""
+    """Return why nobody is connected; None while somebody is, it is too early to tell, or nothing is wrong with it."""
     if torrent.sessions or now - torrent.peers.alone_since < PATIENCE:
         return None
     if torrent.state not in {TorrentState.DOWNLOADING, TorrentState.SEEDING}:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
-from swarmshare.engine.address import show_address
+from swarmshare.common.address import show_address
+from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.config import PEER_ID_PREFIX
 from swarmshare.errors import RemoteProtocolError
-from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.requester import Requester
 from swarmshare.wire.connection import Negotiated, PeerConnection
@@ -18,7 +18,8 @@ from swarmshare.wire.extensions import dont_have
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
+    from swarmshare.engine.block_source import BlockSource, Mark
     from swarmshare.engine.blocks import PieceBuffers
     from swarmshare.engine.transport import Transport
     from swarmshare.manifest.layout import Block
@@ -42,7 +43,7 @@ class SessionOwner(Protocol):
     """What a session asks of the torrent that it belongs to."""
 
     manifest: Manifest
-    picker: PiecePicker
+    picker: PiecePicker[BlockSource]
     buffers: PieceBuffers
 
     def handle(self, session: PeerSession, message: Message) -> None:
@@ -68,7 +69,7 @@ class SessionOwner(Protocol):
 
 
 class PeerSession:
-    """A peer that we are connected to."""
+    """A peer that we are connected to; a :class:`~swarmshare.engine.block_source.BlockSource`."""
 
     def __init__(
         self, owner: SessionOwner, transport: Transport, theirs: Handshake, ours: Handshake, *, dialled: bool
@@ -81,7 +82,7 @@ class PeerSession:
         self.host = transport.host
         self.listens: Address | None = (self.host, transport.port) if dialled else None
         """Where it accepts connections: we dialled it there, or it says so."""
-        self.marks: tuple[Address | tuple[str, bytes], ...] = ((self.host, theirs.peer_id),)
+        self.marks: tuple[Mark, ...] = ((self.host, theirs.peer_id),)
         """What it is recognised by when it comes again: its host with its id, and the address where we dialled it."""
         if dialled:
             self.marks += ((self.host, transport.port),)
@@ -95,7 +96,7 @@ class PeerSession:
         self.connection = PeerConnection(layout, negotiated, self._place)
         self.has = Bitfield(layout.piece_count)
         """The pieces that it holds, as it says."""
-        self.requester = Requester(owner.picker, self)
+        self.requester: Requester[BlockSource] = Requester(owner.picker, self)
         self.looks_elsewhere = theirs.peer_id.startswith(PEER_ID_PREFIX)
         """Whether it takes a rejection for a hint to look elsewhere: our own kind does."""
         self.client = ""
@@ -132,6 +133,11 @@ class PeerSession:
     def update_interest(self) -> None:
         """Tell the peer whether it holds a piece that we want."""
         self.connection.set_interested(self._picker.is_interesting(self.has))
+        self.wake()
+
+    def cancel(self, block: Block) -> None:
+        """Take back a request for ``block`` (BEP 3); with BEP 6 the peer answers all the same."""
+        self.connection.cancel(block)
         self.wake()
 
     def tell_dont_have(self, piece: int) -> None:

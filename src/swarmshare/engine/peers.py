@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.extensions import Extensions
 from swarmshare.engine.limits import pass_all
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.manifest.layout import Block
 from swarmshare.schema.alerts import PeerDropped
-from swarmshare.swarm.bitfield import Bitfield
 from swarmshare.texts import Text
 from swarmshare.wire.extensions import DONT_HAVE, UPLOAD_ONLY, ExtendedHandshake, decode_dont_have
 from swarmshare.wire.messages import (
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.engine.smart_ban import SmartBan
     from swarmshare.engine.uploads import Uploads
+
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Peers:
@@ -117,6 +121,7 @@ class Peers:
             return False
         self._sessions.add(session)
         self._joined.set()
+        _log.debug("%s: peer %s joins", self.manifest.info_hash, session.address)
         if session.listens is not None:
             self._context.known_peers.connected(session.listens)
         connection = session.connection
@@ -138,6 +143,8 @@ class Peers:
     def session_ended(self, session: PeerSession, reason: str) -> None:
         """Forget a session; ``reason`` is what the peer did wrong, empty when nothing."""
         self._sessions.remove(session)
+        what = reason or "the connection ended"
+        _log.debug("%s: peer %s (%s) leaves: %s", self.manifest.info_hash, session.address, session.client, what)
         self.alone_since = trio.current_time()
         if session.listens is not None:
             self._context.known_peers.disconnected(session.listens)

@@ -8,9 +8,10 @@ from the same piece once it came right. What follows is decided in :mod:`swarmsh
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, piece_height, tree_height
@@ -21,7 +22,7 @@ from swarmshare.wire.messages import HashRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from swarmshare.engine.address import Address
+    from swarmshare.engine.block_source import BlockSource, Mark
     from swarmshare.engine.context import TorrentContext
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.manifest.manifest import Manifest
@@ -39,17 +40,20 @@ WITNESSES: Final = 4
 """Peers that are asked for the leaves of a piece that failed; each of them may have to read it for that."""
 
 
+_log: Final = logging.getLogger(__name__)
+
+
 class SmartBan:
     """Finds the peers that send wrong data to one torrent, and bans them from it."""
 
     def __init__(self, context: TorrentContext) -> None:
-        self.banned: set[Address | tuple[str, bytes]] = set()
+        self.banned: set[Mark] = set()
         """Where we dialled a peer that sent wrong data, and its host with its id. Neither its whole host nor where it
         says it listens: others may share the one, and it may name another for the other."""
         self._context = context
         self._failures = FailedPieces(context.manifest, context.disk.storage)
         self._rng = random.Random()
-        self._conducts: OrderedDict[Address | tuple[str, bytes], Conduct] = OrderedDict()
+        self._conducts: OrderedDict[Mark, Conduct] = OrderedDict()
         """Of peers that sent wrong data, by their marks: a new connection is no new account."""
 
     def admit(self, session: PeerSession) -> bool:
@@ -66,9 +70,10 @@ class SmartBan:
     def piece_failed(self, piece: int, leaves: bytes) -> None:
         """Find out who spoiled ``piece``, which came with these ``leaves``; the picker has it MISSING from here on."""
         context = self._context
-        by_block = {begin: cast("PeerSession", key) for begin, key in context.picker.contributors(piece).items()}
+        by_block = context.picker.contributors(piece)
         contributors = set(by_block.values())
         context.picker.failed(piece)
+        _log.info("%s: piece %d is wrong, from %d peers", context.manifest.info_hash, piece, len(contributors))
         liar = contributors.pop() if len(contributors) == 1 else None
         context.alert(PieceFailed(context.info_hash, piece, liar.address if liar else None))
         if liar is not None:
@@ -94,32 +99,33 @@ class SmartBan:
             for liar in self._failures.resolve(message):
                 self._sent_wrong(liar, piece)
 
-    def _sent_wrong(self, session: PeerSession, piece: int) -> None:
-        """Hold a peer responsible: it is certain that it sent wrong data in ``piece``."""
-        context, conduct = self._context, session.requester.conduct
+    def _sent_wrong(self, source: BlockSource, piece: int) -> None:
+        """Hold ``source`` responsible: it is certain that it sent wrong data in ``piece``."""
+        context, conduct = self._context, source.requester.conduct
         span = context.layout.span(context.layout.index(piece))
-        parts = context.picker.parts_of(session)
+        parts = context.picker.parts_of(source)
         conduct.gave_wrong(piece, span.length, context.layout.file_pieces(span.file), parts)
-        session.requester.proven = False
-        self._conducts.update(dict.fromkeys(session.marks, conduct))
+        source.requester.proven = False
+        self._conducts.update(dict.fromkeys(source.marks, conduct))
         while len(self._conducts) > MAX_REMEMBERED:
             self._conducts.popitem(last=False)
         if conduct.is_bad:
-            self._ban(session)
+            self._ban(source)
 
-    def _ban(self, session: PeerSession) -> None:
+    def _ban(self, source: BlockSource) -> None:
         context = self._context
-        if self.banned.isdisjoint(session.marks):
-            self.banned.update(session.marks)
-            context.announce(liar=session.listens)
-            context.alert(PeerDropped(context.info_hash, session.address, Text("peer.wrong-data"), banned=True))
-            session.close()
+        if self.banned.isdisjoint(source.marks):
+            self.banned.update(source.marks)
+            context.announce(liar=source.listens)
+            _log.warning("%s: peer %s is banned: it sent wrong data", context.manifest.info_hash, source.address)
+            context.alert(PeerDropped(context.info_hash, source.address, Text("peer.wrong-data"), banned=True))
+            source.close()
 
 
 class _Failure(NamedTuple):
     piece: int
     leaves: bytes
-    by_block: Mapping[int, PeerSession]
+    by_block: Mapping[int, BlockSource]
 
 
 class FailedPieces:
@@ -131,7 +137,7 @@ class FailedPieces:
         self._storage = storage
         self._failures: OrderedDict[HashRequest, list[_Failure]] = OrderedDict()
 
-    def add(self, piece: int, leaves: bytes, by_block: Mapping[int, PeerSession]) -> HashRequest:
+    def add(self, piece: int, leaves: bytes, by_block: Mapping[int, BlockSource]) -> HashRequest:
         """Remember a failure and return the request for the true leaves.
 
         Args:
@@ -150,7 +156,7 @@ class FailedPieces:
         failures = self._failures.get(message.request)
         return failures[0].piece if failures else None
 
-    def resolve(self, message: Hashes) -> set[PeerSession]:
+    def resolve(self, message: Hashes) -> set[BlockSource]:
         """Return the peers whose blocks were wrong, if ``message`` has the true leaves of a failed piece."""
         piece = self.piece_of(message)
         if piece is None:
@@ -160,7 +166,7 @@ class FailedPieces:
         # Leaves that do not fold to the piece's hash are forged or cut short: they must not turn on anybody.
         return self.compare(piece, leaves) if self._storage.verify_leaves(PieceIndex(piece), leaves) else set()
 
-    def compare(self, piece: int, leaves: bytes) -> set[PeerSession]:
+    def compare(self, piece: int, leaves: bytes) -> set[BlockSource]:
         """Return the peers whose blocks were wrong when ``piece`` failed; ``leaves`` are its true ones."""
         failures = self._failures.pop(self._request(piece), ()) if self._failures else ()
         return {

@@ -1,4 +1,4 @@
-"""Snapshots of what is at work: the only thing that a face sees of the engine."""
+"""Snapshots of running torrents: the only thing that a front end sees of the engine."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from swarmshare.engine.address import show_address
+from swarmshare.common.address import show_address
+from swarmshare.common.pieces import Priority
 from swarmshare.engine.no_peers import no_peers
 from swarmshare.schema.snapshot import MemberSnapshot, PeerSnapshot, TorrentSnapshot
-from swarmshare.swarm.picker import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def torrent_snapshot(torrent: Torrent) -> TorrentSnapshot:
-    """How things stand: a few copies of memory, however many pieces there are."""
+    """Return the state of ``torrent`` as of now; it costs a few copies of memory, however many pieces there are."""
     now = trio.current_time()
     disk, picker, files = torrent.disk, torrent.picker, torrent.manifest.files
     skipped = torrent.disk.skipped

@@ -18,17 +18,19 @@ state            while                                         next
 ``CHECKING``     the data on the disk is not checked yet       ``DOWNLOADING`` or ``SEEDING``, when it is
 ``DOWNLOADING``  a wanted file is not complete                 ``SEEDING``, when the last one has its final name
 ``SEEDING``      all wanted files are complete                 ``DOWNLOADING``, when a piece is lost or more is wanted
-``PAUSED``       the disk refuses something (hides the above)  the state that it hid, when the disk takes it again
+``WAITING``      the disk refuses something (hides the above)  the state that it hid, when the disk takes it again
 ===============  ============================================  =======================================================
 """
 
 from __future__ import annotations
 
+import logging
 import random
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.common.pieces import Priority
 from swarmshare.engine.choking import Choking
 from swarmshare.engine.context import TorrentContext
 from swarmshare.engine.dialer import DialLog
@@ -43,13 +45,13 @@ from swarmshare.engine.uploads import Uploads
 from swarmshare.schema.alerts import Alert, TorrentComplete
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.opening import is_limit
-from swarmshare.swarm.picker import PiecePicker, Priority
+from swarmshare.swarm.picker import PiecePicker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from swarmshare.engine.block_source import BlockSource
     from swarmshare.engine.config import EngineConfig, TorrentConfig
-    from swarmshare.engine.peer_session import PeerSession
     from swarmshare.errors import StorageError
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.opening import OpenFiles
@@ -63,6 +65,9 @@ IDLE_TIMEOUT: Final = 120.0
 """Seconds of silence after which a peer is given up (BEP 3 suggests two minutes)."""
 KEEP_ALIVE_AFTER: Final = 60.0
 """Seconds without a byte of ours after which we send a keep-alive (BEP 3)."""
+
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Torrent:
@@ -110,7 +115,7 @@ class Torrent:
         """Around all that is done for the torrent: cancelling it removes the torrent from the engine."""
         self.gone = trio.Event()
         """Set when nothing is done for it any more."""
-        self.picker = PiecePicker(self.layout, random.Random())
+        self.picker: PiecePicker[BlockSource] = PiecePicker(self.layout, random.Random())
         self.picker.sequential = config.sequential
         self.disk = TorrentDisk(
             manifest, config, engine.resume_folder, opened, self._on_disk_problem, self._on_disk_notice
@@ -164,6 +169,7 @@ class Torrent:
                 self._apply_priority(file)
             self.peers.alone_since = trio.current_time()
             self.ready.set()
+            _log.info("%s: checked, %d pieces held", self.manifest.info_hash, self.picker.held.held)
             self._look_for_the_end()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.file_monitor.run)
@@ -215,6 +221,7 @@ class Torrent:
         """Note that all wanted files are complete, if they are."""
         if not self.disk.unfinished and not self.is_complete:
             self.context.is_complete = True
+            _log.info("%s: complete, %d bytes received", self.manifest.info_hash, self.downloads.received)
             self.context.alert(TorrentComplete(self.context.info_hash, self.downloads.received))
             self.finished.set()
             for session in list(self.sessions):
@@ -244,8 +251,7 @@ class Torrent:
         now = trio.current_time()
         if any(bucket.in_debt(now) for bucket in self.limits.up):
             return
-        for key, piece in self.uploads.super_seeding.offers(now):
-            session = cast("PeerSession", key)
+        for session, piece in self.uploads.super_seeding.offers(now):
             session.connection.suggest(piece)
             session.wake()
 
@@ -273,6 +279,7 @@ class Torrent:
                     self._apply_blocked()
 
     def _on_disk_problem(self, error: StorageError | None) -> None:
+        _log.warning("%s: the disk: %s", self.manifest.info_hash, "works again" if error is None else error)
         self.file_monitor.on_problem(error)
 
     def _on_disk_notice(self, error: StorageError) -> None:

@@ -1,4 +1,4 @@
-"""Nurseries wrap what goes wrong in groups; who calls us should see the one thing that did."""
+"""Exceptions out of trio's nurseries, which come wrapped in groups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def lone_exception() -> Iterator[None]:
-    """Let a group of just one exception out as that exception."""
+    """Raise the exception of a group of just one in its place, so that a caller can catch what went wrong."""
     try:
         yield
     except BaseExceptionGroup as group:

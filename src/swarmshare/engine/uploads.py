@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.common.pieces import PieceState
 from swarmshare.engine.chunks import ChunkCache
 from swarmshare.engine.hash_server import HashServer
 from swarmshare.errors import StorageError
-from swarmshare.swarm.picker import PieceState
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.super_seeding import SuperSeeding
 from swarmshare.wire.fast import GRANTED, allowed_fast_set
@@ -45,7 +45,7 @@ class Uploads:
         self.sent = 0
         """Bytes of blocks sent."""
         self.meter = RateMeter()
-        self.super_seeding = SuperSeeding(context.picker.holders)
+        self.super_seeding: SuperSeeding[PeerSession] = SuperSeeding(context.picker.holders)
         self._manifest = context.manifest
         self._picker = context.picker
         self._on_unreadable = on_unreadable

@@ -1,1 +1,1 @@
-"""The window: it reads pictures of a desk and makes wishes (docs/window.md). Needs Tk and ttkbootstrap."""
+"""The window: it reads snapshots of a session and submits commands (docs/window.md). Needs Tk and ttkbootstrap."""

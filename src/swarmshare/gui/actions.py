@@ -1,4 +1,4 @@
-"""What can be done with the transfers or the entry that are selected: buttons, menus and keys all end here."""
+"""What can be done with the selected transfers or entries: buttons, menus and keys all end here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.disk_names import local_names
@@ -42,7 +41,7 @@ def open_path(shell: Shell, path: Path) -> None:
 
 
 class TransferActions:
-    """Acts on what ``selected`` brings at that moment."""
+    """Acts on the transfers that ``selected`` returns at that moment."""
 
     def __init__(self, shell: Shell, selected: Callable[[], Sequence[TransferSnapshot]]) -> None:
         self._shell, self._selected = shell, selected
@@ -51,15 +50,15 @@ class TransferActions:
         return [transfer.info_hash for transfer in self._selected() if not states or transfer.state in states]
 
     def pause(self) -> None:
-        """Pause them."""
+        """Pause those of the selected transfers that are not paused."""
         going = (state for state in TorrentState if state is not TorrentState.PAUSED)
         if hashes := self._hashes(*going):
-            self._shell.submit(None, ClientSession.pause, hashes)
+            self._shell.submit(None, lambda session: session.transfers.pause, hashes)
 
     def resume(self) -> None:
-        """Let them go on."""
+        """Resume those of the selected transfers that are paused."""
         if hashes := self._hashes(TorrentState.PAUSED):
-            self._shell.submit(None, ClientSession.resume, hashes)
+            self._shell.submit(None, lambda session: session.transfers.resume, hashes)
 
     def remove(self) -> None:
         """Ask whether to remove them, and how."""
@@ -69,24 +68,26 @@ class TransferActions:
             ask_to_remove(self._shell, transfers)
 
     def recheck(self) -> None:
-        """Verify all of their data again."""
+        """Verify all data of the selected transfers again."""
         if hashes := self._hashes():
-            self._shell.submit(None, ClientSession.recheck, hashes)
+            self._shell.submit(None, lambda session: session.transfers.recheck, hashes)
 
     def limits(self) -> None:
-        """Ask for limits."""
+        """Ask for the limits of the selected transfers."""
         from swarmshare.gui.dialogs.limits import ask_limits
 
         if hashes := self._hashes():
             ask_limits(self._shell, hashes)
 
     def sequential(self) -> None:
-        """In order, or the rarest first: the other way than the first of them has it now."""
+        """Switch the selected transfers between pieces in order and the rarest first, by what the first one has now."""
         if transfers := self._selected():
-            self._shell.submit(None, ClientSession.sequential, self._hashes(), not transfers[0].sequential)
+            self._shell.submit(
+                None, lambda session: session.transfers.sequential, self._hashes(), not transfers[0].sequential
+            )
 
     def open_folder(self) -> None:
-        """Show where the first of them is."""
+        """Open the folder of the first selected transfer in the desktop's file manager."""
         for transfer in self._selected()[:1]:
             open_path(self._shell, transfer.folder / self._own_folder(transfer))
 
@@ -112,7 +113,7 @@ class TransferActions:
         copy(self._shell, self._hashes())
 
     def fill_menu(self, menu: tkinter.Menu) -> None:
-        """All of it, with the keys that do the same."""
+        """Fill ``menu`` with every action on transfers, and the keys that do the same."""
         transfers = self._selected()
         paused = any(transfer.state is TorrentState.PAUSED for transfer in transfers)
         going = any(transfer.state is not TorrentState.PAUSED for transfer in transfers)
@@ -140,7 +141,7 @@ class TransferActions:
 
 
 class EntryActions:
-    """Acts on the entries of the catalogue that ``selected`` brings at that moment."""
+    """Acts on the entries of the catalogue that ``selected`` returns at that moment."""
 
     def __init__(self, shell: Shell, selected: Callable[[], Sequence[Entry]]) -> None:
         self._shell, self._selected = shell, selected
@@ -151,13 +152,12 @@ class EntryActions:
 
     def download(self) -> None:
         """Download all of them that are not here yet."""
-        from swarmshare.gui.dialogs.other_name import offer_other_name
-        from swarmshare.gui.files import download
+        from swarmshare.gui.dialogs.opening import offer_other_name, or_taken
 
-        here = self._here()
+        here, offer = self._here(), partial(offer_other_name, self._shell)
         for entry in self._selected():
             if entry.info_hash not in here:
-                self._shell.submit(partial(offer_other_name, self._shell), download, entry.info_hash)
+                self._shell.submit(offer, lambda session: or_taken(session.download), entry.info_hash)
 
     def save_manifest(self) -> None:
         """Ask where to save the manifest of the first of them."""
@@ -179,7 +179,7 @@ class EntryActions:
         ask_to_withdraw(self._shell, self._selected())
 
     def fill_menu(self, menu: tkinter.Menu) -> None:
-        """All of it."""
+        """Fill ``menu`` with every action on entries."""
         entries, here = self._selected(), self._here()
         snapshot = self._shell.snapshot
         person = snapshot.person if snapshot is not None else None
@@ -205,7 +205,7 @@ class EntryActions:
 
 
 def copy(shell: Shell, lines: Sequence[str]) -> None:
-    """Put ``lines`` into the clipboard, and say so."""
+    """Put ``lines`` into the clipboard, and tell so in a banner."""
     if lines:
         shell.root.clipboard_clear()
         shell.root.clipboard_append("\n".join(lines))
@@ -215,11 +215,11 @@ def copy(shell: Shell, lines: Sequence[str]) -> None:
 def copy_magnets(shell: Shell, info_hashes: Sequence[str]) -> None:
     """Copy the magnet links of transfers or entries, when they are known."""
     if info_hashes:
-        shell.submit(lambda links: copy(shell, links), ClientSession.magnets, info_hashes)
+        shell.submit(lambda links: copy(shell, links), lambda session: session.magnets, info_hashes)
 
 
 def offer_announce_url(shell: Shell, menu: tkinter.Menu) -> None:
-    """The item that copies one's own announce URL, for other BitTorrent clients; usable for whoever is signed in."""
+    """Add the item that copies the account's announce URL for other BitTorrent clients; usable while signed in."""
 
     def copied(url: str) -> None:
         shell.root.clipboard_clear()
@@ -229,19 +229,21 @@ def offer_announce_url(shell: Shell, menu: tkinter.Menu) -> None:
     signed_in = shell.snapshot is not None and shell.snapshot.person is not None
     menu.add_command(
         label=_("Copy announce URL"),
-        command=lambda: shell.submit(copied, ClientSession.announce_url),
+        command=lambda: shell.submit(copied, lambda session: session.group.announce_url),
         state="normal" if signed_in else "disabled",
     )
 
 
 def save_manifest(shell: Shell, info_hash: str, name: str) -> None:
-    """Ask where, and write the manifest there."""
+    """Ask for a path, and have the manifest written there."""
     from swarmshare.gui.dialogs.choosing import choose_new_file, torrent_kinds
-    from swarmshare.gui.files import save_manifest as save
     from swarmshare.manifest.names import with_ending
 
     path = choose_new_file(shell.root, with_ending(name, ".torrent"), torrent_kinds())
     if path is not None:
         shell.submit(
-            lambda _nothing: shell.say(_("Saved as {path}").format(path=path), "success"), save, info_hash, path
+            lambda _nothing: shell.say(_("Saved as {path}").format(path=path), "success"),
+            lambda session: session.save_manifest,
+            info_hash,
+            path,
         )

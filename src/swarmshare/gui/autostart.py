@@ -16,17 +16,17 @@ _RESERVED: Final = str.maketrans({char: f"\\{char}" for char in '"`$\\'})
 
 
 def applies() -> bool:
-    """Whether this system has such rules."""
+    """Return whether this system has such rules: the desktops of Linux do."""
     return sys.platform.startswith("linux")
 
 
 def is_on() -> bool:
-    """Whether the window comes up when one logs in."""
+    """Return whether the window starts when its user logs in."""
     return _path().exists()
 
 
 def switch(on: bool) -> None:
-    """Make it so, or not any more. Raises :class:`StorageError`."""
+    """Switch starting with the system on or off. Raises :class:`StorageError`."""
     path = _path()
     try:
         if not on:

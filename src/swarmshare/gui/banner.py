@@ -1,4 +1,4 @@
-"""Sentences for whoever sits there: a few at once, above everything else, until they are closed."""
+"""Banners: a few sentences at once, above everything else, until a person closes them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from swarmshare.gui.shell import Kind
 
 AT_ONCE: Final = 3
-"""Sentences; the oldest goes when there is one more."""
+"""Banners at once; the oldest goes when there is one more."""
 FADING: Final = ("info", "success")
-"""Kinds that go by themselves."""
+"""Kinds that disappear by themselves."""
 SECONDS: Final = 8
 
 _SIGNS: Final = {
@@ -29,7 +29,7 @@ _SIGNS: Final = {
 
 
 class Banners(ttk.Frame):
-    """Takes no room as long as there is nothing to say. Pack it with ``fill="x"``."""
+    """The banners; without any they take no space. Pack it with ``fill="x"``."""
 
     def __init__(self, parent: tkinter.Misc) -> None:
         super().__init__(parent)
@@ -50,17 +50,17 @@ class Banners(ttk.Frame):
         self._shown.append(banner)
 
     def unsay(self, about: str) -> None:
-        """Take away what was said about something, because it is not so any more."""
+        """Remove the banner about something, because it is not true any more."""
         for banner in [banner for banner in self._shown if about and banner.about == about]:
             self.close(banner)
 
     @property
     def texts(self) -> list[str]:
-        """What is to be read at present, the oldest first."""
+        """The sentences that are shown now, the oldest first."""
         return [banner.text for banner in self._shown]
 
     def close(self, banner: _Banner) -> None:
-        """Take one away."""
+        """Remove one banner, as its cross does."""
         if banner in self._shown:
             self._shown.remove(banner)
             banner.destroy()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class CataloguePage(ttkbootstrap.Frame):
-    """Return or a double click downloads."""
+    """The table of the catalogue's entries; Return or a double click downloads them."""
 
     def __init__(self, parent: tkinter.Misc, shell: Shell) -> None:
         super().__init__(parent)
@@ -61,7 +61,7 @@ class CataloguePage(ttkbootstrap.Frame):
         self._fill()
 
     def show(self, snapshot: ClientSnapshot) -> None:
-        """This is how things stand."""
+        """Show the entries of a new snapshot."""
         before, self._snapshot = self._snapshot, snapshot
         if before is None or before.transfers != snapshot.transfers:
             self._here.clear()

@@ -16,7 +16,7 @@ TORRENT = ".torrent"
 
 
 def accept_drops(shell: Shell) -> bool:
-    """Let things be dropped on the window from now on; whether that is possible here."""
+    """Accept files that are dropped on the window; return whether the package for that is installed."""
     root = shell.root
     try:
         package: Any = import_module("tkinterdnd2.TkinterDnD")
@@ -60,5 +60,5 @@ def _open(shell: Shell, paths: list[Path]) -> None:
 
 
 def _is_busy(root: tkinter.Tk) -> bool:
-    """Whether a dialog waits for an answer."""
+    """Return whether a dialog waits for an answer."""
     return bool(root.tk.call("grab", "current"))

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EVERY: Final = 100
-"""Milliseconds between looks at how much there may be."""
+"""Milliseconds between two checks of how much there is."""
 
 
 @contextmanager
 def swept_here(root: tkinter.Misc) -> Iterator[None]:
-    """As long as the context lasts, this thread collects, whenever its loop has a moment; no other does."""
+    """Collect on this thread alone, between two events of its loop, as long as the context lasts."""
     due = ""
 
     def sweep() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import ttkbootstrap
 
+from swarmshare.gui.shell import Shell
 from swarmshare.gui.side_bar import CATALOGUE
 from swarmshare.gui.words import _
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     import tkinter
     from collections.abc import Callable
 
-    from swarmshare.gui.window import MainWindow
+    from swarmshare.gui.catalogue import CataloguePage
+    from swarmshare.gui.toolbar import Toolbar
+    from swarmshare.gui.transfers import TransfersPage
 
 _KEYS: Final = {
     "share": "n",
@@ -27,13 +30,33 @@ _KEYS: Final = {
     "settings": "comma",
     "quit": "q",
 }
-"""With the Control key."""
+"""Keys that run commands, with the Control key."""
+
+
+class Window(Shell, Protocol):
+    """What the commands act on: the main window, with more of its parts than a :class:`Shell` shows."""
+
+    toolbar: Toolbar
+    transfers: TransfersPage
+
+    @property
+    def page(self) -> CataloguePage | TransfersPage:
+        """The page that is in sight."""
+
+    def turn_to(self, name: str) -> None:
+        """Show the catalogue, or the transfers by a filter."""
+
+    def focus_page(self) -> None:
+        """Give the keyboard to what is in sight."""
+
+    def leave(self) -> None:
+        """End the program, after a question when other people still need this machine."""
 
 
 class Menus:
-    """Made before the rest of the window, used when it stands."""
+    """The commands by name. Made before the window's other parts, which are looked up when a command runs."""
 
-    def __init__(self, window: MainWindow) -> None:
+    def __init__(self, window: Window) -> None:
         self._window = window
         self.commands: dict[str, Callable[[], object]] = {
             "share": self._share,
@@ -54,7 +77,7 @@ class Menus:
         self._window.focus_page()
 
     def bind_keys(self) -> None:
-        """From now on they work, but not while a dialog has the input."""
+        """Bind the keys; they do nothing while a dialog has the input."""
         root = self._window.root
         for name, key in _KEYS.items():
             for letter in {key, key.upper() if len(key) == 1 else key}:
@@ -78,7 +101,7 @@ class Menus:
         return "break"
 
     def fill(self, menu: tkinter.Menu) -> None:
-        """All commands, in groups."""
+        """Fill ``menu`` with all commands, in groups."""
 
         def item(name: str, label: str) -> None:
             key = _KEYS.get(name, "")

@@ -1,12 +1,12 @@
-"""What happened, as sentences for whoever sits there."""
+"""Facts as banners, for those that a person should know at once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from swarmshare.app.facts import JobFailed, Problem, Shared
+from swarmshare.common.text import clean
 from swarmshare.gui.sentences import spoken, translate
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.lists import changed_in_words
 from swarmshare.gui.viewmodel.log_lines import limit_in_words, shared
 from swarmshare.gui.words import _
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def say_fact(banners: Banners, fact: Fact, snapshot: ClientSnapshot | None) -> None:
-    """Show what somebody should know of ``fact``, and take away what it makes untrue; ``snapshot`` has the names."""
+    """Show a banner for ``fact`` if a person should know it, and remove banners that it makes untrue.
+
+    ``snapshot`` has the names of transfers; None: info hashes are shown.
+    """
 
     def name(info_hash: bytes) -> str:
         transfers = snapshot.transfers if snapshot is not None else ()

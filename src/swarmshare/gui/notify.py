@@ -1,4 +1,4 @@
-"""Telling whoever looks elsewhere: by the desktop's own notifications, else by one of ours in the corner."""
+"""Notifications while the window is not looked at: the desktop's own, else one of ours in the corner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import ttkbootstrap as ttk
 
 from swarmshare.app.facts import Published
-from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.common.text import clean
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.alerts import TorrentComplete
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 PROGRAM: Final = "notify-send"
 SECONDS: Final = 6
 NAMED: Final = 3
-"""News of one kind at once; more are only counted."""
+"""Notifications of one kind at once; more are only counted."""
 
 
 class Notifier:
-    """Picks what is worth a notification out of what happened; the preference ``notifications`` switches it off."""
+    """Shows notifications of facts that are worth one; the preference ``notifications`` switches it off."""
 
     def __init__(self, root: tkinter.Tk, preferences: Preferences) -> None:
         self._root = root
@@ -38,7 +38,7 @@ class Notifier:
         self._toasts: list[ttk.ToastNotification] = []
 
     def hear(self, facts: Sequence[Fact], snapshot: ClientSnapshot | None) -> None:
-        """Tell what of ``facts`` is news to somebody who is not looking."""
+        """Show notifications of new entries and completed downloads, unless the window has the focus."""
         self._running = [process for process in self._running if process.poll() is None]
         if not self._preferences.get("notifications", True):
             return

@@ -1,8 +1,8 @@
-"""The only place where the window meets the desk's thread: it looks there ten times a second, and waits for nothing."""
+"""The only place where the window meets the session's thread: it polls ten times a second, and waits for nothing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
 from swarmshare.errors import SwarmShareError
 from swarmshare.gui.sentences import spoken
@@ -22,7 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 EVERY: Final = 100
-"""Milliseconds between looks."""
+"""Milliseconds between two looks at the session's thread."""
 
 
 class Beside(Protocol):
@@ -32,26 +32,26 @@ class Beside(Protocol):
 
     @property
     def snapshot(self) -> ClientSnapshot | None:
-        """The newest."""
+        """The newest snapshot; None until the session is open."""
 
     @property
     def failure(self) -> BaseException | None:
-        """Why it ended by itself."""
+        """The error that ended the thread; None while there is none."""
 
     def submit(
-        self, method: Callable[Concatenate[ClientSession, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+        self, command: Callable[[ClientSession], Callable[P, Awaitable[R]]], *args: P.args, **kwargs: P.kwargs
     ) -> Future[R]:
-        """Have a method of the desk called over there."""
+        """Run a command on the session's thread: see :meth:`SessionThread.submit`."""
 
     def facts(self) -> list[Fact]:
-        """What happened since the last call."""
+        """Return the facts since the last call, the oldest first."""
 
     def close(self) -> None:
-        """Begin to end."""
+        """Start to end the thread, and return at once."""
 
 
 class Poller:
-    """Hands over what is new, on Tk's own thread."""
+    """Hands new snapshots, facts and answers to the window, on Tk's own thread."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Poller:
         note: Callable[[list[Fact]], object],
         ended: Callable[[BaseException | None], object],
     ) -> None:
-        """``show`` gets each new picture, ``note`` the facts; ``ended`` is called once, when the thread has ended."""
+        """``show`` gets each new snapshot, ``note`` the facts; ``ended`` is called once, when the thread has ended."""
         self.snapshot: ClientSnapshot | None = None
         self._root, self._thread = root, thread
         self._show, self._note, self._ended = show, note, ended
@@ -70,21 +70,21 @@ class Poller:
         self._next: str | None = None
 
     def start(self) -> None:
-        """Look now, and from now on."""
+        """Look now, and then ten times a second."""
         self.look()
 
     def stop(self) -> None:
-        """Never look again."""
+        """Stop looking; answers that come later are lost."""
         if self._next is not None:
             self._root.after_cancel(self._next)
             self._next = None
 
     def expect(self, command: Future[R], then: Callable[[R], object] | None, failed: Callable[[str], object]) -> None:
-        """Call ``then`` with what a wish brings, or ``failed`` with why it does not, as a sentence."""
+        """Call ``then`` with the result of a command when it is done, or ``failed`` with its error as a sentence."""
         self._commands.append((command, then, failed))
 
     def look(self) -> None:
-        """Hand over what there is now. Whatever goes wrong in that, the next look comes."""
+        """Hand over what there is now; whatever that raises, the next look is due."""
         self.stop()
         over = self._thread.closed.is_set()
         if not over:
@@ -119,7 +119,7 @@ class Poller:
 
 
 def sentence(error: BaseException) -> str:
-    """An error, for whoever sits there."""
+    """Return an error as a sentence for people."""
     if isinstance(error, SwarmShareError):
         return spoken(error.advice)
     return _("Something went wrong that nobody expected: {error}").format(error=f"{type(error).__name__}: {error}")

@@ -17,7 +17,7 @@ class Scrolled(ttk.Frame):
     """Put widgets into ``inside``, then call :meth:`follow`."""
 
     def __init__(self, parent: tkinter.Misc, width: int) -> None:
-        """``width`` of what is inside, in pixels."""
+        """``width`` is that of ``inside``, in pixels."""
         super().__init__(parent)
         self._canvas = tkinter.Canvas(self, highlightthickness=0, borderwidth=0, takefocus=0)
         self._canvas.configure(yscrollincrement=1)
@@ -37,7 +37,8 @@ class Scrolled(ttk.Frame):
         while pending:
             widget = pending.pop()
             pending += widget.winfo_children()
-            widget.bind("<FocusIn>", self._show_focused, add="+")
+            if str(widget.cget("takefocus")):  # Tab stops at whatever has such a binding, labels included
+                widget.bind("<FocusIn>", self._show_focused, add="+")
             if widget.winfo_class() != "TCombobox":  # there the wheel chooses
                 widget.bind("<ButtonPress-4>", lambda _event: self._scroll(-_NOTCH), add="+")
                 widget.bind("<ButtonPress-5>", lambda _event: self._scroll(_NOTCH), add="+")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.common.text import clean
 from swarmshare.gui.words import _, number, translated
 from swarmshare.texts import ENGLISH, Text, fill, places
 

@@ -1,8 +1,8 @@
-"""What every part of the window may use of the whole: the newest picture, wishes, and a place for sentences."""
+"""What every part of the window may use of the whole: the newest snapshot, commands, and banners for sentences."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import tkinter
@@ -26,26 +26,34 @@ class Shell(Protocol):
 
     @property
     def snapshot(self) -> ClientSnapshot | None:
-        """The newest picture; None until the desk stands."""
+        """The newest snapshot; None until the client session is open."""
 
     def submit(
         self,
         then: Callable[[R], object] | None,
-        method: Callable[Concatenate[ClientSession, P], Awaitable[R]],
+        command: Callable[[ClientSession], Callable[P, Awaitable[R]]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Make a wish. ``then`` is called on Tk's thread with what it brings; an error becomes a banner."""
+        """Run a command on the session's thread, and return at once; an error becomes a banner.
+
+        Args:
+            then: Is called on Tk's thread with the result.
+            command: Picks the method, as in ``lambda session: session.transfers.pause``. It runs on the session's
+                thread, so it may touch nothing but ``session``.
+            args: The method's arguments, evaluated here, on Tk's thread.
+            kwargs: As ``args``.
+        """
 
     def submit_or(
         self,
         failed: Callable[[str], object],
         then: Callable[[R], object] | None,
-        method: Callable[Concatenate[ClientSession, P], Awaitable[R]],
+        command: Callable[[ClientSession], Callable[P, Awaitable[R]]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Like :meth:`submit`; an error is handed to ``failed``, as a sentence."""
+        """Do as :meth:`submit` does, but hand an error to ``failed``, as a sentence."""
 
     def say(self, text: str, kind: Kind = "info") -> None:
-        """Show a sentence in a banner, until it is closed or others push it out."""
+        """Show a sentence in a banner, until a person closes it or newer ones push it out."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
+from swarmshare.common.text import clean
 from swarmshare.gui.theme import palette, pixels
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.viewmodel.safety import Light, Verdict, overall
 from swarmshare.gui.words import _, rate
 
@@ -25,7 +25,7 @@ _SHAPES = {
 
 
 class LightLabel(ttkbootstrap.Label):
-    """A sentence with its traffic light."""
+    """A verdict's sentence with its traffic light."""
 
     def __init__(self, parent: tkinter.Misc) -> None:
         super().__init__(parent, compound="left")
@@ -33,7 +33,7 @@ class LightLabel(ttkbootstrap.Label):
         self.bind("<<ThemeChanged>>", lambda _event: self._dress())
 
     def show(self, verdict: Verdict | None) -> None:
-        """Say it."""
+        """Show a verdict's sentence and its light."""
         verdict = verdict or Verdict(Light.NONE, "")
         if verdict != self.verdict:
             self.verdict = verdict
@@ -50,13 +50,12 @@ class LightLabel(ttkbootstrap.Label):
 
 
 class StatusBar(ttkbootstrap.Frame):
-    """One line, or more where the light's sentence has no room in it: the other facts give way before that."""
+    """One line; where the light's sentence takes all of it, the facts are in another below."""
 
     def __init__(self, parent: tkinter.Misc) -> None:
         self._gap = gap = pixels(parent, 8)
         super().__init__(parent, padding=(2 * gap, gap // 2))
         self.light = LightLabel(self)
-        self.light.pack(side="left")
         self.up = _Fact(self, "arrow-up", "up")
         self.down = _Fact(self, "arrow-down", "down")
         self.address = _Fact(self, "hdd-network", "muted")
@@ -65,7 +64,7 @@ class StatusBar(ttkbootstrap.Frame):
         self.bind("<Configure>", lambda _event: self._fit())
 
     def show(self, snapshot: ClientSnapshot) -> None:
-        """How things stand."""
+        """Show the facts of a new snapshot."""
         self.light.show(overall(snapshot.transfers))
         self.down.say(rate(sum(transfer.rate_down for transfer in snapshot.transfers)))
         self.up.say(rate(sum(transfer.rate_up for transfer in snapshot.transfers)))
@@ -94,16 +93,18 @@ class StatusBar(ttkbootstrap.Frame):
         self.light.configure(wraplength=0)
         lengths = {fact: fact.winfo_reqwidth() + 2 * self._gap for fact in facts}
         room = width - 4 * self._gap
+        beside = dict(lengths)
         for fact in (self.address, self.tracker):
-            if sum(lengths.values()) + self.light.winfo_reqwidth() > room and not fact.is_wrong:
-                del lengths[fact]
-        for fact in facts:
-            fact.pack_forget()
-        for fact in lengths:
+            if sum(beside.values()) + self.light.winfo_reqwidth() > room and not fact.is_wrong:
+                del beside[fact]
+        below = sum(beside.values()) + self.light.winfo_reqwidth() > room
+        for label in (self.light, *facts):
+            label.pack_forget()
+        self.light.pack(side="top" if below else "left", anchor="w")
+        if below:
+            self.light.configure(wraplength=room - pixels(self, 24))  # its symbol needs some, too
+        for fact in lengths if below else beside:
             fact.pack(side="right", padx=(2 * self._gap, 0))
-        room -= sum(lengths.values())
-        if self.light.winfo_reqwidth() > room:
-            self.light.configure(wraplength=max(room - pixels(self, 24), 1))  # its symbol needs some, too
 
 
 class _Fact(ttkbootstrap.Label):

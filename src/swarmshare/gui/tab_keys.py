@@ -1,8 +1,12 @@
-"""Going from tab to tab by the keyboard, wherever in the window it is at work."""
+"""Going from tab to tab by the keyboard, from wherever in the window it is, and seeing when the tabs have it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+
+import ttkbootstrap
+
+from swarmshare.gui.theme import palette
 
 if TYPE_CHECKING:
     import tkinter
@@ -11,6 +15,7 @@ if TYPE_CHECKING:
 
 _BACK_ON_X11: Final = "Control-ISO_Left_Tab"
 """What an X server makes of Shift and Tab; other systems do not know the key."""
+_TAB: Final = "TNotebook.Tab"
 
 
 def bind_tab_keys(window: tkinter.Misc, tabs: ttk.Notebook, applies: Callable[[], bool] = lambda: True) -> None:
@@ -35,5 +40,14 @@ def bind_tab_keys(window: tkinter.Misc, tabs: ttk.Notebook, applies: Callable[[]
                 first.focus_set()
         return "break"
 
+    tabs.bind("<<ThemeChanged>>", lambda _event: _show_focus(), add="+")
+    _show_focus()
     for key, by in keys.items():
         window.bind(f"<{key}>", lambda _event, by=by: turn(by))  # type: ignore[misc]
+
+
+def _show_focus() -> None:
+    """Have a ring around the title of a tab that has the keyboard; a theme draws it in no colour."""
+    style, colour = ttkbootstrap.Style(), palette().accent
+    if str(style.lookup(_TAB, "focuscolor")) != colour:  # a change of a style counts as one of the theme
+        style.configure(_TAB, focuscolor=colour)

@@ -22,9 +22,9 @@ SYSTEM, LIGHT, DARK = "system", "light", "dark"
 
 _THEMES: Final = {LIGHT: "bootstrap-light", DARK: "bootstrap-dark"}
 _ASK_EVERY: Final = 20
-"""Milliseconds between looks at whether the desktop has answered."""
+"""Milliseconds between two looks at whether the desktop has answered."""
 _PATIENCE: Final = 100
-"""Such looks."""
+"""How often it is looked at before the answer is given up."""
 _QUESTIONS: Final = (
     (
         *("gdbus", "call", "--session", "--timeout", "1", "--dest", "org.freedesktop.portal.Desktop"),
@@ -53,18 +53,18 @@ class Palette:
     """Behind the rows that are selected."""
     selected_text: str
     red: str
-    """Stay."""
+    """Red: this machine must stay."""
     amber: str
-    """One other machine."""
+    """Yellow: one other machine has it."""
     green: str
-    """Safe to leave."""
+    """Green: this machine may leave."""
     missing: str
     in_flight: str
     verifying: str
     held: tuple[str, str, str, str]
     """A piece that is here, and on nobody else's machine, on one, on two, on more."""
     down: str
-    """A graph's line."""
+    """The line of the speed graph."""
     up: str
 
 
@@ -133,7 +133,7 @@ def use_theme(root: tkinter.Misc, preferences: Preferences, choice: str) -> None
 
 
 def is_dark() -> bool:
-    """Whether the theme in use is dark."""
+    """Return whether the theme in use is dark."""
     return ttkbootstrap.Style().theme_mode == DARK
 
 
@@ -177,7 +177,7 @@ def _chosen(preferences: Preferences) -> str:
 
 
 def _last_seen(preferences: Preferences) -> str:
-    """What the desktop answered last time: so that a dark one is not greeted by a white flash."""
+    """What the desktop answered last time: so that a dark desktop sees no white flash."""
     return DARK if preferences.get("system_dark", False) else LIGHT
 
 

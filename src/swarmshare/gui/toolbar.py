@@ -24,7 +24,7 @@ _SHOWN: Final = (
 
 
 class Toolbar(ttkbootstrap.Frame):
-    """Buttons by the names of commands."""
+    """The tool bar: buttons by the names of their commands."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Toolbar(ttkbootstrap.Frame):
         self.entry.bind("<Escape>", lambda _event: self.text.set(""))
 
     def open_menu(self) -> None:
-        """Below its button."""
+        """Open the menu below its button."""
         self._menu.update_idletasks()
         x = self.more.winfo_rootx() + self.more.winfo_width()
         self._refill_now()
@@ -87,7 +87,7 @@ class Toolbar(ttkbootstrap.Frame):
         self._menu.tk.call(str(self._menu.cget("postcommand")))
 
     def allow(self, name: str, *, usable: bool) -> None:
-        """Whether a button can be pressed now."""
+        """Enable or disable a button."""
         button, state = self.buttons[name], "normal" if usable else "disabled"
         if str(button.cget("state")) != state:
             button.configure(state=state)

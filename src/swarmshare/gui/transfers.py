@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.actions import TransferActions
 from swarmshare.gui.details.notebook import Details
 from swarmshare.gui.table.table import Table
@@ -24,7 +23,7 @@ _TABLE_SHARE = 0.45
 
 
 class TransfersPage(ttkbootstrap.Frame):
-    """What is downloaded and shared."""
+    """The table of the transfers, and below it the details of one."""
 
     def __init__(self, parent: tkinter.Misc, shell: Shell) -> None:
         super().__init__(parent)
@@ -59,7 +58,7 @@ class TransfersPage(ttkbootstrap.Frame):
         self._fill()
 
     def show(self, snapshot: ClientSnapshot) -> None:
-        """This is how things stand."""
+        """Show the transfers of a new snapshot."""
         self._snapshot = snapshot
         self._fill()
         self.details.show(snapshot)
@@ -85,7 +84,7 @@ class TransfersPage(ttkbootstrap.Frame):
         if info_hash != self._looked_at:
             self._looked_at = info_hash
             self.details.about(info_hash)
-            self._shell.submit(None, ClientSession.look_at, info_hash)
+            self._shell.submit(None, lambda session: session.look_at, info_hash)
 
     def _place(self, height: int) -> None:
         if height > 1 and not self._placed:
@@ -94,6 +93,6 @@ class TransfersPage(ttkbootstrap.Frame):
             self.after_idle(lambda: self._panes.sashpos(0, round(height * share)))
 
     def remember(self) -> None:
-        """Tell the preferences how the page is divided."""
+        """Write to the preferences how the page is divided."""
         if self._placed and (height := self._panes.winfo_height()) > 1:
             self._shell.preferences.set("transfers.sash", self._panes.sashpos(0) / height)

@@ -1,4 +1,4 @@
-"""Parts of the window that keep themselves up to date."""
+"""Widgets that follow the snapshots by themselves."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from swarmshare.gui.shell import Shell
 
 EVERY: Final = 100
-"""Milliseconds."""
+"""Milliseconds between two looks at the snapshot."""
 
 
 def watch(widget: tkinter.Misc, shell: Shell, see: Callable[[ClientSnapshot], object]) -> None:
-    """Call ``see`` with each new picture, for as long as the widget lives."""
+    """Call ``see`` with each new snapshot, for as long as the widget lives."""
 
     def look(last: ClientSnapshot | None) -> None:
         if not widget.winfo_exists():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import ttkbootstrap as ttk
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.choosing import FolderField
 from swarmshare.gui.dialogs.dialog import Check, Form, field, rewrite
 from swarmshare.gui.scrolled import Scrolled
@@ -19,7 +19,8 @@ from swarmshare.gui.words import _
 if TYPE_CHECKING:
     import tkinter
 
-    from swarmshare.app.snapshot import ClientSnapshot, LocalTracker
+    from swarmshare.app.client_session import ClientSession
+    from swarmshare.app.snapshot import ClientSnapshot, LocalTrackerSnapshot
     from swarmshare.gui.shell import Shell
 
 ONLY_HERE: Final = (("localhost", 0),)
@@ -30,7 +31,7 @@ WIDTH: Final = 560
 
 
 class Answers(NamedTuple):
-    """What the page was told."""
+    """What a person filled in."""
 
     tracker: str
     user: str
@@ -46,21 +47,21 @@ async def enter(session: ClientSession, answers: Answers) -> None:
     """Make the account, or sign in; if that worked, the settings are changed, too."""
     tracker, user, password, new, invitation, setup_token, settings = answers
     if new:
-        await session.register(tracker, user, password, invitation=invitation, setup_token=setup_token)
+        await session.group.register(tracker, user, password, invitation=invitation, setup_token=setup_token)
     else:
-        await session.sign_in(tracker, user, password)
+        await session.group.sign_in(tracker, user, password)
     await session.change_settings(settings)
 
 
 class WelcomePage(ttk.Frame):
-    """Shown as long as nobody is signed in and nothing was begun."""
+    """The first page, shown while nobody is signed in and there is no transfer."""
 
     def __init__(self, parent: tkinter.Misc, shell: Shell, invitation: str = "") -> None:
         """``invitation`` is filled in for whoever sits there; it may be a tracker's setup token."""
         super().__init__(parent)
         self._shell = shell
         self._setup_token = ""
-        self._local: LocalTracker | None = None
+        self._local: LocalTrackerSnapshot | None = None
         self._runs = False
         self._filled = False
         gap = pixels(self, 8)
@@ -76,7 +77,7 @@ class WelcomePage(ttk.Frame):
         page.follow()
         self._new = True
         self.choose(new=True)
-        shell.submit(self._offer, ClientSession.known_trackers)
+        shell.submit(self._offer, lambda session: session.group.known_trackers)
         watch(self, shell, self._see)
         self.user.focus_set()
 
@@ -146,7 +147,7 @@ class WelcomePage(ttk.Frame):
 
     @property
     def complaint(self) -> str:
-        """What went wrong, as it can be read now."""
+        """The sentence that says what went wrong; else empty."""
         return str(self._problem.cget("text"))
 
     @property
@@ -184,7 +185,7 @@ class WelcomePage(ttk.Frame):
             self._local = snapshot.local_tracker
             self._see_tracker(self._local)
 
-    def _see_tracker(self, local: LocalTracker | None) -> None:
+    def _see_tracker(self, local: LocalTrackerSnapshot | None) -> None:
         self._runs = local is not None and not local.problem
         self.start_tracker.configure(
             text=_("Stop the tracker") if self._runs else _("Start a tracker on this machine"), state="normal"
@@ -217,10 +218,10 @@ class WelcomePage(ttk.Frame):
     def _switch(self) -> None:
         self.start_tracker.configure(state="disabled")
         if self._runs:
-            self._shell.submit_or(self._not_started, None, ClientSession.stop_tracker)
+            self._shell.submit_or(self._not_started, None, lambda session: session.group.stop_tracker)
         else:
             self._note.configure(text=_("The tracker starts..."), bootstyle="secondary")
-            self._shell.submit_or(self._not_started, None, ClientSession.start_tracker)
+            self._shell.submit_or(self._not_started, None, lambda session: session.group.start_tracker)
 
     def _not_started(self, sentence: str) -> None:
         if self.winfo_exists():
@@ -233,7 +234,7 @@ class WelcomePage(ttk.Frame):
         open_torrent_dialog(self._shell)
 
     def _mistake(self) -> str:
-        """What is missing, as a sentence."""
+        """Return what is missing or wrong, as a sentence; empty when nothing is."""
         if not self.tracker.get().strip():
             return _("Type the tracker's address, or start one on this machine.")
         if not self.user.get().strip():
@@ -262,7 +263,7 @@ class WelcomePage(ttk.Frame):
         answers = Answers(
             tracker, self.user.get().strip(), self.password.get(), self._new, code or None, token or None, settings
         )
-        self._shell.submit_or(self._failed, self._entered, enter, answers)
+        self._shell.submit_or(self._failed, self._entered, lambda session: partial(enter, session), answers)
 
     def _failed(self, sentence: str) -> None:
         if self.winfo_exists():

@@ -1,10 +1,10 @@
-"""The main window: a tool bar, a side bar, a page, a status bar, and between them the newest picture of the desk."""
+"""The main window: a tool bar, a side bar, a page, a status bar, which all show the newest snapshot."""
 
 from __future__ import annotations
 
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import ttkbootstrap
 
@@ -52,7 +52,7 @@ _LEAST: Final = 640, 440
 
 
 class MainWindow:
-    """Implements :class:`~swarmshare.gui.shell.Shell`."""
+    """The program's only window; its parts see it as a :class:`~swarmshare.gui.shell.Shell`."""
 
     def __init__(self, thread: Beside, preferences: Preferences, invitation: str = "") -> None:
         """``invitation`` is for the first page."""
@@ -95,8 +95,7 @@ class MainWindow:
         ttkbootstrap.Separator(self.root).pack(fill="x")
         middle.pack(fill="both", expand=True)
         self.pages.pack(side="right", fill="both", expand=True)
-        for page in (self.catalogue, self.transfers):
-            page.place(relwidth=1, relheight=1)
+        self._show_page()
         self.menus.bind_keys()
         bind_tab_keys(self.root, self.transfers.details, lambda: self.page is self.transfers)
         for change in ("<FocusIn>", "<FocusOut>"):  # Tk does not tell a window that it has got it from something inside
@@ -131,29 +130,29 @@ class MainWindow:
 
     @property
     def snapshot(self) -> ClientSnapshot | None:
-        """The newest picture; None until the desk stands."""
+        """The newest snapshot; None until the client session is open."""
         return self.poller.snapshot
 
     def submit(
         self,
         then: Callable[[R], object] | None,
-        method: Callable[Concatenate[ClientSession, P], Awaitable[R]],
+        command: Callable[[ClientSession], Callable[P, Awaitable[R]]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Make a wish. ``then`` is called with what it brings; an error becomes a banner."""
-        self.poller.expect(self._thread.submit(method, *args, **kwargs), then, self._refused)
+        """Run a command on the session's thread: see :meth:`Shell.submit`."""
+        self.poller.expect(self._thread.submit(command, *args, **kwargs), then, self._refused)
 
     def submit_or(
         self,
         failed: Callable[[str], object],
         then: Callable[[R], object] | None,
-        method: Callable[Concatenate[ClientSession, P], Awaitable[R]],
+        command: Callable[[ClientSession], Callable[P, Awaitable[R]]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Like :meth:`submit`; an error is handed to ``failed``, as a sentence."""
-        self.poller.expect(self._thread.submit(method, *args, **kwargs), then, failed)
+        """Run a command, and hand an error to ``failed``: see :meth:`Shell.submit_or`."""
+        self.poller.expect(self._thread.submit(command, *args, **kwargs), then, failed)
 
     def say(self, text: str, kind: Kind = "info") -> None:
         """Show a sentence in a banner."""
@@ -179,7 +178,7 @@ class MainWindow:
         self._complain("tracker", spoken(snapshot.tracker_problem))
 
     def _complain(self, about: str, problem: str) -> None:
-        """Say a trouble once, however long it lasts, and no longer."""
+        """Show a banner about a problem for as long as it lasts, and do not repeat it."""
         if problem != self._problems.get(about, ""):
             self._problems[about] = problem
             if problem:
@@ -199,10 +198,11 @@ class MainWindow:
             from swarmshare.gui.welcome import WelcomePage
 
             self._welcome = WelcomePage(self.pages, self, self._invitation)
-            self._welcome.place(relwidth=1, relheight=1)
+            self._show_page()
         elif not wanted and self._welcome is not None:
             self._welcome.destroy()
             self._welcome = None
+            self._show_page()
             self._pass_focus_on()
 
     def _note(self, facts: Sequence[Fact]) -> None:
@@ -223,15 +223,20 @@ class MainWindow:
         self.side_bar.select(name)
 
     def _turn_to(self, name: str) -> None:
-        if name == CATALOGUE:
-            self.catalogue.lift()
-        else:
+        if name != CATALOGUE:
             self.transfers.choose(name)
-            self.transfers.lift()
-        if self._welcome is not None:
-            self._welcome.lift()
+        self._show_page()
         if self.snapshot is not None:
             self._show(self.snapshot)
+
+    def _show_page(self) -> None:
+        """Only one is there at a time: Tab would go through those below it, too."""
+        shown = self._welcome or self.page
+        for page in (self.catalogue, self.transfers, self._welcome):
+            if page is shown:
+                page.place(relwidth=1, relheight=1)
+            elif page is not None:
+                page.place_forget()
 
     def _search(self, text: str) -> None:
         self.transfers.search(text)
@@ -247,7 +252,7 @@ class MainWindow:
             self.leave()
 
     def leave(self) -> None:
-        """End, after a question when others still need this machine."""
+        """End the program, after a question when other people still need this machine."""
         if not self._leaving:
             ask_to_leave(self, self._leave)
 
@@ -297,7 +302,7 @@ class MainWindow:
 def run(thread: Beside | None = None, invitation: str = "") -> int:
     """Show the window until it is closed; the exit status.
 
-    ``thread`` is the desk's, by default a new one; ``invitation`` is filled in on the first page.
+    ``thread`` is the session's, by default a new one; ``invitation`` is filled in on the first page.
     """
     preferences = Preferences()
     use_language(preferences.get("language", ""))

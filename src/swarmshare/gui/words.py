@@ -70,13 +70,13 @@ def ngettext(one: str, many: str, n: int) -> str:
 
 
 def number(value: float, digits: int = 0) -> str:
-    """``1,234.5``, or ``1.234,5``."""
+    """Return a number as the language writes it: ``1,234.5``, or ``1.234,5``."""
     thousands, decimals = _SEPARATORS[_language]
     return f"{value:,.{digits}f}".translate({ord(","): thousands, ord("."): decimals})
 
 
 def size(count: float) -> str:
-    """Bytes: ``1.5 GiB``."""
+    """Return a number of bytes with its unit: ``1.5 GiB``."""
     for unit in _UNITS:
         if count < 1024 or unit == _UNITS[-1]:
             break

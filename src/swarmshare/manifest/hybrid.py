@@ -92,6 +92,7 @@ def _check_file_list(listed: Value | None, files: Sequence[FileEntry], piece_len
             file = next(expected, None)
             if file is None or tuple(part.encode() for part in file.path) != path or file.length != length:
                 raise ManifestError("hybrid-files", Text("manifest.hybrid-order", path=_show(path)))
+            # A padding file left out here would shift every v1 piece behind it against the v2 ones.
             if padding:
                 raise ManifestError("hybrid-align", Text("manifest.hybrid-alignment", path=_show(path)))
             padding = -length % piece_length
@@ -101,7 +102,7 @@ def _check_file_list(listed: Value | None, files: Sequence[FileEntry], piece_len
 
 
 def _v1_entry(entry: Value) -> tuple[int, tuple[bytes, ...], bool]:
-    """Length, path, and whether it is padding."""
+    """The length in bytes, the path and whether it is padding, of one entry of the v1 ``files``."""
     if not isinstance(entry, dict):
         raise ManifestError("hybrid-files", Text("manifest.hybrid-entry"))
     length, path, attributes = entry.get(b"length"), entry.get(b"path"), _attr(entry)

@@ -36,14 +36,14 @@ class PieceLayout:
     """The pieces of a list of files, in manifest order; empty files (and links) have none."""
 
     def __init__(self, piece_length: int, file_lengths: Iterable[int]) -> None:
-        """``file_lengths`` in bytes, in the order of the manifest."""
+        """Pieces of ``piece_length`` bytes for files of ``file_lengths`` bytes, in the order of the manifest."""
         self.piece_length = piece_length
         self._lengths = list(file_lengths)
         self._first = list(accumulate((-(-length // piece_length) for length in self._lengths), initial=0))
 
     @property
     def piece_count(self) -> int:
-        """How many pieces there are in all."""
+        """How many pieces all files have together."""
         return self._first[-1]
 
     def index(self, number: int) -> PieceIndex:

@@ -92,6 +92,7 @@ def resolve_links(files: Iterable[FileEntry]) -> dict[names.Path, names.Path]:
     resolved = {}
     for link in links:
         target = resolver.link(link, MAX_HOPS).path
+        # To a folder that the link is in: whoever walks the folder would never come to an end.
         if target == link[: len(target)]:
             raise _refused(link)
         resolved[link] = target
@@ -111,6 +112,8 @@ class _Resolver:
 
     def link(self, link: names.Path, allowed: int) -> _Target:
         """What ``link`` leads to through at most ``allowed`` links, itself among them."""
+        # None marks what is being followed: a link that comes back to itself finds it, and is refused below. Each link
+        # is followed once, or a few that lead through each other twice would take exponential time.
         if link not in self._known and allowed:
             self._known[link] = None
             self._known[link] = self._path(link, allowed - 1)

@@ -33,7 +33,7 @@ class InfoHash(NamedTuple):
 
 
 class FileEntry(NamedTuple):
-    """One file of a manifest."""
+    """One file of a manifest: where it lies in the tree, and what its bytes must hash to."""
 
     path: names.Path
     """As the file tree has it, without the manifest's name; see :meth:`Manifest.local_paths` for where it lands."""

@@ -149,6 +149,7 @@ def fold_hashes(hashes: bytes, base: int, index: int, length: int, proof_layers:
     check_range(index, length)
     if not 0 <= base <= MAX_HEIGHT or not 0 <= proof_layers <= MAX_HEIGHT:
         raise ValueError(f"no tree has {base} and {proof_layers} layers")
+    # The size first: a peer chose all of these numbers, and nothing is hashed unless the body is just what they imply.
     uncles = _uncles(base, index, length, proof_layers)
     if len(hashes) != (length + len(uncles)) * HASH_LENGTH:
         raise ValueError(f"{length} hashes with {len(uncles)} uncles are not {len(hashes)} bytes")
@@ -156,6 +157,7 @@ def fold_hashes(hashes: bytes, base: int, index: int, length: int, proof_layers:
     layer, at = base + length.bit_length() - 1, index // length
     for position in range(length, length + len(uncles)):
         uncle = hashes[position * HASH_LENGTH : (position + 1) * HASH_LENGTH]
+        # An odd index is a right child: its uncle stands to the left of it.
         node = sha256(uncle + node if at & 1 else node + uncle).digest()
         layer, at = layer + 1, at >> 1
     return Ancestor(layer, at, node)

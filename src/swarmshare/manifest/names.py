@@ -14,6 +14,7 @@ import unicodedata
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from swarmshare.common.text import BIDI_OVERRIDES, CONTROL
 from swarmshare.errors import ManifestError
 from swarmshare.texts import Text
 
@@ -31,9 +32,8 @@ MAX_PATH_BYTES: Final = 3072
 """The longest path, in UTF-8 with separators: what Linux's 4,096 leave when the download folder has its share."""
 
 _SEPARATOR = re.compile(r"[/\\]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_BIDI_OVERRIDE = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
-_SUSPECT = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(f"[{CONTROL}]")
+_SUSPECT = re.compile(rf"[/\\{CONTROL}{BIDI_OVERRIDES}]")
 
 # Unicode's Default_Ignorable_Code_Point, but for the reversing ones above, which are refused.
 _IGNORABLE = re.compile(

@@ -129,6 +129,7 @@ def _files(info: dict[bytes, Value], piece_length: int) -> Iterator[FileEntry]:
     if b"" in tree:
         raise ManifestError("tree-root", Text("manifest.root-is-file"))
     pieces = parts = 0
+    # Both bounds grow file by file, so that a tree of a few bytes a file is refused before it has filled the memory.
     for file in _walk(tree, (), 0):
         parts += len(file.path)
         if parts > MAX_PATH_PARTS:
@@ -150,6 +151,7 @@ def _is_lone_file(tree: Value) -> bool:
 
 
 def _walk(folder: dict[bytes, Value], parents: names.Path, parents_bytes: int) -> Iterator[FileEntry]:
+    # Depth and length of a path are checked on the way down: the recursion ends before Python's own limit does.
     for key, node in folder.items():
         path = (*parents, names.check_component(key, "file tree"))
         path_bytes = parents_bytes + 1 + len(key)
@@ -218,9 +220,12 @@ def _piece_layers(layers: Value, files: tuple[FileEntry, ...], piece_length: int
         count = -(-file.length // piece_length)
         if not isinstance(layer, bytes) or len(layer) != count * HASH_LENGTH:
             raise ManifestError("layer-size", Text("manifest.layer-size", path=_show(file.path), count=count))
+        # Files of the same content share a layer, which is hashed once: else a small manifest could name one large
+        # layer in ten thousand files, and keep us busy for hours.
         if root not in checked and merkle_root(layer, height) != root:
             raise ManifestError("layer-hash", Text("manifest.layer-hash", path=_show(file.path)))
         checked[root] = layer
+    # What belongs to no file is not covered by the info hash: anybody could hide anything there.
     if len(checked) != len(layers):
         raise ManifestError("layer-unknown", Text("manifest.layer-unknown"))
     return checked

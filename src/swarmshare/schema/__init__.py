@@ -1,1 +1,1 @@
-"""The vocabulary that the engine and its faces share: snapshots of state, and alerts for facts."""
+"""What crosses a border as plain values: snapshots and alerts to front ends, events between peers and the tracker."""

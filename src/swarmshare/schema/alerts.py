@@ -1,4 +1,4 @@
-"""Facts that a face may want to tell: things that happened, once."""
+"""Alerts: what happened once in the engine, for whoever wants to show or log it."""
 
 from __future__ import annotations
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.bits import runs_from_wire
 from swarmshare.errors import SwarmShareError
-from swarmshare.schema.runs import runs_from_wire
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
 
 MOST: Final = 2**53 - 1
 """The greatest integer that every JSON reader keeps exactly."""
@@ -33,7 +33,7 @@ class Fields:
     __slots__ = ("_data", "_event")
 
     def __init__(self, event: str, data: object, known: frozenset[str] | None = None) -> None:
-        """Of ``event``; a field that is not ``known`` is refused, unless any is welcome (None)."""
+        """The fields of ``data``, sent as ``event``; one that is not ``known`` is refused, unless that is None."""
         self._event = event
         if not isinstance(data, dict):
             raise self.wrong(Text("event.no-object"))
@@ -43,7 +43,7 @@ class Fields:
         self._data = data
 
     def wrong(self, what: Text) -> EventError:
-        """The error that says so."""
+        """The error that says ``what`` is wrong with the event."""
         return EventError("malformed", Text("event.malformed", event=self._event, what=what))
 
     def raw(self, name: str) -> object:
@@ -57,6 +57,7 @@ class Fields:
     def integer(self, name: str, low: int = 0, high: int = MOST) -> int:
         """A whole number from ``low`` to ``high``."""
         value = self._data.get(name)
+        # type(), not isinstance(): JSON's true is no number, though Python's True is an int.
         if type(value) is not int or not low <= value <= high:
             raise self.wrong(Text("event.integer", name=repr(name), least=str(low), most=str(high)))
         return value
@@ -69,7 +70,7 @@ class Fields:
         return float(value)
 
     def flag(self, name: str) -> bool:
-        """True or false."""
+        """A field that is true or false."""
         value = self._data.get(name)
         if type(value) is not bool:
             raise self.wrong(Text("event.flag", name=repr(name)))
@@ -83,7 +84,7 @@ class Fields:
         return value
 
     def binary(self, name: str, most: int) -> bytes:
-        """Up to ``most`` bytes."""
+        """A Socket.IO attachment of up to ``most`` bytes."""
         value = self._data.get(name)
         if not isinstance(value, bytes | bytearray) or len(value) > most:
             raise self.wrong(Text("event.binary", name=repr(name), most=most))
@@ -92,6 +93,7 @@ class Fields:
     def base64(self, name: str, most: int) -> bytes:
         """Up to ``most`` bytes as base64 (RFC 4648), with its padding."""
         value = self._data.get(name)
+        # The length first: what is too long is not even decoded.
         if type(value) is str and len(value) <= 4 * -(-most // 3):
             try:
                 return b64decode(value, validate=True)

@@ -1,6 +1,6 @@
-"""What a face may see of the engine: one frozen picture, replaced as a whole a few times a second.
+"""What a front end may see of the engine: one frozen snapshot, replaced as a whole a few times a second.
 
-A face never holds an object of the engine; it reads the newest snapshot whenever it likes, from any thread.
+A front end never holds an object of the engine; it reads the newest snapshot whenever it likes, from any thread.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.pieces import PieceState
+
 if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.swarm.diagnosis import NoPeers
 
 
 # Tables for ``bytes.translate``.
-_HELD: Final = bytes((0, 0, 0, 1)).ljust(256, b"\0")
-_NOT_HELD: Final = bytes((1, 1, 1, 0)).ljust(256, b"\1")
-_NOBODY: Final = b"\1".ljust(256, b"\0")
-_SOMEBODY: Final = b"\0".ljust(256, b"\1")
+_HELD: Final = bytes(state == PieceState.HELD for state in range(256))
+_NOT_HELD: Final = bytes(state != PieceState.HELD for state in range(256))
+_NOBODY: Final = bytes(holders == 0 for holders in range(256))
+_SOMEBODY: Final = bytes(holders > 0 for holders in range(256))
 
 
 def count_only_here(piece_states: bytes, availability: bytes) -> int:
@@ -30,7 +32,7 @@ def count_only_here(piece_states: bytes, availability: bytes) -> int:
 
 
 def count_served(piece_states: bytes, availability: bytes) -> int:
-    """How many pieces we do not hold, and others do."""
+    """How many pieces we do not hold and some other that is counted does: both as :class:`TorrentSnapshot` has them."""
     missing, there = (
         int.from_bytes(data, "big") for data in (piece_states.translate(_NOT_HELD), availability.translate(_SOMEBODY))
     )
@@ -57,7 +59,7 @@ class TorrentState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PeerSnapshot:
-    """One connection."""
+    """One connection of a torrent, as it was when the snapshot was taken."""
 
     address: str
     """``host:port``"""
@@ -98,7 +100,7 @@ class MemberSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class TorrentSnapshot:
-    """One torrent."""
+    """One torrent of an engine, with its peers and the other members of its swarm."""
 
     manifest: Manifest
     state: TorrentState
@@ -123,7 +125,7 @@ class TorrentSnapshot:
     uploaded: int
     peers: tuple[PeerSnapshot, ...]
     piece_states: bytes
-    """One byte a piece: 0 missing, 1 in flight, 2 verifying, 3 held."""
+    """One byte a piece: its :class:`~swarmshare.common.pieces.PieceState`."""
     availability: bytes
     """One byte a piece: how many others hold it, 255 for more; those that hold everything are not counted."""
     seeds: int
@@ -164,7 +166,7 @@ class TorrentSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class EngineSnapshot:
-    """Everything."""
+    """All torrents of one engine, and where it listens."""
 
     addresses: tuple[str, ...]
     """Where it listens."""

@@ -23,9 +23,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
 
 NAMESPACE: Final = "/swarm"
+"""The namespace of the events in this module."""
 LIVE: Final = "/live"
 """The namespace of the catalogue and of summaries, for windows and web pages."""
 PUSH: Final = "swarm"
@@ -41,7 +42,7 @@ MAX_TOKEN: Final = 512
 
 
 class Refusal(StrEnum):
-    """The codes in ``error``."""
+    """Why the tracker refuses an event: the codes in ``error``."""
 
     MALFORMED = "malformed"
     """A field is missing, unknown, of a wrong type or out of its range."""
@@ -67,7 +68,7 @@ class Refusal(StrEnum):
 
 
 class Join(NamedTuple):
-    """``join``: the sender takes part in a swarm, or says anew what it holds. The answer is a :class:`State`.
+    """``join``: the sender takes part in a swarm, or says anew what it holds. The answer is a :class:`JoinAnswer`.
 
     ``{"info_hash": hex of 32 bytes, "peer_id": hex of 20 bytes, "port": 1..65535, "pieces": int,
     "bitfield": binary, "left": bytes still to download}``. The address is the connection's own.
@@ -81,7 +82,7 @@ class Join(NamedTuple):
     left: int
 
 
-class Have(NamedTuple):
+class HaveUpdate(NamedTuple):
     """``have``: pieces that the sender gained and lost since it last told; at most one every 250 ms and swarm.
 
     ``{"info_hash": hex, "gained": runs, "lost": runs}``; acknowledged with ``{}``.
@@ -114,12 +115,12 @@ class Leave(NamedTuple):
 
 
 class Resync(NamedTuple):
-    """``resync``: the sender missed a push. ``{"info_hash": hex}``; the answer is a :class:`State`."""
+    """``resync``: the sender missed a push. ``{"info_hash": hex}``; the answer is a :class:`JoinAnswer`."""
 
     info_hash: bytes
 
 
-class MorePeers(NamedTuple):
+class FindPeers(NamedTuple):
     """``peers``: the sender wants members that hold what it lacks. ``{"info_hash": hex, "want": 1..50}``.
 
     The answer is ``{"peers": [peer, ...]}``: first whoever holds the rarest of the pieces that the sender lacks.
@@ -129,7 +130,7 @@ class MorePeers(NamedTuple):
     want: int
 
 
-class Members(NamedTuple):
+class ListMembers(NamedTuple):
     """``members``: who holds what, in a swarm of any size. ``{"info_hash": hex, "after": member, at first 0}``.
 
     The answer is a :class:`MemberPage`.
@@ -139,7 +140,7 @@ class Members(NamedTuple):
     after: int
 
 
-class Report(NamedTuple):
+class ReportMember(NamedTuple):
     """``report``: a member gave data that failed verification. ``{"info_hash": hex, "member": int}``; ``{}``.
 
     Each account that reports it moves it down in every ranking of that swarm; nothing else happens to it.
@@ -159,7 +160,7 @@ class Holds(StrEnum):
     """An ordinary client that has not finished: it tells how much it holds, not what."""
 
 
-class Peer(NamedTuple):
+class MemberInfo(NamedTuple):
     """A member, as others see it.
 
     ``{"member": int, "user": text, "addresses": [text, ...], "port": int, "live": bool, "holds": "all" | "some" |
@@ -180,19 +181,19 @@ class Peer(NamedTuple):
     """Of the pieces; of the bytes when the pieces are unknown."""
 
 
-class Holding(NamedTuple):
+class MemberPieces(NamedTuple):
     """A member and what it holds.
 
     Many of them are ``"members": [peer, ...], "bitfields": base64``: the bitfields, one after the other, of those
     that hold ``"some"``; the others' words say all there is to know.
     """
 
-    peer: Peer
+    peer: MemberInfo
     pieces: bytes | None
     """None: unknown."""
 
 
-class State(NamedTuple):
+class JoinAnswer(NamedTuple):
     """The answer to ``join`` and ``resync``: a swarm as of the push ``seq``.
 
     ``{"epoch": int, "seq": int, "interval": seconds, "member": int, "seeds": int, "leeches": int, "peers": [peer, ...],
@@ -207,11 +208,11 @@ class State(NamedTuple):
     """The asker's own number."""
     seeds: int
     leeches: int
-    peers: tuple[Peer, ...]
+    peers: tuple[MemberInfo, ...]
     """Up to 50 to dial, ranked as ``peers`` does; the asker is not among them."""
     availability: bytes
     """How many members hold each piece; 255: that many, or more."""
-    holdings: tuple[Holding, ...] | None
+    holdings: tuple[MemberPieces, ...] | None
     """Every member, the asker too; None in a swarm too large for it, where pushes tell of availability only."""
 
 
@@ -221,7 +222,7 @@ class MemberPage(NamedTuple):
     ``{"members": [peer, ...], "bitfields": base64, "more": bool}``
     """
 
-    holdings: tuple[Holding, ...]
+    holdings: tuple[MemberPieces, ...]
     more: bool
 
 
@@ -232,7 +233,7 @@ class MemberChanges(NamedTuple):
     "lost": [[member, runs], ...]``
     """
 
-    joined: tuple[Holding, ...]
+    joined: tuple[MemberPieces, ...]
     """New ones, and those that changed otherwise than by pieces gained and lost."""
     left: tuple[int, ...]
     gained: tuple[tuple[int, Runs], ...]
@@ -261,4 +262,5 @@ class Push(NamedTuple):
     changes: MemberChanges | AvailabilityChanges
 
 
-Request: TypeAlias = Join | Have | Stats | Leave | Resync | MorePeers | Members | Report
+SwarmRequest: TypeAlias = Join | HaveUpdate | Stats | Leave | Resync | FindPeers | ListMembers | ReportMember
+"""What a peer sends; the tracker answers each with an acknowledgement."""

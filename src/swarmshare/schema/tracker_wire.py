@@ -8,8 +8,8 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
+from swarmshare.common.bits import all_bits, check_bits, runs_to_wire
 from swarmshare.schema.fields import EventError, Fields
-from swarmshare.schema.runs import all_bits, check_bits, runs_to_wire
 from swarmshare.schema.tracker_events import (
     MAX_BITFIELD,
     MAX_MEMBERS,
@@ -18,23 +18,23 @@ from swarmshare.schema.tracker_events import (
     MAX_RUNS,
     MAX_TOKEN,
     AvailabilityChanges,
-    Have,
-    Holding,
+    FindPeers,
+    HaveUpdate,
     Holds,
     Join,
+    JoinAnswer,
     Leave,
+    ListMembers,
     MemberChanges,
+    MemberInfo,
     MemberPage,
-    Members,
-    MorePeers,
-    Peer,
+    MemberPieces,
     Push,
     Refusal,
-    Report,
-    Request,
+    ReportMember,
     Resync,
-    State,
     Stats,
+    SwarmRequest,
 )
 from swarmshare.texts import Text
 from swarmshare.texts.remote import dump_text, read_text
@@ -42,7 +42,7 @@ from swarmshare.texts.remote import dump_text, read_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
 
 Wire = dict[str, Any]
 """One object, for JSON and binary attachments."""
@@ -62,7 +62,7 @@ def parse_token(auth: object) -> str:
     return Fields("auth", auth).text("token", MAX_TOKEN)
 
 
-def parse_request(event: object, data: object) -> Request:
+def parse_request(event: object, data: object) -> SwarmRequest:
     """What a peer asks for; :class:`EventError` when it is no event of ours, or not as it should be."""
     if not isinstance(event, str) or event not in _REQUESTS:
         raise EventError(Refusal.UNKNOWN_EVENT, Text("event.unknown", event=repr(event)[:40]))
@@ -70,16 +70,16 @@ def parse_request(event: object, data: object) -> Request:
     return parse(Fields(event, data, known))
 
 
-def dump_request(request: Request) -> tuple[str, Wire]:
+def dump_request(request: SwarmRequest) -> tuple[str, Wire]:
     """The name and the object of an event."""
     wire: Wire = {"info_hash": request.info_hash.hex()}
     match request:
         case Join():
             wire |= {"peer_id": request.peer_id.hex(), "port": request.port, "pieces": request.piece_count}
             wire |= {"bitfield": request.bitfield, "left": request.left}
-        case Have():
+        case HaveUpdate():
             wire |= {"gained": runs_to_wire(request.gained), "lost": runs_to_wire(request.lost)}
-        case Stats() | MorePeers() | Members() | Report():
+        case Stats() | FindPeers() | ListMembers() | ReportMember():
             wire = request._asdict() | wire
         case Leave() | Resync():
             pass
@@ -103,8 +103,8 @@ def _join(fields: Fields) -> Join:
     )
 
 
-def _have(fields: Fields) -> Have:
-    return Have(
+def _have(fields: Fields) -> HaveUpdate:
+    return HaveUpdate(
         fields.hexadecimal("info_hash", _HASH),
         fields.runs("gained", MAX_RUNS, MAX_PIECES),
         fields.runs("lost", MAX_RUNS, MAX_PIECES),
@@ -122,28 +122,28 @@ def _stats(fields: Fields) -> Stats:
     )
 
 
-_REQUESTS: Final[dict[str, tuple[frozenset[str], Callable[[Fields], Request]]]] = {
+_REQUESTS: Final[dict[str, tuple[frozenset[str], Callable[[Fields], SwarmRequest]]]] = {
     "join": (frozenset({"info_hash", "peer_id", "port", "pieces", "bitfield", "left"}), _join),
-    "have": (frozenset(Have._fields), _have),
+    "have": (frozenset(HaveUpdate._fields), _have),
     "stats": (frozenset(Stats._fields), _stats),
     "leave": (frozenset(Leave._fields), lambda fields: Leave(fields.hexadecimal("info_hash", _HASH))),
     "resync": (frozenset(Resync._fields), lambda fields: Resync(fields.hexadecimal("info_hash", _HASH))),
     "peers": (
-        frozenset(MorePeers._fields),
-        lambda fields: MorePeers(fields.hexadecimal("info_hash", _HASH), fields.integer("want", 1, MAX_PEERS)),
+        frozenset(FindPeers._fields),
+        lambda fields: FindPeers(fields.hexadecimal("info_hash", _HASH), fields.integer("want", 1, MAX_PEERS)),
     ),
     "members": (
-        frozenset(Members._fields),
-        lambda fields: Members(fields.hexadecimal("info_hash", _HASH), fields.integer("after")),
+        frozenset(ListMembers._fields),
+        lambda fields: ListMembers(fields.hexadecimal("info_hash", _HASH), fields.integer("after")),
     ),
     "report": (
-        frozenset(Report._fields),
-        lambda fields: Report(fields.hexadecimal("info_hash", _HASH), fields.integer("member", 1)),
+        frozenset(ReportMember._fields),
+        lambda fields: ReportMember(fields.hexadecimal("info_hash", _HASH), fields.integer("member", 1)),
     ),
 }
-_NAMES: Final[dict[type[Request], str]] = {
-    Join: "join", Have: "have", Stats: "stats", Leave: "leave", Resync: "resync", MorePeers: "peers",
-    Members: "members", Report: "report",
+_NAMES: Final[dict[type[SwarmRequest], str]] = {
+    Join: "join", HaveUpdate: "have", Stats: "stats", Leave: "leave", Resync: "resync", FindPeers: "peers",
+    ListMembers: "members", ReportMember: "report",
 }  # fmt: skip
 
 
@@ -163,22 +163,22 @@ def parse_answer(event: str, data: object) -> Fields:
     return fields
 
 
-def dump_state(state: State) -> Wire:
-    """The answer to ``join`` and ``resync``."""
+def dump_state(state: JoinAnswer) -> Wire:
+    """``state`` as the acknowledgement of ``join`` or ``resync``."""
     wire = state._asdict()
     holdings = wire.pop("holdings")
-    members = {"members": None, "bitfields": None} if holdings is None else _dump_holdings(holdings)
-    peers = [_dump_peer(peer) for peer in state.peers]
+    members = {"members": None, "bitfields": None} if holdings is None else _dump_member_pieces(holdings)
+    peers = [_dump_member(peer) for peer in state.peers]
     return wire | members | {"peers": peers, "availability": _text(state.availability)}
 
 
-def parse_state(data: object, piece_count: int) -> State:
-    """The other way round, of a swarm that has ``piece_count`` pieces."""
+def parse_state(data: object, piece_count: int) -> JoinAnswer:
+    """The answer to ``join`` or ``resync``, about a swarm of ``piece_count`` pieces, else :class:`EventError`."""
     fields = parse_answer("join", data)
     availability = fields.base64("availability", piece_count)
     if len(availability) != piece_count:
         raise fields.wrong(Text("event.availability", count=len(availability), pieces=piece_count))
-    return State(
+    return JoinAnswer(
         epoch=fields.integer("epoch"),
         seq=fields.integer("seq"),
         interval=fields.integer("interval", 1, 86_400),
@@ -187,40 +187,40 @@ def parse_state(data: object, piece_count: int) -> State:
         leeches=fields.integer("leeches"),
         peers=_parse_peers(fields),
         availability=availability,
-        holdings=_parse_holdings(fields, piece_count) if fields.has("members") else None,
+        holdings=_parse_member_pieces(fields, piece_count) if fields.has("members") else None,
     )
 
 
-def dump_peers(peers: Iterable[Peer]) -> Wire:
-    """The answer to ``peers``."""
-    return {"peers": [_dump_peer(peer) for peer in peers]}
+def dump_peers(peers: Iterable[MemberInfo]) -> Wire:
+    """``peers`` as the acknowledgement of ``peers``."""
+    return {"peers": [_dump_member(peer) for peer in peers]}
 
 
-def parse_peers(data: object) -> tuple[Peer, ...]:
-    """The other way round."""
+def parse_peers(data: object) -> tuple[MemberInfo, ...]:
+    """The members in an answer to ``peers``; :class:`EventError` when it is none."""
     return _parse_peers(parse_answer("peers", data))
 
 
 def dump_page(page: MemberPage) -> Wire:
-    """The answer to ``members``."""
-    return {**_dump_holdings(page.holdings), "more": page.more}
+    """``page`` as the acknowledgement of ``members``."""
+    return {**_dump_member_pieces(page.holdings), "more": page.more}
 
 
 def parse_page(data: object, piece_count: int) -> MemberPage:
-    """The other way round."""
+    """The page in an answer to ``members``, about a swarm of ``piece_count`` pieces, else :class:`EventError`."""
     fields = parse_answer("members", data)
-    return MemberPage(_parse_holdings(fields, piece_count), fields.flag("more"))
+    return MemberPage(_parse_member_pieces(fields, piece_count), fields.flag("more"))
 
 
 def dump_push(push: Push) -> Wire:
-    """What all in a swarm get."""
+    """``push`` as all in its swarm get it."""
     wire = push._asdict()
     changes = wire.pop("changes")
     wire["info_hash"] = push.info_hash.hex()
     if isinstance(changes, AvailabilityChanges):
         return wire | {"changed": runs_to_wire(changes.changed), "availability": _text(changes.availability)}
     if changes.joined:
-        wire |= _dump_holdings(changes.joined)
+        wire |= _dump_member_pieces(changes.joined)
     return wire | {
         "left": list(changes.left),
         "gained": [[member, runs_to_wire(runs)] for member, runs in changes.gained],
@@ -229,7 +229,11 @@ def dump_push(push: Push) -> Wire:
 
 
 def parse_push(data: object, piece_count: Callable[[bytes], int]) -> Push:
-    """The other way round; ``piece_count`` tells it for an info hash, or raises :class:`EventError`."""
+    """The push in ``data``; :class:`EventError` when it is none.
+
+    ``piece_count`` tells how many pieces the swarm of an info hash has, or raises :class:`EventError` for one that is
+    not known: until then not a byte of what is told of its pieces is read.
+    """
     fields = Fields("swarm", data)
     info_hash = fields.hexadecimal("info_hash", _HASH)
     count = piece_count(info_hash)
@@ -241,7 +245,7 @@ def parse_push(data: object, piece_count: Callable[[bytes], int]) -> Push:
         changes = AvailabilityChanges(changed, availability)
     else:
         changes = MemberChanges(
-            _parse_holdings(fields, count) if fields.has("members") else (),
+            _parse_member_pieces(fields, count) if fields.has("members") else (),
             tuple(fields.integers("left", _MANY)),
             _parse_changes(fields, "gained", count),
             _parse_changes(fields, "lost", count),
@@ -254,16 +258,16 @@ def _text(data: bytes) -> str:
     return b64encode(data).decode()
 
 
-def _dump_peer(peer: Peer) -> Wire:
+def _dump_member(peer: MemberInfo) -> Wire:
     return {**peer._asdict(), "addresses": list(peer.addresses), "holds": str(peer.holds)}
 
 
-def _parse_peer(data: object) -> Peer:
+def _parse_member(data: object) -> MemberInfo:
     fields = Fields("a peer", data)
     holds = fields.text("holds", _NAME)
     if holds not in _HOLDS:
         raise fields.wrong(Text("event.holds", holds=repr(holds)[:40]))
-    return Peer(
+    return MemberInfo(
         member=fields.integer("member", 1),
         user=fields.text("user", _NAME),
         addresses=tuple(fields.texts("addresses", 2, _ADDRESS)),
@@ -274,20 +278,20 @@ def _parse_peer(data: object) -> Peer:
     )
 
 
-def _parse_peers(fields: Fields) -> tuple[Peer, ...]:
-    return tuple(map(_parse_peer, fields.items("peers", MAX_PEERS)))
+def _parse_peers(fields: Fields) -> tuple[MemberInfo, ...]:
+    return tuple(map(_parse_member, fields.items("peers", MAX_PEERS)))
 
 
-def _dump_holdings(holdings: Iterable[Holding]) -> Wire:
+def _dump_member_pieces(holdings: Iterable[MemberPieces]) -> Wire:
     told = [holding.pieces for holding in holdings if holding.peer.holds is Holds.SOME]
     return {
-        "members": [_dump_peer(holding.peer) for holding in holdings],
+        "members": [_dump_member(holding.peer) for holding in holdings],
         "bitfields": _text(b"".join(filter(None, told))),
     }
 
 
-def _parse_holdings(fields: Fields, count: int) -> tuple[Holding, ...]:
-    peers = [_parse_peer(item) for item in fields.items("members", MAX_MEMBERS)]
+def _parse_member_pieces(fields: Fields, count: int) -> tuple[MemberPieces, ...]:
+    peers = [_parse_member(item) for item in fields.items("members", MAX_MEMBERS)]
     length = -(-count // 8)
     told = fields.base64("bitfields", len(peers) * length)
     holdings, at = [], 0
@@ -304,7 +308,8 @@ def _parse_holdings(fields: Fields, count: int) -> tuple[Holding, ...]:
                     check_bits(pieces, count)
                 except ValueError as error:
                     raise fields.wrong(Text("event.bitfields", reason=error)) from None
-        holdings.append(Holding(peer, pieces))
+        holdings.append(MemberPieces(peer, pieces))
+    # Whatever is left over would be a bitfield of nobody: then the others may be shifted, too.
     if at != len(told):
         raise fields.wrong(Text("event.more-bitfields"))
     return tuple(holdings)

@@ -1,9 +1,9 @@
 """The bytes of one file of a torrent on a disk: reading, writing and flushing them, by several threads at once.
 
-Others have the disk, too. Pieces are held of the very file that they were written to or found in; when that is gone,
-replaced, shortened or changed by another program, it is *lost*: nothing is known of it until it is looked at afresh.
-What is known is kept in :mod:`swarmshare.storage.file_record`; :mod:`swarmshare.storage.final_name` gives the file its
-name once it is whole.
+Other programs use the disk, too. Pieces are held of the very file that they were written to or found in; when that is
+gone, replaced, shortened or changed by another program, it is *lost*: nothing is known of it until it is looked at
+afresh. What is known is kept in :mod:`swarmshare.storage.file_record`; :mod:`swarmshare.storage.final_name` gives the
+file its name once it is whole.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 
 from swarmshare.errors import StorageError
 from swarmshare.storage.faults import LostError, naming
+from swarmshare.storage.file_location import CHANGED, SHORTER, Found
 from swarmshare.storage.file_record import Condition, FileRecord
-from swarmshare.storage.files import Identity
-from swarmshare.storage.places import CHANGED, SHORTER, Found
+from swarmshare.storage.files import FileIdentity
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from swarmshare.storage.file_location import FileLocation
     from swarmshare.storage.file_record import FileState
     from swarmshare.storage.opening import OpenFile, OpenFiles, Place
-    from swarmshare.storage.places import Whereabouts
 
 
 class ContentFile:
@@ -39,7 +39,7 @@ class ContentFile:
     held to look at the file, open it and rename it, never to read, write or flush: these may take seconds.
     """
 
-    def __init__(self, where: Whereabouts, opened: OpenFiles) -> None:
+    def __init__(self, where: FileLocation, opened: OpenFiles) -> None:
         self.where, self._opened = where, opened
         self.lock = Lock()
         """Guards ``record``."""
@@ -56,6 +56,7 @@ class ContentFile:
             data = file.read_at(length, offset)
             if len(data) < length:
                 raise LostError(file.path, SHORTER)
+            # Asked after the read: a change during it shows in the times by now, one before it did already.
             return data, self.doubt(file)
 
     def doubt(self, file: OpenFile) -> int | None:
@@ -63,7 +64,7 @@ class ContentFile:
         with self.lock:
             record, trusted = self.record, self.record.is_trusted
             if trusted and record.is_being_written:
-                return None
+                return None  # our own writes change the times all along; looking at each read would tell nothing
             status = os.fstat(file.fd)
             if trusted and record.is_other(status):
                 raise LostError(file.path, CHANGED)
@@ -168,7 +169,7 @@ class ContentFile:
             if found.place.finished and whole:
                 self.record.own_inode = found.status.st_ino
             if found.place.finished and unfinished:
-                self.record.unfinished = Identity.of(found.status)
+                self.record.unfinished = FileIdentity.of(found.status)
 
     def named(self) -> Found | None:
         """What bears its final name and has its length, as far as that can be looked at."""
@@ -253,7 +254,7 @@ class ContentFile:
             self.record.start_write()
         try:
             yield
-        finally:
+        finally:  # also after an error: some of it may have been written
             with self.lock:
                 if self.record.end_write():
                     with contextlib.suppress(OSError):  # else the next look finds a difference, and it is checked

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from threading import Event
 
-    from swarmshare.storage.plan import Plan, PlannedFile
+    from swarmshare.storage.plan import PlannedFile, SharePlan
 
 _LAYER_OVERHEAD: Final = 64
 """Bytes that a piece layer takes beside its hashes, and more: its root, and both their lengths."""
 
 
 def check_plan(
-    plan: Plan,
+    plan: SharePlan,
     about: Description,
     *,
     piece_length: int | None = None,
@@ -46,7 +46,7 @@ def check_plan(
 
 
 def create_manifest(
-    plan: Plan,
+    plan: SharePlan,
     about: Description,
     *,
     piece_length: int | None = None,
@@ -84,7 +84,7 @@ def create_manifest(
     )
 
 
-def _rehearse(plan: Plan, about: Description, piece_length: int, hybrid: bool) -> int:
+def _rehearse(plan: SharePlan, about: Description, piece_length: int, hybrid: bool) -> int:
     """Build the manifest once with made-up hashes: what it may not have is told now, not after hours of hashing.
 
     Returns how many bytes it will have at most.

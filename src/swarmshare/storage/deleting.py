@@ -48,7 +48,7 @@ def delete_files(manifest: Manifest, folder: Path, own: Collection[int]) -> None
     paths = [path for number, path in enumerate(existing_paths(manifest, folder)) if number in own or path.is_symlink()]
     for path in (*paths, *parts):
         if not _is_real(path.parent, real):
-            continue
+            continue  # a link in the way may lead to somebody's files of the same names
         try:
             if stat.S_ISDIR(os.lstat(path).st_mode):
                 continue  # it is not ours

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
 
 MAX_LOOKED_FOR: Final = 1000
-"""Files with two names of which the safe one is looked for: the others are called as these are."""
+"""Files with two names of which the safe one is looked for: any further ones are called as these are."""
 MAX_TRIED: Final = 64
 """Names that are tried on a disk: one for each kind."""
 _NOT_WINDOWS: Final = frozenset('<>:"|?*')

@@ -1,4 +1,4 @@
-"""What a disk or a folder does to us, as errors of ours: which path, in which words, and what to do about it."""
+"""Errors of the disk as errors of ours: which path, in which words, and what to do about it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _HINTS: Final = {
 
 @contextlib.contextmanager
 def naming(path: Path, needed: int = 0) -> Iterator[None]:
-    """Raise any :class:`OSError` of the body as :func:`named`."""
+    """Turn any :class:`OSError` of the body into one of our errors about ``path``: see :func:`named`."""
     try:
         yield
     except OSError as error:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     import os
 
-    from swarmshare.storage.files import Identity
+    from swarmshare.storage.file_location import Found
+    from swarmshare.storage.files import FileIdentity
     from swarmshare.storage.opening import Place
-    from swarmshare.storage.places import Found
 
 CERTAIN_AFTER: Final = 2_000_000_000
 """Nanoseconds after a change within which another one may leave the times of a file as they are: FAT counts in steps of
@@ -83,7 +83,7 @@ class FileRecord:
         """Where it was found or made; None while it is UNKNOWN or ABSENT."""
         self.own_inode: int | None = None
         """Of the file that is ours though it has its final name. Survives a scan: only a whole file gets it."""
-        self.unfinished: Identity | None = None
+        self.unfinished: FileIdentity | None = None
         """What another program started under the final name, and we may go on with; by the last scan."""
         self.dirty = False
         """Whether it was written since it was flushed."""
@@ -167,7 +167,7 @@ class FileRecord:
         return self.is_shorter(status) or (self._state is not None and now != (self._state.size, self._state.mtime_ns))
 
     def compare(self, status: os.stat_result) -> None:
-        """Note whether others have changed it since our last write; while we write ourselves, that cannot be told."""
+        """Note whether other programs changed it since our last write; while we write ourselves, nobody can tell."""
         changed = self._last is not None and (status.st_size, status.st_mtime_ns) != self._last
         if changed and not self._writers and self.is_trusted:
             self.condition = Condition.TOUCHED

@@ -23,7 +23,7 @@ LEFTOVER_AGE: Final = 3600.0
 _TEMPORARY: Final = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
-class Identity(NamedTuple):
+class FileIdentity(NamedTuple):
     """What changes when a file is replaced, resized or written to."""
 
     device: int
@@ -32,8 +32,8 @@ class Identity(NamedTuple):
     mtime_ns: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Identity:
-        """The identity in a ``stat`` result."""
+    def of(cls, status: os.stat_result) -> FileIdentity:
+        """Take the identity out of a ``stat`` result."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
@@ -62,10 +62,11 @@ def open_plain(path: Path) -> Iterator[BinaryIO]:
 def read_small(path: Path, limit: int) -> bytes:
     """The whole of a file of at most ``limit`` bytes, or :class:`StorageError`. Links are followed."""
     try:
+        # O_NONBLOCK: opening a pipe that somebody put there would wait for a writer for ever.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise StorageError(path, Text("storage.not-regular"))
-            data = file.read(limit + 1)
+            data = file.read(limit + 1)  # not by its size, which may change, and which /proc gives as 0
     except OSError as error:
         raise StorageError(path, os_reason(error)) from error
     if len(data) > limit:
@@ -74,7 +75,7 @@ def read_small(path: Path, limit: int) -> bytes:
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
-    """Write ``data`` to ``path``, as :func:`replacing` does."""
+    """Replace the content of ``path`` by ``data``, whole or not at all: see :func:`replacing`."""
     with replacing(path, mode=mode) as file:
         file.write(data)
 
@@ -91,7 +92,7 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # before the rename: else a power cut may leave the new name without its content
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except BaseException as error:
@@ -110,8 +111,8 @@ def temporary_name() -> str:
 def remove_leftovers(folder: Path, *, older_than: float = LEFTOVER_AGE) -> None:
     """Remove from ``folder`` what :func:`write_atomic` left there when its process was killed, or the power failed.
 
-    Only files of such names that nobody has written to for ``older_than`` seconds: a younger one may be at work. What
-    cannot be looked at or removed stays; nothing is lost by that.
+    Only files of such names that nobody has written to for ``older_than`` seconds: a younger one may still be in use.
+    What cannot be looked at or removed stays; nothing is lost by that.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

@@ -11,9 +11,9 @@ import os
 from typing import TYPE_CHECKING
 
 from swarmshare.storage.faults import LostError
+from swarmshare.storage.file_location import CHANGED, Found
 from swarmshare.storage.file_record import Condition
-from swarmshare.storage.files import Identity
-from swarmshare.storage.places import CHANGED, Found
+from swarmshare.storage.files import FileIdentity
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def finish(file: ContentFile) -> None:
     with file.lock:
         file.close()  # Windows renames no open file; whoever comes next opens it again
         try:
-            place = file.where.rename(Identity.of(flushed))
+            place = file.where.rename(FileIdentity.of(flushed))
         except LostError:
             file.record.lose()
             raise

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeAlias
 
 from swarmshare.errors import CancelledError, StorageError
 from swarmshare.manifest.merkle import merkle_root, piece_layer, split_blocks
-from swarmshare.storage.files import Identity, open_plain
+from swarmshare.storage.files import FileIdentity, open_plain
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ class Source(NamedTuple):
     path: Path
     """Where it really is: its last component is not followed if it is a link."""
     length: int
-    identity: Identity
+    identity: FileIdentity
     """What it was when it was listed; a file that is another by now is an error, not a wrong hash."""
 
 
-class Run(NamedTuple):
+class PieceRun(NamedTuple):
     """Whole pieces of one file: ``length`` bytes at ``offset`` of source number ``source``."""
 
     source: int
@@ -54,10 +54,10 @@ class Run(NamedTuple):
     length: int
 
 
-class Hashed(NamedTuple):
+class RunHashes(NamedTuple):
     """The hashes of a run: 32 bytes a piece, and for hybrids 20 bytes a piece besides."""
 
-    run: Run
+    run: PieceRun
     nodes: bytes
     v1: bytes
     error: StorageError | None
@@ -72,27 +72,27 @@ class Hashing(NamedTuple):
     v1_padded: bool = False
 
 
-_Answer: TypeAlias = "SimpleQueue[list[Hashed] | BaseException]"
+_Answer: TypeAlias = "SimpleQueue[list[RunHashes] | BaseException]"
 """Where the outcome of one job comes."""
 
 
-def hash_sources(sources: Sequence[Source], how: Hashing, cancel: Event | None = None) -> Iterator[Hashed]:
+def hash_sources(sources: Sequence[Source], how: Hashing, cancel: Event | None = None) -> Iterator[RunHashes]:
     """The hashes of every piece of ``sources``, run by run, in order; empty ones have no runs.
 
     A file of one piece or less yields its root; a longer one the nodes of its piece layer. A source that fails yields a
-    :class:`Hashed` with its ``error`` for each of its runs, and the others go on.
+    :class:`RunHashes` with its ``error`` for each of its runs, and the others go on.
 
     Raises :class:`CancelledError` soon after ``cancel`` is set. Closing the iterator early stops the threads, too.
     """
     cancel = cancel or Event()
     stop = Event()  # ours: set when the consumer leaves, for whatever reason
 
-    def work(job: list[Run]) -> list[Hashed]:
+    def work(job: list[PieceRun]) -> list[RunHashes]:
         buffer = _Buffer()
         return [_hash_run(sources[run.source], run, how, buffer, (cancel, stop)) for run in job]
 
     workers = core_count()
-    jobs: SimpleQueue[tuple[list[Run], _Answer] | None] = SimpleQueue()
+    jobs: SimpleQueue[tuple[list[PieceRun], _Answer] | None] = SimpleQueue()
     pending: deque[_Answer] = deque()
     threads = [Thread(target=_serve, args=(jobs, work), name=f"hash_{n}", daemon=True) for n in range(workers)]
     try:
@@ -115,7 +115,9 @@ def hash_sources(sources: Sequence[Source], how: Hashing, cancel: Event | None =
                 thread.join(JOIN_WITHIN)
 
 
-def _serve(jobs: SimpleQueue[tuple[list[Run], _Answer] | None], work: Callable[[list[Run]], list[Hashed]]) -> None:
+def _serve(
+    jobs: SimpleQueue[tuple[list[PieceRun], _Answer] | None], work: Callable[[list[PieceRun]], list[RunHashes]]
+) -> None:
     """Do jobs until there is None.
 
     Not an executor of the standard library: its locks are taken in Python code, where Ctrl-C may strike between taking
@@ -129,7 +131,7 @@ def _serve(jobs: SimpleQueue[tuple[list[Run], _Answer] | None], work: Callable[[
             answer.put(error)
 
 
-def _take(answer: _Answer) -> list[Hashed]:
+def _take(answer: _Answer) -> list[RunHashes]:
     result = answer.get()
     if isinstance(result, BaseException):
         raise result
@@ -137,17 +139,17 @@ def _take(answer: _Answer) -> list[Hashed]:
 
 
 def core_count() -> int:
-    """The cores that this process may use."""
+    """How many cores this process may use, which is often fewer than the machine has (taskset, containers)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _jobs(sources: Iterable[Source], piece_length: int) -> Iterator[list[Run]]:
+def _jobs(sources: Iterable[Source], piece_length: int) -> Iterator[list[PieceRun]]:
     step = max(piece_length, JOB_LENGTH)
-    job: list[Run] = []
+    job: list[PieceRun] = []
     size = 0
     for number, source in enumerate(sources):
         for offset in range(0, source.length, step):
-            run = Run(number, offset, min(step, source.length - offset))
+            run = PieceRun(number, offset, min(step, source.length - offset))
             if job and (size + run.length > step or len(job) == JOB_FILES):
                 yield job
                 job, size = [], 0
@@ -157,7 +159,7 @@ def _jobs(sources: Iterable[Source], piece_length: int) -> Iterator[list[Run]]:
         yield job
 
 
-def _hash_run(source: Source, run: Run, how: Hashing, buffer: _Buffer, stops: tuple[Event, Event]) -> Hashed:
+def _hash_run(source: Source, run: PieceRun, how: Hashing, buffer: _Buffer, stops: tuple[Event, Event]) -> RunHashes:
     leaves: list[bytes] = []
     v1 = _V1Pieces(how)
     try:
@@ -177,11 +179,11 @@ def _hash_run(source: Source, run: Run, how: Hashing, buffer: _Buffer, stops: tu
                 left -= len(chunk)
             _check_unchanged(source, file)
     except StorageError as error:
-        return Hashed(run, b"", b"", error)
+        return RunHashes(run, b"", b"", error)
     # In one go at the end of the run: it holds Python's lock, and each time it does another thread may wait for it.
     whole = b"".join(leaves)
     nodes = merkle_root(whole) if source.length <= how.piece_length else piece_layer(whole, how.piece_length)
-    return Hashed(run, nodes, v1.finish(), None)
+    return RunHashes(run, nodes, v1.finish(), None)
 
 
 class _Buffer:
@@ -193,7 +195,7 @@ class _Buffer:
 
 
 def _check_unchanged(source: Source, file: BinaryIO) -> None:
-    if Identity.of(os.fstat(file.fileno())) != source.identity:
+    if FileIdentity.of(os.fstat(file.fileno())) != source.identity:
         raise StorageError(source.path, Text("storage.changed-while-read"), hint=Text("hint.wait-for-writers"))
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NO_LINKS: Final = Text("hint.links")
 
 
-class Link(NamedTuple):
+class ManifestLink(NamedTuple):
     """A link of a manifest, and what it leads to; both below the download folder, as this system calls them."""
 
     path: names.Path
@@ -40,7 +40,7 @@ class Link(NamedTuple):
         return os.path.relpath(os.path.join(*self.target), os.path.join(*self.path[:-1]))
 
 
-def links_of(manifest: Manifest, local: Iterable[names.Path]) -> dict[int, Link]:
+def links_of(manifest: Manifest, local: Iterable[names.Path]) -> dict[int, ManifestLink]:
     """The links of ``manifest`` by the number of their file; ``local`` says where each of its files lands.
 
     A link to another link leads to that one; one that leads through another link leads straight to where that ends.
@@ -56,7 +56,7 @@ def links_of(manifest: Manifest, local: Iterable[names.Path]) -> dict[int, Link]
         if file.symlink is None:
             continue
         target = file.symlink if file.symlink in places else ends[file.path]
-        links[number] = Link(
+        links[number] = ManifestLink(
             places[file.path],
             places.get(target) or names.local_paths([(manifest.name, *target)], windows=windows)[0],
             ends[file.path] not in places,
@@ -64,7 +64,7 @@ def links_of(manifest: Manifest, local: Iterable[names.Path]) -> dict[int, Link]
     return links
 
 
-def make_link(folder: Path, link: Link) -> None:
+def make_link(folder: Path, link: ManifestLink) -> None:
     """Make ``link`` below ``folder`` unless it is there; raises :class:`StorageError` when that cannot be."""
     path = folder.joinpath(*link.path)
     with parent_of(folder, link.path, make=True) as (parent, name):
@@ -80,7 +80,7 @@ def make_link(folder: Path, link: Link) -> None:
             raise StorageError(path, Text("link.refused", reason=os_reason(error)), hint=NO_LINKS) from error
 
 
-def wrong_link(folder: Path, link: Link) -> Text | None:
+def wrong_link(folder: Path, link: ManifestLink) -> Text | None:
     """What is wrong with what bears the name of ``link`` below ``folder``; None when it leads where it should."""
     path = folder.joinpath(*link.path)
     if not os.path.islink(path):
@@ -90,7 +90,7 @@ def wrong_link(folder: Path, link: Link) -> Text | None:
     return None
 
 
-def _is_inside(folder: Path, link: Link) -> bool:
+def _is_inside(folder: Path, link: ManifestLink) -> bool:
     """Whether the target of ``link``, by whatever links it is reached, is in the folder of the torrent."""
     top = os.path.realpath(folder / link.path[0])
     return Path(os.path.realpath(folder.joinpath(*link.target))).is_relative_to(top)

@@ -39,4 +39,4 @@ def locked(path: Path, of: Path, message: Text, hint: Text | None) -> Iterator[N
             raise StorageError(of, message, hint=hint) from error
         yield
     finally:
-        os.close(handle)
+        os.close(handle)  # the file stays: whoever removed it would let two processes lock two files of one name

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES: Final = 64 * 1024
+"""Of the file that is read."""
 MAX_TRACKERS: Final = 20
-"""The last ones."""
+"""Trackers that are remembered: the last ones."""
 MAX_ADDRESS: Final = 500
+"""Characters of one address: a window has to show it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Of no importance: what is wrong on the disk is as good as nothing."""
+    """What a window remembers of trackers. Of no importance: what is damaged on the disk counts as nothing."""
 
     tracker: str | None = None
     """Whose catalogue was followed last."""
@@ -32,7 +34,7 @@ class Memory:
 
 
 def load_memory(path: Path) -> Memory:
-    """What is remembered at ``path``."""
+    """Read what was remembered at ``path``; the defaults when there is nothing, or nothing valid."""
     try:
         fields = json.loads(read_small(path, MAX_BYTES))
         tracker, trackers, own = fields["tracker"], fields["trackers"], fields["own_tracker"]
@@ -45,6 +47,6 @@ def load_memory(path: Path) -> Memory:
 
 
 def save_memory(path: Path, memory: Memory) -> None:
-    """Remember; nothing is lost when the disk refuses."""
+    """Write ``memory`` to ``path``. A disk that refuses is ignored: nothing of importance is lost."""
     with suppress(StorageError):
         write_atomic(path, json.dumps(asdict(memory)).encode(), mode=0o600)

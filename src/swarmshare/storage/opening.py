@@ -1,4 +1,4 @@
-"""Opening files below a folder so that no link in it leads us out, and keeping some of them open.
+"""Opening files below a folder so that no link in it leads out of it, and keeping some of them open.
 
 Where the system has ``openat``, each folder on the way is opened from the one above, and none of them may be a link;
 elsewhere (Windows) the whole path is looked at first.
@@ -31,6 +31,8 @@ MAX_OPEN: Final = 64
 _NONE_LEFT: Final = {errno.EMFILE, errno.ENFILE}
 _HAS_DIR_FD: Final = os.open in os.supports_dir_fd
 _HAS_PREAD: Final = hasattr(os, "pread")
+# Between a look at a name and its opening, another program may put a link there (O_NOFOLLOW), or a pipe, on which an
+# open would wait for ever (O_NONBLOCK). O_BINARY: Windows would translate line ends.
 _FILE: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 
@@ -48,7 +50,7 @@ class Place(NamedTuple):
 
 
 class OpenFile:
-    """An open file; it is closed when the last thread that uses it lets go of it, so never under anyone's hands."""
+    """An open file; closed when the last thread that uses it lets go of it, so never during a read or write."""
 
     def __init__(self, fd: int, path: Path, place: Place, writable: bool) -> None:
         self.fd, self.path, self.place, self.writable = fd, path, place, writable
@@ -59,7 +61,7 @@ class OpenFile:
             os.close(self.fd)
 
     def read_at(self, length: int, offset: int) -> bytes:
-        """At most ``length`` bytes from ``offset``."""
+        """Read at most ``length`` bytes from ``offset``; fewer only where the file ends. Raises :class:`OSError`."""
         if _HAS_PREAD:
             return os.pread(self.fd, length, offset)
         with self._lock:
@@ -67,7 +69,7 @@ class OpenFile:
             return os.read(self.fd, length)
 
     def write_at(self, data: memoryview, offset: int) -> int:
-        """Write ``data`` at ``offset``; how many bytes of it were taken."""
+        """Write ``data`` at ``offset``; returns how many bytes of it the system took. Raises :class:`OSError`."""
         if _HAS_PREAD:
             return os.pwrite(self.fd, data, offset)
         with self._lock:
@@ -87,7 +89,7 @@ class OpenFiles:
         self._files: OrderedDict[Hashable, OpenFile] = OrderedDict()
 
     def get(self, key: Hashable) -> OpenFile | None:
-        """The file of ``key``, if it is open."""
+        """The open file of ``key``, which counts as used just now; None when it is not open."""
         with self._lock:
             if key in self._files:
                 self._files.move_to_end(key)
@@ -96,8 +98,8 @@ class OpenFiles:
     def open(self, key: Hashable, folder: Path, place: Place, *, write: bool) -> OpenFile:
         """Open a file (:func:`open_file`), and keep it in place of what :meth:`get` had for ``key``, if anything.
 
-        When the system allows no more open files, because others take more than their share, all that are kept are
-        closed first. Raises :class:`StorageError`.
+        When the system allows no more open files, all that are kept are closed first: other parts of the program may
+        have taken more than their share. Raises :class:`StorageError`.
         """
         try:
             file = open_file(folder, place, write=write)
@@ -113,12 +115,12 @@ class OpenFiles:
         return file
 
     def drop(self, key: Hashable) -> None:
-        """Keep the file of ``key`` open no longer."""
+        """Close the file of ``key``, or let the threads that use it do so when they are done."""
         with self._lock:
             self._files.pop(key, None)
 
     def clear(self) -> None:
-        """Keep none open."""
+        """Close all that no thread is using: the next use opens them again."""
         with self._lock:
             self._files.clear()
 

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.errors import StorageError, TakenError
 from swarmshare.manifest.merkle import BLOCK_LENGTH, leaf_hashes
 from swarmshare.storage import final_name
-from swarmshare.storage.checking import PieceHashes
 from swarmshare.storage.content import ContentFile
 from swarmshare.storage.disk_names import choose_names, local_names
-from swarmshare.storage.files import Identity
+from swarmshare.storage.file_location import FileLocation
+from swarmshare.storage.files import FileIdentity
 from swarmshare.storage.links import links_of
 from swarmshare.storage.opening import OpenFiles
 from swarmshare.storage.paths import WINDOWS, part_paths
-from swarmshare.storage.places import Whereabouts
+from swarmshare.storage.piece_hashes import PieceHashes
 from swarmshare.storage.preparing import MAX_NOTICES, Prepared, make_download_folder, make_links, make_room
 from swarmshare.storage.scanning import is_whole, scan_files
 from swarmshare.texts import Text
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from swarmshare.manifest import names
     from swarmshare.manifest.layout import PieceIndex, PieceSpan
     from swarmshare.manifest.manifest import Manifest
-    from swarmshare.storage.checking import Data
     from swarmshare.storage.file_record import FileState
+    from swarmshare.storage.piece_hashes import Data
     from swarmshare.storage.progress import OnProgress
 
 _PART: Final = 2**20
@@ -58,7 +58,7 @@ class TorrentStorage:
         self.hashes = PieceHashes(manifest)
         """What its pieces must hash to."""
         self._opened = OpenFiles() if opened is None else opened
-        self._refused: dict[int, Identity] = {}  # what was hashed in vain, because it has the name of a file
+        self._refused: dict[int, FileIdentity] = {}  # what was hashed in vain, because it has the name of a file
         self._names: list[names.Path] = []
         self._files: list[ContentFile] = []
         self._lay_out(local_names(manifest, folder))
@@ -70,7 +70,7 @@ class TorrentStorage:
         parts = part_paths(manifest, final)
         self._links = links_of(manifest, final)
         self._files = [
-            before.get(called[0]) or ContentFile(Whereabouts(manifest, number, self._folder, *called), self._opened)
+            before.get(called[0]) or ContentFile(FileLocation(manifest, number, self._folder, *called), self._opened)
             for number, called in enumerate(zip(final, parts, strict=True))
         ]
         self._names = final
@@ -100,7 +100,7 @@ class TorrentStorage:
         return Prepared(renamed + make_links(self._folder, links), blocked)
 
     def _choose_names(self) -> list[StorageError]:
-        """Once, find out whether the disk takes the names that the files have; tells of those that have others."""
+        """Once, find out whether the disk takes the names that the files have; tells of those that get another name."""
         if self._is_tried:
             return []
         self._is_tried = True
@@ -130,6 +130,8 @@ class TorrentStorage:
         data, changed = file.read(length, span.offset + begin)
         if changed is None or file.is_proven(span.offset, changed):
             return data
+        # Nothing wrong may leave: a peer would ban us for it. So the whole piece is verified: the blocks around the
+        # wanted bytes are read besides, a part at a time, and only their leaves are kept.
         first, end = begin - begin % BLOCK_LENGTH, min(span.length, begin + length + -(begin + length) % BLOCK_LENGTH)
         data = file.read(end - first, span.offset + first)[0]
         before, after = ((0, first), (end, span.length))
@@ -210,10 +212,10 @@ class TorrentStorage:
     def _take_named(self, number: int) -> bool:
         """Use what has the name of file ``number`` instead of its part, if it is right; says whether it is."""
         found = self._files[number].named()
-        if found is None or Identity.of(found.status) == self._refused.get(number):
+        if found is None or FileIdentity.of(found.status) == self._refused.get(number):
             return False
         if not is_whole(number, found, self.manifest, self.hashes):
-            self._refused[number] = Identity.of(found.status)  # not read again and again, each time it is tried
+            self._refused[number] = FileIdentity.of(found.status)  # not read again and again, each time it is tried
             return False
         self._files[number].take(found, whole=True, unfinished=False)
         return True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.errors import ManifestError, StorageError
 from swarmshare.manifest import names
 from swarmshare.manifest.build import canonical_key
-from swarmshare.storage.files import Identity
+from swarmshare.storage.files import FileIdentity
 from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
@@ -29,24 +29,24 @@ MAX_ENTRIES: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file that will be shared."""
+    """A file that will be shared, as it was when the folder was walked."""
 
     path: names.Path
     """Its name in the manifest, below the manifest's own."""
     source: Path
     """Where its bytes really are (a link is followed before, never while reading)."""
     executable: bool
-    identity: Identity
+    identity: FileIdentity
 
     @property
     def length(self) -> int:
-        """In bytes."""
+        """The length of the file in bytes, when it was listed."""
         return self.identity.size
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What will be shared."""
+class SharePlan:
+    """What will be shared: the files that a walk found, and what it left out."""
 
     name: str
     in_folder: bool
@@ -60,11 +60,13 @@ class Plan:
 
     @property
     def total_length(self) -> int:
-        """The bytes of all files together."""
+        """The length of all files together, in bytes."""
         return sum(file.length for file in self.files)
 
 
-def make_plan(root: Path, *, name: str | None = None, exclude: Sequence[str] = (), output: Path | None = None) -> Plan:
+def make_plan(
+    root: Path, *, name: str | None = None, exclude: Sequence[str] = (), output: Path | None = None
+) -> SharePlan:
     """What sharing ``root``, a file or a folder, under ``name`` (by default its own) would share.
 
     ``exclude`` adds shell patterns to :data:`DEFAULT_EXCLUDES`; each is tried on a name and on a path below ``root``.
@@ -94,11 +96,11 @@ def make_plan(root: Path, *, name: str | None = None, exclude: Sequence[str] = (
     if not any(file.length for file in files):
         raise StorageError(root, Text("share.no-bytes"))
     _check_portable(root, name, files)
-    return Plan(name, stat.S_ISDIR(status.st_mode), tuple(files), tuple(walk.skipped), walk.excluded)
+    return SharePlan(name, stat.S_ISDIR(status.st_mode), tuple(files), tuple(walk.skipped), walk.excluded)
 
 
 def _planned(path: names.Path, source: Path, status: os.stat_result) -> PlannedFile:
-    return PlannedFile(path, source, bool(status.st_mode & stat.S_IXUSR), Identity.of(status))
+    return PlannedFile(path, source, bool(status.st_mode & stat.S_IXUSR), FileIdentity.of(status))
 
 
 class _Walk:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.storage.content import ContentFile
-    from swarmshare.storage.links import Link
+    from swarmshare.storage.links import ManifestLink
 
 MAX_NOTICES: Final = 5
 """Most links, and most names, that are told of at a time: where one cannot be made, none can."""
@@ -70,7 +70,7 @@ def make_room(folder: Path, files: Mapping[int, ContentFile]) -> dict[int, Stora
     return blocked
 
 
-def make_links(folder: Path, links: Iterable[Link]) -> list[StorageError]:
+def make_links(folder: Path, links: Iterable[ManifestLink]) -> list[StorageError]:
     """Make ``links`` below ``folder``; returns what to tell of those that cannot be made, at most ``MAX_NOTICES``."""
     notices: list[StorageError] = []
     for link in links:

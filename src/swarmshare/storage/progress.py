@@ -16,7 +16,7 @@ WINDOW: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One report."""
+    """How far a piece of work has come, in one report."""
 
     bytes_done: int
     bytes_total: int
@@ -44,7 +44,7 @@ class Meter:
         self._samples = deque([(monotonic(), 0)])
 
     def advance(self, bytes_done: int, files_done: int) -> None:
-        """Add what was done since the last call."""
+        """Count ``bytes_done`` and ``files_done`` more since the last call, and report if it is time to."""
         self._bytes += bytes_done
         self._files += files_done
         now = monotonic()

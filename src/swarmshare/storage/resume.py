@@ -9,6 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from swarmshare.common.bits import check_bits, has_piece
 from swarmshare.errors import BencodingError, StorageError
 from swarmshare.manifest.bencoding import Value, decode_document, encode
 from swarmshare.storage.files import read_small, write_atomic
@@ -32,7 +33,7 @@ _FILE_LENGTH: Final = 112
 
 
 class Resume(NamedTuple):
-    """What can be believed of resume data."""
+    """What can be believed of resume data, held against the files as they are now."""
 
     held: set[int]
     """The numbers of the pieces that are right."""
@@ -109,7 +110,7 @@ def _write(path: Path, manifest: Manifest, bits: bytes, files: list[Value]) -> N
 
 
 def _bits(bits: bytes, pieces: range) -> list[bool]:
-    return [bool(bits[piece >> 3] & 0x80 >> (piece & 7)) for piece in pieces]
+    return [has_piece(bits, piece) for piece in pieces]
 
 
 def _read(path: Path, manifest: Manifest) -> tuple[bytes, list[list[int]]] | None:
@@ -123,10 +124,15 @@ def _read(path: Path, manifest: Manifest) -> tuple[bytes, list[list[int]]] | Non
         root = decode_document(body).root
     except (StorageError, BencodingError):
         return None
+    # Every shape is checked, in spite of the digest: what is wrong costs a check of the data, and never a wrong piece.
     bits, files = root.get(b"pieces"), root.get(b"files")
     if root.get(b"format") != FORMAT or root.get(b"info hash") != manifest.info_hash.full:
         return None
-    if not isinstance(bits, bytes) or len(bits) != (count + 7) // 8 or int.from_bytes(bits) & (1 << -count % 8) - 1:
+    if not isinstance(bits, bytes):
+        return None
+    try:
+        check_bits(bits, count)
+    except ValueError:
         return None
     if not isinstance(files, list) or len(files) != len(manifest.files):
         return None

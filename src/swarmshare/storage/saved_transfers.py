@@ -1,4 +1,4 @@
-"""What was begun: the transfers of a home folder, in two files each, so that the next start goes on with them.
+"""The transfers that a home folder remembers, in two files each, so that the next start goes on with them.
 
 ``HASH.torrent`` is the manifest, ``HASH.json`` all that is to be remembered beside it. The manifest is written first
 and removed last, and each of them whole or not at all: a ``.json`` always has its manifest.
@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.pieces import Priority
 from swarmshare.errors import ManifestError, StorageError
 from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.files import make_folder, read_small, remove_leftovers, write_atomic
 from swarmshare.storage.lock import locked
-from swarmshare.swarm.pieces import Priority
 from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
 
 MAX_STATE: Final = 16 * 2**20
-"""Bytes of a ``.json``: a million files that are not wanted."""
+"""Bytes of a ``.json`` that is read: enough for a million files that are not wanted."""
 MAX_COUNT: Final = 2**53
-"""Of bytes and seconds: what JSON's numbers carry without loss."""
+"""Greatest number of bytes or seconds that is believed: what JSON's numbers carry without loss."""
 MAX_PEERS: Final = 1000
-"""That can be remembered."""
+"""Peers that are remembered of one transfer: a longer list was not written by us."""
 MAX_HOST: Final = 255
-"""Letters of a peer's host."""
+"""Characters of a peer's host: no name in the DNS is longer."""
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
 _HINT: Final = Text("hint.begin-again")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SavedTransfer:
-    """One transfer, as it is remembered."""
+    """One transfer as it is remembered from one start to the next."""
 
     manifest: Manifest
     folder: Path
@@ -52,9 +52,9 @@ class SavedTransfer:
     paused: bool = False
     sequential: bool = False
     priorities: Mapping[int, Priority] = field(default_factory=dict)
-    """How much files are wanted, by their number; the others are so normally."""
+    """How much files are wanted, by their number; those that are not listed are wanted normally."""
     peers: tuple[tuple[str, int], ...] = ()
-    """Hosts and ports of peers that were named when it was begun; trackers may know none of them."""
+    """Hosts and ports of peers that were named when it was started; trackers may know none of them."""
     limit_up: float | None = None
     """Bytes a second."""
     limit_down: float | None = None
@@ -64,13 +64,16 @@ class SavedTransfer:
 
     @property
     def info_hash(self) -> str:
-        """64 hexadecimal digits."""
+        """The info hash as 64 hexadecimal digits."""
         return str(self.manifest.info_hash)
 
 
 @contextlib.contextmanager
 def open_saved_transfers(folder: Path) -> Iterator[SavedTransfers]:
-    """What was begun in ``folder``, made if it is not there, for this process alone. Raises :class:`StorageError`."""
+    """Open the saved transfers in ``folder``, made if it is not there, for this process alone.
+
+    Raises :class:`StorageError`, also when another process has them open.
+    """
     try:
         make_folder(folder, mode=0o700)
     except OSError as error:
@@ -105,7 +108,7 @@ class SavedTransfers:
         return sorted(found, key=lambda saved: saved.added_at), broken
 
     def add(self, saved: SavedTransfer) -> None:
-        """Remember a new transfer."""
+        """Remember a new transfer: its manifest first, so that a crash leaves no state without one."""
         # There may be a passkey in it.
         write_atomic(self._path(saved.info_hash, ".torrent"), saved.manifest.encode(), mode=0o600)
         self.save(saved)
@@ -115,7 +118,7 @@ class SavedTransfers:
         write_atomic(self._path(saved.info_hash, ".json"), json.dumps(_dump(saved)).encode(), mode=0o600)
 
     def forget(self, info_hash: str) -> None:
-        """Remember a transfer no more."""
+        """Forget a transfer: its manifest goes last, so that a crash leaves no state without one."""
         for ending in (".json", ".torrent"):
             path = self._path(info_hash, ending)
             try:
@@ -164,7 +167,7 @@ def _read(path: Path) -> SavedTransfer:
 
 
 def _parse(fields: object, manifest: Manifest) -> SavedTransfer:
-    """Raises :class:`ValueError`."""
+    """Check every field of a ``.json``: raises :class:`ValueError` for what cannot have been written by us."""
     if not isinstance(fields, dict):
         raise ValueError("no object")
     name, folder = fields.get("name"), fields.get("folder")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import HASH_LENGTH
-from swarmshare.storage.files import Identity
-from swarmshare.storage.hashing import Hashed, Hashing, Source, hash_sources
+from swarmshare.storage.files import FileIdentity
+from swarmshare.storage.hashing import Hashing, RunHashes, Source, hash_sources
 from swarmshare.storage.progress import Meter, OnProgress
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from threading import Event
 
     from swarmshare.manifest.manifest import Manifest
-    from swarmshare.storage.checking import PieceHashes
     from swarmshare.storage.content import ContentFile
-    from swarmshare.storage.places import Found
+    from swarmshare.storage.file_location import Found
+    from swarmshare.storage.piece_hashes import PieceHashes
 
 
 def scan_files(
@@ -71,7 +71,7 @@ class _Candidate:
         length = manifest.files[self.number].length
         if status.st_size < length:
             length = status.st_size - status.st_size % manifest.piece_length
-        return Source(path, length, Identity.of(status)) if length else None
+        return Source(path, length, FileIdentity.of(status)) if length else None
 
 
 def _hash(
@@ -84,7 +84,7 @@ def _hash(
     sourced = [(candidate, candidate.source(manifest)) for candidate in candidates]
     to_hash = [(candidate, source) for candidate, source in sourced if source is not None]
     meter = Meter(sum(source.length for _, source in to_hash), len(to_hash), progress)
-    runs: list[Hashed] = []
+    runs: list[RunHashes] = []
     for hashed in hash_sources([source for _, source in to_hash], Hashing(manifest.piece_length), cancel):
         candidate, source = to_hash[hashed.run.source]
         runs.append(hashed)
@@ -95,10 +95,12 @@ def _hash(
         meter.advance(hashed.run.length, is_last)
 
 
-def _judge(candidate: _Candidate, source: Source, runs: list[Hashed], manifest: Manifest, hashes: PieceHashes) -> None:
+def _judge(
+    candidate: _Candidate, source: Source, runs: list[RunHashes], manifest: Manifest, hashes: PieceHashes
+) -> None:
     """Note which pieces are right, after all of the candidate was hashed in ``runs``."""
     try:
-        if Identity.of(os.stat(source.path, follow_symlinks=False)) != source.identity:
+        if FileIdentity.of(os.stat(source.path, follow_symlinks=False)) != source.identity:
             return  # what was hashed first may have changed since
     except OSError:
         return

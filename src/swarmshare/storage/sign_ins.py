@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES: Final = 64 * 1024
+"""Of one file that is read: many times what an address, a name and a token take."""
 MAX_SIGN_INS: Final = 1000
-"""Most files that are looked at."""
+"""Most files that are looked at, so that a folder full of something else costs no more than that."""
 
 
 class SignIn(NamedTuple):
@@ -61,7 +62,7 @@ class SignIns:
             raise StorageError(path, os_reason(error)) from error
 
     def all(self) -> list[SignIn]:
-        """Every sign-in, by tracker."""
+        """Every sign-in that is remembered, sorted by tracker; at most :data:`MAX_SIGN_INS`."""
         paths = sorted(self._folder.glob("*.json"))[:MAX_SIGN_INS]
         return sorted(_read(path) for path in paths)
 

@@ -1,4 +1,4 @@
-"""Holding data against a manifest: which files are right, and which bytes of the others are not."""
+"""Verifying data against a manifest: which files are right, and which bytes of the others are not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from swarmshare.errors import StorageError
 from swarmshare.manifest.merkle import HASH_LENGTH, merkle_root, piece_height
 from swarmshare.storage.disk_names import existing_paths, local_names
-from swarmshare.storage.files import Identity
+from swarmshare.storage.files import FileIdentity
 from swarmshare.storage.hashing import Hashing, Source, hash_sources
 from swarmshare.storage.links import links_of, wrong_link
 from swarmshare.storage.paths import resolve_inside
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from threading import Event
 
     from swarmshare.manifest.manifest import FileEntry, Manifest
-    from swarmshare.storage.links import Link
+    from swarmshare.storage.links import ManifestLink
 
 
-class Verdict(Enum):
-    """What became of one file."""
+class FileVerdict(Enum):
+    """The outcome of verifying one file."""
 
     OK = "ok"
     BAD = "bad"
@@ -49,11 +49,11 @@ class ByteRange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What is known of one file."""
+    """What verifying found out about one file."""
 
     file: FileEntry
     path: Path
-    verdict: Verdict
+    verdict: FileVerdict
     wrong: tuple[ByteRange, ...] = ()
     """What is not as the manifest has it, as finely as its hashes tell: to the piece, or the file if it is smaller."""
     actual_length: int | None = None
@@ -64,19 +64,19 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What is known of all files."""
+    """What verifying found out about all files of a manifest."""
 
     files: tuple[FileReport, ...]
 
     @property
     def bad(self) -> tuple[FileReport, ...]:
-        """The files that are not right."""
-        return tuple(report for report in self.files if report.verdict is not Verdict.OK)
+        """The reports of the files that are not right."""
+        return tuple(report for report in self.files if report.verdict is not FileVerdict.OK)
 
 
 @dataclass(slots=True)
 class _Checked:
-    """A file under way."""
+    """A file that is being verified: what a look at the disk found, and the hashes so far."""
 
     file: FileEntry
     path: Path
@@ -130,35 +130,37 @@ def _look_at(file: FileEntry, path: Path, folder: Path) -> _Checked:
         checked.error = about(path, os_reason(error))
     else:
         checked.actual_length = status.st_size
-        checked.source = Source(real, min(status.st_size, file.length), Identity.of(status))
+        checked.source = Source(real, min(status.st_size, file.length), FileIdentity.of(status))
     return checked
 
 
 def _judge(manifest: Manifest, checked: _Checked) -> FileReport:
     file, actual = checked.file, checked.actual_length
     if checked.missing:
-        return FileReport(file, checked.path, Verdict.MISSING, _ranges([(0, file.length)]))
+        return FileReport(file, checked.path, FileVerdict.MISSING, _ranges([(0, file.length)]))
     if checked.error or actual is None:
-        return FileReport(file, checked.path, Verdict.UNREADABLE, _ranges([(0, file.length)]), actual, checked.error)
+        return FileReport(
+            file, checked.path, FileVerdict.UNREADABLE, _ranges([(0, file.length)]), actual, checked.error
+        )
     wrong = list(_wrong_pieces(manifest, checked, min(actual, file.length)))
     if actual > file.length:
-        verdict = Verdict.LONG
+        verdict = FileVerdict.LONG
         wrong.append((file.length, actual))
     elif actual < file.length:
-        verdict = Verdict.SHORT
+        verdict = FileVerdict.SHORT
     else:
-        verdict = Verdict.BAD if wrong else Verdict.OK
+        verdict = FileVerdict.BAD if wrong else FileVerdict.OK
     return FileReport(file, checked.path, verdict, _ranges(wrong), actual)
 
 
-def _judge_link(file: FileEntry, path: Path, folder: Path, link: Link) -> FileReport:
+def _judge_link(file: FileEntry, path: Path, folder: Path, link: ManifestLink) -> FileReport:
     try:
         if not os.path.lexists(path):
-            return FileReport(file, path, Verdict.MISSING)
+            return FileReport(file, path, FileVerdict.MISSING)
         why = wrong_link(folder, link)
     except OSError as error:
-        return FileReport(file, path, Verdict.UNREADABLE, error=about(path, os_reason(error)))
-    return FileReport(file, path, Verdict.BAD if why else Verdict.OK, error=why)
+        return FileReport(file, path, FileVerdict.UNREADABLE, error=about(path, os_reason(error)))
+    return FileReport(file, path, FileVerdict.BAD if why else FileVerdict.OK, error=why)
 
 
 def _wrong_pieces(manifest: Manifest, checked: _Checked, hashed_length: int) -> Iterator[tuple[int, int]]:

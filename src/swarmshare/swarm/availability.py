@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from array import array
 from heapq import nsmallest
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.pieces import Priority
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.piece_counts import PieceCounts
+from swarmshare.common.pieces import Priority
 from swarmshare.swarm.ranks import NONE, Ranks
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ _MOST: Final = 126
 _IF_HIGH: Final = bytes((NONE, _BASE[Priority.HIGH])).ljust(256)
 _IF_NORMAL: Final = bytes((NONE, _BASE[Priority.NORMAL])).ljust(256)
 _CAPPED: Final = bytes(min(holders, _MOST) for holders in range(256))
-_FULL_IF_ANY: Final = b"\0".ljust(256, b"\xff")
-
-_LOW: Final = 0 if sys.byteorder == "little" else 1
-"""Which of the two bytes of a count is the lower."""
 
 
 class Availability:
@@ -51,13 +47,13 @@ class Availability:
         self.seeds = 0
         """Peers that hold everything, as far as they were counted as such; to be read only."""
         self._random = rng.random
-        self._counts = array("H", bytes(2 * count))  # 16 bits: right for 65,535 peers
+        self._counts = PieceCounts(count)
         self._holders = bytearray(count)  # the same, but 255 for more, ready to be shown
         self._on_offer = {Priority.HIGH: Bitfield(count), Priority.NORMAL: on_offer.copy()}
         self._ranks = Ranks(self._all_ranks(), rng)
 
     def of(self, piece: int) -> int:
-        """How many peers hold ``piece``."""
+        """How many peers hold ``piece``, seeds included."""
         return self._counts[piece] + self.seeds
 
     def to_bytes(self) -> bytes:
@@ -79,7 +75,7 @@ class Availability:
             self._count(has, -1)
 
     def add(self, piece: int) -> None:
-        """One peer more holds ``piece``."""
+        """Count one more holder of ``piece`` (``have``)."""
         self._move(piece, 1)
 
     def remove(self, piece: int) -> None:
@@ -142,8 +138,7 @@ class Availability:
         return list(islice((piece for piece in pieces if piece not in without), limit))
 
     def _move(self, piece: int, by: int) -> None:
-        count = self._counts[piece] + by
-        self._counts[piece] = count  # OverflowError: it lost a holder that it never had
+        count = self._counts.move(piece, by)  # OverflowError: it lost a holder that it never had
         self._holders[piece] = min(count, 255)
         if count <= _MOST and count - by <= _MOST:
             self._ranks.shift(piece, by)
@@ -153,12 +148,8 @@ class Availability:
             for piece in has.indices():
                 self._move(piece, by)
             return
-        ones = bytearray(2 * len(has))
-        ones[_LOW::2] = has.flags()
-        counts = (_number(self._counts) + by * _number(ones)).to_bytes(len(ones), sys.byteorder)
-        self._counts = array("H", counts)
-        low, high = counts[_LOW::2], counts[1 - _LOW :: 2]
-        self._holders[:] = (_number(low) | _number(high.translate(_FULL_IF_ANY))).to_bytes(len(low), sys.byteorder)
+        (self._counts.add if by > 0 else self._counts.remove)(has.to_wire())
+        self._holders[:] = self._counts.saturated()
         self._ranks.set_all(self._all_ranks())
 
     def _all_ranks(self) -> bytes:
@@ -169,5 +160,5 @@ class Availability:
         return (_number(high) & _number(normal) | _number(holders)).to_bytes(len(high), sys.byteorder)
 
 
-def _number(data: bytes | bytearray | array[int]) -> int:
+def _number(data: bytes | bytearray) -> int:
     return int.from_bytes(data, sys.byteorder)

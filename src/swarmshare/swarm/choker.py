@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic
+
+from swarmshare.swarm.partial_piece import Peer
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
 
 TURN: Final = 60.0
 """Seconds that a seed serves a peer before another one's wait counts for more, as in libtorrent."""
@@ -16,10 +18,10 @@ NEWCOMER_WEIGHT: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(Generic[Peer]):
     """A peer, as the choker sees it."""
 
-    key: Hashable
+    key: Peer
     interested: bool
     """Whether it wants anything of us; if not, it never takes a slot."""
     rate_from: float
@@ -35,8 +37,8 @@ class Candidate:
 
 
 def choose_unchoked(
-    candidates: Sequence[Candidate], slots: int, optimistic: Hashable | None, seeding: bool, rng: random.Random
-) -> set[Hashable]:
+    candidates: Sequence[Candidate[Peer]], slots: int, optimistic: Peer | None, seeding: bool, rng: random.Random
+) -> set[Peer]:
     """The keys of the peers to unchoke, ``slots`` at most; everyone else is to be choked.
 
     While we download, the ``optimistic`` peer (if it is interested) has one slot, so that a better peer can be found;
@@ -52,7 +54,7 @@ def choose_unchoked(
     return {candidate.key for candidate in interested[: max(0, slots)]}
 
 
-def choose_optimistic(candidates: Sequence[Candidate], rng: random.Random) -> Hashable | None:
+def choose_optimistic(candidates: Sequence[Candidate[Peer]], rng: random.Random) -> Peer | None:
     """The key of the choked peer that is to have the optimistic slot next; None when nobody waits for one."""
     waiting = [candidate for candidate in candidates if candidate.interested and not candidate.unchoked]
     if not waiting:
@@ -61,7 +63,7 @@ def choose_optimistic(candidates: Sequence[Candidate], rng: random.Random) -> Ha
     return rng.choices(waiting, weights)[0].key
 
 
-def _in_turn(candidate: Candidate) -> tuple[int, float]:
+def _in_turn(candidate: Candidate[Peer]) -> tuple[int, float]:
     """The rank while seeding: whose turn it is, who waits, and last who had a turn and may stay if nobody waits."""
     if not candidate.unchoked:
         return (1, -candidate.seconds)

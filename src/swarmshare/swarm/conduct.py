@@ -19,7 +19,7 @@ gives more than it spoils."""
 
 
 class Conduct:
-    """What one peer gave."""
+    """What one peer gave right and wrong, which decides what it is asked for, and whether it is banned."""
 
     def __init__(self) -> None:
         self.wrong: set[int] = set()
@@ -50,6 +50,7 @@ class Conduct:
         ``file`` are the pieces of the same file. What it was ``asked`` for of these before we knew is not held against
         it. ``length`` is that of the whole piece, however little of it came from this peer: all of it is wasted.
         """
+        # Each piece once: of a wrong piece that it had several blocks of, libtorrent counts one failure, too.
         if piece in self.wrong:
             return
         if piece not in self._excused:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from swarmshare.common.address import is_loopback, show_address
 from swarmshare.texts import Text, advise
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 
-class Reach(Enum):
+class ListenReach(Enum):
     """From where others may connect to us."""
 
     NOWHERE = "nowhere"
@@ -51,7 +51,7 @@ class Outcome(Enum):
 
 
 class Cause(Enum):
-    """Why nobody is connected."""
+    """Why nobody is connected, as a word for programs; what each means is in the sentence that goes with it."""
 
     ENCRYPTED = "encrypted"
     STRANGER = "stranger"
@@ -78,7 +78,7 @@ class DialResult(NamedTuple):
 
 
 class NoPeers(NamedTuple):
-    """Why nobody is connected."""
+    """Why nobody is connected: the surest cause that is known."""
 
     cause: Cause
     message: Text
@@ -92,7 +92,7 @@ class Situation:
     complete: bool
     """We have all that we want: others are to come for it."""
     hybrid: bool
-    reach: Reach
+    reach: ListenReach
     has_tracker: bool
     """Somebody is asked for peers."""
     tracker_away: bool = False
@@ -110,7 +110,7 @@ class Situation:
 NO_LISTENING: Final = 1
 """The port that is announced by who accepts no connections: trackers refuse a 0."""
 
-_SHUT: Final = {Reach.NOWHERE, Reach.MACHINE}
+_SHUT: Final = {ListenReach.NOWHERE, ListenReach.MACHINE}
 _SAYS: Final[dict[Cause, tuple[str, Text | None]]] = {
     Cause.ENCRYPTED: ("nobody.encrypted", Text("hint.allow-unencrypted")),
     Cause.STRANGER: ("nobody.stranger", Text("hint.let-in-everybody")),
@@ -138,7 +138,7 @@ def explain(situation: Situation) -> NoPeers | None:
     for cause, known in ((Cause.ENCRYPTED, situation.encrypted), (Cause.STRANGER, situation.strangers)):
         if here := [host for host in known if host in hosts]:
             return _told(cause, here)
-    if situation.complete and situation.reach in _SHUT and not all(map(_is_loopback, hosts)):
+    if situation.complete and situation.reach in _SHUT and not all(map(is_loopback, hosts)):
         return _told(Cause.ONLY_HERE)
     if found := _of_dials(dials, situation):
         return found
@@ -154,7 +154,7 @@ def _of_dials(dials: Mapping[tuple[str, int], DialResult], situation: Situation)
         those = [address for address, result in dials.items() if result.outcome is outcome]
         if not those or (outcome is Outcome.ENDED and situation.complete):
             continue
-        who = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in those]
+        who = [show_address(*address) for address in those]
         if outcome is Outcome.HUNG_UP and situation.hybrid:
             return _told(Cause.HUNG_UP, who, hint=Text("hint.not-shared"))
         if outcome is Outcome.REFUSED and all(port == NO_LISTENING for _, port in those):
@@ -188,10 +188,3 @@ def _told(cause: Cause, who: Sequence[str] = (), reason: Text | None = None, hin
 def _and_more(who: Sequence[str]) -> str:
     first = next(iter(who), "")
     return Text("nobody.and-more", who=first, count=len(who) - 1) if len(who) > 1 else first
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,24 +1,33 @@
-"""Which blocks to ask of which peer, and how far each piece has come."""
+"""Which blocks to ask of which peer, and how far each piece has come: what libtorrent calls the piece picker.
+
+What a piece may go through is :mod:`swarmshare.common.pieces`. Of a piece on its way, each block is in one of four
+places:
+
+| a block is          | kept in                             | and leaves it when                                     |
+|---------------------|-------------------------------------|--------------------------------------------------------|
+| free                | ``PartialPiece.free``               | it is picked                                           |
+| asked of one peer   | ``Requests``                        | it comes; or it is returned, and is free again         |
+| asked of two peers  | ``Requests`` (endgame)              | it comes from one; or one returns it, the other stays  |
+| delivered           | ``PartialPiece.delivered``          | the piece is verified, or failed as a whole            |
+"""
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic
 
-from swarmshare.manifest.layout import Block
+from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.pieces import PieceState, Priority
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.swarm.availability import Availability
-from swarmshare.swarm.bitfield import Bitfield
-from swarmshare.swarm.pieces import ONE_OF_MANY, UNWANTED, PartialPiece, PieceState, Priority, Received
+from swarmshare.swarm.partial_piece import ONE_OF_MANY, UNWANTED, PartialPiece, Peer, Received
 from swarmshare.swarm.requests import Requests
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Collection, Hashable, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
-    from swarmshare.manifest.layout import PieceLayout
-
-__all__ = ["Block", "PiecePicker", "PieceState", "Priority", "Received"]
+    from swarmshare.manifest.layout import Block, PieceLayout
 
 ENDGAME_BATCH: Final = 16
 """Blocks asked of an idle peer at once in the endgame: enough to hide a round trip, few enough to waste little."""
@@ -34,7 +43,7 @@ _IF_NONE: Final = b"\1".ljust(256, b"\0")
 """Makes numbers of holders flags: 1 where there is none."""
 
 
-class PiecePicker:
+class PiecePicker(Generic[Peer]):
     """Knows of every piece whether we hold it, who has it, and who was asked for which of its blocks.
 
     A peer is any hashable key, and has joined before it is asked for anything. The bytes of blocks are kept elsewhere,
@@ -43,49 +52,53 @@ class PiecePicker:
     layout has, and a change to a peer's bitfield is to be told once (:meth:`Bitfield.set` says whether it was a
     change).
 
-    ``sequential`` may be set at any time: new pieces are then begun in the order of their numbers.
+    ``sequential`` may be set at any time: new pieces are then started in the order of their numbers.
     """
 
     def __init__(self, layout: PieceLayout, rng: random.Random) -> None:
-        """Nothing is held; ``rng`` breaks ties among equally rare pieces."""
+        """A picker for the pieces of ``layout``, none of which is held; ``rng`` breaks ties among equally rare ones."""
         count = layout.piece_count
         self.sequential = False
         self._rng = rng
         self._layout = layout
         self._blocks_per_piece = -(-layout.piece_length // BLOCK_LENGTH)
         self._priorities = [Priority.NORMAL] * count
-        self._partials: dict[int, PartialPiece] = {}
-        self._owners: dict[int, Hashable] = {}
-        """Pieces that only one peer is asked for (:meth:`pick_alone`)."""
-        self._with_free: dict[int, PartialPiece] = {}  # those of them that have a free block, oldest first
-        self._requests = Requests()
+        self._partials: dict[int, PartialPiece[Peer]] = {}
+        """Every piece that is IN_FLIGHT or VERIFYING."""
+        self._with_free: dict[int, PartialPiece[Peer]] = {}
+        """Those of ``_partials`` that have a free block, oldest first: a pick looks at these only."""
+        self._owners: dict[int, Peer] = {}
+        """Pieces of ``_partials`` that only one peer is asked for (:meth:`pick_alone`)."""
+        self._requests: Requests[Peer] = Requests()
         self.start_with(Bitfield(count))
 
     def start_with(self, held: Bitfield) -> None:
-        """These are the pieces that we have already. To be said, if at all, before anything else."""
+        """Count the pieces in ``held`` as ours. To be called, if at all, before any other method."""
         self.held = held.copy()
         """The pieces that we have; to be changed by the picker only."""
         self._states = bytearray(held.flags().translate(_FROM_HELD))
-        self._not_needed = held.copy()  # held, or to be skipped: nothing to ask for
-        # On offer is exactly what is MISSING and not to be skipped.
+        self._not_needed = held.copy()
+        """Pieces that are held or to be skipped. A peer is interesting when it has any other."""
+        # Invariant: on offer is exactly what is MISSING and not to be skipped, so the rarest piece on offer may always
+        # be started. Each change of a state or a priority below withdraws or offers its piece.
         self._availability = Availability(held.complement(), self._rng)
 
     # What peers have.
 
     def peer_joined(self, has: Bitfield) -> None:
-        """A peer with these pieces is connected."""
+        """Count the pieces of a peer that is connected now."""
         self._availability.join(has)
 
     def peer_left(self, has: Bitfield) -> None:
-        """A peer that has these pieces by now is gone; its requests are :meth:`peer_gone`'s matter."""
+        """Stop counting a peer that has these pieces by now; its requests are given back by :meth:`peer_gone`."""
         self._availability.leave(has)
 
     def peer_has(self, piece: int) -> None:
-        """A peer that joined without ``piece`` has it now (``have``)."""
+        """Count ``piece`` for a peer that joined without it (``have``)."""
         self._availability.add(piece)
 
     def peer_lost(self, piece: int) -> None:
-        """A peer that had ``piece`` has it no more (``lt_donthave``); O(pieces) when there are seeds, else O(1)."""
+        """Stop counting ``piece`` for a peer that had it (``lt_donthave``): O(1), or O(pieces) when there are seeds."""
         self._availability.remove(piece)
 
     @property
@@ -99,7 +112,7 @@ class PiecePicker:
         return self._availability.to_bytes()
 
     def holders(self, piece: int) -> int:
-        """How many peers hold ``piece``."""
+        """How many connected peers hold ``piece``, seeds included."""
         return self._availability.of(piece)
 
     @property
@@ -146,12 +159,12 @@ class PiecePicker:
 
     # Asking.
 
-    def pick(self, peer: Hashable, has: Bitfield, count: int, without: Collection[int] = ()) -> list[Block]:
+    def pick(self, peer: Peer, has: Bitfield, count: int, without: Collection[int] = ()) -> list[Block]:
         """Up to ``count`` blocks to ask of ``peer`` now; they are outstanding at it from here on.
 
-        First the pieces that were begun, because only whole pieces can be checked and shared; then new ones, the rarest
-        first. Within each of the two, high priority comes first. In the endgame (:attr:`in_endgame`) an idle peer is
-        asked for what another peer was asked for.
+        First the pieces that were started, because only whole pieces can be verified and shared; then new ones, the
+        rarest first. Within each of the two, high priority comes first. In the endgame (:attr:`in_endgame`) an idle
+        peer is asked for what another peer was asked for.
         """
         picked: list[Block] = []
         for partial in self._started(peer, has, without):
@@ -162,19 +175,22 @@ class PiecePicker:
             for piece in pieces:
                 picked += self._take(self._begin(piece), count - len(picked))
         if not picked and self._requests.is_idle(peer):
+            # Nothing else is left for a peer that could help: then the pieces that an unproven peer was to give alone
+            # are open to all. To know who lied is worth less than a download that waits for a peer which may be slow.
             for piece in [piece for piece in self._owners if piece in self._with_free and has.has(piece)]:
-                del self._owners[piece]  # better than to wait for a peer that we know nothing of
+                del self._owners[piece]
             for partial in self._started(peer, has, without):
                 picked += self._take(partial, count - len(picked))
         if picked:
             self._requests.add(peer, picked)
         elif self._requests.is_idle(peer) and self.in_endgame:
+            # Only an idle peer: one that has something to send would be given it twice for nothing.
             picked = list(islice(self._duplicates(has, without), min(count, ENDGAME_BATCH)))
             self._requests.add_again(peer, picked)
         return picked
 
     def pick_alone(
-        self, peer: Hashable, has: Bitfield, count: int, without: Collection[int] = (), most: int = MAX_ALONE
+        self, peer: Peer, has: Bitfield, count: int, without: Collection[int] = (), most: int = MAX_ALONE
     ) -> list[Block]:
         """Like :meth:`pick`, for a peer whose data was not found right yet: new pieces, ``most`` of them at a time.
 
@@ -183,6 +199,7 @@ class PiecePicker:
         """
         picked: list[Block] = []
         own = [piece for piece, owner in self._owners.items() if owner == peer]
+        # The pieces that it has already come first: the sooner one is whole, the sooner we know what the peer is worth.
         for piece in own:
             if piece not in without and (partial := self._with_free.get(piece)):
                 picked += self._take(partial, count - len(picked))
@@ -196,13 +213,14 @@ class PiecePicker:
         return picked
 
     def pick_allowed_fast(
-        self, peer: Hashable, has: Bitfield, count: int, allowed: Iterable[int], without: Collection[int] = ()
+        self, peer: Peer, has: Bitfield, count: int, allowed: Iterable[int], without: Collection[int] = ()
     ) -> list[Block]:
         """Like :meth:`pick`, but only from the few pieces that ``peer`` lets us ask for while it chokes us (BEP 6)."""
         picked: list[Block] = []
         for piece in allowed:
             askable = has.has(piece) and piece not in without
             if len(picked) < count and askable and self._priorities[piece] is not Priority.SKIP:
+                # Whatever its rarity: while it chokes us these few are all that it will send.
                 if self._states[piece] == PieceState.MISSING:
                     self._begin(piece)
                 if partial := self._with_free.get(piece):
@@ -222,11 +240,11 @@ class PiecePicker:
             )
         )
 
-    def blocks_of(self, peer: Hashable) -> tuple[Block, ...]:
+    def blocks_of(self, peer: Peer) -> tuple[Block, ...]:
         """The blocks outstanding at ``peer``, oldest first."""
         return self._requests.at(peer)
 
-    def returned(self, peer: Hashable, block: Block) -> None:
+    def returned(self, peer: Peer, block: Block) -> None:
         """``peer`` will not deliver ``block`` (rejected, timed out, choked); nothing happens if it was not asked.
 
         The block is free again at once, for this peer too: whoever asks anew must see to it that a peer which rejects
@@ -235,7 +253,7 @@ class PiecePicker:
         if self._requests.remove(peer, block) == ():
             self._free(self._partials[block.piece], block.begin)
 
-    def peer_gone(self, peer: Hashable) -> None:
+    def peer_gone(self, peer: Peer) -> None:
         """``peer`` will deliver nothing more: :meth:`returned` for each of its blocks."""
         for block in self._requests.at(peer):
             self.returned(peer, block)
@@ -245,32 +263,41 @@ class PiecePicker:
 
     # What came of it.
 
-    def received(self, peer: Hashable, block: Block) -> Received:
-        """``peer`` delivered ``block``; what was not asked of it is not wanted, or anybody could stuff us."""
-        others = self._requests.remove(peer, block)
-        if others is None:
+    def received(self, peer: Peer, block: Block) -> Received[Peer]:
+        """Note that ``peer`` delivered ``block``, and tell what to make of it.
+
+        What was not asked of ``peer``, or is not outstanding at it any more, is not wanted. The last block of a piece
+        makes it VERIFYING.
+        """
+        also_asked = self._requests.remove(peer, block)
+        # Only what was asked of this very peer counts: else anybody could make us count, hash and write what it likes,
+        # and put the blame for a wrong piece on whoever sent the rest.
+        if also_asked is None:
             return UNWANTED
-        for other in others:
+        for other in also_asked:
             self._requests.remove(other, block)
         partial = self._partials[block.piece]
         partial.delivered[block.begin] = peer
         if not partial.complete:
-            return Received(wanted=True, cancel=others) if others else ONE_OF_MANY
+            return Received(wanted=True, cancel=also_asked) if also_asked else ONE_OF_MANY
         self._states[partial.piece] = PieceState.VERIFYING
-        return Received(wanted=True, piece_complete=True, cancel=others)
+        return Received(wanted=True, piece_complete=True, cancel=also_asked)
 
-    def contributors(self, piece: int) -> dict[int, Hashable]:
-        """Who delivered each block of ``piece`` so far, by where it begins; nobody for a HELD piece."""
+    def contributors(self, piece: int) -> dict[int, Peer]:
+        """The peer that delivered each block of ``piece`` so far, by the byte it begins at; empty for a HELD piece."""
         partial = self._partials.get(piece)
         return dict(partial.delivered) if partial else {}
 
-    def parts_of(self, peer: Hashable) -> set[int]:
+    def parts_of(self, peer: Peer) -> set[int]:
         """The pieces on their way to us of which ``peer`` delivered a block or is to deliver one."""
         delivered = {piece for piece, partial in self._partials.items() if peer in partial.delivered.values()}
         return delivered.union(block.piece for block in self._requests.at(peer))
 
     def verified(self, piece: int) -> None:
-        """``piece`` is right and kept: HELD. It was VERIFYING, or MISSING and found on disk; else ValueError."""
+        """Make ``piece``, which is right and on the disk, HELD.
+
+        Raises :class:`ValueError` unless it was VERIFYING, or MISSING (a check found it on the disk).
+        """
         self._expect(piece, PieceState.VERIFYING, PieceState.MISSING)
         self._partials.pop(piece, None)
         self._owners.pop(piece, None)
@@ -280,7 +307,10 @@ class PiecePicker:
         self._not_needed.set(piece)
 
     def failed(self, piece: int) -> None:
-        """``piece`` was VERIFYING and is wrong, nobody knows where: MISSING, all of it; else ValueError."""
+        """Make ``piece``, which is wrong nobody knows where, MISSING again as a whole.
+
+        Raises :class:`ValueError` unless it was VERIFYING.
+        """
         self._expect(piece, PieceState.VERIFYING)
         del self._partials[piece]
         self._owners.pop(piece, None)
@@ -288,7 +318,7 @@ class PiecePicker:
         self._offer(piece)
 
     def lost(self, piece: int) -> None:
-        """``piece`` was HELD and its bytes are gone: MISSING; else ValueError."""
+        """Make ``piece``, whose bytes are gone, MISSING; raises :class:`ValueError` unless it was HELD."""
         self._expect(piece, PieceState.HELD)
         self._states[piece] = PieceState.MISSING
         self.held.clear(piece)
@@ -306,21 +336,21 @@ class PiecePicker:
         if (priority := self._priorities[piece]) is not Priority.SKIP:
             self._availability.offer(piece, priority)
 
-    def _begin(self, piece: int) -> PartialPiece:
+    def _begin(self, piece: int) -> PartialPiece[Peer]:
         self._availability.withdraw(piece)
         self._states[piece] = PieceState.IN_FLIGHT
-        partial = PartialPiece(piece, self._layout.span(self._layout.index(piece)).length)
+        partial: PartialPiece[Peer] = PartialPiece(piece, self._layout.span(self._layout.index(piece)).length)
         self._partials[piece] = self._with_free[piece] = partial
         return partial
 
     def _choose(self, has: Bitfield, limit: int, without: Collection[int]) -> list[int]:
-        """Up to ``limit`` pieces to begin, of one priority."""
+        """Up to ``limit`` pieces to start, all of one priority."""
         choose = self._availability.lowest if self.sequential else self._availability.rarest
         return choose(has, Priority.HIGH, limit, without) or choose(has, Priority.NORMAL, limit, without)
 
-    def _started(self, peer: Hashable, has: Bitfield, without: Collection[int]) -> list[PartialPiece]:
+    def _started(self, peer: Peer, has: Bitfield, without: Collection[int]) -> list[PartialPiece[Peer]]:
         """The pieces with a free block that ``peer`` may be asked for: high priority first, then the oldest."""
-        saved = [
+        started = [
             partial
             for piece, partial in self._with_free.items()
             if has.has(piece)
@@ -328,20 +358,22 @@ class PiecePicker:
             and self._priorities[piece] is not Priority.SKIP
             and self._owners.get(piece, peer) == peer
         ]
-        saved.sort(key=lambda partial: -self._priorities[partial.piece])
-        return saved
+        started.sort(key=lambda partial: -self._priorities[partial.piece])  # stable: the oldest stay first
+        return started
 
-    def _take(self, partial: PartialPiece, count: int) -> list[Block]:
+    def _take(self, partial: PartialPiece[Peer], count: int) -> list[Block]:
         taken = partial.take(count)
         if not partial.free:
             del self._with_free[partial.piece]
         return taken
 
-    def _free(self, partial: PartialPiece, begin: int) -> None:
+    def _free(self, partial: PartialPiece[Peer], begin: int) -> None:
         partial.give_back(begin)
+        # Its owner left a block unanswered: others may give it, and that one peer lied is not known for sure any more.
         self._owners.pop(partial.piece, None)
         self._with_free[partial.piece] = partial
         self._states[partial.piece] = PieceState.IN_FLIGHT
+        # Back to the start, so that the rarest-first choice is made anew and no empty piece is kept in memory.
         if partial.untouched:
             del self._partials[partial.piece], self._with_free[partial.piece]
             self._states[partial.piece] = PieceState.MISSING

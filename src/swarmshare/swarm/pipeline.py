@@ -32,7 +32,7 @@ class RequestPipeline:
     """
 
     def __init__(self, peer_limit: int = MAX_DEPTH) -> None:
-        """``peer_limit`` is the peer's ``reqq``; it may be set when the peer tells it."""
+        """The pipeline to one peer; ``peer_limit`` is its ``reqq`` (BEP 10), to be set when the peer tells it."""
         self.peer_limit = peer_limit
         self.outstanding = 0
         self._meter = RateMeter()
@@ -43,39 +43,38 @@ class RequestPipeline:
         self._start_over()
 
     def on_sent(self, now: float, n: int) -> None:
-        """``n`` requests were sent."""
+        """Note that ``n`` requests were sent, which are outstanding from here on."""
         if not self.outstanding:
+            # A depth from before a pause says nothing about the link as it is now: the start finds it again.
             if self._rested(now):
                 self._start_over()
             self._asked_at = self._heard_at = now
         self.outstanding += n
 
-    def on_blocks(self, now: float, n: int, length: int) -> None:
-        """``n`` blocks came, of ``length`` bytes in all, that had been requested: once for all that a read brought."""
+    def on_block(self, now: float, length: int) -> None:
+        """Note that a block of ``length`` bytes came that had been requested."""
         if self.is_snubbed(now):
             self._snubbed = False
             self._start_over()
-        self.outstanding = max(0, self.outstanding - n)
+        self.outstanding = max(0, self.outstanding - 1)
+        # Only the first request to an idle peer measures the path: any other waits in the peer's queue first.
         if self._asked_at is not None:
-            self._round_trip = now - self._asked_at  # nothing was in its way
+            self._round_trip = now - self._asked_at
             self._asked_at = None
         self._heard_at = now
         self._meter.add(now, length)
         if self._growing:
-            self._depth += n
+            self._depth += 1  # and one more by room(), as the answered one is not outstanding: two for each block
             self._watch_growth(now, length)
 
-    def on_block(self, now: float, length: int) -> None:
-        """A block of ``length`` bytes came that had been requested."""
-        self.on_blocks(now, 1, length)
-
     def on_returned(self, now: float, n: int) -> None:
-        """``n`` requests were rejected, cancelled or given up: no block will come of them."""
+        """Note that no block will come of ``n`` requests: they were rejected, cancelled or given up."""
+        # A peer does not stop being slow because we gave up on it: the flag outlives the requests that raised it.
         self._snubbed = self.is_snubbed(now)
         self.outstanding = max(0, self.outstanding - n)
 
     def on_choked(self) -> None:
-        """The peer choked us: nothing is outstanding, and after the next unchoke everything may be different."""
+        """Start anew, because the peer choked us: nothing is outstanding, and after the next unchoke all may differ."""
         self.outstanding = 0
         self._asked_at = None
         self._snubbed = False

@@ -38,6 +38,7 @@ class Rejections:
             return
         first, most = PAUSE
         pause = min(most, 2 * self._pauses.pop(piece, first / 2))
+        # The oldest pause of a piece that does not wait makes room: a peer that rejects everything fills no memory.
         if len(self._pauses) >= MAX_REJECTED:
             del self._pauses[next(old for old in self._pauses if old not in self.waiting)]
         self._pauses[piece] = pause

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic
 
 from swarmshare.swarm.conduct import Conduct
+from swarmshare.swarm.partial_piece import Peer
 from swarmshare.swarm.picker import MAX_ALONE
 from swarmshare.swarm.pipeline import RequestPipeline
 from swarmshare.swarm.rejections import Rejections
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable
+    from collections.abc import Collection
 
+    from swarmshare.common.bitfield import Bitfield
     from swarmshare.manifest.layout import Block
-    from swarmshare.swarm.bitfield import Bitfield
     from swarmshare.swarm.picker import PiecePicker
 
 MIN_REFILL: Final = 8
 """Requests that are sent together: one at a time would cost a system call each."""
 
 
-class Requester:
-    """The requests to one peer; times are in seconds."""
+class Requester(Generic[Peer]):
+    """The requests to one peer, and what it is trusted with; times are in seconds.
 
-    def __init__(self, picker: PiecePicker, peer: Hashable) -> None:
+    | what came from the peer so far                       | it is asked for                                         |
+    |------------------------------------------------------|---------------------------------------------------------|
+    | nothing right yet                                    | one new piece at a time, which nobody else is asked for |
+    | right data, but no piece of its own yet              | two such pieces at a time                               |
+    | a piece of its own that was right (``proven``)       | any block, like every proven peer                       |
+    | it had a part in a wrong piece since                 | as before it was proven                                 |
+    | a piece was wrong through it                         | never that piece again, and the rest of its file last   |
+    | it chokes us, whatever came                          | what it allows while choking (BEP 6)                    |
+    """
+
+    def __init__(self, picker: PiecePicker[Peer], peer: Peer) -> None:
         """``peer`` is the key by which ``picker`` knows the peer."""
         self.pipeline = RequestPipeline()
         self.rejections = Rejections()
@@ -42,18 +53,21 @@ class Requester:
         are the only pieces that it may be asked for while it chokes us (BEP 6); None: it does not choke us.
         """
         room = self.pipeline.room(now)
+        # Half a batch is not worth a system call, unless the whole depth is as small as that.
         if room < min(MIN_REFILL, self.pipeline.target(now) // 2 + 1) or self.rejections.is_full:
             return []
         waiting: Collection[int] = self.rejections.waiting
         picked: list[Block] = []
+        # Sets are built only for the few peers that gave something wrong: this runs for every read of every peer.
         if self.conduct.wrong:
             waiting = self.conduct.wrong.union(waiting)
             picked = self._pick(has, room, allowed, self.conduct.doubtful.union(waiting))
         picked = picked or self._pick(has, room, allowed, waiting)
         blocks = []
         for block in picked:
+            # Cancelled, and its answer (BEP 6) is still to come: asked again, the two answers could not be told apart.
             if block in asked:
-                self._picker.returned(self._peer, block)  # cancelled, and the answer is still to come
+                self._picker.returned(self._peer, block)
             else:
                 blocks.append(block)
         if blocks:
@@ -69,8 +83,10 @@ class Requester:
         return self._picker.pick_alone(self._peer, has, room, without, most)
 
     def rejected(self, block: Block, now: float, *, choking: bool) -> None:
-        """The peer will not send ``block``; when it does so without choking us, its piece has to wait for a while."""
+        """Note that the peer will not send ``block``; its piece waits for the next try, unless ``choking`` is why."""
         self._picker.returned(self._peer, block)
         self.pipeline.on_returned(now, 1)
+        # A choked peer's rejections say nothing about the piece (BEP 6 makes it reject all); any other would be asked
+        # for the same block at once, and reject it at once, for ever.
         if not choking:
             self.rejections.rejected(block.piece, now)

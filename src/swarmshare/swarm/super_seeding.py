@@ -20,10 +20,12 @@ and as soon as the link is idle, what was held back is offered.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic
+
+from swarmshare.swarm.partial_piece import Peer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Iterable
 
     from swarmshare.manifest.layout import Block
 
@@ -38,7 +40,7 @@ MAX_HELD_BACK: Final = 1024
 """Pieces that are held back from one peer at a time; what it asks for beyond that it gets."""
 
 
-class _Peer:
+class _State:
     """What is known of one peer that asked for something."""
 
     __slots__ = ("alone_until", "held_back", "offered")
@@ -52,7 +54,7 @@ class _Peer:
         """Until when it counts as one that does not reach the others."""
 
 
-class SuperSeeding:
+class SuperSeeding(Generic[Peer]):
     """Which of the blocks that peers asked for are to be sent now; times are in seconds."""
 
     def __init__(self, holders: Callable[[int], int]) -> None:
@@ -64,12 +66,12 @@ class SuperSeeding:
         self.last_sent = 0.0
         """When the link took bytes of blocks last; to be noted by whoever sends them."""
         self._holders = holders
-        self._given: dict[int, tuple[Hashable, float]] = {}
+        self._given: dict[int, tuple[Peer, float]] = {}
         """Who gets a piece first, and since when."""
-        self._peers: dict[Hashable, _Peer] = {}
+        self._peers: dict[Peer, _State] = {}
 
     def choose(
-        self, peer: Hashable, owed: Iterable[Block], now: float, count: int, *, looks_elsewhere: bool
+        self, peer: Peer, owed: Iterable[Block], now: float, count: int, *, looks_elsewhere: bool
     ) -> tuple[list[Block], list[Block]]:
         """Of the blocks that ``peer`` asked for, the oldest first: up to ``count`` to send, and those to reject.
 
@@ -79,7 +81,7 @@ class SuperSeeding:
             return list(islice(owed, count)), []
         known = self._peers.get(peer)
         if known is None:
-            known = self._peers[peer] = _Peer()
+            known = self._peers[peer] = _State()
         send: list[Block] = []
         reject: list[Block] = []
         if looks_elsewhere and now >= known.alone_until:
@@ -91,7 +93,7 @@ class SuperSeeding:
             send += islice(owed, count)
         return send, reject
 
-    def offers(self, now: float) -> list[tuple[Hashable, int]]:
+    def offers(self, now: float) -> list[tuple[Peer, int]]:
         """Peers, and pieces that were held back from them, to be offered by BEP 6's ``suggest``.
 
         One to each peer when the link is idle; all, once, when we super-seed no more.
@@ -109,7 +111,7 @@ class SuperSeeding:
                 offers.append((peer, piece))
         return offers
 
-    def peer_has(self, peer: Hashable, piece: int, now: float) -> None:
+    def peer_has(self, peer: Peer, piece: int, now: float) -> None:
         """``peer`` has ``piece`` by now, from us or from another."""
         first, since = self._given.get(piece, (None, now))
         if first == peer:
@@ -121,12 +123,12 @@ class SuperSeeding:
                 known.alone_until = 0.0  # another gave it
             known.offered.discard(piece)
 
-    def forget(self, peer: Hashable) -> None:
+    def forget(self, peer: Peer) -> None:
         """``peer`` is gone; what it was given first is free for others."""
         self._given = {piece: given for piece, given in self._given.items() if given[0] != peer}
         self._peers.pop(peer, None)
 
-    def _may_have(self, peer: Hashable, known: _Peer, piece: int, now: float) -> bool:
+    def _may_have(self, peer: Peer, known: _State, piece: int, now: float) -> bool:
         first = self._given.get(piece)
         if first is None and not self._holders(piece):
             self._given[piece] = (peer, now)

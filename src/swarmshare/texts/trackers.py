@@ -56,6 +56,7 @@ ENGLISH: Final = {
     "invitation.unknown": "this invitation is not one of this tracker's, or for somebody else",
     "invitation.used": "this invitation has been used",
     "invitation.expired": "this invitation has expired: ask the organiser for a new one",
+    "invitation.closed": "registration is closed: an invitation would let nobody register",
     "invitation.too-many": "there are {limit} open invitations already: withdraw some",
     "invitation.none": "there is no such invitation",
     "event.not-joined": "this connection is not in that swarm (any more): join it",

@@ -34,7 +34,7 @@ from swarmshare.tracker.http.api.routes import ApiRoutes
 from swarmshare.tracker.http.guard import Guard
 from swarmshare.tracker.http.web import Web
 from swarmshare.tracker.realtime import swarm_namespace
-from swarmshare.tracker.realtime.live_namespace import Live
+from swarmshare.tracker.realtime.live_namespace import LiveNamespace
 from swarmshare.tracker.services import Services
 from swarmshare.tracker.swarms.registry import SwarmRegistry
 from swarmshare.tracker.swarms.store import open_store
@@ -60,10 +60,17 @@ def create_app(
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Flask:
-    """The tracker as a WSGI application; whoever makes it calls :meth:`Services.close` in the end.
+    """Returns the tracker as a WSGI application; whoever makes it calls :meth:`Services.close` in the end.
 
-    ``offload`` runs long computations; ``later`` calls a function after so many seconds; ``clock`` tells the time of
-    day, and ``monotonic`` measures time. Raises :class:`~swarmshare.tracker.domain.database_problem.DatabaseError`.
+    Args:
+        config: How the tracker behaves.
+        offload: Runs long computations.
+        later: Calls a function after so many seconds.
+        clock: Tells the time of day, in seconds since 1970.
+        monotonic: Measures time, in seconds.
+
+    Raises:
+        DatabaseError: The database cannot be used.
     """
     database = Database(config.database, config.data)
     guard = Guard(config)
@@ -87,7 +94,7 @@ def create_app(
         rng=rng,
         own_addresses=[ip_address(address) for address in config.own_addresses],
     )
-    live = Live(directory, registry.counts, later)
+    live = LiveNamespace(directory, registry.counts, later)
     registry.watch(live.swarm_changed)
     for listener in (unsaved, directory, _Swarms(registry), live):
         changes.listen(listener)
@@ -142,17 +149,17 @@ def create_app(
 
 
 class _Swarms:
-    """Lets the swarms know what changed."""
+    """Tells the swarms of changes to accounts and the catalogue."""
 
     def __init__(self, registry: SwarmRegistry) -> None:
         self.account_cut = registry.disconnect_account
         self.withdrawn = registry.withdraw
 
     def accounts_changed(self) -> None:
-        """It asks the directory anew each time."""
+        """Does nothing: the swarms ask the directory anew each time."""
 
     def published(self, entry: values.EntryView) -> None:
-        """A swarm begins with its first member."""
+        """Does nothing: a swarm begins with its first member."""
 
 
 def _api(services: Services) -> Blueprint:

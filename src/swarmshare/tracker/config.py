@@ -51,7 +51,7 @@ class TrackerConfig:
     sign_in_per_account: Rate = field(default=Rate(10, 300))
     """Attempts; one that succeeds gives the account its whole allowance back."""
     sign_in_per_address: Rate = field(default=Rate(100, 300))
-    """Many people may share an address; see also :func:`~swarmshare.tracker.domain.ratelimit.network_of`."""
+    """More than for an account: many people may share an address, or the network that counts as one."""
     register_per_address: Rate = field(default=Rate(60, 3600))
 
     password_memory: int = 64 * 2**20

@@ -21,6 +21,7 @@ from gevent.pywsgi import WSGIHandler, WSGIServer
 from gevent.threadpool import ThreadPool
 from sqlalchemy.exc import SQLAlchemyError
 
+from swarmshare.common.address import is_loopback, show_address
 from swarmshare.errors import SwarmShareError
 from swarmshare.texts import Text, about, os_reason, system_says
 from swarmshare.tracker.app import EXTENSION, create_app
@@ -95,7 +96,7 @@ def serve(
         # No log of requests: there are passkeys in their paths. What goes wrong inside is logged by the application.
         pool = Pool(min(config.max_connections, _most_connections()))
         servers = [
-            WSGIServer(listener, app, log=None, error_log=None, handler_class=_Connection, spawn=pool)
+            WSGIServer(listener, app, log=None, error_log=None, handler_class=_ClientHandler, spawn=pool)
             for listener in listeners
         ]
         stop = Event()
@@ -131,13 +132,13 @@ def _wait_for_the_end(leash: int, stop: Event) -> None:
 
 
 class _Workers:
-    """An :class:`~swarmshare.tracker.domain.offload.Offload` to other threads."""
+    """An :class:`~swarmshare.tracker.domain.offload.Offload` to a pool of threads."""
 
     def __init__(self, pool: ThreadPool) -> None:
         self._pool = pool
 
     def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """See there."""
+        """Returns or raises what ``work`` does in one of the threads."""
         result: T
         result, error = self._pool.apply(_caught, (work, args, kwargs))
         if error is not None:
@@ -146,35 +147,35 @@ class _Workers:
 
 
 def _caught(work: Callable[..., object], args: Any, kwargs: Any) -> tuple[object, Exception | None]:
-    """Tell an error instead of raising it: gevent prints what a thread raises, even when somebody waits for it."""
+    """Returns an error instead of raising it: gevent prints what a thread raises, even when somebody waits for it."""
     try:
         return work(*args, **kwargs), None
     except Exception as error:
         return None, error
 
 
-class _Connection(WSGIHandler):  # type: ignore[misc]  # gevent has no types
-    """One client's connection."""
+class _ClientHandler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
+    """One client's connection, with bounds on its silence."""
 
     def __init__(self, sock: socket.socket, *arguments: Any) -> None:
         sock.settimeout(IDLE)
         super().__init__(sock, *arguments)
 
     def read_requestline(self) -> str:
-        """See gevent. A silent connection ends as if the client had closed it."""
+        """Returns the first line of a request; empty, as at the end, when the client is silent for too long."""
         with gevent.Timeout(IDLE, False):
             line: str = super().read_requestline()
             return line
         return ""
 
     def read_request(self, requestline: str) -> bool:
-        """See gevent."""
+        """Reads the headers of a request, within :data:`HEAD` seconds; False when they cannot be used."""
         with gevent.Timeout(HEAD, ValueError("the headers take too long")):
             read: bool = super().read_request(requestline)
             return read
 
     def get_environ(self) -> dict[str, Any]:
-        """See gevent."""
+        """Returns the WSGI environment, with this connection in it for WebSockets."""
         return {**super().get_environ(), CONNECTION: self}
 
 
@@ -220,10 +221,10 @@ def _ready(
 ) -> Ready:
     names = [listener.getsockname()[:2] for listener in listeners]
     # What other machines reach comes first, whatever was named first.
-    host, port = min(names, key=lambda name: ip_address(name[0].partition("%")[0]).is_loopback)
+    host, port = min(names, key=lambda name: is_loopback(name[0]))
     reached = host if not ip_address(host.partition("%")[0]).is_unspecified else next(iter(own), "127.0.0.1")
     url = (public_url or f"http://{_in_url(reached)}:{port}").rstrip("/")
-    return Ready(tuple(f"{_in_url(host)}:{port}" for host, port in names), url, setup_token)
+    return Ready(tuple(show_address(*name) for name in names), url, setup_token)
 
 
 def _in_url(host: str) -> str:

@@ -1,4 +1,4 @@
-"""The parts of one tracker, put together once and handed to every door."""
+"""The parts of one tracker, put together once for everything that answers requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """What ``app.extensions["swarmshare"]`` holds."""
+    """The parts of one tracker; ``app.extensions["swarmshare"]`` holds them."""
 
     config: TrackerConfig
     database: Database
@@ -37,13 +37,13 @@ class Services:
     socketio: SocketIO
 
     def base_url(self) -> str:
-        """Where whoever sent the current request reaches this tracker, without a slash at the end."""
+        """Returns the URL at which the sender of the current request reaches this tracker, without a final slash."""
         return (self.config.public_url or request.host_url).rstrip("/")
 
     def announce_url(self) -> str:
-        """What ordinary clients of whoever sent the current request announce to."""
+        """Returns the URL to which ordinary clients of the sender of the current request announce."""
         return f"{self.base_url()}/announce"
 
     def close(self) -> None:
-        """Let go of the database. Whatever comes after that fails."""
+        """Closes the database. Whatever uses it afterwards fails."""
         self.database.close()

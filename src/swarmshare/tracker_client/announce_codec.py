@@ -9,15 +9,15 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote_from_bytes, urldefrag
 
+from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.errors import BencodingError, TrackerError
 from swarmshare.manifest.bencoding import Value, decode_document
 from swarmshare.texts import Text
-from swarmshare.tracker_client.text import MAX_TEXT, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
     from swarmshare.engine.announcer import TransferStats
 
 Event: TypeAlias = Literal["", "started", "completed", "stopped"]
@@ -35,8 +35,8 @@ _CONTACT: Final = 6
 _CONTACT6: Final = 18
 
 
-class Question(NamedTuple):
-    """What is told of us in one announce."""
+class AnnounceRequest(NamedTuple):
+    """One announce of ours, before it is a URL."""
 
     wire_hash: bytes
     """v1 or truncated v2 info hash, 20 bytes."""
@@ -50,7 +50,7 @@ class Question(NamedTuple):
     """What the tracker wants back from us."""
 
     def url(self, announce_url: str) -> str:
-        """The URL to get."""
+        """Returns the URL of this announce at a tracker's ``announce_url``."""
         fields = {
             "info_hash": quote_from_bytes(self.wire_hash, safe=""),
             "peer_id": quote_from_bytes(self.peer_id, safe=""),
@@ -72,7 +72,7 @@ class Question(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a tracker answers, as far as it concerns us. The address that it sees us at (BEP 24) is not believed."""
+    """The answer to an announce, checked. The address that the tracker sees us at (BEP 24) is not believed."""
 
     interval: int
     """Seconds to the next announce, within our bounds."""
@@ -84,10 +84,12 @@ class Reply(NamedTuple):
 
 
 def parse_reply(body: bytes, peer_id: bytes, *, from_loopback: bool) -> Reply:
-    """The answer in ``body``, without ourselves where we are listed by our ``peer_id``.
+    """Returns the answer in ``body``, without ourselves where we are listed by our ``peer_id``.
 
-    Addresses on loopback are taken from a tracker on loopback only: any other would send us to ourselves. Raises
-    :class:`TrackerError`: ``refused`` with the tracker's own words, or ``not-a-tracker``.
+    Addresses on loopback are taken from a tracker on loopback only: any other would send us to ourselves.
+
+    Raises:
+        TrackerError: ``refused``, with the tracker's own words, or ``not-a-tracker``.
     """
     try:
         root = decode_document(body).root
@@ -113,7 +115,9 @@ def _failure(root: dict[bytes, Value]) -> Text:
 
 def _text(root: dict[bytes, Value], key: bytes) -> str:
     value = root.get(key)
-    return one_line(value[: 8 * MAX_TEXT].decode("utf-8", "replace")) if isinstance(value, bytes) else ""
+    if not isinstance(value, bytes):
+        return ""
+    return clean(value[: 8 * MAX_TEXT].decode("utf-8", "replace").strip(), MAX_TEXT)
 
 
 def _number(root: dict[bytes, Value], key: bytes) -> int:

@@ -1,4 +1,4 @@
-"""The questions to a tracker's HTTP API (``/api/v1``) that this machine has, and their answers as values."""
+"""Requests to a tracker's HTTP API (``/api/v1``) about sign-ins, the catalogue and swarms; answers as values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_LISTED: Final = 100_000
 
 
 class SignedIn(NamedTuple):
-    """What a right password brings."""
+    """A new token, and whose it is."""
 
     user: str
     role: str
@@ -29,7 +29,7 @@ class SignedIn(NamedTuple):
 
 
 class Account(NamedTuple):
-    """Who a token speaks for."""
+    """The account that a token speaks for."""
 
     user: str
     role: str
@@ -40,7 +40,7 @@ class Account(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What somebody published, and how its swarm is."""
+    """An entry of the catalogue, and the numbers of its swarm."""
 
     info_hash: str
     """64 hexadecimal digits."""
@@ -60,7 +60,7 @@ class Entry(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One of a swarm."""
+    """One member of a swarm, as the tracker tells of it."""
 
     user: str
     """Empty for an ordinary client that announces without a passkey."""
@@ -81,7 +81,7 @@ class Member(NamedTuple):
 
 
 class Swarm(NamedTuple):
-    """Who takes part in sharing one entry."""
+    """The swarm of one entry, and its members."""
 
     piece_count: int
     seeds: int
@@ -95,7 +95,7 @@ class Swarm(NamedTuple):
 
 
 class TrackerApi:
-    """One tracker's API. Every method raises :class:`~swarmshare.errors.TrackerError`."""
+    """The routes of one tracker's API for members. Every method raises :class:`~swarmshare.errors.TrackerError`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -103,7 +103,7 @@ class TrackerApi:
     def register(
         self, user: str, password: str, label: str, *, invitation: str | None = None, setup_token: str | None = None
     ) -> SignedIn:
-        """Make an account. ``label`` tells its owner later which token this was."""
+        """Makes an account, and signs in to it. ``label`` tells its owner later which token this was."""
         body: dict[str, Json] = {"name": user, "password": password, "label": label}
         if invitation is not None:
             body["invitation"] = invitation
@@ -112,16 +112,16 @@ class TrackerApi:
         return _signed_in(self._connection.ask("POST", f"{PREFIX}/accounts", body=body))
 
     def sign_in(self, user: str, password: str, label: str) -> SignedIn:
-        """Get a token."""
+        """Returns a new token for an account, by its password; ``label`` is shown in the list of tokens."""
         body: dict[str, Json] = {"name": user, "password": password, "label": label}
         return _signed_in(self._connection.ask("POST", f"{PREFIX}/tokens", body=body))
 
     def sign_out(self) -> None:
-        """End the token of the connection."""
+        """Ends the token that this connection uses."""
         self._connection.ask("DELETE", f"{PREFIX}/tokens/current")
 
     def account(self) -> Account:
-        """Who the token of the connection speaks for."""
+        """Returns the account that the token of this connection speaks for."""
         answer = self._connection.ask("GET", f"{PREFIX}/account")
         account = answer.inner("account")
         return Account(
@@ -129,7 +129,7 @@ class TrackerApi:
         )
 
     def entries(self, search: str = "") -> Iterator[Entry]:
-        """What is published and has all words of ``search``, the newest first."""
+        """Yields the entries that have all words of ``search``, the newest first; each once."""
         told = set()
         for answer in self._pages("/catalogue", "entries", {"search": search}):
             entry = read_entry(answer)
@@ -138,15 +138,15 @@ class TrackerApi:
                 yield entry
 
     def entries_by_hash(self, digits: str) -> list[Entry]:
-        """Entries whose info hash begins with ``digits`` (8 to 64, lower-case hexadecimal), the first 200 of them."""
+        """Returns the first 200 entries whose info hash begins with ``digits`` (8 to 64, lower-case hexadecimal)."""
         return [entry for entry in self._first({"info_hash": digits}) if entry.info_hash.startswith(digits)]
 
     def entries_by_name(self, name: str) -> list[Entry]:
-        """Entries of exactly this name, the first 200 of them."""
+        """Returns entries of exactly this name, the first 200 of them."""
         return [entry for entry in self._first({"name": name}) if entry.name == name]
 
     def similar(self, text: str, limit: int) -> list[Entry]:
-        """Entries with all words of ``text``, the newest ``limit`` of them."""
+        """Returns entries with all words of ``text``, the newest ``limit`` of them."""
         return self._first({"search": text[:_SEARCH], "limit": limit})
 
     def _first(self, query: dict[str, str | int]) -> list[Entry]:
@@ -154,29 +154,29 @@ class TrackerApi:
         return list(map(read_entry, answer.each("entries")))
 
     def entry(self, info_hash: str) -> Entry:
-        """One entry, by all of its info hash."""
+        """Returns the entry with this info hash, 64 hexadecimal digits."""
         return read_entry(self._connection.ask("GET", f"{PREFIX}/catalogue/{info_hash}"))
 
     def publish(self, manifest: bytes) -> Entry:
-        """Put a manifest into the catalogue; nothing changes when it is there already."""
+        """Puts a manifest into the catalogue, and returns its entry; nothing changes when one published it before."""
         return read_entry(self._connection.send("POST", f"{PREFIX}/catalogue", manifest, "application/x-bittorrent"))
 
     def torrent(self, info_hash: str) -> bytes:
-        """The manifest of an entry, with the tracker's announce URL for the asker in it. It is yet to be parsed."""
+        """Returns the manifest of an entry, not parsed yet, with the tracker's announce URL for the asker in it."""
         return self._connection.fetch(f"{PREFIX}/catalogue/{info_hash}/torrent")
 
     def withdraw(self, info_hash: str) -> None:
-        """Take an entry out of the catalogue."""
+        """Takes an entry out of the catalogue; only its publisher or an organiser may."""
         self._connection.ask("DELETE", f"{PREFIX}/catalogue/{info_hash}")
 
     def swarm(self, info_hash: str) -> Swarm:
-        """The swarm of an entry, with all its members."""
+        """Returns the swarm of an entry, with all its members, but not which pieces each holds."""
         path = f"/swarms/{info_hash}"
         swarm = self._connection.ask("GET", PREFIX + path, query={"limit": 1})
         return _swarm(swarm, self._pages(path, "members", {}))
 
     def pieces(self, info_hash: str) -> Swarm:
-        """The same with what each holds, of as many members as a tracker tells of at once."""
+        """Returns the same with the pieces of each, for as many members as a tracker tells of at once."""
         query: dict[str, str | int] = {"limit": _PAGE, "pieces": "true"}
         swarm = self._connection.ask("GET", f"{PREFIX}/swarms/{info_hash}", query=query)
         return _swarm(swarm, swarm.each("members"))
@@ -198,7 +198,7 @@ def _signed_in(answer: Answer) -> SignedIn:
 
 
 def read_entry(answer: Answer) -> Entry:
-    """An entry as a tracker writes it, checked. Raises :class:`~swarmshare.errors.TrackerError`."""
+    """Returns an entry as a tracker writes it, checked. Raises :class:`~swarmshare.errors.TrackerError`."""
     seeds, peers, copies = read_counts(answer)
     return Entry(
         info_hash=answer.text("info_hash"),
@@ -217,7 +217,7 @@ def read_entry(answer: Answer) -> Entry:
 
 
 def read_counts(answer: Answer) -> tuple[int, int, int]:
-    """Seeds, all members, and copies of the rarest piece of a swarm. Seeds are members, whatever a tracker counts."""
+    """Returns seeds, all members, and copies of the rarest piece. Seeds are members, whatever a tracker counts."""
     seeds = answer.number("seeds")
     return seeds, max(seeds, answer.number("peers")), answer.number("copies")
 

@@ -47,7 +47,19 @@ _SILENT: Final = logging.Logger("swarmshare.socketio", logging.CRITICAL + 1)
 
 
 class Link:
-    """One connection, from :func:`open_link` until :attr:`over`; its methods are for the trio thread."""
+    """One connection, from :func:`open_link` until :attr:`over`; its methods are for the trio thread.
+
+    ==========  =====================================================  ======================
+    state       what happens                                           next state
+    ==========  =====================================================  ======================
+    dialling    a WebSocket opens, or else long polling answers        connected
+    dialling    neither                                                over; ``open`` raises
+    connected   ``handshaken``: the tracker accepts the token          open
+    connected   ``refused``: it does not                               over; ``open`` raises
+    open        ``close``, no answer, broken protocol, a lost socket   closed
+    closed      ``ended``: both threads are done                       over
+    ==========  =====================================================  ======================
+    """
 
     def __init__(
         self, tracker: str, token: str, namespace: str, pushes: Mapping[str, Callable[[object], None]], max_message: int
@@ -69,9 +81,10 @@ class Link:
         self._closed = False
 
     async def ask(self, event: str, data: Wire) -> object:
-        """Send an event, and return its acknowledgement, as it came.
+        """Sends an event, and returns its acknowledgement, as it came.
 
-        Raises :class:`TrackerError` when the connection ends before, or no answer comes, which ends it.
+        Raises:
+            TrackerError: The connection ended before, or no answer came in :data:`TIMEOUT` seconds, which ends it.
         """
         question = _Question()
         self._questions.add(question)
@@ -90,7 +103,7 @@ class Link:
 
     @property
     def way(self) -> Text | None:
-        """How news travel, as a sentence, where that is not by a WebSocket; else None."""
+        """A sentence about how news arrive, where that is not by a WebSocket; else None."""
         return about(self._tracker, Text("tracker.long-polling")) if self.polls else None
 
     @property
@@ -99,7 +112,7 @@ class Link:
         return self._closed
 
     def close(self) -> None:
-        """End the connection; its threads find that out. For any thread."""
+        """Ends the connection; its threads notice by their socket. For any thread."""
         with self._lock:
             self._closed = True
             for connection in self._sockets:
@@ -117,18 +130,18 @@ class Link:
             raise self._error(Text("tracker.broke")) from error
 
     async def aclose(self) -> None:
-        """End the connection, and wait until it has, but never for long."""
+        """Ends the connection, and waits for its threads, but never longer than :data:`CLOSING` seconds."""
         self.close()
         with trio.move_on_after(CLOSING, shield=True):
             await self.over.wait()
 
     async def last(self) -> None:
-        """Raise :class:`TrackerError` when the connection ends."""
+        """Waits until the connection ends, and raises :class:`TrackerError` then."""
         await self.over.wait()
         raise self._error(Text("tracker.broke"))
 
     async def open(self) -> None:
-        """Connect and sign in; raises :class:`TrackerError`."""
+        """Connects and signs in; raises :class:`TrackerError`."""
         try:
             with trio.fail_after(TIMEOUT):
                 # A limiter of its own, since a thread that was given up may look up a name for as long as it likes.
@@ -145,16 +158,16 @@ class Link:
     # What follows runs in other threads
 
     def push(self, event: str, *data: object) -> None:
-        """The tracker told something by itself."""
+        """Passes on an event that the tracker sent by itself."""
         if len(data) == 1:
             self._pushes[event](data[0])
 
     def handshaken(self, *_: object) -> None:
-        """The tracker let us in."""
+        """Notes that the tracker let us in."""
         self._tell(self._handshaken.set)
 
     def refused(self, *data: object) -> None:
-        """The tracker did not."""
+        """Notes that the tracker did not let us in, and why."""
         if self._client.eio.state != "connected":
             return  # there is no connection yet: another way may get through
         if self._handshaken.is_set():
@@ -163,7 +176,7 @@ class Link:
         self._tell(self._handshaken.set)
 
     def ended(self) -> None:
-        """Both threads are done with the connection."""
+        """Notes that both threads are done with the connection."""
         self._drop()
         self._tell(self._end)
 
@@ -174,7 +187,7 @@ class Link:
                 connection.close()
 
     def dialled(self) -> socket.socket:
-        """See :class:`~swarmshare.tracker_client.engine_io.Owner`."""
+        """Returns a new socket to the tracker, which :meth:`close` ends, too. Raises :class:`OSError`."""
         connection = dial(self._tracker, TIMEOUT)
         with self._lock:
             self._sockets = [known for known in self._sockets if known.fileno() >= 0] + [connection]
@@ -264,11 +277,17 @@ class Link:
 async def open_link(
     tracker: str, token: str, namespace: str, pushes: Mapping[str, Callable[[object], None]], max_message: int
 ) -> Link:
-    """A connection to a tracker, as :func:`~swarmshare.tracker_client.http.tracker_url` gives it, signed in.
+    """Returns a connection to a tracker that is signed in.
 
-    ``pushes`` has, by event, what is called with each push, as it came, in a thread; what it raises ends the
-    connection. Raises
-    :class:`TrackerError`.
+    Args:
+        tracker: Its URL, as :func:`~swarmshare.tracker_client.http.tracker_url` gives it.
+        token: Whom we are to it.
+        namespace: Of Socket.IO.
+        pushes: By event, what is called with each push, as it came, in a thread; what it raises ends the connection.
+        max_message: Bytes of the longest message that may come.
+
+    Raises:
+        TrackerError: The tracker cannot be reached, is none, or does not let us in.
     """
     link = Link(tracker, token, namespace, pushes, max_message)
     try:

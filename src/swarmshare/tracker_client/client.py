@@ -16,12 +16,12 @@ from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import (
     MAX_PEERS,
     MAX_RUNS,
-    Have,
+    FindPeers,
+    HaveUpdate,
     Join,
     Leave,
-    MorePeers,
     Refusal,
-    Report,
+    ReportMember,
     Resync,
     Stats,
 )
@@ -35,10 +35,10 @@ from swarmshare.tracker_client.view import SwarmView
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
+    from swarmshare.common.bits import Runs
     from swarmshare.engine.announcer import TrackerView
-    from swarmshare.schema.runs import Runs
-    from swarmshare.schema.tracker_events import Push, Request
+    from swarmshare.schema.tracker_events import Push, SwarmRequest
     from swarmshare.tracker_client.bridge import Link
     from swarmshare.tracker_client.connection import TrackerConnection
 
@@ -54,7 +54,7 @@ MAX_WAITING: Final = 64
 MAX_LIARS: Final = 256
 """Addresses that wait to be reported; more are not."""
 HEARSAY: Final = 60.0
-"""Seconds for which what a tracker said of others counts after it is gone."""
+"""Seconds for which what a tracker said of peers counts after it is gone."""
 GOODBYE: Final = 0.8
 """Seconds that it may take to leave."""
 _QUIET: Final = {Refusal.NOT_JOINED, Refusal.TOO_FAST}
@@ -62,26 +62,40 @@ _QUIET: Final = {Refusal.NOT_JOINED, Refusal.TOO_FAST}
 
 
 class TrackerAnnouncer:
-    """One tracker, for any number of torrents."""
+    """Takes part in swarms of one tracker, for any number of torrents."""
 
     def __init__(self, tracker: str, token: str) -> None:
-        """``tracker`` is as :func:`~swarmshare.tracker_client.http.tracker_url` gives it."""
+        """Announces to ``tracker``, as :func:`~swarmshare.tracker_client.http.tracker_url` gives it, with ``token``."""
         self._tracker, self._token = tracker, token
 
-    async def run(self, port: TrackerView) -> None:
-        """See :class:`~swarmshare.engine.announcer.Announcer`."""
-        await _Membership(port, connection_to(self._tracker, self._token, port.peer_id)).run()
+    async def run(self, torrent: TrackerView) -> None:
+        """Takes part in the swarm of ``torrent`` until cancelled, and tells it of peers and problems."""
+        await _Membership(torrent, connection_to(self._tracker, self._token, torrent.peer_id)).run()
 
 
 class _Membership:
-    """Our part in one swarm of one tracker."""
+    """Our membership in one swarm of one tracker.
 
-    def __init__(self, port: TrackerView, connection: TrackerConnection) -> None:
-        self.piece_count = port.manifest.layout.piece_count
-        self._port = port
+    ================  =======================================================  ===================================
+    state             what happens                                             next state
+    ================  =======================================================  ===================================
+    not connected     a live connection comes up                               joining
+    not connected     nothing live gets through, but HTTP does                 the same, with ordinary announces
+    joining           the tracker answers with the whole swarm                 in step
+    in step           a push with the next ``seq``                             in step
+    in step           a push is missing, or too many wait                      resync
+    resync            the whole swarm comes again                              in step
+    any connected     the connection ends                                      not connected
+    any connected     a request is refused (expired, too fast, withdrawn)      not connected, after a pause
+    ================  =======================================================  ===================================
+    """
+
+    def __init__(self, torrent: TrackerView, connection: TrackerConnection) -> None:
+        self.piece_count = torrent.manifest.layout.piece_count
+        self._torrent = torrent
         self._connection = connection
-        self._info_hash = port.manifest.info_hash.full
-        self._view = SwarmView(port)
+        self._info_hash = torrent.manifest.info_hash.full
+        self._view = SwarmView(torrent)
         self._liars: deque[Address] = deque(maxlen=MAX_LIARS)
         self._waiting: deque[Push] = deque()
         self._missed = False
@@ -89,14 +103,14 @@ class _Membership:
         self._link: Link | None = None
         self._nursery: trio.Nursery | None = None
         """Of what is done while there is no live connection."""
-        self._fallback = FallbackAnnouncer(connection.tracker, connection.token, port)
+        self._fallback = FallbackAnnouncer(connection.tracker, connection.token, torrent)
         self._joined = False
         """Over this connection."""
         self._lost_at = 0.0
         """When the last connection ended."""
 
     async def run(self) -> None:
-        """Take part until cancelled."""
+        """Takes part until cancelled; then leaves, within :data:`GOODBYE` seconds."""
         backoff = Backoff()
         async with self._connection.listening(self._info_hash, self):
             try:
@@ -107,7 +121,7 @@ class _Membership:
                     self._lost_at = trio.current_time()
                     if isinstance(end, EventError):
                         if end.reason not in _QUIET:
-                            self._port.tell_problem(about(self._connection.tracker, end.message))
+                            self._torrent.tell_problem(about(self._connection.tracker, end.message))
                         await trio.sleep(backoff.pause(trio.current_time() - since))
                     elif not self._joined:
                         self.away(end)
@@ -128,7 +142,7 @@ class _Membership:
     # What the connection tells
 
     def pushed(self, push: Push) -> None:
-        """See :class:`~swarmshare.tracker_client.connection.Listener`."""
+        """Keeps a push until it is taken; when too many wait, the whole swarm is asked for instead."""
         if len(self._waiting) < MAX_WAITING:
             self._waiting.append(push)
         else:
@@ -136,13 +150,13 @@ class _Membership:
         self._news.set()
 
     def away(self, error: TrackerError) -> None:
-        """See :class:`~swarmshare.tracker_client.connection.Listener`."""
+        """Tells the torrent why there is no connection, and begins ordinary announces if these may get through."""
         if trio.current_time() - self._lost_at > HEARSAY:
             self._view.forget_all()
         if self._nursery is not None and error.rule == NOT_LIVE and not self._fallback.runs:
             self._nursery.start_soon(self._fallback.run)
         if not self._fallback.runs:
-            self._port.tell_problem(error.advice)
+            self._torrent.tell_problem(error.advice)
 
     # What we do
 
@@ -168,30 +182,30 @@ class _Membership:
         return ended[0]
 
     async def _join(self) -> None:
-        self._liars.extend(self._port.changes().liars)
+        self._liars.extend(self._torrent.changes().liars)
         join = Join(
             self._info_hash,
-            self._port.peer_id,
-            self._port.port,
+            self._torrent.peer_id,
+            self._torrent.port,
             self.piece_count,
-            self._port.bits(),
-            self._port.stats().left,
+            self._torrent.bits(),
+            self._torrent.stats().left,
         )
         self._view.start(parse_state(await self._ask(join), self.piece_count))
         self._joined = True
-        self._port.tell_problem((self._link.way if self._link is not None else None) or "")
+        self._torrent.tell_problem((self._link.way if self._link is not None else None) or "")
 
     async def _tell_pieces(self) -> None:
         while True:
             await self._report_liars()
-            await self._port.changed()
-            changes = self._port.changes()
+            await self._torrent.changed()
+            changes = self._torrent.changes()
             self._liars.extend(changes.liars)
             gained, lost = _runs(changes.gained), _runs(changes.lost)
             if max(len(gained), len(lost)) > MAX_RUNS:
                 await self._join()
             elif gained or lost:
-                parse_answer("have", await self._ask(Have(self._info_hash, gained, lost)))
+                parse_answer("have", await self._ask(HaveUpdate(self._info_hash, gained, lost)))
             await trio.sleep(HAVE_INTERVAL)
 
     async def _report_liars(self) -> None:
@@ -199,7 +213,7 @@ class _Membership:
             number = self._view.number(self._liars.popleft())
             if number is not None:
                 try:
-                    parse_answer("report", await self._ask(Report(self._info_hash, number)))
+                    parse_answer("report", await self._ask(ReportMember(self._info_hash, number)))
                 except EventError as refusal:
                     if refusal.reason != Refusal.UNKNOWN_MEMBER:
                         raise
@@ -216,7 +230,7 @@ class _Membership:
                 await trio.sleep(RESYNC_INTERVAL)
 
     async def _catch_up(self) -> bool:
-        """Take the pushes that wait; False when one is missing."""
+        """Takes the pushes that wait; False when one is missing."""
         while self._waiting and not self._missed:
             if not self._view.apply(self._waiting.popleft()):
                 return False
@@ -226,20 +240,20 @@ class _Membership:
     async def _tell_stats(self) -> None:
         while True:
             await trio.sleep(max(SHORTEST_INTERVAL, self._view.interval))
-            parse_answer("stats", await self._ask(Stats(self._info_hash, *self._port.stats())))
+            parse_answer("stats", await self._ask(Stats(self._info_hash, *self._torrent.stats())))
 
     async def _find_more(self) -> None:
         while True:
             await trio.sleep(MORE_PEERS_INTERVAL)
-            if not self._port.complete:
-                self._view.find(parse_peers(await self._ask(MorePeers(self._info_hash, MAX_PEERS))))
+            if not self._torrent.complete:
+                self._view.find(parse_peers(await self._ask(FindPeers(self._info_hash, MAX_PEERS))))
 
     async def _leave(self) -> None:
         if self._link is not None:
             with suppress(EventError, TrackerError):
                 await self._ask(Leave(self._info_hash))
 
-    async def _ask(self, request: Request) -> object:
+    async def _ask(self, request: SwarmRequest) -> object:
         assert self._link is not None
         return await self._link.ask(*dump_request(request))
 

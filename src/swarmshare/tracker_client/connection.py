@@ -31,22 +31,22 @@ MAX_EVENT: Final = 2 * 2**20
 """Bytes of all but the bitfields and the availability of the longest answer or push."""
 
 
-class Listener(Protocol):
-    """Who takes part in a swarm over a connection."""
+class SwarmListener(Protocol):
+    """The part of a torrent's membership that its connection calls."""
 
     @property
     def piece_count(self) -> int:
-        """Of the swarm's manifest. Called in any thread."""
+        """The number of pieces of the swarm's manifest. Called in any thread."""
 
     def pushed(self, push: Push) -> None:
-        """The tracker told of the swarm."""
+        """Takes what the tracker told of the swarm."""
 
     def away(self, error: TrackerError) -> None:
-        """The tracker cannot be reached, or does not let us in."""
+        """Hears that the tracker cannot be reached, or does not let us in."""
 
 
 class Backoff:
-    """How long to wait after a failure: longer the longer nothing works, and never as long as everybody else."""
+    """Pauses after failures: the longer nothing works the longer, and random, so that not all come back at once."""
 
     def __init__(self) -> None:
         self._rng = random.Random()
@@ -54,7 +54,7 @@ class Backoff:
         """For how many seconds nothing has worked."""
 
     def pause(self, worked: float) -> float:
-        """Seconds to wait now, when things went well for ``worked`` seconds before they failed."""
+        """Returns the seconds to wait now, when things went well for ``worked`` seconds before they failed."""
         self._failing = 0.0 if worked > LONGEST else self._failing + worked
         ceiling = min(max(2 * SHORTEST, self._failing / PART), LONGEST)
         pause = self._rng.uniform(ceiling / 2, ceiling)
@@ -63,12 +63,12 @@ class Backoff:
 
 
 class TrackerConnection:
-    """Socket.IO to one tracker in the name of one account."""
+    """The live connection to one tracker in the name of one account, made again whenever it breaks."""
 
     def __init__(self, tracker: str, token: str) -> None:
         self.tracker = tracker
         self.token = token
-        self._listeners: dict[bytes, Listener] = {}
+        self._listeners: dict[bytes, SwarmListener] = {}
         self._link: Link | None = None
         self._since: float | None = None
         """When the last attempt began; None when there was none, or it was we who ended the connection."""
@@ -77,8 +77,8 @@ class TrackerConnection:
         self._trio = trio.lowlevel.current_trio_token()
 
     @asynccontextmanager
-    async def listening(self, info_hash: bytes, listener: Listener) -> AsyncIterator[None]:
-        """Tell ``listener`` what is pushed; the connection ends with the last one."""
+    async def listening(self, info_hash: bytes, listener: SwarmListener) -> AsyncIterator[None]:
+        """Tells ``listener`` what is pushed; the connection ends with the last listener."""
         self._listeners[info_hash] = listener
         try:
             yield
@@ -92,7 +92,7 @@ class TrackerConnection:
                 await link.aclose()
 
     async def link(self) -> Link:
-        """A connection that is up, as soon as there is one; until then, listeners are told why there is none."""
+        """Waits for a connection that is up, and returns it; meanwhile, listeners are told why there is none."""
         async with self._turn:
             while self._link is None or self._link.closed:
                 if self._since is not None:
@@ -137,7 +137,7 @@ _connections: Final[trio.lowlevel.RunVar[dict[_Key, TrackerConnection]]] = trio.
 
 
 def connection_to(tracker: str, token: str, peer_id: bytes) -> TrackerConnection:
-    """The one that all torrents of an engine, which ``peer_id`` tells from others, share."""
+    """Returns the connection that all torrents of one engine, which is known by ``peer_id``, share."""
     try:
         connections = _connections.get()
     except LookupError:

@@ -18,9 +18,13 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 def dial(tracker: str, timeout: float) -> socket.socket:
-    """Connect to ``http(s)://host[:port]``. ``timeout`` is the socket's from then on, too.
+    """Returns a socket that is connected to ``tracker``, ``http(s)://host[:port]``, with TLS for ``https``.
 
-    Raises :class:`OSError`, and as :func:`~swarmshare.tracker_client.trust.context` does.
+    ``timeout`` is in seconds, for each address, and the socket's from then on, too.
+
+    Raises:
+        OSError: There is no connection, or the proxy makes none.
+        TrackerError: A file of certificates cannot be used.
     """
     parts = urlsplit(tracker)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
@@ -39,7 +43,7 @@ def dial(tracker: str, timeout: float) -> socket.socket:
 
 
 def make_tunnel(connection: socket.socket, host: str, port: int, proxy: Proxy) -> None:
-    """Make ``connection``, which leads to ``proxy``, lead to ``host`` (CONNECT, RFC 9110). Raises :class:`OSError`."""
+    """Makes ``connection``, which leads to ``proxy``, lead to ``host`` (CONNECT, RFC 9110). Raises :class:`OSError`."""
     where = f"{in_url(host.encode('idna').decode())}:{port}"
     more = [f"{name}: {value}" for name, value in proxy.headers.items()]
     head = [f"CONNECT {where} HTTP/1.1", f"Host: {where}", *more, "", ""]

@@ -11,7 +11,7 @@ import websocket
 from engineio.payload import Payload
 
 from swarmshare.texts import Text
-from swarmshare.tracker_client.polling import Reply, Requests
+from swarmshare.tracker_client.polling import PollReply, Requests
 
 if TYPE_CHECKING:
     import socket
@@ -37,30 +37,30 @@ Payload.max_decode_packets = 2_000  # in one answer; a tracker keeps 1,000 for o
 
 
 class Owner(Protocol):
-    """Whose connection it is. Used in any thread."""
+    """The owner of a connection. Its methods are called in any thread."""
 
     max_message: int
     """Bytes of the longest message that may come, its framing included."""
 
     def close(self) -> None:
-        """End it: the server broke the protocol."""
+        """Ends the connection: the server broke the protocol."""
 
     def ended(self) -> None:
-        """It has ended; the threads are done with it."""
+        """Hears that the connection has ended, and its threads are done."""
 
     def dialled(self) -> socket.socket:
-        """A new socket to the server, which is the owner's to close. Raises :class:`OSError`."""
+        """Returns a new socket to the server, which is the owner's to close. Raises :class:`OSError`."""
 
 
 class Counted:
-    """A socket that can be read up to a bound."""
+    """A socket that can be read up to a bound, in bytes, that its owner raises."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self.left = MAX_HEAD
 
     def recv(self, size: int) -> bytes:
-        """As :meth:`socket.socket.recv`; :class:`OSError` beyond the bound."""
+        """Returns up to ``size`` bytes, as a socket does; raises :class:`OSError` beyond the bound."""
         if not self.left:
             raise OSError("the message is too long")
         data = self._connection.recv(min(size, self.left))
@@ -79,12 +79,12 @@ class WebSocket(websocket.WebSocket):
         self._owner = owner
 
     def connect(self, url: str, **options: Any) -> None:
-        """Shake hands over ``options["socket"]``."""
+        """Opens the WebSocket (RFC 6455, 4.1) over ``options["socket"]``, without following redirects."""
         self._source = options["socket"] = Counted(options["socket"])
         super().connect(url, **options, redirect_limit=0)  # type: ignore[no-untyped-call]
 
     def recv(self) -> str | bytes:
-        """The next message."""
+        """Returns the next message, of at most as many bytes as the owner allows."""
         self._source.left = self._owner.max_message
         return super().recv()
 
@@ -133,7 +133,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]
             self._owner.close()
 
     def disconnect(self, abort: bool = False, reason: Any = None) -> None:
-        """End the connection. Nobody waits for the thread that reads: it may be that one which calls."""
+        """Ends the connection. Nobody waits for the thread that reads: it may be that one which calls."""
         super().disconnect(abort=True, reason=reason)
 
     def _write_loop(self) -> None:
@@ -170,8 +170,8 @@ class EngineClient(engineio.Client):  # type: ignore[misc]
     def _send_request(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: str | None = None,
         timeout: float | None = None,
-    ) -> Reply | str:  # fmt: skip
-        """See Engine.IO: the answer, or why there is none."""
+    ) -> PollReply | str:  # fmt: skip
+        """Returns the answer to a request, or a text that says why there is none."""
         wait = min(timeout or self.request_timeout, LONGEST_POLL)
         try:
             most = MAX_HEAD if method == "POST" else MAX_POLLED * self._owner.max_message
@@ -197,13 +197,13 @@ class EngineClient(engineio.Client):  # type: ignore[misc]
             self._owner.ended()
 
     def forget(self) -> None:
-        """Be in no list of the library any more."""
+        """Removes this client from the library's list, which would keep it for ever."""
         with suppress(ValueError):
             engineio.base_client.connected_clients.remove(self)
 
 
 def no_tracker(error: BaseException | None) -> Text:
-    """What to say of a server that speaks no WebSocket, with its status where a wrapped exception has it."""
+    """Returns what to say of a server that speaks no WebSocket, with the HTTP status in an error or in one it wraps."""
     while error is not None:
         if isinstance(error, websocket.WebSocketBadStatusException):
             return Text("tracker.no-tracker-status", status=error.status_code)

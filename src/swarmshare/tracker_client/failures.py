@@ -1,4 +1,4 @@
-"""Why a tracker is of no use, in words of its own for each cause: what is wrong, and what to do about it."""
+"""Failures to talk to a tracker: for each cause, what is wrong and what to do about it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from swarmshare.common.text import clean
 from swarmshare.texts import Text, system_says
 from swarmshare.tracker_client.proxies import ProxyUrlError, through
-from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ _BEHIND: Final = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPSt
 
 
 class Failure(NamedTuple):
-    """What is wrong, and what to do."""
+    """A cause, told to a user: what is wrong, and what to do."""
 
     rule: str
     """``unreachable`` or ``not-a-tracker``."""
@@ -52,7 +52,7 @@ class Failure(NamedTuple):
 
 
 def failure(url: str, error: BaseException, timeout: float) -> Failure:
-    """Why there is no answer from ``url``, by the exception that ended the try, or one of those below it."""
+    """Returns why there is no answer from ``url``, by the exception that ended the try, or one that it wraps."""
     all_known = (_known(url, found, timeout) for found in _chain(error))
     found = next(filter(None, all_known), None) or Failure("unreachable", Text("tracker.broke"), _RUNS)
     what = through(url, found.what)
@@ -63,9 +63,9 @@ def failure(url: str, error: BaseException, timeout: float) -> Failure:
 
 
 def odd_page(url: str, status: int, reason: str, body: bytes, content_type: str = "") -> Failure:
-    """Why an answer that came by HTTP is not a tracker's."""
+    """Returns why an answer that came by HTTP is not a tracker's."""
     head = body[:_PAGE_LOOKED_AT]
-    answered = one_line(f"{status} {reason}")[:100]
+    answered = clean(f"{status} {reason}", 100)
     if status == HTTPStatus.BAD_REQUEST and _SAYS_HTTPS.search(head):
         return _wants_tls(url)
     if status in _BEHIND:
@@ -92,7 +92,7 @@ def _known(url: str, error: BaseException, timeout: float) -> Failure | None:
         case BadStatusLine() if str(error).startswith(_ALERT):
             return _wants_tls(url)
         case BadStatusLine():
-            said = one_line(str(error))[:_QUOTED]
+            said = clean(str(error), _QUOTED)
             what = Text("tracker.no-web-server", text=repr(said))
             return Failure("not-a-tracker", what, _PORT)
         case HTTPException():
@@ -148,7 +148,7 @@ def _other_scheme(url: str) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception, and those below the layers that wrapped it; a library may have made a ring of them."""
+    """Yields an exception, and those that it wraps; a library may have made a ring of them."""
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:

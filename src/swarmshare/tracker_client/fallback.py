@@ -16,27 +16,27 @@ from swarmshare.tracker_client.http_announce import HttpAnnouncer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
     from swarmshare.engine.announcer import Changes, TrackerView, TransferStats
 
 
 class FallbackAnnouncer:
-    """One torrent's announces to a tracker of ours, in the name of an account."""
+    """Ordinary announces of one torrent to a SwarmShare tracker, in the name of an account."""
 
-    def __init__(self, tracker: str, token: str, port: TrackerView) -> None:
+    def __init__(self, tracker: str, token: str, torrent: TrackerView) -> None:
         self._tracker, self._token = tracker, token
-        self._port = _Told(port, about(tracker, Text("tracker.announces")))
+        self._torrent = _Told(torrent, about(tracker, Text("tracker.announces")))
         self.runs = False
 
     async def run(self) -> None:
-        """Announce until cancelled; return where the tracker cannot be asked for the address to announce to."""
+        """Announces until cancelled; returns when the tracker cannot be asked for the address to announce to."""
         try:
             self.runs = True
             try:
                 url = await trio.to_thread.run_sync(self._announce_url, abandon_on_cancel=True)
             except TrackerError:
                 return  # the tracker is away, or is none
-            await HttpAnnouncer([[url]], random.Random()).run(self._port)
+            await HttpAnnouncer([[url]], random.Random()).run(self._torrent)
         finally:
             self.runs = False
 
@@ -48,39 +48,39 @@ class FallbackAnnouncer:
 
 
 class _Told:
-    """A torrent to which each success of an announce says how it was made."""
+    """A torrent that hears after each successful announce how it was made."""
 
-    def __init__(self, port: TrackerView, way: Text) -> None:
-        self._port = port
+    def __init__(self, torrent: TrackerView, way: Text) -> None:
+        self._torrent = torrent
         self._way = way
 
     @property
     def wire_hashes(self) -> tuple[bytes, ...]:
-        return self._port.wire_hashes
+        return self._torrent.wire_hashes
 
     @property
     def peer_id(self) -> bytes:
-        return self._port.peer_id
+        return self._torrent.peer_id
 
     @property
     def port(self) -> int:
-        return self._port.port
+        return self._torrent.port
 
     @property
     def complete(self) -> bool:
-        return self._port.complete
+        return self._torrent.complete
 
     def stats(self) -> TransferStats:
-        return self._port.stats()
+        return self._torrent.stats()
 
     async def changed(self) -> None:
-        await self._port.changed()
+        await self._torrent.changed()
 
     def changes(self) -> Changes:
-        return self._port.changes()
+        return self._torrent.changes()
 
     def found(self, addresses: Sequence[Address]) -> None:
-        self._port.found(addresses)
+        self._torrent.found(addresses)
 
     def tell_problem(self, message: str) -> None:
-        self._port.tell_problem(message or self._way)
+        self._torrent.tell_problem(message or self._way)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import trio
 
 from swarmshare import __version__
+from swarmshare.common.address import is_loopback
 from swarmshare.errors import TrackerError
 from swarmshare.texts import Text
 from swarmshare.tracker_client.dial import make_tunnel
@@ -33,7 +33,7 @@ TIMEOUT: Final = 15.0
 MAX_BODY: Final = 2**20
 MAX_REDIRECTS: Final = 5
 MAX_THREADS: Final = 16
-"""Of all announces of the process; the others wait for their turn, and their time does not run meanwhile."""
+"""Of all announces of the process; more wait for their turn, and their time does not run meanwhile."""
 
 _MAX_ADDRESSES: Final = 4
 """Addresses of one host that are tried; each has its share of the time, so a dead one does not hide the next."""
@@ -45,7 +45,7 @@ _limiters: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("an
 
 
 class Page(NamedTuple):
-    """What came back."""
+    """The answer to a GET, whatever its status."""
 
     status: int
     reason: str
@@ -58,10 +58,12 @@ class Page(NamedTuple):
 
 
 async def get(url: str, read: Callable[[Page], T]) -> T:
-    """What ``read`` makes, in the same thread, of the page at ``url``, whatever its status.
+    """Returns what ``read`` makes, in the same thread, of the page at ``url``, whatever its status.
 
-    Raises what ``read`` does, and :class:`TrackerError` (``unreachable``, ``not-a-tracker``) when there is no page.
-    When cancelled, the connection is cut, so that the thread ends too.
+    When cancelled, the connection is cut, so that the thread ends too. Raises what ``read`` does, too.
+
+    Raises:
+        TrackerError: There is no page (``unreachable``, ``not-a-tracker``).
     """
     request = _Request(url)
     with trio.CancelScope() as scope:
@@ -81,7 +83,7 @@ async def get(url: str, read: Callable[[Page], T]) -> T:
 
 
 class _Request:
-    """A GET, at work in one thread, that another may cut."""
+    """A GET in one thread, which another thread may cut."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -89,7 +91,7 @@ class _Request:
         self._cut = False
 
     def cut(self) -> None:
-        """Make the thread end, wherever it waits (but in the look-up of a name). May be called at any time."""
+        """Makes the thread end, wherever it waits (but in the look-up of a name). May be called at any time."""
         self._cut = True
         if (sock := self._socket) is not None:
             with suppress(OSError):
@@ -97,7 +99,7 @@ class _Request:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def perform(self) -> Page:
-        """Get the page, by way of redirects."""
+        """Returns the page, after up to :data:`MAX_REDIRECTS` redirects; raises :class:`TrackerError`."""
         url = self._url
         for _ in range(MAX_REDIRECTS + 1):
             try:
@@ -120,7 +122,7 @@ class _Request:
         proxy = proxy_for(parts.geturl())
         try:
             sock = self._connect(*((proxy.host, proxy.port) if proxy else (host, port)))
-            from_loopback = proxy is None and _is_loopback(sock.getpeername()[0])
+            from_loopback = proxy is None and is_loopback(sock.getpeername()[0])
             if from_loopback and not parts.path.startswith(_LOOPBACK_PATH):
                 # A manifest or a redirect, both a stranger's, could make us ask anything of this machine's services.
                 raise TrackerError("not-a-tracker", Text("tracker.only-path", path=_LOOPBACK_PATH))
@@ -178,13 +180,6 @@ def _body(response: HTTPResponse) -> bytes:
     if len(body) > MAX_BODY:
         raise TrackerError("not-a-tracker", Text("tracker.answer-long", limit=MAX_BODY))
     return body
-
-
-def _is_loopback(host: str) -> bool:
-    address = ip_address(host.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address.is_loopback
 
 
 def _limiter() -> trio.CapacityLimiter:

@@ -1,4 +1,4 @@
-"""One question to a tracker's HTTP API, and its answer, of which nothing is believed before it was looked at."""
+"""Requests to a tracker's HTTP API, and answers, of which every field is checked before it is believed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from swarmshare.errors import TrackerError
 from swarmshare.texts import Text, about
 from swarmshare.texts.remote import read_text
-from swarmshare.tracker_client.adapter import TrustingAdapter
 from swarmshare.tracker_client.failures import failure, odd_page
 from swarmshare.tracker_client.proxies import ProxyUrlError, proxy_for, through
+from swarmshare.tracker_client.trust import context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,9 +33,9 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 def tracker_url(text: str) -> str:
-    """The address of a tracker in its one form: ``http://host[:port][/path]``, without a slash at the end.
+    """Returns the address of a tracker in one form: ``http://host[:port][/path]``, without a slash at the end.
 
-    Without a scheme it is ``http``. Raises :class:`TrackerError`.
+    Without a scheme it is ``http``. Raises :class:`TrackerError` when it is no address.
     """
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
@@ -68,54 +69,54 @@ class Answer:
         self._fields = value
 
     def text(self, name: str) -> str:
-        """A text."""
+        """Returns a field that is a text."""
         value = self._fields.get(name)
         if not isinstance(value, str):
             raise _no_tracker(name)
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """A text, or None where it is null or missing."""
+        """Returns a text, or None where it is null or missing."""
         return None if self._fields.get(name) is None else self.text(name)
 
     def number(self, name: str) -> int:
-        """A whole number of at most 64 bits that is not negative."""
+        """Returns a whole number of at most 64 bits that is not negative."""
         value = self._fields.get(name)
         if type(value) is not int or not 0 <= value < 2**64:
             raise _no_tracker(name)
         return value
 
     def optional_number(self, name: str) -> int | None:
-        """A whole number, or None where it is null or missing."""
+        """Returns a whole number, or None where it is null or missing."""
         return None if self._fields.get(name) is None else self.number(name)
 
     def flag(self, name: str) -> bool:
-        """True or false."""
+        """Returns a field that is true or false."""
         value = self._fields.get(name)
         if not isinstance(value, bool):
             raise _no_tracker(name)
         return value
 
     def share(self, name: str) -> float:
-        """A part of a whole, 0 to 1."""
+        """Returns a part of a whole, 0 to 1."""
         value = self._fields.get(name)
         if isinstance(value, (int, float)) and 0 <= value <= 1:
             return float(value)
         raise _no_tracker(name)
 
     def binary(self, name: str) -> bytes:
-        """Bytes, which JSON has in base64."""
+        """Returns bytes, which JSON has in base64."""
         try:
             return base64.b64decode(self.text(name), validate=True)
         except ValueError:
             raise _no_tracker(name) from None
 
     def optional_binary(self, name: str) -> bytes | None:
-        """Bytes, or None where they are null or missing."""
+        """Returns bytes, or None where they are null or missing."""
         return None if self._fields.get(name) is None else self.binary(name)
 
     def texts(self, name: str) -> list[str]:
-        """A list of texts."""
+        """Returns a field that is a list of texts."""
         value = self._fields.get(name)
         if not isinstance(value, list):
             raise _no_tracker(name)
@@ -129,11 +130,11 @@ class Answer:
         return self._fields.get(name)
 
     def inner(self, name: str) -> Answer:
-        """An object."""
+        """Returns a field that is an object, to be checked in turn."""
         return Answer(self._fields.get(name))
 
     def each(self, name: str) -> Iterator[Answer]:
-        """A list of objects."""
+        """Returns the objects of a field that is a list of them, to be checked in turn."""
         value = self._fields.get(name)
         if not isinstance(value, list):
             raise _no_tracker(name)
@@ -141,15 +142,15 @@ class Answer:
 
 
 class Connection:
-    """A way to one tracker; kept open from one question to the next."""
+    """An HTTP connection to one tracker, kept open from one request to the next. For one thread at a time."""
 
     def __init__(self, tracker: str, token: str | None = None) -> None:
-        """``tracker`` is as :func:`tracker_url` gives it; with ``token`` it knows who asks."""
+        """Connects at the first request to ``tracker``, as :func:`tracker_url` gives it; ``token`` says who asks."""
         self.tracker = tracker
         self._token = token
         self._session = requests.Session()
         if tracker.startswith("https:"):
-            self._session.mount("https://", TrustingAdapter())
+            self._session.mount("https://", _TrustingAdapter())
         # Also without a token: otherwise requests would send what ~/.netrc has for this host.
         self._session.auth = self._sign
 
@@ -167,25 +168,32 @@ class Connection:
         body: Mapping[str, Json] | None = None,
         query: Mapping[str, str | int] | None = None,
     ) -> Answer:
-        """The answer to one question; an empty one to what has none.
+        """Returns the answer to one request; an empty one to what has none.
 
-        Raises :class:`TrackerError` when there is no answer, or it is a refusal.
+        Args:
+            method: Of HTTP.
+            path: From the tracker's address on.
+            body: A JSON object.
+            query: Parameters of the URL.
+
+        Raises:
+            TrackerError: There is no answer, or it is a refusal, whose code is the rule of the error.
         """
         return self._answer(self._exchange(method, path, json=body, params=query))
 
     def send(self, method: str, path: str, content: bytes, content_type: str) -> Answer:
-        """The answer to a file. Raises as :meth:`ask` does."""
+        """Sends a file, and returns the answer to it. Raises as :meth:`ask` does."""
         return self._answer(self._exchange(method, path, data=content, headers={"Content-Type": content_type}))
 
     def fetch(self, path: str) -> bytes:
-        """A file. Raises as :meth:`ask` does."""
+        """Returns a file of up to :data:`MAX_ANSWER` bytes. Raises as :meth:`ask` does."""
         response, content = self._exchange("GET", path)
         if not response.ok:
             self._answer((response, content))
         return content
 
     def download(self, path: str, take: Callable[[bytes], object]) -> None:
-        """Hand a file of any length up to :data:`MAX_DOWNLOAD` to ``take``, bit by bit. Raises as :meth:`ask` does."""
+        """Passes a file of up to :data:`MAX_DOWNLOAD` bytes to ``take`` in chunks. Raises as :meth:`ask` does."""
         response, content = self._exchange("GET", path, take=take)
         if not response.ok:
             self._answer((response, content))
@@ -211,7 +219,7 @@ class Connection:
             raise self._unreachable(error) from error
 
     def _proxies(self) -> dict[str, Any]:
-        """For :mod:`requests`, which would take any that the environment has, if it were told of none."""
+        """Returns our choice for :mod:`requests`, which would take any proxy of the environment, if told of none."""
         proxy = proxy_for(self.tracker)
         return dict.fromkeys(("http", "https", "all"), proxy.url if proxy else None)
 
@@ -277,8 +285,29 @@ class Connection:
         return TrackerError(rule, about(self.tracker, Text("tracker.unreachable", reason=what)), hint=hint)
 
 
+class _TrustingAdapter(HTTPAdapter):
+    """TLS with the authorities of this process; requests would choose others by itself."""
+
+    def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
+        """Makes the connections of this adapter check certificates by our context."""
+        super().init_poolmanager(*sizes, **options, ssl_context=context())
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Returns what connects by a proxy, with our context: a tunnel ends in TLS as well."""
+        return super().proxy_manager_for(proxy, **options, ssl_context=context())
+
+    def build_connection_pool_key_attributes(self, *request: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Returns the options of a connection, without the files that requests would add to our context."""
+        host, options = super().build_connection_pool_key_attributes(*request)
+        return host, {name: value for name, value in options.items() if name not in {"ca_certs", "ca_cert_dir"}}
+
+    def cert_verify(self, conn: Any, *_: Any) -> None:
+        """Requires a certificate, whatever requests was told."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
 def what_answers(tracker: str) -> TrackerError | None:
-    """Why what is at ``tracker`` is none, found out by a question that tells it nothing; None when it is one."""
+    """Returns why what is at ``tracker`` is none, by a request that tells it nothing; None when it is one."""
     try:
         with Connection(tracker) as connection:
             connection.ask("GET", "/api/v1/account")

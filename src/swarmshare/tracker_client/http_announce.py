@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import trio
 
+from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.errors import TrackerError
 from swarmshare.texts import Text, about, advise
-from swarmshare.tracker_client.announce_codec import MAX_INTERVAL, Event, Question, Reply, parse_reply
+from swarmshare.tracker_client.announce_codec import MAX_INTERVAL, AnnounceRequest, Event, Reply, parse_reply
 from swarmshare.tracker_client.failures import ADDRESS, odd_page
 from swarmshare.tracker_client.fetch import Page, get
 from swarmshare.tracker_client.proxies import through
-from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,13 +37,13 @@ class HttpAnnouncer:
     """
 
     def __init__(self, tiers: Sequence[Sequence[str]], rng: Random) -> None:
-        """``tiers`` are announce URLs; ``rng`` mixes each tier, makes the key, and spreads the tries."""
+        """Announces to ``tiers`` of announce URLs; ``rng`` mixes each tier, makes the key, and spreads the tries."""
         self._tiers = tiers
         self._rng = rng
 
-    async def run(self, port: AnnounceContext) -> None:
-        """Announce until cancelled; then tell the trackers that we leave, within a second."""
-        announces = _Announces(self._tiers, self._rng, port)
+    async def run(self, torrent: AnnounceContext) -> None:
+        """Announces ``torrent`` until cancelled; then tells the trackers that we leave, within a second."""
+        announces = _Announces(self._tiers, self._rng, torrent)
         try:
             await announces.go_on()
         finally:
@@ -64,8 +64,8 @@ class _Tracker:
 
     @property
     def name(self) -> str:
-        """What people are shown: not the path, which may have somebody's passkey in it."""
-        return one_line(self.url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2])
+        """The host, for users: not the path, which may have somebody's passkey in it."""
+        return clean(self.url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2], MAX_TEXT)
 
     @property
     def usable(self) -> bool:
@@ -79,11 +79,11 @@ class _Tracker:
 class _Announces:
     """One torrent's announces, from start to stop."""
 
-    def __init__(self, tiers: Sequence[Sequence[str]], rng: Random, port: AnnounceContext) -> None:
-        self._port = port
+    def __init__(self, tiers: Sequence[Sequence[str]], rng: Random, torrent: AnnounceContext) -> None:
+        self._torrent = torrent
         self._rng = rng
         self._key = f"{rng.getrandbits(32):08X}"
-        self._hashes = port.wire_hashes
+        self._hashes = torrent.wire_hashes
         trackers = [[_Tracker(url) for url in dict.fromkeys(tier)] for tier in tiers]
         self._tiers = [[tracker for tracker in tier if tracker.usable] for tier in trackers]
         self._unusable = [tracker.name for tier in trackers for tracker in tier if not tracker.usable]
@@ -91,10 +91,10 @@ class _Announces:
             rng.shuffle(tier)
 
     async def go_on(self) -> None:
-        """Announce when it is time, and when all is there."""
+        """Announces at each interval, and once when the torrent is complete."""
         retry = FIRST_RETRY
         while True:
-            told_complete = self._port.complete
+            told_complete = self._torrent.complete
             interval = await self._announce()
             if interval is None:
                 # Somewhere in the second half: those whom a tracker lost at one time do not come back at one time.
@@ -103,12 +103,12 @@ class _Announces:
             else:
                 pause, retry = interval, FIRST_RETRY
             with trio.move_on_after(pause):
-                while told_complete or not self._port.complete:
-                    await self._port.changed()
-                    self._port.changes()
+                while told_complete or not self._torrent.complete:
+                    await self._torrent.changed()
+                    self._torrent.changes()
 
     async def leave(self) -> None:
-        """Say ``stopped`` wherever we are a member."""
+        """Announces ``stopped`` wherever we are a member."""
         async with trio.open_nursery() as nursery:
             for tracker in (tracker for tier in self._tiers for tracker in tier):
                 for wire_hash in tracker.told.keys() | tracker.asking:
@@ -119,7 +119,7 @@ class _Announces:
             await self._ask(tracker, wire_hash, "stopped")
 
     async def _announce(self) -> float | None:
-        """Seconds to the next announce, by the first tracker that works; None: none does."""
+        """Announces to the first tracker that works; returns the seconds to the next announce, or None if none does."""
         problems: list[Text] = []
         hint: Text | None = None
         for tier in self._tiers:
@@ -138,17 +138,17 @@ class _Announces:
         problems += [about(name, Text("tracker.only-http")) for name in self._unusable]
         if len(problems) > 1:
             problems[0] = Text("tracker.and-more", what=problems[0], count=len(problems) - 1)
-        self._port.tell_problem(advise(problems[0], hint) if problems else "")
+        self._torrent.tell_problem(advise(problems[0], hint) if problems else "")
         return None
 
     def _hear(self, tracker: _Tracker, replies: list[Reply]) -> None:
         warning = next((reply.warning for reply in replies if reply.warning), "")
-        self._port.tell_problem(about(tracker.name, Text("tracker.says", text=warning)) if warning else "")
+        self._torrent.tell_problem(about(tracker.name, Text("tracker.says", text=warning)) if warning else "")
         if found := list(dict.fromkeys(peer for reply in replies for peer in reply.peers)):
-            self._port.found(found)
+            self._torrent.found(found)
 
     async def _tell(self, tracker: _Tracker) -> list[Reply]:
-        """Announce all hashes to one tracker, of which one must be welcome."""
+        """Announces all hashes to one tracker, of which one must be accepted."""
         replies: list[Reply] = []
         failures: list[TrackerError] = []
         for wire_hash in self._hashes:
@@ -163,7 +163,7 @@ class _Announces:
         return replies
 
     async def _tell_hash(self, tracker: _Tracker, wire_hash: bytes) -> Reply:
-        complete = self._port.complete
+        complete = self._torrent.complete
         event: Event = ""
         if wire_hash not in tracker.told:
             event = "started"
@@ -182,9 +182,11 @@ class _Announces:
         return reply
 
     async def _ask(self, tracker: _Tracker, wire_hash: bytes, event: Event) -> Reply:
-        port, peer_id = self._port, self._port.peer_id
-        question = Question(wire_hash, peer_id, port.port, port.stats(), self._key, event, tracker.tracker_id)
-        reply = await get(question.url(tracker.url), lambda page: _read(tracker.url, page, peer_id))
+        torrent, peer_id = self._torrent, self._torrent.peer_id
+        request = AnnounceRequest(
+            wire_hash, peer_id, torrent.port, torrent.stats(), self._key, event, tracker.tracker_id
+        )
+        reply = await get(request.url(tracker.url), lambda page: _read(tracker.url, page, peer_id))
         tracker.tracker_id = reply.tracker_id or tracker.tracker_id
         return reply
 

@@ -11,28 +11,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-class Reply(NamedTuple):
+class PollReply(NamedTuple):
     """An answer, with the names that Engine.IO knows from :mod:`requests`."""
 
     status_code: int
     content: bytes
 
     def json(self) -> None:
-        """Nothing: what is said beside a refusal is not a tracker's."""
+        """Returns nothing: what is said beside a refusal is not a tracker's."""
 
 
 class Requests:
     """One request after the other, over one connection as long as the server keeps it. For one thread at a time."""
 
     def __init__(self, dial: Callable[[], socket.socket]) -> None:
-        """``dial`` gives a socket that is connected to the tracker."""
-        self._connection = _Connection(dial)
+        """Connects by ``dial``, which returns a socket that is connected to the tracker."""
+        self._connection = _PollConnection(dial)
         self._kept = False
 
     def ask(
         self, method: str, url: str, headers: Mapping[str, str], body: str | None, timeout: float, most: int
-    ) -> Reply:
-        """The answer, of at most ``most`` bytes, to a request. Raises :class:`OSError`.
+    ) -> PollReply:
+        """Returns the answer, of at most ``most`` bytes, to a request. Raises :class:`OSError`.
 
         Redirections are not followed: a token must not go where nobody sent it.
         """
@@ -53,7 +53,7 @@ class Requests:
 
     def _ask(
         self, method: str, url: str, headers: Mapping[str, str], body: str | None, timeout: float, most: int
-    ) -> Reply:
+    ) -> PollReply:
         parts = urlsplit(url)
         self._kept = self._connection.sock is not None
         if not self._kept:
@@ -65,10 +65,10 @@ class Requests:
             content = response.read(most + 1)
             if len(content) > most:
                 raise OSError("the answer is too long")
-            return Reply(response.status, content)
+            return PollReply(response.status, content)
 
 
-class _Connection(HTTPConnection):
+class _PollConnection(HTTPConnection):
     def __init__(self, dial: Callable[[], socket.socket]) -> None:
         super().__init__("tracker")  # each request says which, and so does its socket
         self._dial = dial

@@ -1,11 +1,9 @@
-"""Through which proxy a tracker is asked, if any: one policy for the HTTP API, the live connection and announces.
+"""The proxy of a request to a tracker, if any: one policy for the HTTP API, the live connection and announces.
 
 The environment says it (``http_proxy``, ``https_proxy``, ``all_proxy``, ``no_proxy``), or the system's settings where
-there are such, as :modfrom swarmshare.texts import Text
-
-:`requests` reads them. What is near is never asked for through a proxy: no proxy of the outer
+there are such, as :mod:`requests` reads them. What is near is never asked for through a proxy: no proxy of the outer
 world finds what is on this machine or in this network. Names are not looked up for that, which may be what a proxy is
-there for: those that cannot be of the outer world are known by their form, others take ``no_proxy``.
+there for: those that cannot be of the outer world are known by their form, for any other there is ``no_proxy``.
 """
 
 from __future__ import annotations
@@ -13,11 +11,12 @@ from __future__ import annotations
 import base64
 import os
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address
 from socket import inet_aton
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from swarmshare.common.address import parse_ip
 from swarmshare.texts import Text
 
 _NEAR: Final = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
@@ -46,7 +45,7 @@ class Proxy:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the proxy wants to hear beside a request."""
+        """The headers that the proxy wants with each request."""
         return {"Proxy-Authorization": self.authorization} if self.authorization else {}
 
     @property
@@ -63,22 +62,18 @@ def is_near(host: str) -> bool:
 
     Of names, those without a dot and those that RFCs keep for it are; nothing is looked up.
     """
-    address: IPv4Address | IPv6Address
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
+    address = parse_ip(host)
+    if address is None:
         try:
-            address = ip_address(inet_aton(host))  # "127.1", which the system takes for an address, too
+            address = IPv4Address(inet_aton(host))  # "127.1", which the system takes for an address, too
         except (OSError, UnicodeError):
             name = host.lower().rstrip(".")
             return "." not in name or name.endswith(_NEAR)
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
     return not address.is_global
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """The proxy for ``url`` (``http`` or ``https``); None: it is asked directly. Raises :class:`ProxyUrlError`."""
+    """Returns the proxy for ``url`` (``http`` or ``https``), None for none; raises :class:`ProxyUrlError`."""
     parts = urlsplit(url)
     if is_near(parts.hostname or ""):
         return None
@@ -89,7 +84,7 @@ def proxy_for(url: str) -> Proxy | None:
 
 
 def through(url: str, what: Text) -> Text:
-    """``what`` is wrong with ``url``, and which proxy is between, if there is one."""
+    """Returns ``what`` is wrong with ``url``, and which proxy is between, if there is one."""
     try:
         proxy = proxy_for(url)
     except ProxyUrlError:
@@ -98,7 +93,7 @@ def through(url: str, what: Text) -> Text:
 
 
 def in_url(host: str) -> str:
-    """``host`` as it stands in a URL."""
+    """Returns ``host`` as a URL has it: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 
 

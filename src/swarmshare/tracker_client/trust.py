@@ -1,4 +1,4 @@
-"""Whom this process believes about who a server is (TLS): the same for the API, live connections and announces."""
+"""Certificate authorities of this process (TLS): the same for the API, live connections and announces."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _own: list[str] = []
 
 
 def trust(ca: Path | None) -> None:
-    """Believe the certificates in the PEM file ``ca``, too, from now on; None: only those that are known anyway."""
+    """Trusts the certificates in the PEM file ``ca``, too, from now on; None: only those that are known anyway."""
     _own[:] = [] if ca is None else [str(ca)]
 
 
 def context() -> ssl.SSLContext:
-    """What checks a server's certificate. Raises :class:`TrackerError` for a file that is of no use."""
+    """Returns what checks a server's certificate; raises :class:`TrackerError` for a file that cannot be used."""
     return _context(tuple(_own), tuple(os.environ.get(name, "") for name in _INSTEAD))
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.address import parse_peer_ip
+from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.engine.announcer import Member
 from swarmshare.schema.tracker_events import AvailabilityChanges
-from swarmshare.tracker_client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
     from swarmshare.engine.announcer import TrackerView
-    from swarmshare.schema.tracker_events import Holding, MemberChanges, Peer, Push, State
+    from swarmshare.schema.tracker_events import JoinAnswer, MemberChanges, MemberInfo, MemberPieces, Push
 
 MAX_CHANGED: Final = 2**14
 """Pieces told one by one in one push. A few runs can name millions: a state with bitfields is quicker to work off."""
@@ -24,30 +24,33 @@ MAX_ADDRESSES: Final = 2**12
 
 
 class SwarmView:
-    """One swarm as of a push, told to a port."""
+    """One swarm as of the last push, and how a torrent is told of it.
 
-    def __init__(self, port: TrackerView) -> None:
+    Pushes are applied in the order of their ``seq``, and within one ``epoch`` only; on a gap the whole swarm is needed.
+    """
+
+    def __init__(self, torrent: TrackerView) -> None:
         self.interval = 0
         """Seconds between two signs of life that the tracker wants."""
-        self._port = port
+        self._torrent = torrent
         self._at: tuple[int, int] | None = None
         self._own = 0
         self._detailed = False
         self._seen: dict[int, bool] = {}
-        """The members that the port was told of, and whether with their bits."""
+        """The members that the torrent was told of, and whether with their bitfields."""
         self._numbers: dict[Address, int] = {}
 
     def lose_place(self) -> None:
-        """Take any state next: the tracker may be another than it was."""
+        """Takes any state next: the tracker may have been restarted."""
         self._at = None
 
     def forget_all(self) -> None:
-        """Nobody tells any more who is there."""
+        """Forgets all members: the tracker is gone for so long that what it said counts no more."""
         for number in list(self._seen):
             self._forget(number)
 
-    def start(self, state: State) -> None:
-        """Go on from here, unless we are further already."""
+    def start(self, state: JoinAnswer) -> None:
+        """Continues from ``state``, a whole swarm, unless a later one was taken already."""
         epoch, seq = state.epoch, state.seq
         if self._at is not None and self._at[0] == epoch and self._at[1] > seq:
             return
@@ -63,7 +66,7 @@ class SwarmView:
         self.find(state.peers)
 
     def apply(self, push: Push) -> bool:
-        """Take a push; False when one was missed before it, or it is not what we can use: then it was not taken."""
+        """Takes a push; False when one was missed before it, or it cannot be used: then it was not taken."""
         if self._at is None or self._at[0] != push.epoch:
             return False
         if push.seq <= self._at[1]:
@@ -78,14 +81,14 @@ class SwarmView:
         self._at = (push.epoch, push.seq)
         return True
 
-    def find(self, peers: Iterable[Peer]) -> None:
-        """Tell of peers to dial, the most useful first."""
+    def find(self, peers: Iterable[MemberInfo]) -> None:
+        """Tells the torrent of peers to dial, the most useful first."""
         found = [address for peer in peers if peer.member != self._own for address in self._addresses(peer)]
         if found:
-            self._port.found(found)
+            self._torrent.found(found)
 
     def number(self, address: Address) -> int | None:
-        """Which member listens there."""
+        """Returns the number of the member that listens at ``address``; None when unknown."""
         return self._numbers.get(_one_form(*address) or address)
 
     def _take(self, changes: MemberChanges) -> bool:
@@ -96,27 +99,27 @@ class SwarmView:
             self._see(holding)
         for member, runs in changes.gained:
             if self._seen.get(member):
-                self._port.see_pieces(member, tuple(chain.from_iterable(runs)), ())
+                self._torrent.see_pieces(member, tuple(chain.from_iterable(runs)), ())
         for member, runs in changes.lost:
             if self._seen.get(member):
-                self._port.see_pieces(member, (), tuple(chain.from_iterable(runs)))
+                self._torrent.see_pieces(member, (), tuple(chain.from_iterable(runs)))
         for member in changes.left:
             self._forget(member)
         self.find(sorted(new, key=lambda peer: -peer.share))
         return True
 
-    def _see(self, holding: Holding) -> None:
+    def _see(self, holding: MemberPieces) -> None:
         peer = holding.peer
         if peer.member != self._own:
             self._seen[peer.member] = holding.pieces is not None
-            member = Member(one_line(peer.user), tuple(self._addresses(peer)), peer.live, holding.pieces)
-            self._port.see(peer.member, member)
+            member = Member(clean(peer.user, MAX_TEXT), tuple(self._addresses(peer)), peer.live, holding.pieces)
+            self._torrent.see(peer.member, member)
 
     def _forget(self, number: int) -> None:
         if self._seen.pop(number, None) is not None:
-            self._port.see(number, None)
+            self._torrent.see(number, None)
 
-    def _addresses(self, peer: Peer) -> list[Address]:
+    def _addresses(self, peer: MemberInfo) -> list[Address]:
         addresses = [address for host in peer.addresses if (address := _one_form(host, peer.port))]
         for address in addresses:
             self._numbers.pop(address, None)
@@ -127,11 +130,6 @@ class SwarmView:
 
 
 def _one_form(host: str, port: int) -> Address | None:
-    """An address as it is always written; None for what names no single machine: we look up no name for a tracker."""
-    try:
-        ip = ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    if ip.version == 6 and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    return None if ip.is_multicast or ip.is_unspecified else (str(ip), port)
+    """Returns an address as it is always written; None for what names no single machine."""
+    ip = parse_peer_ip(host)
+    return None if ip is None else (str(ip), port)

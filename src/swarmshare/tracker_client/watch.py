@@ -30,8 +30,8 @@ _SIGNED_OUT: Final = {Refusal.SIGNED_OUT, "token-unknown", "token-expired"}
 _Read = TypeVar("_Read")
 
 
-class Counts(NamedTuple):
-    """How the swarm of an entry is now."""
+class EntryCounts(NamedTuple):
+    """The numbers of an entry's swarm at this moment."""
 
     info_hash: str
     seeds: int
@@ -40,26 +40,26 @@ class Counts(NamedTuple):
 
 
 class Watcher(Protocol):
-    """Who is told. All of it is called in trio's thread."""
+    """Hears of the catalogue. All methods are called in trio's thread."""
 
     def listed(self, account: Account, entries: list[Entry]) -> None:
-        """The whole catalogue, the newest first, and who asks for it."""
+        """Takes the whole catalogue, the newest first, and the account that asked for it."""
 
     def published(self, entry: Entry) -> None:
-        """An entry is new; perhaps it was listed already."""
+        """Hears of a new entry; perhaps it was listed already."""
 
     def withdrawn(self, info_hash: str) -> None:
-        """An entry is gone."""
+        """Hears that the entry with this info hash is gone."""
 
-    def counted(self, counts: list[Counts]) -> None:
-        """Swarms are not as they were."""
+    def counted(self, counts: list[EntryCounts]) -> None:
+        """Hears of swarms whose numbers changed."""
 
     def away(self, error: TrackerError) -> None:
-        """The tracker cannot be reached, or does not let us in, or not live; it is tried again."""
+        """Hears that the tracker cannot be reached, or not live, or does not let us in; it is tried again."""
 
 
 async def watch(tracker: str, token: str, watcher: Watcher) -> None:
-    """Follow until cancelled. Raises :class:`TrackerError` when the sign-in is not valid (any more)."""
+    """Follows a catalogue until cancelled. Raises :class:`TrackerError` when the sign-in is not valid (any more)."""
     backoff = Backoff()
     while True:
         since = trio.current_time()
@@ -76,7 +76,7 @@ async def watch(tracker: str, token: str, watcher: Watcher) -> None:
 
 
 async def _ask(tracker: str, token: str, watcher: Watcher) -> bool:
-    """Fetch the list, for want of something live; whether that worked."""
+    """Fetches the list, where nothing live gets through; returns whether that worked."""
     try:
         listed = await _listed(tracker, token)
     except TrackerError as error:
@@ -89,7 +89,7 @@ async def _ask(tracker: str, token: str, watcher: Watcher) -> bool:
 
 
 async def _follow(tracker: str, token: str, watcher: Watcher) -> None:
-    """Over one connection; raises :class:`TrackerError` when it ends."""
+    """Follows over one connection; raises :class:`TrackerError` when it ends."""
     inbox = _Inbox(watcher)
     pushes = {
         "published": partial(inbox.take, lambda data: read_entry(Answer(data)), watcher.published),
@@ -120,7 +120,7 @@ def _list(tracker: str, token: str) -> tuple[Account, list[Entry]]:
 
 
 class _Inbox:
-    """Keeps what is told until the list is here."""
+    """Keeps events until the list has been fetched, then passes them on at once."""
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
@@ -128,12 +128,12 @@ class _Inbox:
         self._trio = trio.lowlevel.current_trio_token()
 
     def take(self, read: Callable[[object], _Read], tell: Callable[[_Read], None], data: object) -> None:
-        """Called in the link's thread; what it raises ends the connection."""
+        """Reads an event, and passes it on. Called in the link's thread; what it raises ends the connection."""
         what = read(data)
         trio.from_thread.run_sync(self._hand_over, partial(tell, what), trio_token=self._trio)
 
     def open(self) -> None:
-        """The list is here."""
+        """Passes on what waits, now that the list has been told."""
         waiting, self._waiting = self._waiting, None
         for tell in waiting or ():
             tell()
@@ -151,5 +151,5 @@ def _info_hash(answer: Answer) -> str:
     return answer.text("info_hash")
 
 
-def _counts(data: object) -> list[Counts]:
-    return [Counts(_info_hash(swarm), *read_counts(swarm)) for swarm in Answer({"swarms": data}).each("swarms")]
+def _counts(data: object) -> list[EntryCounts]:
+    return [EntryCounts(_info_hash(swarm), *read_counts(swarm)) for swarm in Answer({"swarms": data}).each("swarms")]

@@ -89,7 +89,7 @@ def _bounds(piece_count: int) -> dict[int, _Bounds]:
 
 
 class _Guess(NamedTuple):
-    """A block that should come next."""
+    """A block that should come next, by the order in which they were asked for."""
 
     block: Piece
     expected: bytes
@@ -134,7 +134,7 @@ class MessageReader:
         """How many blocks to guess: more while the guesses are right."""
 
     def buffers(self) -> list[memoryview]:
-        """Where the next bytes belong."""
+        """Where the next bytes of the stream belong, as for ``recvmsg_into``; good for one read."""
         if not self._rest:
             self._guesses.clear()
             return [self._scratch[self._filled :]]
@@ -159,6 +159,7 @@ class MessageReader:
         Raises :class:`RemoteProtocolError` for a message that does not exist or has not a size of its own.
         """
         messages: list[Message] = []
+        # The buffers were handed out in this order: the rest of the long message, the guesses, the scratch.
         if self._rest:
             taken = min(count, len(self._rest))
             self._rest = self._rest[taken:]
@@ -186,6 +187,8 @@ class MessageReader:
         guesses = self._guesses
         while count and guesses:
             block, expected, head, data = guesses[0]
+            # The head is part of what was read: only when it is byte for byte the one of the guess are the bytes behind
+            # it the guessed block's, and in their place already. A peer cannot make us take one block for another.
             if count < _HEAD_LENGTH or head != expected:
                 return self._spill(count, messages)
             guesses.popleft()
@@ -230,6 +233,7 @@ class MessageReader:
         kind = data[at + 4]
         body_length = length - 1
         bounds = self._bounds.get(kind)
+        # Before anything is allocated or waited for: the length is the peer's word, and may say 4 GiB.
         if bounds is None:
             raise RemoteProtocolError("unknown-id", Text("peer.unknown-id", kind=kind))
         if not bounds.least <= body_length <= bounds.most:
@@ -237,11 +241,13 @@ class MessageReader:
         if kind == Piece.ID:
             return self._begin_block(data, at, body_length - 8, messages)
         if available >= 4 + length:
+            # Requests are most of what a seed receives, so they are made without a call of a Python function.
             if kind in _RANGED:
                 messages.append(tuple.__new__(_RANGED[kind], _RANGE.unpack_from(data, at + 5)))
             else:
                 self._append(messages, kind, bytes(data[at + 5 : at + 4 + length]))
             return at + 4 + length
+        # A short message waits in the scratch buffer for its rest; one that would not fit there gets a body of its own.
         if 4 + length <= _SCRATCH_LENGTH:
             return at
         self._id, self._body = kind, bytearray(body_length)
@@ -258,7 +264,7 @@ class MessageReader:
         return end
 
     def _begin_long(self, target: memoryview, data: memoryview, at: int) -> int:
-        """What has come of it already is in ``data``, from ``at`` on."""
+        """Copy to ``target`` what of it is in ``data`` from ``at`` on, and expect the rest; returns where it ends."""
         taken = min(len(data) - at, len(target))
         target[:taken] = data[at : at + taken]
         self._rest = target[taken:]

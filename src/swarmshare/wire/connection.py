@@ -11,6 +11,7 @@ from enum import Enum
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from swarmshare.common.bits import check_bits
 from swarmshare.errors import LocalProtocolError, RemoteProtocolError
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.texts import Text
@@ -49,14 +50,23 @@ if TYPE_CHECKING:
 MAX_HASH_REQUESTS: Final = 16
 """Hash requests of one peer that wait for an answer. Beyond that they are rejected: each may cost a read of a piece."""
 USELESS_ALLOWANCE: Final = 2 * MAX_QUEUE
-"""Messages that change nothing which a peer may send beyond one for each that does. An honest one may have a queue of
-requests under way when we choke it, and no more than that."""
+"""Budget of messages that change nothing; each useful message restores one. An honest peer may have a queue of requests
+under way when we choke it, and no more than that; whoever goes on would keep us busy for nothing, and is dropped."""
 
 
 class Phase(Enum):
-    """Whether a peer may still say what it holds from the start."""
+    """Whether a peer may still say what it holds from the start.
 
-    HANDSHAKING = "greeting"
+    | phase       | bitfield, have all, have none | (un)choke, (not) interested, extended, allowed fast | any other  |
+    |-------------|-------------------------------|-----------------------------------------------------|------------|
+    | HANDSHAKING | -> TALKING                    | stays                                               | -> TALKING |
+    | TALKING     | -> CLOSED (a violation)       | stays                                               | stays      |
+
+    Any violation leads to CLOSED, where nothing is read any more. A message of an extension that was not agreed on
+    (BEP 6, 10, 52) is one in every phase.
+    """
+
+    HANDSHAKING = "handshaking"
     TALKING = "talking"
     CLOSED = "closed"
 
@@ -78,18 +88,33 @@ _HASHES: Final = (HashRequest, Hashes, HashReject)
 
 
 class Negotiated(NamedTuple):
-    """What both handshakes agreed on."""
+    """What both handshakes agreed on; whatever one side did not offer is not spoken."""
 
     fast: bool = True
+    """The fast extension (BEP 6): every request is answered, by a block or a rejection."""
     extended: bool = True
+    """The extension protocol (BEP 10)."""
     v2: bool = True
+    """BitTorrent v2 (BEP 52): hashes may be asked for."""
 
 
 Output: TypeAlias = "bytes | memoryview"
 
 
 class PeerConnection:
-    """The state of one connection, on both sides."""
+    """The state of one connection, on both sides.
+
+    A request of ours is in ``asked`` until it is answered:
+
+    | a request is      | its block comes          | it is rejected | the peer chokes us   | we cancel it         |
+    |-------------------|--------------------------|----------------|----------------------|----------------------|
+    | wanted (True)     | useful; out              | useful; out    | stays; out w/o BEP 6 | False; out w/o BEP 6 |
+    | cancelled (False) | its data is dropped; out | useless; out   | stays                | stays                |
+    | not there         | dropped, useless         | useless        |                      |                      |
+
+    A request of the peer is in ``owed`` until we send the block or a rejection; it is refused at once when it is
+    choked, longer than a block, there already, or one too many.
+    """
 
     def __init__(
         self,
@@ -155,10 +180,12 @@ class PeerConnection:
             view = self._place(block)
             if view is not None:
                 return view
+        # Not asked for, or not wanted any more: its bytes have to go somewhere, since others follow them in the stream.
         return self._waste[: block.length]
 
     def _accept(self, message: Message) -> bool:
         """Check a message and take note of it; whether it is of use to anybody."""
+        # Nearly every message leaves the phase as it is: one look-up in a row of the table is all that it costs.
         phase = self._permitted.get(type(message))
         if phase is not self.phase:
             self._enter(phase, type(message))
@@ -204,13 +231,15 @@ class PeerConnection:
                     self.allowed_fast.add(message.piece)
                 return True
             case BitfieldMessage(bits):
-                spare = -self._layout.piece_count % 8
-                if spare and bits[-1] & ((1 << spare) - 1):
-                    raise RemoteProtocolError("spare-bits", Text("peer.spare-bits"))
+                try:
+                    check_bits(bits, self._layout.piece_count)
+                except ValueError:  # the codec knows the size, so it is the spare bits
+                    raise RemoteProtocolError("spare-bits", Text("peer.spare-bits")) from None
                 return True
             case Choke() | Unchoke():
                 changed = self.peer_choking != isinstance(message, Choke)
                 self.peer_choking = isinstance(message, Choke)
+                # With BEP 6 each request is still rejected one by one; without it a choke drops them all, silently.
                 if self.peer_choking and not self.negotiated.fast:
                     self.asked.clear()
                 return changed
@@ -219,6 +248,7 @@ class PeerConnection:
                 self.peer_interested = isinstance(message, Interested)
                 return changed
             case Cancel():
+                # Not there: the block and the cancel crossed, as happens at each end of a download.
                 if message not in self.owed:
                     return False
                 del self.owed[message]
@@ -233,6 +263,7 @@ class PeerConnection:
                 self.owed_hashes[message] = None
                 return True
             case Hashes() | HashReject():
+                # Hashes that were not asked for prove nothing that we look for, and would cost a climb of the tree.
                 known = message.request in self.asked_hashes
                 self.asked_hashes.discard(message.request)
                 return known
@@ -252,6 +283,8 @@ class PeerConnection:
         # padding of a hybrid (BEP 47), libtorrent up to 2.0.11 whole blocks at the end of each file of a v2-only one.
         if not length or begin + length > self._layout.piece_length:
             raise RemoteProtocolError("request-range", Text("peer.request-range", piece=piece))
+        # No violations, because an honest peer may send each of these: requests and our choke cross, libtorrent asks
+        # twice in its endgame, and a queue longer than we said is bounded here rather than believed.
         choked = self.am_choking and piece not in self.granted_fast
         if choked or length > BLOCK_LENGTH or request in self.owed or len(self.owed) >= MAX_QUEUE:
             self._reject(request)
@@ -274,7 +307,7 @@ class PeerConnection:
 
     @property
     def has_output(self) -> bool:
-        """Whether :meth:`take_output` has anything."""
+        """Whether :meth:`take_output` has anything to send."""
         return bool(self._output)
 
     @property
@@ -331,7 +364,10 @@ class PeerConnection:
             self._output.append(Suggest(piece).encode())
 
     def request(self, blocks: Iterable[Block]) -> None:
-        """Ask for some blocks."""
+        """Ask for ``blocks``, which are in ``asked`` from here on.
+
+        Raises :class:`LocalProtocolError` for one that is asked for already, or that the peer's choke forbids.
+        """
         asked, fast = self.asked, self.allowed_fast
         for block in blocks:
             if self.peer_choking and block.piece not in fast:
@@ -344,6 +380,7 @@ class PeerConnection:
     def cancel(self, block: Block) -> None:
         """Say that a block is not needed any more. It may come all the same, and is dropped then."""
         if self.asked.get(block):
+            # The reader may have handed out the block's place as the next to read into; that place may be freed now.
             self._reader.forget()
             # With BEP 6 an answer comes for sure, and until then the request counts.
             if self.negotiated.fast:
@@ -353,7 +390,7 @@ class PeerConnection:
             self._output.append(Cancel._make(block).encode())
 
     def send_block(self, block: Block, data: Output) -> None:
-        """Answer a request of ``owed``."""
+        """Answer a request of ``owed``; raises :class:`LocalProtocolError` when ``data`` is not what was asked for."""
         if len(data) != block.length:
             raise LocalProtocolError(Text("bug.block-length"))
         if block not in self.owed:
@@ -381,7 +418,7 @@ class PeerConnection:
         )
 
     def send_hash_reject(self, request: HashRequest) -> None:
-        """Refuse a hash request."""
+        """Refuse ``request``, of ``owed_hashes`` or one that was never let in (BEP 52)."""
         self.owed_hashes.pop(request, None)
         self._output.append(
             HashReject(request.root, request.base, request.index, request.length, request.proof_layers).encode()

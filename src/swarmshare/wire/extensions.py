@@ -19,7 +19,7 @@ HANDSHAKE_ID: Final = 0
 UPLOAD_ONLY: Final = b"upload_only"
 DONT_HAVE: Final = b"lt_donthave"
 OUR_IDS: Final[dict[bytes, int]] = {METADATA: 2, UPLOAD_ONLY: 3, DONT_HAVE: 7}
-"""The ids under which others send to us."""
+"""The ids under which peers send to us."""
 
 DEFAULT_QUEUE: Final = 250
 """Requests that a peer is asked for at most when it does not say ``reqq``."""
@@ -49,7 +49,7 @@ class ExtendedHandshake:
     """Bytes of the ``info`` dictionary that it can be asked for (BEP 9)."""
 
     def encode(self) -> Extended:
-        """The message to send."""
+        """The extension handshake as a message (BEP 10)."""
         body: dict[bytes, Value] = {b"m": dict(self.ids), b"v": self.client.encode(), b"reqq": self.queue}
         if self.port is not None:
             body[b"p"] = self.port

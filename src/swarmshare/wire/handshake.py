@@ -28,7 +28,7 @@ _V2: Final = (7, 0x10)
 
 
 class Handshake(NamedTuple):
-    """One side's handshake."""
+    """What one side says in its handshake (BEP 3)."""
 
     info_hash: bytes
     """20 bytes: the truncated v2 hash, or a hybrid's v1 hash."""
@@ -42,7 +42,7 @@ class Handshake(NamedTuple):
     """With a v1 hash: "I could speak v2 on this connection" (BEP 52, upgrade path). With a v2 hash: nothing new."""
 
     def encode(self) -> bytes:
-        """The bytes to send."""
+        """The 68 bytes that are sent."""
         reserved = bytearray(8)
         for wanted, (byte, bit) in ((self.fast, _FAST), (self.extended, _EXTENDED), (self.v2, _V2)):
             if wanted:

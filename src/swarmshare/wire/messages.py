@@ -29,7 +29,7 @@ class _Plain:
     ID: ClassVar[int]
 
     def encode(self) -> bytes:
-        """The bytes to send."""
+        """The message as it is sent, with its length and id."""
         return _HEAD.pack(1, self.ID)
 
 
@@ -41,7 +41,7 @@ class _Index:
     piece: int
 
     def encode(self) -> bytes:
-        """The bytes to send."""
+        """The message as it is sent, with its length and id."""
         return _INDEX.pack(5, self.ID, self.piece)
 
 
@@ -62,7 +62,7 @@ class _AboutBlock(Block):
     ID: ClassVar[int]
 
     def encode(self) -> bytes:
-        """The bytes to send."""
+        """The message as it is sent, with its length and id."""
         return _BLOCK.pack(13, self.ID, *self)
 
 
@@ -78,18 +78,18 @@ class _HashRange:
     proof_layers: int
 
     def encode(self) -> bytes:
-        """The bytes to send."""
+        """The message as it is sent, with its length and id."""
         return _HASH.pack(49, self.ID, self.root, self.base, self.index, self.length, self.proof_layers)
 
 
 class Choke(_Plain):
-    """I answer no more requests and forget those that I have."""
+    """I answer no more requests and forget those that I have (BEP 3); with BEP 6, I reject them."""
 
     ID = 0
 
 
 class Unchoke(_Plain):
-    """You may request."""
+    """You may request blocks from now on."""
 
     ID = 1
 
@@ -107,7 +107,7 @@ class NotInterested(_Plain):
 
 
 class Have(_Index):
-    """I have this piece now."""
+    """I have this piece now (BEP 3)."""
 
     ID = 4
 
@@ -120,12 +120,12 @@ class BitfieldMessage:
     bits: bytes
 
     def encode(self) -> bytes:
-        """The bytes to send."""
+        """The message as it is sent, with its length and id."""
         return _HEAD.pack(1 + len(self.bits), self.ID) + self.bits
 
 
 class Request(_AboutBlock):
-    """Send me this block."""
+    """Send me this block (BEP 3)."""
 
     __slots__ = ()
     ID = 6
@@ -189,7 +189,7 @@ class Extended:
     payload: bytes
 
     def encode(self) -> bytes:
-        """The bytes to send."""
+        """The message as it is sent, with its length and id."""
         return _EXTENDED.pack(2 + len(self.payload), self.ID, self.ext_id) + self.payload
 
 
@@ -207,7 +207,7 @@ class Hashes(_HashRange):
     hashes: bytes
 
     def encode(self) -> bytes:
-        """The bytes to send."""
+        """The message as it is sent, with its length and id."""
         head = _HASH.pack(
             49 + len(self.hashes), self.ID, self.root, self.base, self.index, self.length, self.proof_layers
         )
@@ -215,7 +215,7 @@ class Hashes(_HashRange):
 
     @property
     def request(self) -> HashRequest:
-        """The request that this answers."""
+        """The request that this answers, as it was sent."""
         return HashRequest(self.root, self.base, self.index, self.length, self.proof_layers)
 
 
@@ -226,7 +226,7 @@ class HashReject(_HashRange):
 
     @property
     def request(self) -> HashRequest:
-        """The request that this answers."""
+        """The request that this answers, as it was sent."""
         return HashRequest(self.root, self.base, self.index, self.length, self.proof_layers)
 
 

@@ -20,7 +20,7 @@ _MAX_HEAD: Final = 200
 
 
 class MetadataMessage(NamedTuple):
-    """One message of the extension."""
+    """One message of ``ut_metadata``, the extension of BEP 9."""
 
     kind: int
     """REQUEST, DATA or REJECT; others are to be ignored."""

@@ -296,7 +296,7 @@ def test_a_file_that_is_gone_though_its_log_is_there(tmp_path: Path) -> None:
         Database(None, tmp_path)
 
 
-def test_damage_that_is_found_at_work(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damage_that_is_found_while_running(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with tracker_in(tmp_path) as tracker:
         damage(tracker)
         assert problem(tracker.ask("GET", "/catalogue", tracker.organiser))[:2] == (503, "damaged")
@@ -308,7 +308,7 @@ def test_damage_that_is_found_at_work(tmp_path: Path, caplog: pytest.LogCaptureF
 
 
 def damage(tracker: Tracker) -> None:
-    """Overwrite every table but those that signing in needs, below the feet of a tracker at work."""
+    """Overwrite every table but those that signing in needs, under a running tracker."""
     path = Path(tracker.services.database.url.database or "")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

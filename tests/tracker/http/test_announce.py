@@ -1,4 +1,4 @@
-"""What ordinary clients are answered. The door, the registry and the store are real; only the catalogue is made up."""
+"""Answers to ordinary clients. View, registry and store are real; only the catalogue is made up."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Directory:
 
 
 class Tracker:
-    """The door, and a clock that stands still."""
+    """The announce view, and a clock that stands still."""
 
     def __init__(self) -> None:
         self.now = 1000.0

@@ -1,4 +1,4 @@
-"""The judge of the announce door: libtorrent sessions that know nothing of each other but our announce URL."""
+"""Announces judged by libtorrent: sessions that know nothing of each other but our announce URL."""
 
 from __future__ import annotations
 

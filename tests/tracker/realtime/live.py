@@ -16,14 +16,14 @@ from urllib.request import urlopen
 import socketio
 from tracker.realtime.view import SwarmView
 
-from swarmshare.schema.runs import runs_of_bits
-from swarmshare.schema.tracker_events import NAMESPACE, PUSH, Have, Join, Leave, Resync
+from swarmshare.common.bits import runs_of_bits
+from swarmshare.schema.tracker_events import NAMESPACE, PUSH, HaveUpdate, Join, Leave, Resync
 from swarmshare.schema.tracker_wire import dump_request, parse_answer, parse_push, parse_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from swarmshare.schema.tracker_events import Push, Request, State
+    from swarmshare.schema.tracker_events import JoinAnswer, Push, SwarmRequest
 
 SMALL = bytes(range(32))
 HUGE = bytes(range(100, 132))
@@ -100,22 +100,22 @@ class LivePeer:
             wait_timeout=DEADLINE,
         )
 
-    def ask(self, request: Request) -> Any:
+    def ask(self, request: SwarmRequest) -> Any:
         event, wire = dump_request(request)
         return self.call(event, wire)
 
     def call(self, event: Any, *data: Any) -> Any:
         return self.io.call(event, data if len(data) != 1 else data[0], namespace=NAMESPACE, timeout=DEADLINE)
 
-    def join(self, bitfield: bytes | None = None) -> State:
+    def join(self, bitfield: bytes | None = None) -> JoinAnswer:
         pieces = bytes(-(-self.count // 8)) if bitfield is None else bitfield
         return self._renew(Join(self.info_hash, self.peer_id, 6881, self.count, pieces, 0))
 
-    def resync(self) -> State:
+    def resync(self) -> JoinAnswer:
         return self._renew(Resync(self.info_hash))
 
     def have(self, gained: set[int], lost: set[int], *, wait: bool = True) -> None:
-        event, wire = dump_request(Have(self.info_hash, self._runs(gained), self._runs(lost)))
+        event, wire = dump_request(HaveUpdate(self.info_hash, self._runs(gained), self._runs(lost)))
         if wait:
             parse_answer(event, self.call(event, wire))
         else:
@@ -157,7 +157,7 @@ class LivePeer:
     def _of_epoch(self) -> list[tuple[int, int]]:
         return [key for key in self._pushes if key[0] == self.view.epoch]
 
-    def _renew(self, request: Request) -> State:
+    def _renew(self, request: SwarmRequest) -> JoinAnswer:
         state = parse_state(self.ask(request), self.count)
         with self._changed:
             self.number = state.member

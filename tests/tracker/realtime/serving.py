@@ -1,4 +1,4 @@
-"""A tracker with only the door of connected peers, as a process: small, so that tests can have many, and break them."""
+"""A tracker with only the namespace of connected peers, as a process: tests can have many, and break them."""
 
 from __future__ import annotations
 

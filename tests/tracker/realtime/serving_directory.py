@@ -1,4 +1,4 @@
-"""Accounts and a catalogue that never change, for tests of the doors alone."""
+"""Accounts and a catalogue that never change, for tests of the swarms alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door of connected peers as a whole: a server process, and python-socketio's own clients."""
+"""Connected peers as a whole: a server process, and python-socketio's own clients."""
 
 from __future__ import annotations
 
@@ -11,9 +11,18 @@ import pytest
 import socketio
 from tracker.realtime.live import DEADLINE, HUGE, SMALL, LivePeer, Serving, peers, serving
 
+from swarmshare.common.bits import all_bits, as_bits
 from swarmshare.schema.fields import EventError
-from swarmshare.schema.runs import all_bits, as_bits
-from swarmshare.schema.tracker_events import NAMESPACE, Holds, Join, Members, MorePeers, Refusal, Report, Stats
+from swarmshare.schema.tracker_events import (
+    NAMESPACE,
+    FindPeers,
+    Holds,
+    Join,
+    ListMembers,
+    Refusal,
+    ReportMember,
+    Stats,
+)
 from swarmshare.schema.tracker_wire import dump_request, parse_answer, parse_page, parse_peers
 
 if TYPE_CHECKING:
@@ -145,22 +154,22 @@ def test_peers_are_ranked_by_the_rarity_of_what_they_hold(server: Serving) -> No
         rare.join(as_bits(1 << 9, COUNT))
         common.join(as_bits(0b110, COUNT))
         useless.join(as_bits(1, COUNT))
-        with peers(server, 5) as others:
-            for other in others[4:]:
-                other.join(as_bits(0b110, COUNT))
-            answer = parse_peers(asker.ask(MorePeers(SMALL, 50)))
+        with peers(server, 5) as more:
+            for peer in more[4:]:
+                peer.join(as_bits(0b110, COUNT))
+            answer = parse_peers(asker.ask(FindPeers(SMALL, 50)))
             assert answer[0].member == rare.number
-            assert {peer.member for peer in answer[1:]} == {common.number, others[4].number}
-            parse_answer("report", common.ask(Report(SMALL, rare.number)))
-            assert parse_peers(asker.ask(MorePeers(SMALL, 50)))[-1].member == rare.number
-            assert len(parse_peers(asker.ask(MorePeers(SMALL, 1)))) == 1
+            assert {peer.member for peer in answer[1:]} == {common.number, more[4].number}
+            parse_answer("report", common.ask(ReportMember(SMALL, rare.number)))
+            assert parse_peers(asker.ask(FindPeers(SMALL, 50)))[-1].member == rare.number
+            assert len(parse_peers(asker.ask(FindPeers(SMALL, 1)))) == 1
 
 
 def test_members_one_by_one(server: Serving) -> None:
     with peers(server, 3) as all_three:
         for number, peer in enumerate(all_three):
             peer.join(as_bits((1 << 60 * number) - 1, COUNT))
-        page = parse_page(all_three[0].ask(Members(SMALL, all_three[0].number)), COUNT)
+        page = parse_page(all_three[0].ask(ListMembers(SMALL, all_three[0].number)), COUNT)
         assert [holding.peer.user for holding in page.holdings] == ["user2", "user3"]
         assert page.holdings[1].pieces == as_bits((1 << 120) - 1, COUNT)
         assert page.holdings[0].peer.holds is Holds.SOME

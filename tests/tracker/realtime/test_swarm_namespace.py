@@ -12,19 +12,19 @@ from flask_socketio import SocketIO
 from tracker.realtime.serving_directory import Fixed
 from tracker.times import Times
 
-from swarmshare.schema.runs import all_bits, as_bits
+from swarmshare.common.bits import all_bits, as_bits
 from swarmshare.schema.tracker_events import (
     MAX_MEMBERS,
     NAMESPACE,
     AvailabilityChanges,
-    Have,
+    FindPeers,
+    HaveUpdate,
     Join,
     Leave,
+    ListMembers,
     MemberChanges,
-    Members,
-    MorePeers,
     Refusal,
-    Report,
+    ReportMember,
     Resync,
     Stats,
 )
@@ -35,7 +35,7 @@ from swarmshare.tracker.swarms.registry import SwarmRegistry
 from swarmshare.tracker.swarms.store.memory import MemorySwarmStore
 
 if TYPE_CHECKING:
-    from swarmshare.schema.tracker_events import Push, Request, State
+    from swarmshare.schema.tracker_events import JoinAnswer, Push, SwarmRequest
 
 HASH, OTHER, COUNT = bytes(range(32)), bytes(32), 40
 
@@ -66,13 +66,13 @@ class Peer:
         self.client = routes.connect({"token": f"token of user{number}"})
         assert self.client.is_connected(NAMESPACE)
 
-    def ask(self, request: Request) -> Any:
+    def ask(self, request: SwarmRequest) -> Any:
         return self.emit(*dump_request(request))
 
     def emit(self, event: Any, *data: Any) -> Any:
         return self.client.emit(event, *data, callback=True, namespace=NAMESPACE)
 
-    def join(self, pieces: bytes = bytes(5), info_hash: bytes = HASH) -> State:
+    def join(self, pieces: bytes = bytes(5), info_hash: bytes = HASH) -> JoinAnswer:
         return parse_state(self.ask(Join(info_hash, self.id, 6881, COUNT, pieces, 1)), COUNT)
 
     def pushes(self) -> list[Push]:
@@ -105,13 +105,13 @@ def test_every_event_has_its_answer(routes: ApiRoutes) -> None:
     assert one.join(all_bits(COUNT)).member == 1
     state = two.join()
     assert (state.member, state.seeds, [peer.user for peer in state.peers]) == (2, 1, ["user1"])
-    assert two.ask(Have(HASH, (range(3),), ())) == {}
+    assert two.ask(HaveUpdate(HASH, (range(3),), ())) == {}
     assert two.ask(Stats(HASH, 1, 2, 3, 4, 5)) == {}
     assert parse_state(two.ask(Resync(HASH)), COUNT).availability == bytes([2, 2, 2, *[1] * (COUNT - 3)])
-    assert [peer.member for peer in parse_peers(two.ask(MorePeers(HASH, 5)))] == [1]
-    assert [holding.peer.user for holding in parse_page(two.ask(Members(HASH, 1)), COUNT).holdings] == ["user2"]
-    assert two.ask(Report(HASH, 1)) == {}
-    assert two.ask(Report(HASH, 5))["error"] == Refusal.UNKNOWN_MEMBER
+    assert [peer.member for peer in parse_peers(two.ask(FindPeers(HASH, 5)))] == [1]
+    assert [holding.peer.user for holding in parse_page(two.ask(ListMembers(HASH, 1)), COUNT).holdings] == ["user2"]
+    assert two.ask(ReportMember(HASH, 1)) == {}
+    assert two.ask(ReportMember(HASH, 5))["error"] == Refusal.UNKNOWN_MEMBER
     assert two.ask(Leave(HASH)) == {}
     assert two.ask(Leave(HASH))["error"] == Refusal.NOT_JOINED
     assert two.emit("nonsense", {})["error"] == Refusal.UNKNOWN_EVENT
@@ -127,14 +127,14 @@ def test_pushes_go_to_members_and_to_nobody_else(routes: ApiRoutes) -> None:
     routes.times.pass_(1)
     for peer in (one, two, elsewhere):
         peer.pushes()
-    one.ask(Have(HASH, (range(4, 6),), ()))
+    one.ask(HaveUpdate(HASH, (range(4, 6),), ()))
     routes.times.pass_(1)
     (push,) = two.pushes()
     assert push.changes == MemberChanges((), (), ((1, (range(4, 6),)),), ())
     assert one.pushes() == [push]
     assert not elsewhere.pushes()
     two.ask(Leave(HASH))
-    one.ask(Have(HASH, (range(7, 8),), ()))
+    one.ask(HaveUpdate(HASH, (range(7, 8),), ()))
     routes.times.pass_(1)
     assert not two.pushes()
 
@@ -169,7 +169,7 @@ def test_a_large_swarm_is_told_of_availability_only(routes: ApiRoutes) -> None:
     assert told[-1] is None
     routes.times.pass_(1)
     many[0].pushes()
-    many[0].ask(Have(HASH, (range(2),), ()))
+    many[0].ask(HaveUpdate(HASH, (range(2),), ()))
     routes.times.pass_(1)
     (push,) = many[0].pushes()
     assert push.changes == AvailabilityChanges((range(2),), b"\1\1")
@@ -192,7 +192,7 @@ def test_a_second_connection_of_the_same_peer_leaves_the_first_without_pushes(ro
     second.join()
     routes.times.pass_(1)
     first.pushes()
-    second.ask(Have(HASH, (range(1),), ()))
+    second.ask(HaveUpdate(HASH, (range(1),), ()))
     routes.times.pass_(1)
     assert not first.pushes()
     assert second.pushes()

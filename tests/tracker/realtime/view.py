@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmshare.schema.runs import bits_of_runs, pieces_of_bits
+from swarmshare.common.bits import bits_of_runs, pieces_of_bits
 from swarmshare.schema.tracker_events import AvailabilityChanges, Holds, MemberChanges
 
 if TYPE_CHECKING:
-    from swarmshare.schema.tracker_events import Holding, Push, State
+    from swarmshare.schema.tracker_events import JoinAnswer, MemberPieces, Push
 
 Shown = tuple[str, tuple[str, ...], int, bytes | None]
 
@@ -22,7 +22,7 @@ class SwarmView:
         self.members: dict[int, Shown] = {}
         self._availability = bytearray(piece_count)
 
-    def reset(self, state: State) -> None:
+    def reset(self, state: JoinAnswer) -> None:
         self.epoch, self.seq, self.seeds, self.leeches = state.epoch, state.seq, state.seeds, state.leeches
         self.detailed = state.holdings is not None
         self.members = {}
@@ -61,7 +61,7 @@ class SwarmView:
             return bytes(self._availability)
         return availability_of([pieces for *_, pieces in self.members.values()], self.piece_count)
 
-    def _put(self, holding: Holding) -> None:
+    def _put(self, holding: MemberPieces) -> None:
         peer = holding.peer
         assert (holding.pieces is None) == (peer.holds is Holds.UNKNOWN)
         self.members[peer.member] = peer.user, peer.addresses, peer.port, holding.pieces

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tracker.realtime.view import SwarmView, availability_of
 
-from swarmshare.schema.runs import all_bits, as_bits, runs_of_bits
-from swarmshare.schema.tracker_events import MAX_MEMBERS, State
+from swarmshare.common.bits import all_bits, as_bits, runs_of_bits
+from swarmshare.schema.tracker_events import MAX_MEMBERS, JoinAnswer
 from swarmshare.tracker.domain.lookup import SwarmCounts
 from swarmshare.tracker.swarms.store import base as store_module
 from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, RemovedMember
@@ -19,7 +19,7 @@ from swarmshare.tracker.swarms.views import holding, push
 if TYPE_CHECKING:
     import pytest
 
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
     from swarmshare.tracker.swarms.store.base import SwarmChanges, SwarmSnapshot, SwarmStore
 
 INFO_HASH = bytes(range(32))
@@ -54,9 +54,9 @@ def member(who: bytes = b"a", session: str = "s", **fields: Any) -> MemberRecord
     return MemberRecord(who, session, **(values | fields))
 
 
-def state_of(snapshot: SwarmSnapshot) -> State:
+def state_of(snapshot: SwarmSnapshot) -> JoinAnswer:
     holdings = tuple(holding(m, snapshot.piece_count) for m in snapshot.members) if snapshot.detailed else None
-    return State(
+    return JoinAnswer(
         snapshot.epoch, snapshot.seq, 15, 1, snapshot.seeds, snapshot.leeches, (), snapshot.availability, holdings
     )
 

@@ -12,19 +12,19 @@ from tracker.realtime.serving_directory import Fixed
 from tracker.swarms.store_contract import COUNT, INFO_HASH, OTHER, bits, member, runs
 from tracker.times import Times
 
+from swarmshare.common.bits import all_bits
 from swarmshare.errors import AnnounceError
 from swarmshare.schema.fields import EventError
-from swarmshare.schema.runs import all_bits
 from swarmshare.schema.tracker_events import (
     MAX_MEMBERS,
-    Have,
+    FindPeers,
+    HaveUpdate,
     Join,
+    ListMembers,
     MemberChanges,
-    Members,
-    MorePeers,
     Push,
     Refusal,
-    Report,
+    ReportMember,
     Stats,
 )
 from swarmshare.tracker.domain.lookup import Identity, Role, SwarmCounts, SwarmEntry
@@ -43,7 +43,7 @@ LAN = ip_address("10.0.0.7")
 
 
 class World:
-    """A registry with a door that notes what it is told."""
+    """A registry with a push channel that notes what it is told."""
 
     def __init__(self, **options: Any) -> None:
         self.times = Times()
@@ -118,8 +118,8 @@ def test_pushes_are_few_however_much_happens(world: World) -> None:
     world.times.pass_(1)
     world.pushes.clear()
     for step in range(400):  # two seconds of a piece every 5 ms
-        world.members.have("a", Have(INFO_HASH, runs(step % COUNT), ()))
-        world.members.have("a", Have(INFO_HASH, (), runs(step % COUNT)))
+        world.members.have("a", HaveUpdate(INFO_HASH, runs(step % COUNT), ()))
+        world.members.have("a", HaveUpdate(INFO_HASH, (), runs(step % COUNT)))
         world.times.pass_(0.005)
     assert len(world.pushes) == 8
     assert [push.seq for push in world.pushes] == list(range(2, 10))
@@ -130,7 +130,7 @@ def test_a_change_after_quiet_is_told_at_once_and_one_soon_after_waits(world: Wo
     assert not world.pushes
     world.times.pass_()
     assert len(world.pushes) == 1
-    world.members.have("a", Have(INFO_HASH, runs(1), ()))
+    world.members.have("a", HaveUpdate(INFO_HASH, runs(1), ()))
     world.times.pass_(0.24)
     assert len(world.pushes) == 1
     world.times.pass_(0.01)
@@ -183,12 +183,12 @@ def test_who_is_not_in_a_swarm_may_ask_nothing_of_it(world: World) -> None:
     world.come("b")
     for ask in (
         lambda: world.members.state("a", INFO_HASH),
-        lambda: world.members.have("a", Have(INFO_HASH, (), ())),
+        lambda: world.members.have("a", HaveUpdate(INFO_HASH, (), ())),
         lambda: world.members.stats("a", Stats(INFO_HASH, 0, 0, 0, 0, 0)),
         lambda: world.members.leave("a", INFO_HASH),
-        lambda: world.members.more_peers("a", MorePeers(INFO_HASH, 5)),
-        lambda: world.members.members("a", Members(INFO_HASH, 0)),
-        lambda: world.members.report("a", Report(INFO_HASH, 1)),
+        lambda: world.members.more_peers("a", FindPeers(INFO_HASH, 5)),
+        lambda: world.members.members("a", ListMembers(INFO_HASH, 0)),
+        lambda: world.members.report("a", ReportMember(INFO_HASH, 1)),
     ):
         with refused(Refusal.NOT_JOINED):
             ask()
@@ -232,7 +232,7 @@ def test_an_allowance_is_used_up_and_comes_back(world: World) -> None:
 def test_a_piece_that_is_none(world: World) -> None:
     world.come("a")
     with refused(Refusal.PIECE_COUNT):
-        world.members.have("a", Have(INFO_HASH, (range(COUNT, COUNT + 1),), ()))
+        world.members.have("a", HaveUpdate(INFO_HASH, (range(COUNT, COUNT + 1),), ()))
 
 
 def test_another_peer_id_is_another_member_of_the_same_connection(world: World) -> None:
@@ -250,7 +250,7 @@ def test_the_same_peer_on_a_second_connection_takes_over(world: World) -> None:
     world.join("b", peer_id=b"a")
     assert world.released == [("a", INFO_HASH)]
     with refused(Refusal.NOT_JOINED):
-        world.members.have("a", Have(INFO_HASH, (), ()))
+        world.members.have("a", HaveUpdate(INFO_HASH, (), ()))
     world.members.disconnect("a")
     assert world.registry.totals() == (1, 1)
 
@@ -288,9 +288,9 @@ def test_members_in_pages_of_a_large_swarm(world: World) -> None:
     for number in range(MAX_MEMBERS + 5):
         world.come(f"{number}", bits(number % COUNT))
     assert world.members.state("0", INFO_HASH).holdings is None
-    first = world.members.members("0", Members(INFO_HASH, 0))
+    first = world.members.members("0", ListMembers(INFO_HASH, 0))
     assert (len(first.holdings), first.more) == (MAX_MEMBERS, True)
-    rest = world.members.members("0", Members(INFO_HASH, first.holdings[-1].peer.member))
+    rest = world.members.members("0", ListMembers(INFO_HASH, first.holdings[-1].peer.member))
     assert (len(rest.holdings), rest.more) == (5, False)
 
 
@@ -299,7 +299,7 @@ def test_a_member_that_the_store_lost_is_told_so(world: World) -> None:
     world.store.close(INFO_HASH)
     for ask in (
         lambda: world.members.state("a", INFO_HASH),
-        lambda: world.members.have("a", Have(INFO_HASH, (), ())),
+        lambda: world.members.have("a", HaveUpdate(INFO_HASH, (), ())),
         lambda: world.members.stats("a", Stats(INFO_HASH, 0, 0, 0, 0, 0)),
     ):
         with refused(Refusal.NOT_JOINED):
@@ -330,7 +330,7 @@ def test_a_withdrawn_entry_has_no_swarm(world: World) -> None:
 # Ordinary clients
 
 
-def test_both_doors_open_on_one_swarm(world: World) -> None:
+def test_connected_and_announcing_members_are_in_one_swarm(world: World) -> None:
     world.come("a", all_bits(COUNT))
     reply = world.announce(b"leech", left=250)
     assert (reply.interval, reply.min_interval, reply.seeds, reply.leeches) == (300, 60, 1, 1)
@@ -355,7 +355,7 @@ def test_completed_is_counted_once(world: World) -> None:
     world.announce(b"a", left=0, event=AnnounceEvent.COMPLETED)  # a hybrid announces by both its names
     world.announce(b"seed", left=0, event=AnnounceEvent.STARTED)
     world.come("live", bits(*range(COUNT - 1)))
-    world.members.have("live", Have(INFO_HASH, runs(COUNT - 1), ()))
+    world.members.have("live", HaveUpdate(INFO_HASH, runs(COUNT - 1), ()))
     assert world.registry.counts(INFO_HASH) == SwarmCounts(seeds=3, copies=3, completed=2)
 
 
@@ -388,7 +388,7 @@ def test_a_connected_peer_that_announces_too_stays_connected(world: World) -> No
     world.come("a", bits(1))
     reply = world.announce(b"a", identity=ANN, left=0)
     assert (reply.seeds, reply.leeches, reply.peers) == (0, 1, ())
-    world.members.have("a", Have(INFO_HASH, runs(2), ()))
+    world.members.have("a", HaveUpdate(INFO_HASH, runs(2), ()))
 
 
 # One machine is one member
@@ -589,11 +589,11 @@ def test_a_report_reaches_every_ranking(world: World) -> None:
     world.come("a", bits(0))
     liar = world.come("b", all_bits(COUNT), BOB).member
     world.come("c", bits(3))
-    assert [peer.member for peer in world.members.more_peers("a", MorePeers(INFO_HASH, 9))] == [liar, 3]
-    world.members.report("a", Report(INFO_HASH, liar))
-    assert [peer.member for peer in world.members.more_peers("a", MorePeers(INFO_HASH, 9))] == [3, liar]
+    assert [peer.member for peer in world.members.more_peers("a", FindPeers(INFO_HASH, 9))] == [liar, 3]
+    world.members.report("a", ReportMember(INFO_HASH, liar))
+    assert [peer.member for peer in world.members.more_peers("a", FindPeers(INFO_HASH, 9))] == [3, liar]
     detail = world.registry.detail(INFO_HASH)
     assert detail is not None
     assert [member.blamed for member in detail.members] == [0, 1, 0]
     with refused(Refusal.UNKNOWN_MEMBER):
-        world.members.report("a", Report(INFO_HASH, 99))
+        world.members.report("a", ReportMember(INFO_HASH, 99))

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import ttkbootstrap
 
-from swarmshare.app.client_session import ClientSession
+from swarmshare.common.pieces import Priority
 from swarmshare.gui.actions import open_path
 from swarmshare.gui.table.table import Table
 from swarmshare.gui.viewmodel.file_rows import FileRow, FileTree, file_columns, priority_name
 from swarmshare.gui.words import _
 from swarmshare.storage.disk_names import local_names
-from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
     import tkinter
@@ -73,7 +72,7 @@ class FilesTab(ttkbootstrap.Frame):
     def _want(self, rows: list[FileRow], priority: Priority) -> None:
         if self._transfer is not None:
             files = {file: priority for row in rows for file in range(row.first, row.end)}
-            self._shell.submit(None, ClientSession.want, self._transfer.info_hash, files)
+            self._shell.submit(None, lambda session: session.transfers.want, self._transfer.info_hash, files)
 
     def _open(self, row: FileRow) -> None:
         if row.folder:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import ttkbootstrap
 
 from swarmshare.gui.details.files import FilesTab
-from swarmshare.gui.details.log import LogTab
 from swarmshare.gui.details.piece_map import PiecesTab
 from swarmshare.gui.details.speed import SpeedTab
 from swarmshare.gui.details.swarm import SwarmTab
-from swarmshare.gui.viewmodel.log_lines import Log
+from swarmshare.gui.table.table import Table
+from swarmshare.gui.viewmodel.cells import Column, Label
+from swarmshare.gui.viewmodel.log_lines import Line, Log
 from swarmshare.gui.viewmodel.speeds import Speeds
-from swarmshare.gui.words import _
+from swarmshare.gui.words import _, when
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
@@ -23,7 +24,25 @@ if TYPE_CHECKING:
 
     from swarmshare.app.facts import Fact
     from swarmshare.app.snapshot import ClientSnapshot, TransferSnapshot
+    from swarmshare.gui.preferences import Preferences
     from swarmshare.gui.shell import Shell
+
+
+class LogTab(ttkbootstrap.Frame):
+    """The facts of one transfer as sentences, the newest first."""
+
+    def __init__(self, parent: tkinter.Misc, preferences: Preferences) -> None:
+        super().__init__(parent)
+        columns = [
+            Column[Line]("what", _("What happened"), 90, lambda line: Label(line.text, line.icon, line.tone)),
+            Column[Line]("when", _("When"), 18, lambda line: when(line.at)),
+        ]
+        self.table: Table[Line] = Table(self, "log", columns, lambda line: line.number, preferences)
+        self.table.pack(fill="both", expand=True)
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show these lines and no others."""
+        self.table.show(lines, _("Nothing has happened yet"))
 
 
 class Details(ttkbootstrap.Notebook):
@@ -56,13 +75,13 @@ class Details(ttkbootstrap.Notebook):
         self._fill()
 
     def show(self, snapshot: ClientSnapshot) -> None:
-        """This is how things stand."""
+        """Show a new snapshot in the tab that is in sight."""
         self._snapshot = snapshot
         self._graph_is_old = self._speeds.note(monotonic(), snapshot.transfers)
         self._fill(new_transfer=False)
 
     def note(self, facts: Sequence[Fact]) -> None:
-        """These things happened."""
+        """Add facts to the log."""
         self._log.note(facts, time())
         if self._tab() is self.log:
             self._fill()
@@ -78,7 +97,7 @@ class Details(ttkbootstrap.Notebook):
     def _fill(self, *, new_transfer: bool = True) -> None:
         torrent = self._snapshot.looked_at if self._snapshot is not None else None
         if torrent is not None and torrent.manifest.info_hash.full.hex() != self._info_hash:
-            torrent = None  # the picture is from before
+            torrent = None  # the snapshot is older than the selection
         tab = self._tab()
         if tab is self.pieces:
             self.pieces.show(torrent, self._transfer())

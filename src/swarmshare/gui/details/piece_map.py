@@ -172,7 +172,7 @@ class PiecesTab(ttkbootstrap.Frame):
         self._legend.bind("<Configure>", lambda _event: self._draw_legend())
 
     def show(self, torrent: TorrentSnapshot | None, transfer: TransferSnapshot | None) -> None:
-        """How one transfer stands."""
+        """Show the pieces of one transfer; None: of none."""
         paused = transfer is not None and transfer.state is TorrentState.PAUSED
         self._known = known_of(torrent, paused=paused) if torrent is not None else Known.NOW
         self.map.show(torrent, self._known)

@@ -63,7 +63,7 @@ class SpeedTab(ttkbootstrap.Frame):
                 text = rate(top * step / steps) if step else "0"
                 canvas.create_text(left - 8, y, text=text, anchor="e", fill=colours.muted)
         minutes = round(WINDOW / 60)
-        free = canvas.winfo_width() + 1
+        free = canvas.winfo_width() + line
         for minute in range(minutes + 1):
             text = _("now") if not minute else _("{n} min ago").format(n=minute)
             side: Literal["e", "w", "center"] = "e" if not minute else "w" if minute == minutes else "center"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import ttkbootstrap
 
@@ -12,7 +12,7 @@ from swarmshare.gui.table.table import Table
 from swarmshare.gui.theme import pixels
 from swarmshare.gui.viewmodel.members import Member, member_columns, members_of, rarest
 from swarmshare.gui.words import _, ngettext, number
-from swarmshare.swarm.gains import Gains
+from swarmshare.swarm.stalls import StallDetector
 
 if TYPE_CHECKING:
     import tkinter
@@ -31,13 +31,13 @@ class SwarmTab(ttkbootstrap.Frame):
         top.pack(fill="x")
         self.summary = ttkbootstrap.Label(top)
         self.summary.pack(side="left")
-        self.rarest = ttkbootstrap.Label(top, bootstyle="secondary")
-        self.rarest.pack(side="right")
+        self.rarest = ttkbootstrap.Label(top, bootstyle="secondary", justify="left")
+        top.bind("<Configure>", lambda _event: self._fit())
         self.table: Table[Member] = Table(
             self, "swarm", member_columns(), lambda member: member.key, preferences, sort="-down"
         )
         self.table.pack(fill="both", expand=True)
-        self._gains = Gains()
+        self._stalls = StallDetector()
         self._info_hash: bytes | None = None
 
     def show(self, torrent: TorrentSnapshot | None, *, paused: bool = False) -> None:
@@ -48,13 +48,13 @@ class SwarmTab(ttkbootstrap.Frame):
             self.rarest.configure(text="")
             return
         if torrent.manifest.info_hash.full != self._info_hash:
-            self._info_hash, self._gains = torrent.manifest.info_hash.full, Gains()
+            self._info_hash, self._stalls = torrent.manifest.info_hash.full, StallDetector()
         if paused:
             self.table.show((), _("Not known while paused"))
             self.summary.configure(text="")
             self.rarest.configure(text="")
             return
-        members = members_of(torrent, self._gains, monotonic())
+        members = members_of(torrent, self._stalls, monotonic())
         alone = torrent.no_peers
         self.table.show(members, spoken(alone.message) if alone is not None else _("Nobody else is here yet"))
         texts = [ngettext("{n} other machine", "{n} other machines", len(members)).format(n=number(len(members)))]
@@ -64,3 +64,15 @@ class SwarmTab(ttkbootstrap.Frame):
             texts.append(_("{n} stuck").format(n=number(stuck)))
         self.summary.configure(text=" \u00b7 ".join(texts))
         self.rarest.configure(text=rarest(torrent))
+        self._fit()
+
+    def _fit(self) -> None:
+        """Rarest pieces stand behind the count, or below it, in as many lines as they take."""
+        width = self.summary.master.winfo_width()
+        self.rarest.configure(wraplength=max(width - pixels(self, 32), 1))
+        together = self.summary.winfo_reqwidth() + self.rarest.winfo_reqwidth() + pixels(self, 48) <= width
+        side: Literal["right", "bottom"] = "right" if together else "bottom"
+        if not self.rarest.winfo_manager() or self.rarest.pack_info()["side"] != side:
+            self.summary.pack_forget()
+            self.rarest.pack(side=side, anchor="w")
+            self.summary.pack(side="left")

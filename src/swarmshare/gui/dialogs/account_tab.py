@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import ttkbootstrap as ttk
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.theme import pixels
 from swarmshare.gui.watching import watch
@@ -16,7 +15,7 @@ from swarmshare.gui.words import _
 if TYPE_CHECKING:
     import tkinter
 
-    from swarmshare.app.snapshot import ClientSnapshot, LocalTracker, Person
+    from swarmshare.app.snapshot import ClientSnapshot, LocalTrackerSnapshot, PersonSnapshot
     from swarmshare.gui.shell import Shell
 
 
@@ -27,7 +26,7 @@ class AccountTab(ttk.Frame):
         gap = pixels(parent, 8)
         super().__init__(parent, padding=2 * gap)
         self._shell = shell
-        self._seen: tuple[Person | None, LocalTracker | None, str] | None = None
+        self._seen: tuple[PersonSnapshot | None, LocalTrackerSnapshot | None, str] | None = None
         self._who = self._label(gap)
         row = ttk.Frame(self)
         row.pack(anchor="w", pady=(0, 2 * gap))
@@ -72,7 +71,7 @@ class AccountTab(ttk.Frame):
         self.sign_out.configure(state="normal" if person else "disabled")
         self._see_tracker(local)
 
-    def _see_tracker(self, local: LocalTracker | None) -> None:
+    def _see_tracker(self, local: LocalTrackerSnapshot | None) -> None:
         if local is None or local.problem:
             self._tracker.configure(text=spoken(local.problem) if local else _("No tracker runs on this machine."))
         elif local.url:
@@ -96,7 +95,7 @@ class AccountTab(ttk.Frame):
             if there:
                 button.pack(side="left", padx=(0, pixels(self, 8)))
 
-    def _offer_invitations(self, person: Person | None) -> None:
+    def _offer_invitations(self, person: PersonSnapshot | None) -> None:
         """The button is there for organisers only: a tracker refuses invitations by members."""
         if person is not None and person.is_organiser:
             self.invite.pack(side="left", padx=pixels(self, 8))
@@ -109,10 +108,10 @@ class AccountTab(ttk.Frame):
             )
 
     def _sign_out(self) -> None:
-        self._shell.submit(None, ClientSession.sign_out)
+        self._shell.submit(None, lambda session: session.group.sign_out)
 
     def _invite(self) -> None:
-        self._shell.submit_or(self._say, self._invited, ClientSession.invite)
+        self._shell.submit_or(self._say, self._invited, lambda session: session.group.invite)
 
     def _invited(self, code: str) -> None:
         if not self.winfo_exists():
@@ -142,11 +141,11 @@ class AccountTab(ttk.Frame):
 
     def _start(self) -> None:
         self.start.configure(state="disabled")
-        self._shell.submit_or(self._switch_failed, None, ClientSession.start_tracker)
+        self._shell.submit_or(self._switch_failed, None, lambda session: session.group.start_tracker)
 
     def _stop(self) -> None:
         self.stop.configure(state="disabled")
-        self._shell.submit_or(self._switch_failed, None, ClientSession.stop_tracker)
+        self._shell.submit_or(self._switch_failed, None, lambda session: session.group.stop_tracker)
 
     def _switch_failed(self, sentence: str) -> None:
         if self.winfo_exists():
@@ -161,6 +160,6 @@ def is_for_here_only(url: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
-def address_for_others(tracker: str, local: LocalTracker | None) -> str:
+def address_for_others(tracker: str, local: LocalTrackerSnapshot | None) -> str:
     """How others reach the ``tracker`` that one is signed in at: that may be by a name that means this machine only."""
     return local.url if local is not None and local.url and tracker == local.own_url else tracker

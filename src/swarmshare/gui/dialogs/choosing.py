@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 def choose_folder(parent: tkinter.Misc, start: str = "") -> Path | None:
     """A folder that is there, or None."""
+    _translate_chooser(parent)
     chosen = ttk.Querybox.get_directory(parent=parent, initialdir=_start(start), title=_("Choose a folder"))
     return Path(chosen) if chosen else None
 
 
 def choose_file(parent: tkinter.Misc, kinds: tuple[tuple[str, str], ...] = (), start: str = "") -> Path | None:
     """A file that is there, or None."""
+    _translate_chooser(parent)
     chosen = ttk.Querybox.get_open_filename(
         parent=parent,
         initialdir=_start(start),
@@ -33,10 +35,32 @@ def choose_file(parent: tkinter.Misc, kinds: tuple[tuple[str, str], ...] = (), s
 
 def choose_new_file(parent: tkinter.Misc, name: str, kinds: tuple[tuple[str, str], ...]) -> Path | None:
     """Where to save something, or None."""
+    _translate_chooser(parent)
     chosen = ttk.Querybox.get_save_filename(
         parent=parent, initialdir=_start(""), initialfile=name, title=_("Save as"), filetypes=kinds
     )
     return Path(chosen) if chosen else None
+
+
+def _translate_chooser(window: tkinter.Misc) -> None:
+    """Teach ttkbootstrap's chooser our words: it has few, in the system's language and not in the chosen one."""
+    locale = window.tk.call("::msgcat::mclocale")
+    for english, ours in (
+        ("Directory:", _("Directory:")),
+        ("Name", _("Name")),
+        ("Size", _("Size")),
+        ("Modified", _("Modified")),
+        ("Selection:", _("Selection:")),
+        ("File name:", _("File name:")),
+        ("Files of type:", _("Files of type:")),
+        ("Show hidden files", _("Show hidden files")),
+        ("File already exists. Overwrite?", _("File already exists. Overwrite?")),
+        ("OK", _("OK")),
+        ("Cancel", _("Cancel")),
+        ("Yes", _("Yes")),
+        ("No", _("No")),
+    ):
+        window.tk.call("::msgcat::mcset", locale, english, ours)
 
 
 def torrent_kinds() -> tuple[tuple[str, str], ...]:
@@ -55,7 +79,7 @@ class PathField(ttk.Frame):
         self.entry.pack(side="left", fill="x", expand=True)
 
     def offer(self, text: str, choose: Callable[[tkinter.Misc], Path | None]) -> ttk.Button:
-        """One more button."""
+        """Add a button that chooses a path."""
         button = ttk.Button(self, text=text, command=lambda: self._put(choose(self.winfo_toplevel())))
         button.pack(side="left", padx=(6, 0))
         return button
@@ -75,7 +99,7 @@ class PathField(ttk.Frame):
 
 
 class FolderField(PathField):
-    """A folder."""
+    """A field for a folder, with a button that chooses one."""
 
     def __init__(self, parent: tkinter.Misc, path: Path | None) -> None:
         super().__init__(parent, path)

@@ -57,7 +57,7 @@ class Dialog(ttk.Toplevel):
         return label
 
     def sentence(self, text: str) -> ttk.Label:
-        """A paragraph."""
+        """Add a paragraph of text."""
         label = ttk.Label(self.body, text=text, wraplength=pixels(self, WIDTH), justify="left")
         label.pack(fill="x", pady=(0, self.gap))
         return label
@@ -171,7 +171,7 @@ class Check(ttk.Checkbutton):
 
     @property
     def on(self) -> bool:
-        """Whether it is ticked."""
+        """Whether the box is ticked."""
         return self._variable.get()
 
     @on.setter

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import ttkbootstrap as ttk
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.dialog import Dialog, Form
 from swarmshare.gui.sentences import translate
 from swarmshare.gui.words import _, ngettext, number, read_number
@@ -84,4 +83,4 @@ class LimitsDialog(Dialog):
             self.complain(translate(text_of(error)))
             return
         self.destroy()
-        self._shell.submit(None, ClientSession.limit, self._info_hashes, up, down)
+        self._shell.submit(None, lambda session: session.transfers.limit, self._info_hashes, up, down)

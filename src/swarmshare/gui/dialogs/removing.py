@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.gui.dialogs.dialog import Check, Dialog
-from swarmshare.gui.words import _, ngettext, size
+from swarmshare.gui.words import _, ngettext, number, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +40,7 @@ class RemovingDialog(Dialog):
                     "{count} piece is on this computer only: nobody else can complete it from then on.",
                     "{count} pieces are on this computer only: nobody else can complete them from then on.",
                     pieces,
-                ).format(count=pieces)
+                ).format(count=number(pieces))
             )
         self.files = Check(
             self.body,
@@ -57,4 +56,4 @@ class RemovingDialog(Dialog):
     def _remove(self) -> None:
         delete = self.files.on
         self.destroy()
-        self._shell.submit(None, ClientSession.remove, self._info_hashes, delete_data=delete)
+        self._shell.submit(None, lambda session: session.transfers.remove, self._info_hashes, delete_data=delete)

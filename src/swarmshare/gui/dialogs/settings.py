@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -22,7 +23,7 @@ from swarmshare.texts import text_of
 if TYPE_CHECKING:
     from swarmshare.app.client_session import ClientSession
     from swarmshare.app.config import Settings
-    from swarmshare.engine.address import Address
+    from swarmshare.common.address import Address
     from swarmshare.gui.shell import Shell
 
 _HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -175,7 +176,7 @@ class SettingsDialog(Dialog):
         self._accept_window()
         self.complain("")
         self.accept.configure(state="disabled")
-        self._shell.submit_or(self._failed, self._saved, apply, changes, switched)
+        self._shell.submit_or(self._failed, self._saved, lambda session: partial(apply, session), changes, switched)
 
     def _accept_window(self) -> None:
         preferences = self._shell.preferences

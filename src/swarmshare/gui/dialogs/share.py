@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import ttkbootstrap as ttk
 
-from swarmshare.app.client_session import ClientSession
 from swarmshare.app.facts import ShareOptions
 from swarmshare.gui.dialogs.choosing import PathField, choose_file, choose_folder, choose_new_file, torrent_kinds
 from swarmshare.gui.dialogs.dialog import Check, Dialog, Form, field
@@ -18,7 +17,7 @@ from swarmshare.manifest.names import with_ending
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from swarmshare.app.snapshot import ClientSnapshot, Job
+    from swarmshare.app.snapshot import ClientSnapshot, JobSnapshot
     from swarmshare.gui.shell import Shell
 
 PIECE_LENGTHS: Final = tuple(2**exponent for exponent in range(14, 26))
@@ -91,7 +90,7 @@ class ShareDialog(Dialog):
         )
         self.accept.configure(state="disabled", text=_("Checking..."))
         self.complain("")
-        self._shell.submit_or(self._failed, self._started, ClientSession.share, options)
+        self._shell.submit_or(self._failed, self._started, lambda session: session.jobs.share, options)
 
     def _failed(self, sentence: str) -> None:
         if self.winfo_exists():  # else somebody thought better of it
@@ -103,7 +102,7 @@ class ShareDialog(Dialog):
             self.destroy()
             JobDialog(self._shell, number)
         else:
-            self._shell.submit(None, ClientSession.cancel_job, number)
+            self._shell.submit(None, lambda session: session.jobs.cancel, number)
 
 
 class JobDialog(Dialog):
@@ -137,11 +136,11 @@ class JobDialog(Dialog):
         self._figures.configure(text=describe(job))
 
     def _stop(self) -> None:
-        self._shell.submit(None, ClientSession.cancel_job, self._number)
+        self._shell.submit(None, lambda session: session.jobs.cancel, self._number)
         self.destroy()
 
 
-def describe(job: Job) -> str:
+def describe(job: JobSnapshot) -> str:
     """How a job gets on, in one line."""
     share = job.bytes_done / job.bytes_total if job.bytes_total else 0.0
     parts = [

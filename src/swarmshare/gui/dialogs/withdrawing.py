@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.client_session import ClientSession
+from swarmshare.common.text import clean
 from swarmshare.gui.dialogs.dialog import Dialog
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
 
 if TYPE_CHECKING:
@@ -66,4 +65,4 @@ class WithdrawingDialog(Dialog):
     def _withdraw(self) -> None:
         self.destroy()
         for info_hash in self._info_hashes:
-            self._shell.submit(None, ClientSession.withdraw, info_hash)
+            self._shell.submit(None, lambda session: session.group.withdraw, info_hash)

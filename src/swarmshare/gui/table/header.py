@@ -55,12 +55,12 @@ class Layout(Generic[T]):
 
     @property
     def shown(self) -> list[Column[T]]:
-        """From the left."""
+        """The columns that are shown, from the left."""
         return [self.columns[name] for name in self.order if name not in self.hidden]
 
     @property
     def sorted_by(self) -> Column[T] | None:
-        """None: as they come."""
+        """The column that rows are sorted by; None: in the order that they come in."""
         return self.columns.get(self.sort.removeprefix("-"))
 
     @property
@@ -82,7 +82,7 @@ class Layout(Generic[T]):
         self.order.insert(self.order.index(before) if before is not None else len(self.order), name)
 
     def remember(self) -> None:
-        """Tell the preferences."""
+        """Write the layout to the preferences."""
         self._preferences.set(f"{self._name}.order", self.order)
         self._preferences.set(f"{self._name}.hidden", sorted(self.hidden) or [""])
         self._preferences.set(f"{self._name}.widths", self.digits)
@@ -91,7 +91,7 @@ class Layout(Generic[T]):
 
 
 class Header(tkinter.Canvas, Generic[T]):
-    """The titles."""
+    """The titles of the columns, above a table."""
 
     def __init__(
         self, parent: tkinter.Misc, layout: Layout[T], style: Callable[[], Style], changed: Callable[[], object]
@@ -111,7 +111,7 @@ class Header(tkinter.Canvas, Generic[T]):
         self.bind("<ButtonPress-3>", self._menu)
 
     def draw(self, edges: list[int]) -> None:
-        """The columns end there."""
+        """Draw the titles, with columns that end at ``edges``."""
         style, colours = self._style(), palette()
         self._edges = edges
         self.delete("all")

@@ -22,7 +22,7 @@ _RING = "ring"
 
 
 class _Slot(Generic[T]):
-    """One drawn row."""
+    """The canvas items of one drawn row, used again for another."""
 
     def __init__(self, canvas: tkinter.Canvas, number: int, columns: int, style: Style) -> None:
         self.tag = f"row{number}"
@@ -52,7 +52,7 @@ class Rows(Generic[T]):
 
     @property
     def edges(self) -> list[int]:
-        """Where each column ends."""
+        """Where each column ends, in pixels."""
         return self._edges
 
     def is_styled(self) -> bool:
@@ -76,7 +76,7 @@ class Rows(Generic[T]):
         self._region()
 
     def show(self, items: Sequence[T], keys: Sequence[Hashable]) -> None:
-        """There are these rows now."""
+        """Replace the rows; the cells of those that stay are kept."""
         before = len(self._items)
         self._items, self._keys = items, keys
         if len(items) != before:
@@ -96,7 +96,7 @@ class Rows(Generic[T]):
             self._canvas.xview_moveto(0)
 
     def paint(self) -> None:
-        """Make what is in sight true."""
+        """Draw the rows in sight that changed."""
         canvas, row = self._canvas, self.style.row
         height = canvas.winfo_height()
         if not self._columns or height <= 1:

@@ -34,7 +34,7 @@ class Selection:
 
     @property
     def index(self) -> dict[Hashable, int]:
-        """Where each row is."""
+        """The place of each row from the top, by its key."""
         if self._index is None:
             self._index = {key: at for at, key in enumerate(self._order)}
         return self._index
@@ -67,11 +67,11 @@ class Selection:
             self.choose(key, extend=extend)
 
     def choose_all(self) -> None:
-        """Select every row."""
+        """Select every row; the focus stays."""
         self.keys = set(self._order)
         if self.focus is None and self._order:
             self.focus = self._anchor = self._order[0]
 
     def in_order(self) -> list[Hashable]:
-        """The selected ones, from the top."""
+        """Return the keys of the selected rows, from the top."""
         return sorted(self.keys, key=self.index.__getitem__)

@@ -1,30 +1,34 @@
-"""A table of any length: only what is in sight is drawn. Rows are items of any kind, which columns know to show."""
+"""A table of rows, operated by mouse and keyboard."""
 
 from __future__ import annotations
 
-import tkinter
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import ttkbootstrap
 
-from swarmshare.gui.table.header import Header, Layout
-from swarmshare.gui.table.input import TableInput
-from swarmshare.gui.table.rows import Rows
-from swarmshare.gui.table.selection import Selection
-from swarmshare.gui.theme import pixels
-from swarmshare.gui.viewmodel.cells import arranged
+from swarmshare.gui.table.paint import branch_part
+from swarmshare.gui.table.view import TableView
+from swarmshare.gui.viewmodel.cells import Branch
 
 if TYPE_CHECKING:
+    import tkinter
     from collections.abc import Callable, Hashable, Sequence
 
     from swarmshare.gui.preferences import Preferences
     from swarmshare.gui.viewmodel.cells import Column
 
+
 T = TypeVar("T")
 
+_SHIFT, _CONTROL = 0x1, 0x4
+_WHEEL: Final = 3
+"""Rows of one notch."""
+_SIDEWAYS: Final = 4
+"""Digits of one notch."""
 
-class Table(ttkbootstrap.Frame, Generic[T]):
-    """Shows items; several can be selected, with the mouse or with the keyboard alone."""
+
+class Table(TableView[T]):
+    """A table that a person operates: it selects, opens, ticks and folds rows, and brings up their menu."""
 
     def __init__(
         self,
@@ -36,154 +40,135 @@ class Table(ttkbootstrap.Frame, Generic[T]):
         *,
         sort: str = "",
     ) -> None:
-        """``name``: what its layout is remembered by. ``key`` tells items apart, however they change.
+        """Make a :class:`~swarmshare.gui.table.view.TableView` of the same arguments, and bind keys and mouse to it."""
+        super().__init__(parent, name, columns, key, preferences, sort=sort)
+        self._bind_input(self.body)
 
-        ``sort`` as for :class:`~swarmshare.gui.table.header.Layout`.
-        """
-        super().__init__(parent)
-        self.key_of = key
-        self._given: Sequence[T] = ()
-        self._items: list[T] = []
-        self.selection = Selection()
-        self.on_select: Callable[[], object] = _nothing
-        self.on_open: Callable[[T], object] = _nothing
-        """A double click, or Return."""
-        self.on_delete: Callable[[], object] = _nothing
-        self.on_menu: Callable[[tkinter.Menu], object] | None = None
-        """Fills the context menu of the selected rows."""
-        self.on_branch: Callable[[T, str], object] = _nothing
-        """``fold`` or ``tick`` of a :class:`~swarmshare.gui.viewmodel.cells.Branch`."""
-        self._layout = Layout(name, columns, preferences, sort)
-        self.body = tkinter.Canvas(self, highlightthickness=0, borderwidth=0, takefocus=1)
-        self.rows: Rows[T] = Rows(self.body, self.selection)
-        self.header = Header(self, self._layout, lambda: self.rows.style, self._relaid)
-        self._empty = ttkbootstrap.Label(self.body, anchor="center", justify="center", bootstyle="secondary")
-        self._vertical = ttkbootstrap.Scrollbar(self, command=self.body.yview, bootstyle="round")
-        self._horizontal = ttkbootstrap.Scrollbar(self, orient="horizontal", command=self.sideways, bootstyle="round")
-        self.columnconfigure(0, weight=1)
-        self.rowconfigure(1, weight=1)
-        self.header.grid(row=0, column=0, sticky="ew")
-        self.body.grid(row=1, column=0, sticky="nsew")
-        self.body.configure(yscrollcommand=self._scrolled, xscrollcommand=self._horizontal.set)
-        self._size = (0, 0)
-        self.body.bind("<Configure>", self._resized)
-        self.bind("<Configure>", lambda _event: self._fit_bars())
-        self.bind("<<ThemeChanged>>", self._restyled)
-        TableInput(self)
+    def _bind_input(self, body: tkinter.Canvas) -> None:
+        for turn, rows in (("<ButtonPress-4>", -_WHEEL), ("<ButtonPress-5>", _WHEEL)):
+            body.bind(turn, lambda _event, rows=rows: body.yview_scroll(rows, "units"))  # type: ignore[misc]
+        body.bind("<MouseWheel>", lambda event: body.yview_scroll(-_WHEEL if event.delta > 0 else _WHEEL, "units"))
+        for turn, digits in (("<Shift-ButtonPress-4>", -_SIDEWAYS), ("<Shift-ButtonPress-5>", _SIDEWAYS)):
+            body.bind(turn, lambda _event, digits=digits: self.sideways("scroll", digits, "units"))  # type: ignore[misc]
+        body.bind("<Motion>", self.rows.hover)
+        body.bind("<Leave>", lambda _event: self.rows.hover(None))
+        body.bind("<ButtonPress-1>", self._click)
+        body.bind("<Double-ButtonPress-1>", self._double)
+        body.bind("<ButtonPress-3>", self._context)
+        for focus in ("<FocusIn>", "<FocusOut>"):
+            body.bind(focus, self._focused)
+        for name, by in (("Up", -1), ("Down", 1)):
+            body.bind(f"<{name}>", lambda event, by=by: self._step(event, by))  # type: ignore[misc]
+        for name, pages in (("Prior", -1), ("Next", 1)):
+            body.bind(f"<{name}>", lambda event, pages=pages: self._step(event, pages * self._page()))  # type: ignore[misc]
+        for name, sign in (("Home", -1), ("End", 1)):
+            body.bind(f"<{name}>", lambda event, sign=sign: self._step(event, sign * (len(self.items) or 1)))  # type: ignore[misc]
+        for key in ("<Control-a>", "<Control-A>"):
+            body.bind(key, self._all)
+        body.bind("<Return>", self._open)
+        body.bind("<KP_Enter>", self._open)
+        body.bind("<Delete>", lambda _event: self.on_delete())
+        body.bind("<space>", self._space)
+        body.bind("<Left>", lambda _event: self._scroll_or_fold(-1))
+        body.bind("<Right>", lambda _event: self._scroll_or_fold(1))
+        for key in ("<Menu>" if body.tk.call("tk", "windowingsystem") == "x11" else "<App>", "<Shift-F10>"):
+            body.bind(key, self._menu_key)
 
-    # ------------------------------------------------------------------ what it shows
-
-    def show(self, items: Sequence[T], nothing: str = "") -> None:
-        """There are these items now; ``nothing`` is what to say when there are none."""
-        self._empty.configure(text=nothing, wraplength=max(self.body.winfo_width() - pixels(self, 40), 0))
-        if items or not nothing:
-            self._empty.place_forget()
-        else:
-            self._empty.place(relx=0.5, rely=0.4, anchor="center")
-        if items is self._given or (len(items) == len(self._given) and tuple(items) == tuple(self._given)):
+    def _click(self, event: tkinter.Event[Any]) -> None:
+        self.body.focus_set()
+        at = self.rows.at(event.y)
+        if at < 0:
+            self.selection.keys.clear()
+            self.chosen()
             return
-        self._given = items
-        self._arrange()
+        state = cast("int", event.state)
+        if (part := self._branch_part(at, event.x)) != "name":
+            self.on_branch(self.items[at], part)
+            return
+        self.selection.choose(self.key_of(self.items[at]), toggle=bool(state & _CONTROL), extend=bool(state & _SHIFT))
+        self.chosen()
 
-    def _arrange(self) -> None:
-        self._items = arranged(self._given, self._layout.sorted_by, descending=self._layout.descending)
-        keys = [self.key_of(item) for item in self._items]
-        lost = self.selection.rows(keys)
-        self.rows.show(self._items, keys)
-        self._fit_bars()
-        self.rows.paint()
-        if lost:
-            self.on_select()
+    def _branch_part(self, at: int, x: int) -> str:
+        column = self.first_column
+        cell = column.show(self.items[at])
+        style = self.rows.style
+        inside = int(self.body.canvasx(x)) - style.pad
+        if isinstance(cell, Branch) and inside < self.rows.edges[0] - style.pad:
+            return branch_part(cell, inside, style)
+        return "name"
 
-    def refresh(self) -> None:
-        """Show every cell again."""
-        self.rows.forget()
-        self.rows.paint()
+    def _double(self, event: tkinter.Event[Any]) -> None:
+        at = self.rows.at(event.y)
+        if at < 0:
+            return
+        if (part := self._branch_part(at, event.x)) != "name":
+            self.on_branch(self.items[at], part)
+        else:
+            self.on_open(self.items[at])
 
-    @property
-    def first_column(self) -> Column[T]:
-        """The one at the left."""
-        return self._layout.shown[0]
-
-    @property
-    def items(self) -> Sequence[T]:
-        """From the top, as they are shown."""
-        return self._items
-
-    @property
-    def selected(self) -> list[T]:
-        """From the top."""
-        index = self.selection.index
-        return [self._items[index[key]] for key in self.selection.in_order()]
-
-    def select(self, key: Hashable) -> None:
-        """Select one row alone, if it is there, and have it in sight."""
-        if key in self.selection.index:
+    def _context(self, event: tkinter.Event[Any]) -> None:
+        self.body.focus_set()
+        at = self.rows.at(event.y)
+        if at >= 0 and (key := self.key_of(self.items[at])) not in self.selection.keys:
             self.selection.choose(key)
             self.chosen()
+        self._pop_up(event.x_root, event.y_root)
 
-    def column_menu(self, menu: tkinter.Menu) -> None:
-        """Fill ``menu`` with the columns that can be shown."""
-        self.header.column_menu(menu)
+    def _menu_key(self, _event: tkinter.Event[Any]) -> str:
+        at = self.selection.index.get(self.selection.focus)
+        y = 0 if at is None else (at + 1) * self.rows.style.row - int(self.body.canvasy(0))
+        y = max(0, min(self.body.winfo_height(), y))
+        self._pop_up(self.body.winfo_rootx() + 2 * self.rows.style.pad, self.body.winfo_rooty() + y)
+        return "break"
 
-    # ------------------------------------------------------------------ how it looks
+    def _pop_up(self, x: int, y: int) -> None:
+        if self.on_menu is None or not self.selection.keys:
+            return
+        menu = ttkbootstrap.Menu(self, tearoff=False)
+        self.on_menu(menu)
+        menu.bind("<Unmap>", lambda _event: self.body.after_idle(menu.destroy))
+        menu.tk_popup(x, y)
 
-    def _relaid(self) -> None:
-        """Other columns, widths or order of rows."""
-        self.rows.lay_out(self._layout.shown, self._layout.digits, stretch=not self._layout.dragged)
-        self._arrange()
-        self.header.draw(self.rows.edges)
+    def _focused(self, _event: tkinter.Event[Any]) -> None:
+        self.rows.undress()
+        self.rows.paint()
 
-    def _restyled(self, _event: tkinter.Event[Any]) -> None:
-        if self.rows.is_styled():
-            return  # only some style of another widget has changed
-        self.rows.restyle()
-        self.body.configure(background=self.rows.style.colours.background)
-        if self._size != (0, 0):
-            self._relaid()
+    def _page(self) -> int:
+        return max(1, self.body.winfo_height() // self.rows.style.row - 1)
 
-    def _resized(self, event: tkinter.Event[Any]) -> None:
-        width, self._size = self._size[0], (event.width, event.height)
-        if event.width != width:
-            self.body.configure(background=self.rows.style.colours.background)
-            self._relaid()
+    def _step(self, event: tkinter.Event[Any], by: int) -> str:
+        state = cast("int", event.state)
+        self.selection.step(by, extend=bool(state & _SHIFT), keep=bool(state & _CONTROL))
+        self.chosen()
+        return "break"
+
+    def _all(self, _event: tkinter.Event[Any]) -> str:
+        self.selection.choose_all()
+        self.chosen()
+        return "break"
+
+    def _focused_item(self) -> T | None:
+        at = self.selection.index.get(self.selection.focus)
+        return None if at is None else self.items[at]
+
+    def _open(self, _event: tkinter.Event[Any]) -> None:
+        if (item := self._focused_item()) is not None:
+            self.on_open(item)
+
+    def _space(self, event: tkinter.Event[Any]) -> str:
+        item = self._focused_item()
+        if item is not None and isinstance(self.first_column.show(item), Branch):
+            self.on_branch(item, "tick")
+        elif item is not None:
+            self.selection.choose(self.key_of(item), toggle=bool(cast("int", event.state) & _CONTROL))
+            self.chosen()
+        return "break"
+
+    def _scroll_or_fold(self, direction: int) -> None:
+        """Fold a branch to the left, unfold it to the right; where there is nothing to fold, scroll."""
+        item = self._focused_item()
+        cell = self.first_column.show(item) if item is not None else None
+        if item is not None and isinstance(cell, Branch) and cell.opened is (direction < 0):
+            self.on_branch(item, "fold")
         else:
-            self.rows.show(self._items, [self.key_of(item) for item in self._items])
-            self.rows.paint()
-
-    def _fit_bars(self) -> None:
-        """A scroll bar is only there when there is something to scroll, which the other one may be a reason for."""
-        row, width = self.rows.style.row, self.winfo_width()
-        height = self.winfo_height() - row  # without the head
-        across = down = False
-        for _each in range(2):
-            down = len(self._items) * row > height - across * self._horizontal.winfo_reqheight()
-            across = self.rows.least_width > width - down * self._vertical.winfo_reqwidth()
-        for bar, needed, place in (
-            (self._vertical, down, {"row": 1, "column": 1, "sticky": "ns"}),
-            (self._horizontal, across, {"row": 2, "column": 0, "sticky": "ew"}),
-        ):
-            if needed != bool(bar.winfo_manager()):
-                bar.grid(**place) if needed else bar.grid_remove()
-
-    def _scrolled(self, first: float, last: float) -> None:
-        self._vertical.set(first, last)
-        self.rows.paint()
-
-    def sideways(self, *arguments: Any) -> None:
-        """Scroll to the left or right, as a scroll bar says it."""
-        self.body.xview(*arguments)
-        self.header.xview_moveto(self.body.xview()[0])
-        self.rows.paint()
-
-    def chosen(self) -> None:
-        """Other rows are selected than before: have the last of them in sight, and tell."""
-        focus = self.selection.index.get(self.selection.focus)
-        if focus is not None:
-            self.rows.see(focus)
-        self.rows.paint()
-        self.on_select()
-
-
-def _nothing(*_arguments: object) -> None:
-    """Nobody has asked to be told."""
+            self.sideways("scroll", direction * _SIDEWAYS, "units")

@@ -1,1 +1,1 @@
-"""Pictures of the desk turned into what is shown: rows, strips, sentences. Pure, and tested without a display."""
+"""Snapshots turned into what is shown: rows, strips, sentences. Pure, and tested without a display."""

@@ -15,15 +15,7 @@ T = TypeVar("T")
 Tone: TypeAlias = Literal["", "muted", "primary", "success", "info", "warning", "danger"]
 """What a colour says; every theme has its own for each."""
 
-# What could break a line, or reverse the reading order.
-_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
 _NUMBERS: Final = re.compile("([0-9]+)")
-
-
-def clean(text: str) -> str:
-    """``text`` from a stranger, fit for one line."""
-    return _UNSAFE.sub("\ufffd", text)
 
 
 class Label(NamedTuple):
@@ -39,7 +31,7 @@ class Bar(NamedTuple):
     """How much of something is done."""
 
     share: float
-    """From 0 to 1."""
+    """The part that is done, from 0 to 1."""
     text: str
     tone: Tone = "primary"
 
@@ -48,7 +40,7 @@ class Strip(NamedTuple):
     """Which pieces somebody holds, as a strip."""
 
     bits: bytes
-    """As in BEP 3."""
+    """One bit a piece, as in BEP 3."""
     pieces: int
     """Of all, held or not."""
 
@@ -59,7 +51,7 @@ class Branch(NamedTuple):
     text: str
     depth: int
     opened: bool | None
-    """None for a leaf."""
+    """Whether the folder is open; None: it is a file."""
     ticked: bool | None
     """None: some of what is below is, some is not."""
 
@@ -75,7 +67,7 @@ class Column(Generic[T]):
     """Among the columns of its table; remembered, never shown."""
     title: str
     width: int
-    """In digits, at first."""
+    """The width at first, in digits."""
     show: Callable[[T], Cell]
     """What is in it; only asked for rows in sight."""
     key: Callable[[T], Any] | None = None
@@ -83,7 +75,7 @@ class Column(Generic[T]):
     right: bool = False
     """Aligned to the right, as numbers are."""
     hidden: bool = False
-    """At first."""
+    """Whether it is shown at first."""
 
 
 def arranged(items: Iterable[T], column: Column[T] | None, *, descending: bool) -> list[T]:

@@ -6,9 +6,10 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from swarmshare.gui.viewmodel.cells import Bar, Branch, Column, Label, clean, natural
+from swarmshare.common.pieces import Priority
+from swarmshare.common.text import clean
+from swarmshare.gui.viewmodel.cells import Bar, Branch, Column, Label, natural
 from swarmshare.gui.words import _, percent, size
-from swarmshare.swarm.pieces import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +46,7 @@ class FileTree:
         self.update(torrent)
 
     def update(self, torrent: TorrentSnapshot) -> None:
-        """This is how things stand now."""
+        """Take progress and priorities from a new snapshot."""
         self._torrent = torrent
         self._skipped, self._preferred = sorted(torrent.skipped), sorted(torrent.preferred)
 
@@ -59,7 +60,7 @@ class FileTree:
             self._open ^= {row}
 
     def open_all(self) -> None:
-        """Open every folder."""
+        """Open every folder of the tree."""
         pending = [self._root] if self._root.folder else []
         while pending:
             row = pending.pop()
@@ -102,11 +103,11 @@ class FileTree:
     # ------------------------------------------------------------------ what is known of a row
 
     def length(self, row: FileRow) -> int:
-        """Bytes."""
+        """Return the length of a row in bytes."""
         return self._before[row.end] - self._before[row.first]
 
     def done(self, row: FileRow) -> float:
-        """From 0 to 1."""
+        """Return the verified part of a row, from 0 to 1."""
         length, done = self.length(row), sum(self._torrent.files_done[row.first : row.end])
         return done / length if done < length else 1.0
 
@@ -129,7 +130,7 @@ class FileTree:
         return None
 
     def branch(self, row: FileRow) -> Branch:
-        """Its name."""
+        """Return the name of a row."""
         return Branch(row.name, row.depth, self.is_open(row) if row.folder else None, self.ticked(row))
 
 
@@ -138,7 +139,7 @@ def _between(numbers: list[int], row: FileRow) -> int:
 
 
 def priority_name(priority: Priority | None) -> str:
-    """In words."""
+    """Return a priority in words."""
     names = {
         Priority.SKIP: _("Do not download"),
         Priority.NORMAL: _("Normal"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.text import clean
 from swarmshare.gui.sentences import spoken, translate
-from swarmshare.gui.viewmodel.cells import Bar, Column, Label, clean, natural, searched
+from swarmshare.gui.viewmodel.cells import Bar, Column, Label, natural, searched
 from swarmshare.gui.viewmodel.safety import Light, Verdict, about
 from swarmshare.gui.words import _, duration, ngettext, number, percent, rate, size, when
 from swarmshare.schema.snapshot import TorrentState
@@ -38,7 +39,7 @@ def ratio(transfer: TransferSnapshot) -> float:
 
 
 def state_name(state: TorrentState) -> str:
-    """In words."""
+    """Return a state in words."""
     return {
         TorrentState.CHECKING: _("Checking"),
         TorrentState.DOWNLOADING: _("Downloading"),
@@ -181,7 +182,7 @@ def _health(entry: Entry) -> Label:
 
 
 def entry_columns(here: Mapping[str, TransferSnapshot]) -> list[Column[Entry]]:
-    """In the language that is spoken now. ``here`` has what this machine has at work, by info hash, at any time."""
+    """In the language that is spoken now. ``here`` has this machine's transfers by info hash, and changes."""
 
     def mine(entry: Entry) -> Label | Bar:
         transfer = here.get(entry.info_hash)

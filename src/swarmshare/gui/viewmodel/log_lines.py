@@ -7,8 +7,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.app.facts import JobFailed, Problem, Published, Shared
+from swarmshare.common.text import clean
 from swarmshare.gui.sentences import spoken, translate
-from swarmshare.gui.viewmodel.cells import clean
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.alerts import (
     ConnectionFailed,
@@ -34,11 +34,11 @@ MAX_LINES: Final = 1000
 
 
 class Line(NamedTuple):
-    """One of them."""
+    """One line of the log."""
 
     number: int
     at: float
-    """Seconds since 1970."""
+    """When it happened, in seconds since 1970."""
     info_hash: str
     """What it is about; empty: no transfer."""
     text: str
@@ -47,14 +47,14 @@ class Line(NamedTuple):
 
 
 class Log:
-    """The newest first."""
+    """The log of everything, bounded; the newest first."""
 
     def __init__(self) -> None:
         self._lines: deque[Line] = deque(maxlen=MAX_LINES)
         self._numbers = count()
 
     def note(self, facts: Sequence[Fact], now: float) -> None:
-        """These things happened."""
+        """Add facts, as of ``now``."""
         for fact in facts:
             self._lines.appendleft(Line(next(self._numbers), now, _about(fact), *_in_words(fact)))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.gui.viewmodel.cells import Bar, Column, Label, Strip, clean, natural
+from swarmshare.common.bits import all_bits, as_number
+from swarmshare.common.text import clean
+from swarmshare.gui.viewmodel.cells import Bar, Column, Label, Strip, natural
 from swarmshare.gui.words import _, ngettext, number, percent, rate, size
-from swarmshare.schema.runs import all_bits, as_number
 
 if TYPE_CHECKING:
     from swarmshare.schema.snapshot import MemberSnapshot, PeerSnapshot, TorrentSnapshot
-    from swarmshare.swarm.gains import Gains
+    from swarmshare.swarm.stalls import StallDetector
 
 MAX_RAREST: Final = 8
 """Pieces that are named."""
@@ -31,7 +32,7 @@ class Member:
     """None: nobody knows what it holds."""
     held: int
     count: int
-    """Of all pieces."""
+    """The number of all pieces."""
     rate_down: float
     """Bytes a second, from it."""
     rate_up: float
@@ -41,11 +42,11 @@ class Member:
 
     @property
     def complete(self) -> bool:
-        """Whether it holds everything."""
+        """Whether it is known to hold everything."""
         return self.held == self.count
 
 
-def members_of(torrent: TorrentSnapshot, gains: Gains, now: float) -> list[Member]:
+def members_of(torrent: TorrentSnapshot, stalls: StallDetector, now: float) -> list[Member]:
     """Everybody, connected ones first. A peer that a tracker tells of as well is there once."""
     count = torrent.manifest.layout.piece_count
     everything = all_bits(count)
@@ -56,7 +57,7 @@ def members_of(torrent: TorrentSnapshot, gains: Gains, now: float) -> list[Membe
         member = told.get(peer.address)
         if member is not None:
             seen.add(id(member))
-        members.append(_connected(peer, member, count, gains, now))
+        members.append(_connected(peer, member, count, stalls, now))
     connected_users = {member.user for member in members if member.user}
     for member in torrent.members:
         # A peer that dialled us comes from a port that no tracker knows: it is known by its user.
@@ -66,17 +67,19 @@ def members_of(torrent: TorrentSnapshot, gains: Gains, now: float) -> list[Membe
         held = count if member.complete else as_number(bits or b"").bit_count()
         address = member.addresses[0] if member.addresses else ""
         key = f"{member.user} {address}"
-        stuck = bits is not None and held < count and gains.stuck(key, held, now)
+        stuck = bits is not None and held < count and stalls.stuck(key, held, now)
         members.append(
             Member(key, member.user, address, "", False, member.live, bits, held, count, 0.0, 0.0, 0, 0, stuck)
         )
-    gains.only({member.key for member in members})
+    stalls.keep_only({member.key for member in members})
     return members
 
 
-def _connected(peer: PeerSnapshot, member: MemberSnapshot | None, count: int, gains: Gains, now: float) -> Member:
+def _connected(
+    peer: PeerSnapshot, member: MemberSnapshot | None, count: int, stalls: StallDetector, now: float
+) -> Member:
     user = peer.user or (member.user if member is not None else "")
-    stuck = peer.pieces < count and gains.stuck(peer.address, peer.pieces, now)
+    stuck = peer.pieces < count and stalls.stuck(peer.address, peer.pieces, now)
     return Member(
         key=peer.address,
         user=user,

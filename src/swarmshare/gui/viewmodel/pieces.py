@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from PIL import Image
 
-from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.common.bits import has_piece
+from swarmshare.common.pieces import PieceState
+from swarmshare.common.text import clean
 from swarmshare.gui.words import _, ngettext, number, size
 
 if TYPE_CHECKING:
     from swarmshare.gui.theme import Palette
     from swarmshare.schema.snapshot import TorrentSnapshot
 
-MISSING, IN_FLIGHT, VERIFYING, HELD = range(4)
-"""As in ``TorrentSnapshot.piece_states``."""
 NOBODY, UNWANTED = 16, 17
 """Kinds of missing pieces: no other machine has it, or it was not asked for."""
 MAX_COPIES: Final = 3
@@ -42,13 +42,18 @@ def _only(kinds: tuple[int, ...]) -> bytes:
 
 
 _OF_STATE: Final = [tuple(state | copies << 2 for copies in range(MAX_COPIES + 1)) for state in range(4)]
-_PROMINENT: Final = tuple(map(_only, ((NOBODY,), (HELD,), _OF_STATE[VERIFYING], _OF_STATE[IN_FLIGHT])))
+_PROMINENT: Final = tuple(
+    map(_only, ((NOBODY,), (PieceState.HELD,), _OF_STATE[PieceState.VERIFYING], _OF_STATE[PieceState.IN_FLIGHT]))
+)
 """For each of four sorts of kinds that are not to be mixed with others, a table that makes them 255, all else 0."""
 _SKIP: Final = bytes.maketrans(
-    bytes([NOBODY, *(MISSING | copies << 2 for copies in range(MAX_COPIES + 1))]), bytes([UNWANTED] * (MAX_COPIES + 2))
+    bytes([NOBODY, *(PieceState.MISSING | copies << 2 for copies in range(MAX_COPIES + 1))]),
+    bytes([UNWANTED] * (MAX_COPIES + 2)),
 )
-_LOSE: Final = bytes.maketrans(bytes([MISSING]), bytes([NOBODY]))
-_NOT_KNOWN: Final = bytes.maketrans(bytes([NOBODY, HELD]), bytes([MISSING, HELD | 2 << 2]))
+_LOSE: Final = bytes.maketrans(bytes([PieceState.MISSING]), bytes([NOBODY]))
+_NOT_KNOWN: Final = bytes.maketrans(
+    bytes([NOBODY, PieceState.HELD]), bytes([PieceState.MISSING, PieceState.HELD | 2 << 2])
+)
 """Of what nothing is known nothing is claimed: neither that nobody has it, nor in the colour of what is only here."""
 
 
@@ -59,7 +64,7 @@ class Known(Enum):
     BEFORE = auto()
     """Of a paused transfer: as it was when it was paused."""
     NOTHING = auto()
-    """Of a paused transfer that has not been at work since the program began."""
+    """Of a paused transfer that has not run since the program started."""
 
 
 _FADED: Final = 0.3, 0.45, 0.7, 0.95
@@ -86,7 +91,7 @@ def faded(palette: Palette) -> Palette:
 
 
 def kinds_of(torrent: TorrentSnapshot, known: Known = Known.NOW) -> bytes:
-    """One byte a piece."""
+    """The kind of each piece, one byte a piece."""
     copies = torrent.availability.translate(_COPIES[min(torrent.seeds, MAX_COPIES)])
     count = len(torrent.piece_states)
     kinds = bytearray((int.from_bytes(torrent.piece_states) | int.from_bytes(copies)).to_bytes(count).translate(_LOSE))
@@ -117,7 +122,7 @@ class Grid(NamedTuple):
         return cell if x >= 0 and y >= 0 and column < self.columns and cell < self.cells else None
 
     def pieces_of(self, cell: int) -> range:
-        """What a cell shows."""
+        """Return the pieces that share a cell."""
         return range(cell * self.pieces // self.cells, max((cell + 1) * self.pieces // self.cells, 1))
 
 
@@ -172,7 +177,7 @@ _ROUNDED: Final = 200
 
 
 def _gap(side: int) -> int:
-    """Pixels between cells."""
+    """Return how many pixels are between cells."""
     return 2 if side >= 9 else 1
 
 
@@ -208,9 +213,9 @@ def unwanted_colour(palette: Palette) -> str:
 def _colours(palette: Palette) -> bytes:
     table = [palette.missing] * 256
     for copies in range(MAX_COPIES + 1):
-        table[IN_FLIGHT | copies << 2] = palette.in_flight
-        table[VERIFYING | copies << 2] = palette.verifying
-        table[HELD | copies << 2] = palette.held[copies]
+        table[PieceState.IN_FLIGHT | copies << 2] = palette.in_flight
+        table[PieceState.VERIFYING | copies << 2] = palette.verifying
+        table[PieceState.HELD | copies << 2] = palette.held[copies]
     table[NOBODY], table[UNWANTED] = nobody_colour(palette), unwanted_colour(palette)
     return bytes(part for colour in table for part in _rgb(colour))
 
@@ -266,7 +271,7 @@ def described(torrent: TorrentSnapshot, pieces: range, known: Known = Known.NOW)
     else:
         span = _("Pieces {first} to {last} of {total}")
         lines = [span.format(first=number(pieces[0]), last=number(pieces[-1]), total=total)]
-        held = torrent.piece_states[pieces.start : pieces.stop].count(HELD)
+        held = torrent.piece_states[pieces.start : pieces.stop].count(PieceState.HELD)
         copies = min(torrent.availability[pieces.start : pieces.stop]) + torrent.seeds
         lines.append(_("{held} of {n} are here").format(held=number(held), n=number(len(pieces))))
         lines.append(_others(copies, known))
@@ -281,8 +286,13 @@ def described(torrent: TorrentSnapshot, pieces: range, known: Known = Known.NOW)
 
 
 def _in_words(torrent: TorrentSnapshot, piece: int, known: Known) -> str:
-    state = torrent.piece_states[piece]
-    words = {MISSING: _("missing"), IN_FLIGHT: _("in flight"), VERIFYING: _("verifying"), HELD: _("here")}[state]
+    state = PieceState(torrent.piece_states[piece])
+    words = {
+        PieceState.MISSING: _("missing"),
+        PieceState.IN_FLIGHT: _("in flight"),
+        PieceState.VERIFYING: _("verifying"),
+        PieceState.HELD: _("here"),
+    }[state]
     return f"{words}, {_others(torrent.availability[piece] + torrent.seeds, known)}"
 
 
@@ -298,7 +308,7 @@ def _others(copies: int, known: Known) -> str:
 
 def _holders(torrent: TorrentSnapshot, piece: int) -> str:
     def has(bits: bytes | None) -> bool:
-        return bits is not None and bool(bits[piece >> 3] & 0x80 >> piece % 8)
+        return bits is not None and has_piece(bits, piece)
 
     names = [clean(peer.user or peer.address) for peer in torrent.peers if has(peer.bits)]
     names += [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from swarmshare.gui.viewmodel.cells import clean
+from swarmshare.common.text import clean
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.snapshot import TorrentState
 

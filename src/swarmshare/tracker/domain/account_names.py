@@ -1,4 +1,4 @@
-"""What an account may be called, and when two names are one."""
+"""Names of accounts: which are allowed, and which count as the same."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _JOINTS: Final = frozenset(" ._-'")
 
 
 def checked_name(text: str) -> str:
-    """``text`` as the name it is going to be: in Unicode's composed compatible form (NFKC).
+    """Returns ``text`` as the name that is stored: in Unicode's composed compatible form (NFKC).
 
-    Raises :class:`RefusalError` unless it is made of letters and digits, with single joints between them.
+    Raises:
+        RefusalError: It is not made of letters and digits with single joints between them, or too long.
     """
     name = unicodedata.normalize("NFKC", text[: 4 * MAX_LENGTH])
     if not 1 <= len(name) <= MAX_LENGTH:
@@ -43,7 +44,7 @@ def checked_name(text: str) -> str:
 
 
 def folded(name: str) -> str:
-    """What two names that count as one have in common: case and compatibility forms do not matter.
+    """Returns the form in which two names that count as the same are equal, whatever their case.
 
     Unicode's caseless match of identifiers (definition D147), for any text.
     """

@@ -1,4 +1,4 @@
-"""Accounts: who may make one, and what becomes of it."""
+"""Accounts: registering, roles, passwords, passkeys, and what the organiser decides about them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ _SETUP: Final = "setup"
 
 
 class Accounts:
-    """The accounts of one tracker."""
+    """The accounts of one tracker, in its database.
+
+    Methods raise :class:`RefusalError` when they refuse; then nothing was changed.
+    """
 
     def __init__(
         self,
@@ -49,7 +52,17 @@ class Accounts:
         registration: Registration,
         by_address: RateLimit,
     ) -> None:
-        """``clock`` tells the time of day; ``registration`` is what holds until the organiser decides."""
+        """Uses what it is given; nothing is read yet.
+
+        Args:
+            database: Where accounts are kept.
+            passwords: Hashes and compares them.
+            sessions: Issues tokens, and proves who somebody is.
+            changes: Tells the rest of the tracker what changed.
+            clock: Tells the time of day, in seconds since 1970.
+            registration: Who may register until the organiser decides.
+            by_address: How often one network may register.
+        """
         self._database = database
         self._passwords = passwords
         self._sessions = sessions
@@ -59,7 +72,10 @@ class Accounts:
         self._by_address = by_address
 
     def new_setup_token(self) -> str | None:
-        """The secret that makes the first organiser, once; None when there is one. An earlier secret is void."""
+        """Returns a new secret that makes the first organiser, once; None when there is one.
+
+        Earlier secrets are void from then on.
+        """
         token = mint("setup")
         with self._database.write() as session:
             session.execute(delete(SettingRow).where(SettingRow.name == _SETUP))
@@ -78,9 +94,21 @@ class Accounts:
         setup_token: str | None = None,
         label: str = "",
     ) -> values.SignedIn:
-        """A new account, signed in at once; raises :class:`RefusalError`."""
+        """Makes an account, and signs it in.
+
+        Args:
+            name: As the user typed it.
+            password: As the user typed it.
+            address: Where the request comes from, for the rate limit.
+            invitation: A code of the organiser, if there is one.
+            setup_token: Makes the first organiser.
+            label: Of the token, to recognise it by in a list.
+
+        Raises:
+            RefusalError: Nobody may register now, or not with these; the name is taken; too many attempts.
+        """
         self._by_address.spend(network_of(address))
-        with self._database.read() as session:  # nobody shall have to be hashed only to be sent away
+        with self._database.read() as session:  # argon2 takes 64 MiB: refuse before it, not after
             self._check_admission(session, invitation, setup_token)
         name = checked_name(name)
         check_password(password, name)
@@ -111,19 +139,22 @@ class Accounts:
         return signed_in
 
     def account(self, account: int) -> values.Account:
-        """One account; raises :class:`RefusalError`."""
+        """Returns the account with this number; raises :class:`RefusalError` when there is none."""
         with self._database.read() as session:
             return as_account(_row(session, account))
 
     def listed(self, *, offset: int, limit: int) -> tuple[int, list[values.Account]]:
-        """How many there are, and some of them, the oldest first."""
+        """Returns how many accounts there are, and up to ``limit`` of them from ``offset`` on, the oldest first."""
         with self._database.read() as session:
             rows = session.scalars(select(AccountRow).order_by(AccountRow.id).offset(offset).limit(limit))
             found = [as_account(row) for row in rows]
             return session.scalar(select(func.count(AccountRow.id))) or 0, found
 
     def change(self, account: int, *, suspended: bool | None = None, role: Role | None = None) -> values.Account:
-        """Suspend an account or let it in again, or give it another role; raises :class:`RefusalError`."""
+        """Suspends an account or lets it in again, or gives it another role; None leaves either as it is.
+
+        The live connections of the account are cut. Raises :class:`RefusalError` when no organiser would be left.
+        """
         with self._database.write() as session:
             row = _row(session, account)
             if suspended is not None and suspended != (row.suspended_at is not None):
@@ -138,12 +169,15 @@ class Accounts:
         return changed
 
     def change_password(self, name: str, old: str, new: str, *, address: str) -> None:
-        """Set another password, which ends every token of the account; raises :class:`RefusalError`."""
+        """Sets another password, which ends every token of the account; raises :class:`RefusalError`."""
         proven = self._sessions.authenticate(name, old, address=address)
         self._set_password(proven.account, name, new)
 
     def reset_password(self, name: str, invitation: str, new: str, *, address: str) -> None:
-        """Set the password by an invitation for this account. Ends every token; raises :class:`RefusalError`."""
+        """Sets a forgotten password, with an invitation for this account, and ends every token of it.
+
+        Raises :class:`RefusalError`, the same one for an unknown name as for a wrong code.
+        """
         self._by_address.spend(network_of(address))
         with self._database.read() as session:
             account = session.scalar(select(AccountRow.id).where(AccountRow.folded == folded(name)))
@@ -163,18 +197,18 @@ class Accounts:
         self._changes.account_cut(account)
 
     def passkey(self, account: int) -> str | None:
-        """What the account's announce URLs have in their path; None when it is revoked."""
+        """Returns the secret in the account's announce URLs, 32 hexadecimal digits; None when it is revoked."""
         with self._database.read() as session:
             return _row(session, account).passkey
 
     def renew_passkey(self, account: int) -> str:
-        """A new passkey; whoever announces with the one before is refused from now on."""
+        """Returns a new passkey; whoever announces with the one before is refused from now on."""
         passkey = new_passkey()
         self._set_passkey(account, passkey)
         return passkey
 
     def revoke_passkey(self, account: int) -> None:
-        """Have no passkey: private swarms are closed to the account's ordinary clients until it is renewed."""
+        """Removes the passkey: private swarms are closed to the account's ordinary clients until it is renewed."""
         self._set_passkey(account, None)
 
     def _set_passkey(self, account: int, passkey: str | None) -> None:
@@ -183,12 +217,12 @@ class Accounts:
         self._changes.account_cut(account)
 
     def settings(self) -> values.Settings:
-        """What the organiser has decided."""
+        """Returns what the organiser has decided, or the defaults of the configuration."""
         with self._database.read() as session:
             return values.Settings(registration=self._mode(session))
 
     def change_settings(self, settings: values.Settings) -> None:
-        """Decide anew."""
+        """Replaces what the organiser has decided."""
         with self._database.write() as session:
             session.merge(SettingRow(name=_REGISTRATION, value=settings.registration))
 

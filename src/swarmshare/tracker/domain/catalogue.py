@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from swarmshare.common.text import REPLACEMENT, clean
 from swarmshare.errors import ManifestError
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.texts import Text
@@ -36,11 +36,9 @@ MAX_COMMENT: Final = 2_000
 """Characters of a comment that lists show; the manifest has all of it."""
 MAX_SEARCH_WORDS: Final = 8
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-
 
 class Sort(StrEnum):
-    """The order of a list."""
+    """The order of a list of entries."""
 
     NEWEST = "newest"
     NAME = "name"
@@ -55,7 +53,7 @@ _ORDERS: Final = {
 
 
 class Wanted(NamedTuple):
-    """Which entries a list is to have."""
+    """The conditions that an entry of a list must fulfil, and the order of the list."""
 
     search: str = ""
     """Words that all must be somewhere in the name or the comment; case does not matter."""
@@ -70,7 +68,7 @@ class Wanted(NamedTuple):
 
 
 class Catalogue:
-    """The catalogue of one tracker."""
+    """The catalogue of one tracker, in its database."""
 
     def __init__(
         self,
@@ -82,7 +80,16 @@ class Catalogue:
         offload: Offload,
         counts: Callable[[bytes], SwarmCounts],
     ) -> None:
-        """``counts`` tells how the swarm with a full info hash is."""
+        """Uses what it is given; nothing is read yet.
+
+        Args:
+            database: Where entries and manifests are kept.
+            changes: Tells the rest of the tracker what was published and withdrawn.
+            clock: Tells the time of day, in seconds since 1970.
+            config: Has the bounds of manifests and of accounts.
+            offload: Parses large manifests elsewhere.
+            counts: Returns the numbers of the swarm with a full info hash.
+        """
         self._database = database
         self._changes = changes
         self._clock = clock
@@ -91,9 +98,15 @@ class Catalogue:
         self._counts = counts
 
     def publish(self, data: bytes, publisher: Identity) -> tuple[values.EntryView, bool]:
-        """Put a manifest into the catalogue. Returns its entry, and whether it is new.
+        """Puts a manifest, the bytes of a ``.torrent``, into the catalogue.
 
-        To publish again what one has published changes nothing. Raises :class:`RefusalError`.
+        To publish again what one has published changes nothing.
+
+        Returns:
+            Its entry, and whether that is new.
+
+        Raises:
+            RefusalError: It is no manifest, too large, somebody else's already, or too much for the account.
         """
         manifest = self.parse(data)
         try:
@@ -111,7 +124,7 @@ class Catalogue:
         return entry, owner is None
 
     def parse(self, data: bytes) -> Manifest:
-        """The manifest in ``data``, or a :class:`RefusalError` whose field is the rule that it breaks."""
+        """Returns the manifest in ``data``; raises a :class:`RefusalError` whose field is the rule that it breaks."""
         if len(data) > self._config.max_manifest:
             raise RefusalError(Reason.MANIFEST_SIZE, Text("catalogue.manifest-size", limit=self._config.max_manifest))
         try:
@@ -120,9 +133,11 @@ class Catalogue:
             raise RefusalError(Reason.MANIFEST, error.message, field=error.rule) from error
 
     def insert(self, session: Session, manifest: Manifest, publisher: int, published_at: int) -> None:
-        """Add an entry in the transaction of ``session``. Raises :class:`RefusalError` when it would be too much.
+        """Adds an entry in the transaction of ``session``.
 
-        Also an :class:`~sqlalchemy.exc.IntegrityError` when one of its hashes is there already.
+        Raises:
+            RefusalError: It would be too much for the account of ``publisher``.
+            IntegrityError: One of its hashes is there already.
         """
         stored = stored_form(manifest)
         wanted = select(func.count(), func.coalesce(func.sum(EntryRow.manifest_length), 0))
@@ -131,7 +146,7 @@ class Catalogue:
             raise RefusalError(Reason.QUOTA, Text("catalogue.entries", limit=self._config.max_entries_per_account))
         if length + len(stored) > self._config.max_manifest_bytes_per_account:
             raise RefusalError(Reason.QUOTA, Text("catalogue.manifests"))
-        comment = one_line(manifest.comment)[:MAX_COMMENT]
+        comment = clean(manifest.comment).strip()[:MAX_COMMENT]
         row = EntryRow(
             info_hash=manifest.info_hash.full,
             name=manifest.name,
@@ -155,7 +170,7 @@ class Catalogue:
         session.flush()
 
     def listed(self, wanted: Wanted, *, offset: int, limit: int) -> tuple[int, list[values.EntryView]]:
-        """How many entries there are as wanted, and some of them."""
+        """Returns how many entries there are as wanted, and up to ``limit`` of them from ``offset`` on."""
         matching = _conditions(wanted)
         counted = select(func.count(EntryRow.id)).join(AccountRow, AccountRow.id == EntryRow.publisher)
         page = _described().where(*matching).order_by(*_ORDERS[wanted.sort]).offset(offset).limit(limit)
@@ -164,7 +179,7 @@ class Catalogue:
             return total, [self._value(row, publisher, v1) for row, publisher, v1 in session.execute(page)]
 
     def entry(self, info_hash: bytes) -> values.EntryView:
-        """The entry with this full info hash; raises :class:`RefusalError`."""
+        """Returns the entry with this full info hash; raises :class:`RefusalError` when there is none."""
         with self._database.read() as session:
             found = session.execute(_described().where(EntryRow.info_hash == info_hash)).one_or_none()
             if found is None:
@@ -173,9 +188,12 @@ class Catalogue:
             return self._value(row, publisher, info_hash_v1)
 
     def torrent(self, info_hash: bytes, announce_url: str, passkey: str | None) -> tuple[str, bytes]:
-        """The name and the ``.torrent`` of an entry for somebody who announces to ``announce_url``.
+        """Returns the name and the ``.torrent`` of an entry for somebody who announces to ``announce_url``.
 
-        Raises :class:`RefusalError` when the entry is private and there is no passkey to add.
+        Of a private entry, the URL gets the ``passkey`` in its path (BEP 27).
+
+        Raises:
+            RefusalError: There is no such entry, or it is private and there is no passkey.
         """
         wanted = select(ManifestRow.data).join(EntryRow, EntryRow.id == ManifestRow.entry)
         with self._database.read() as session:
@@ -190,7 +208,7 @@ class Catalogue:
         return manifest.name, fetched_form(manifest, announce_url)
 
     def withdraw(self, info_hash: bytes, who: Identity) -> None:
-        """Take an entry out; only who published it, or an organiser, may. Raises :class:`RefusalError`."""
+        """Takes an entry out; only its publisher or an organiser may. Raises :class:`RefusalError`."""
         with self._database.write() as session:
             row = session.scalar(select(EntryRow).where(EntryRow.info_hash == info_hash))
             if row is None:
@@ -222,13 +240,8 @@ class Catalogue:
 
 
 def unknown_entry() -> RefusalError:
-    """There is nothing of that info hash in the catalogue."""
+    """Returns the refusal that says that the catalogue has no such entry."""
     return RefusalError(Reason.UNKNOWN_ENTRY, Text("catalogue.no-entry"))
-
-
-def one_line(text: str) -> str:
-    """A stranger's text on one line, without control characters and reversing marks."""
-    return _CONTROL.sub(" ", text).strip()
 
 
 def _already_published(manifest: Manifest) -> RefusalError:
@@ -245,7 +258,7 @@ def _described() -> Select[EntryRow, str, bytes]:
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    words = folded(one_line(wanted.search)).split()[:MAX_SEARCH_WORDS]
+    words = folded(clean(wanted.search).replace(REPLACEMENT, " ")).split()[:MAX_SEARCH_WORDS]
     conditions: list[ColumnElement[bool]] = [EntryRow.search.contains(word, autoescape=True) for word in words]
     if wanted.info_hash:
         lowest, highest = (bytes.fromhex(wanted.info_hash.ljust(64, digit)) for digit in "0f")
@@ -253,7 +266,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.name:
         conditions.append(EntryRow.name == wanted.name)
     if wanted.publisher is not None:
-        conditions.append(AccountRow.folded == folded(one_line(wanted.publisher)))
+        conditions.append(AccountRow.folded == folded(clean(wanted.publisher).strip()))
     if wanted.private is not None:
         conditions.append(EntryRow.private == wanted.private)
     return conditions

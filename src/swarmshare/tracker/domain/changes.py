@@ -1,4 +1,4 @@
-"""Who is told when accounts or the catalogue change: caches forget, live connections are cut, watchers hear of it."""
+"""News of accounts and the catalogue: caches forget, live connections are cut, watchers hear of it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 class ChangeListener(Protocol):
-    """Somebody who is told, after the database has it. Raises nothing."""
+    """Hears of a change after the database has it. Its methods raise nothing and do not wait."""
 
     def accounts_changed(self) -> None:
-        """Some account, token or passkey is not what it was."""
+        """Some account, token or passkey is not what it was: forget what is remembered of any."""
 
     def account_cut(self, account: int) -> None:
-        """Whatever is connected in the name of ``account`` has lost its right to be."""
+        """Whatever is connected in the name of ``account`` has lost its right to be, and must be cut."""
 
     def published(self, entry: values.EntryView) -> None:
         """``entry`` is new in the catalogue."""
@@ -25,32 +25,32 @@ class ChangeListener(Protocol):
 
 
 class ChangeFeed:
-    """Tells every listener, in the order in which they came."""
+    """Tells every listener of each change, in the order in which the listeners came."""
 
     def __init__(self) -> None:
         self._listeners: list[ChangeListener] = []
 
     def listen(self, listener: ChangeListener) -> None:
-        """Tell ``listener``, too, from now on."""
+        """Tells ``listener``, too, from now on."""
         self._listeners.append(listener)
 
     def accounts_changed(self) -> None:
-        """See :class:`ChangeListener`."""
+        """Tells that some account, token or passkey changed."""
         for listener in self._listeners:
             listener.accounts_changed()
 
     def account_cut(self, account: int) -> None:
-        """See :class:`ChangeListener`; the change that is behind it is told first."""
+        """Tells that an account lost its right to be connected; that accounts changed is told first."""
         self.accounts_changed()
         for listener in self._listeners:
             listener.account_cut(account)
 
     def published(self, entry: values.EntryView) -> None:
-        """See :class:`ChangeListener`."""
+        """Tells that ``entry`` is new in the catalogue."""
         for listener in self._listeners:
             listener.published(entry)
 
     def withdrawn(self, info_hash: bytes) -> None:
-        """See :class:`ChangeListener`."""
+        """Tells that the entry with this full info hash is gone."""
         for listener in self._listeners:
             listener.withdrawn(info_hash)

@@ -75,16 +75,16 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that sees one state of the database, and changes nothing."""
+        """Gives a session that sees one state of the database, and changes nothing."""
         with self._watched(), Session(self._engine, autoflush=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction: all of it happens, or nothing when the block raises. Never wait for anything inside."""
+        """Gives a transaction: all of it happens, or nothing when the block raises. Never wait for anything inside."""
         with self._watched():
             if not self._turn.acquire(timeout=sqlite.PATIENCE):
-                raise TimeoutError("others wait to write")
+                raise TimeoutError("other requests wait to write")
             try:
                 with (
                     self._engine.connect().execution_options(**{WRITES: True}) as connection,
@@ -113,7 +113,7 @@ class Database:
         return None
 
     def close(self) -> None:
-        """Close every connection."""
+        """Closes every connection to the database; using it afterwards fails."""
         self._engine.dispose()
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Why a database does not do what it should, in one word for programs and one sentence for people."""
+"""Faults of a database, each in one word for programs and one sentence for people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DatabaseError(SwarmShareError):
 
 
 class DatabaseProblem(Enum):
-    """What is wrong: a stable code, and a sentence."""
+    """What is wrong with a database: a stable code, and a sentence."""
 
     LOCKED = "locked", Text("database.locked")
     FULL = "disk-full", Text("database.disk-full")
@@ -41,11 +41,11 @@ _BY_SQLITE_CODE: Final = {
     sqlite3.SQLITE_CORRUPT: DatabaseProblem.DAMAGED,
     sqlite3.SQLITE_NOTADB: DatabaseProblem.DAMAGED,
 }
-"""The primary codes; the others are either mistakes of ours or nothing that more can be said of."""
+"""By SQLite's primary codes; those that are missing are mistakes of ours, or say nothing more."""
 
 
 def problem_of(error: exc.SQLAlchemyError | sqlite3.Error) -> DatabaseProblem | None:
-    """What is wrong with the database; None when ``error`` is a mistake of whoever asked it."""
+    """Returns what is wrong with the database; None when ``error`` is a mistake of whoever asked it."""
     if isinstance(error, exc.TimeoutError):  # of a turn to write, or of a connection: those who have them wait
         return DatabaseProblem.LOCKED
     cause = error.orig if isinstance(error, exc.DBAPIError) else error

@@ -1,4 +1,4 @@
-"""Who a token or a passkey speaks for, and what an info hash names: from memory, as long as nothing changes."""
+"""Whom a token or a passkey speaks for, and what an info hash names: from memory, as long as nothing changes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ V = TypeVar("V")
 
 
 class Holder(NamedTuple):
-    """Who holds a token, and what is to be known of it."""
+    """The account that holds a token, and the state of that token."""
 
     identity: Identity
     token: int
@@ -38,7 +38,10 @@ class Holder(NamedTuple):
 
 
 class Directory:
-    """The :class:`~swarmshare.tracker.domain.lookup.Lookup` of one tracker; it listens to its changes."""
+    """The :class:`~swarmshare.tracker.domain.lookup.Lookup` of one tracker, with a cache.
+
+    It listens to the tracker's changes: whatever may be affected is forgotten at once, and read anew when asked for.
+    """
 
     def __init__(
         self, database: Database, clock: Callable[[], float], unsaved: UnsavedTokens, *, open_swarms: bool
@@ -53,7 +56,7 @@ class Directory:
         self._wire_hashes: _Cache[bytes, SwarmEntry | None] = _Cache()
 
     def holder(self, token: str) -> Holder:
-        """Who holds ``token``; raises :class:`RefusalError` that says why nobody does."""
+        """Returns who holds ``token``; raises a :class:`RefusalError` that says why nobody does."""
         holder = self._holders.get(digest(token), self._find_holder)
         if holder is None:
             raise RefusalError(Reason.BAD_TOKEN, Text("token.unknown"))
@@ -64,24 +67,24 @@ class Directory:
         return holder
 
     def identify(self, token: str) -> Identity | None:
-        """See :class:`~swarmshare.tracker.domain.lookup.Lookup`."""
+        """Returns who holds ``token``; None when nobody does, or may not use it now."""
         try:
             return self.holder(token).identity
         except RefusalError:
             return None
 
     def by_passkey(self, passkey: str) -> Identity | None:
-        """See :class:`~swarmshare.tracker.domain.lookup.Lookup`."""
+        """Returns whose announce URL has ``passkey``; what cannot be one is not even looked up."""
         return self._passkeys.get(passkey, self._find_passkey) if is_passkey(passkey) else None
 
     def entry(self, info_hash: bytes) -> SwarmEntry | None:
-        """See :class:`~swarmshare.tracker.domain.lookup.Lookup`."""
+        """Returns the entry with this full info hash, 32 bytes; None when the catalogue has none."""
         return self._entries.get(info_hash, self._find_by_info_hash)
 
     def entry_by_wire_hash(self, wire_hash: bytes) -> SwarmEntry | None:
-        """See :class:`~swarmshare.tracker.domain.lookup.Lookup`.
+        """Returns the entry that ordinary clients know by these 20 bytes; None when there is none.
 
-        An open swarm has no manifest: nothing is known of it.
+        With open swarms, any hash has an entry, of which nothing is known but the hash.
         """
         entry = self._wire_hashes.get(wire_hash, self._find_by_wire_hash)
         if entry is None and self._open_swarms:
@@ -90,19 +93,19 @@ class Directory:
         return entry
 
     def accounts_changed(self) -> None:
-        """Forget every account."""
+        """Forgets every account, token and passkey."""
         self._holders.clear()
         self._passkeys.clear()
 
     def account_cut(self, account: int) -> None:
-        """What there is to forget was forgotten before."""
+        """Does nothing: :meth:`accounts_changed` was called before, and forgot it."""
 
     def published(self, _entry: values.EntryView) -> None:
-        """Forget that it was not there."""
+        """Forgets that the entry was not there."""
         self._forget_entries()
 
     def withdrawn(self, _info_hash: bytes) -> None:
-        """Forget that it was there."""
+        """Forgets that the entry was there."""
         self._forget_entries()
 
     def _forget_entries(self) -> None:
@@ -152,7 +155,7 @@ class Directory:
 
 
 class _Cache(Generic[K, V]):
-    """Answers by question. One that was on its way when all were forgotten is not remembered."""
+    """Remembers answers by key. One that was on its way when all were forgotten is not remembered."""
 
     def __init__(self) -> None:
         self._known: dict[K, V] = {}
@@ -160,7 +163,7 @@ class _Cache(Generic[K, V]):
     def get(self, key: K, find: Callable[[K], V]) -> V:
         known = self._known
         if key not in known:
-            answer = find(key)  # others may run meanwhile, and change what this asks for: then ``known`` is old
+            answer = find(key)  # other requests may run meanwhile, and change what this asks for: then ``known`` is old
             if len(known) >= CACHED:
                 known.clear()
             known[key] = answer

@@ -64,7 +64,7 @@ class EntryRecord(Struct, frozen=True, kw_only=True):
 
 
 class CatalogueDocument(Struct, frozen=True, kw_only=True):
-    """A whole catalogue."""
+    """The whole catalogue of a tracker, with its manifests."""
 
     format: Literal["swarmshare-catalogue"] = "swarmshare-catalogue"
     version: Literal[1] = 1
@@ -72,7 +72,7 @@ class CatalogueDocument(Struct, frozen=True, kw_only=True):
 
 
 class ImportReport(Struct, frozen=True, kw_only=True):
-    """What an import did."""
+    """How many were added by an import, and which were not."""
 
     added: int
     skipped: list[str]
@@ -88,7 +88,7 @@ class Exchange:
         self._changes = changes
 
     def export_accounts(self, *, secrets: bool) -> AccountsDocument:
-        """Every account; with ``secrets``, also its password hash and its passkey."""
+        """Returns every account; with ``secrets``, also its password hash and its passkey."""
         with self._database.read() as session:
             return AccountsDocument(
                 accounts=[
@@ -105,7 +105,7 @@ class Exchange:
             )
 
     def import_accounts(self, document: AccountsDocument) -> ImportReport:
-        """Add the accounts whose names are free; raises :class:`RefusalError` when one of them is not right."""
+        """Adds the accounts whose names are free; raises :class:`RefusalError` when one of them is not right."""
         rows = [_account_row(record, number) for number, record in enumerate(document.accounts)]
         skipped = []
         try:

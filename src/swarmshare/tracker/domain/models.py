@@ -25,7 +25,7 @@ class Table(DeclarativeBase):
 
 
 class AccountRow(Table):
-    """Somebody who may sign in."""
+    """An account: somebody who may sign in."""
 
     __tablename__ = "account"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  # SQLAlchemy's way; no number is given out twice
@@ -33,7 +33,7 @@ class AccountRow(Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(64))
     folded: Mapped[str] = mapped_column(String(256), unique=True)
-    """What is unique: see :func:`~swarmshare.tracker.domain.account_names.folded`."""
+    """The name as :func:`~swarmshare.tracker.domain.account_names.folded` has it, which is unique."""
     role: Mapped[str] = mapped_column(String(16), default=Role.MEMBER)
     password: Mapped[str | None] = mapped_column(String(256))
     """An argon2id hash; None after an import without secrets: nobody can sign in until it is set anew."""

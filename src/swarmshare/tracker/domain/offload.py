@@ -1,4 +1,4 @@
-"""Where long computations run: a door answers many people from one thread, and must not stand still for one of them."""
+"""Long computations elsewhere: one thread answers everybody, and must not stop for one request."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ T = TypeVar("T")
 
 
 class Offload(Protocol):
-    """Calls ``work`` somewhere, lets others run meanwhile, and returns or raises what it does.
+    """Calls a function in another thread, and lets other requests run meanwhile.
 
-    How many run at once is bounded; more wait for their turn. ``work`` must use nothing that others use.
+    How many run at once is bounded; more wait for their turn. The function must share no state with anything else.
     """
 
     def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """See the class."""
+        """Returns or raises what ``work`` does with these arguments."""
 
 
 def call_here(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """The plainest :class:`Offload`: nobody else is waiting."""
+    """Calls ``work`` at once, in this thread: an :class:`Offload` for where no other request waits."""
     return work(*args, **kwargs)

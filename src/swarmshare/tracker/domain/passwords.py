@@ -1,4 +1,4 @@
-"""Passwords: what counts as one, and argon2id hashes of them, made where nobody waits for it."""
+"""Passwords: which are accepted, and their argon2id hashes, computed where no other request waits for it."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def check_password(password: str, name: str) -> None:
 
 
 class Passwords:
-    """Hashes passwords with argon2id."""
+    """Hashes and compares passwords with argon2id (RFC 9106)."""
 
     def __init__(self, offload: Offload, *, memory: int) -> None:
-        """``memory`` is in bytes; the rest is RFC 9106's second recommendation: three passes, four lanes."""
+        """Hashes with ``memory`` bytes, and RFC 9106's second recommendation otherwise: three passes, four lanes."""
         self._offload = offload
         self._hasher = PasswordHasher(memory_cost=memory // 1024)
         self._nobody = self._hasher.hash("")
 
     def hash(self, password: str) -> str:
-        """A hash that says by itself how it was made."""
+        """Returns a hash of ``password`` that has its salt and parameters in it."""
         return self._offload(self._hasher.hash, _bytes(password))
 
     def verify(self, hashed: str | None, password: str) -> bool:
-        """Whether ``password`` is the one; it takes as long when there is no hash, so that time tells nothing."""
+        """Whether ``password`` has this hash; it takes as long when there is none, so that time tells nothing."""
         if hashed is None:
             self._offload(_matches, self._hasher, self._nobody, password)
             return False
@@ -67,5 +67,5 @@ def _matches(hasher: PasswordHasher, hashed: str, password: str) -> bool:
 
 
 def _bytes(password: str) -> bytes:
-    """However a keyboard composes its letters (NFKC, as RFC 8265 has it: two ways to type ``é`` are one password)."""
+    """Returns the bytes of a password in NFKC, as RFC 8265 has it: two ways to type ``é`` are one password."""
     return unicodedata.normalize("NFKC", password).encode()

@@ -1,10 +1,10 @@
-"""How often something may be tried: an allowance that fills up again by and by."""
+"""Rate limits: an allowance of attempts for each key, which fills up again with time."""
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.common.address import parse_ip
 from swarmshare.texts import Text
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
 
@@ -18,17 +18,17 @@ MAX_KEYS: Final = 20_000
 
 
 class RateLimit:
-    """One allowance for each key. Of each, only the time at which it will be whole again is kept."""
+    """One allowance of attempts for each key; only the time at which it will be whole again is kept of it."""
 
     def __init__(self, rate: Rate, clock: Callable[[], float], *, what: Text) -> None:
-        """``clock`` is in seconds; ``what`` is tried, for the message."""
+        """Allows ``rate`` for each key; ``clock`` is in seconds, ``what`` names the attempts in the message."""
         self._rate = rate
         self._clock = clock
         self._what = what
         self._whole_at: dict[str, float] = {}
 
     def spend(self, key: str) -> None:
-        """Count one attempt; raises :class:`RefusalError` when the allowance of ``key`` is used up."""
+        """Counts one attempt; raises :class:`RefusalError`, with a time to wait, when ``key`` has none left."""
         now = self._clock()
         each = self._rate.period / self._rate.times
         whole_at = max(self._whole_at.get(key, now), now) + each
@@ -40,7 +40,7 @@ class RateLimit:
         self._whole_at[key] = whole_at
 
     def restore(self, key: str) -> None:
-        """Give ``key`` its whole allowance back."""
+        """Gives ``key`` its whole allowance back, as after a success."""
         self._whole_at.pop(key, None)
 
     def _forget(self, now: float) -> None:
@@ -50,13 +50,8 @@ class RateLimit:
 
 
 def network_of(address: str) -> str:
-    """What is limited as one address: an IPv4 address, or the /64 that one IPv6 household or host has for itself."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
+    """Returns what is limited as one address: an IPv4 address, or the /64 that one IPv6 host has for itself."""
+    parsed = parse_ip(address)
+    if parsed is None:
         return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return parsed.packed[:8].hex()
-    return str(parsed)
+    return parsed.packed[:8].hex() if parsed.version == 6 else str(parsed)

@@ -1,4 +1,4 @@
-"""What the tracker refuses, each with a code of its own: one table, read by the HTTP door and by its documentation."""
+"""Refusals, each with a code of its own: one table, read by the HTTP API and by its documentation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Reason(Enum):
-    """A stable code for programs, and the HTTP status that goes with it."""
+    """Why a request is refused: a stable code for programs, and the HTTP status that goes with it."""
 
     MALFORMED = "malformed", HTTPStatus.BAD_REQUEST
     INVALID = "invalid", HTTPStatus.UNPROCESSABLE_ENTITY
@@ -61,7 +61,7 @@ class RefusalError(SwarmShareError):
     code = "refused"
 
     def __init__(self, reason: Reason, message: Text, *, field: str | None = None, retry_after: float = 0) -> None:
-        """``field`` is the part of the request that is wrong; ``retry_after`` is in seconds."""
+        """Says why: ``field`` is the part of the request that is wrong; ``retry_after`` seconds make a difference."""
         super().__init__(message)
         self.reason = reason
         self.field = field

@@ -34,14 +34,14 @@ MAX_TOKENS: Final = 100
 
 
 class Proven(NamedTuple):
-    """Somebody who knew the password, which was the one with this hash."""
+    """An account whose password was given, and the hash that it had then."""
 
     account: int
     hashed: str
 
 
 class Sessions:
-    """Who is signed in to one tracker."""
+    """The tokens of one tracker: who signed in, with what, and until when."""
 
     def __init__(
         self,
@@ -55,7 +55,18 @@ class Sessions:
         by_address: RateLimit,
         by_account: RateLimit,
     ) -> None:
-        """``clock`` tells the time of day; a token holds for ``lifetime`` seconds; the limits are on attempts."""
+        """Uses what it is given; nothing is read yet.
+
+        Args:
+            database: Where tokens are kept.
+            passwords: Compares them with their hashes.
+            changes: Tells the rest of the tracker that a token ended.
+            clock: Tells the time of day, in seconds since 1970.
+            unsaved: Keeps tokens that the database cannot take.
+            lifetime: Seconds for which a token holds.
+            by_address: How often one network may try.
+            by_account: How often one account may be tried.
+        """
         self._database = database
         self._passwords = passwords
         self._changes = changes
@@ -66,7 +77,7 @@ class Sessions:
         self._by_account = by_account
 
     def sign_in(self, name: str, password: str, *, label: str, address: str) -> values.SignedIn:
-        """A new token for the account ``name``; raises :class:`RefusalError`.
+        """Returns a new token for the account ``name``; raises :class:`RefusalError`.
 
         Each attempt counts before its password is looked at, so that many at once gain nothing. A token that the
         database cannot take at the moment is kept in memory.
@@ -90,7 +101,7 @@ class Sessions:
         return row
 
     def authenticate(self, name: str, password: str, *, address: str) -> Proven:
-        """The account that has this name and this password, unless it is suspended; raises :class:`RefusalError`."""
+        """Returns the account that has this name and password, unless it is suspended; raises :class:`RefusalError`."""
         key = folded(name)
         self._by_address.spend(network_of(address))
         self._by_account.spend(key)
@@ -109,7 +120,7 @@ class Sessions:
         return Proven(account, hashed)
 
     def issue(self, session: Session, account: int, label: str) -> values.Secret:
-        """A new token, in the transaction of ``session``."""
+        """Returns a new token for ``account``, made in the transaction of ``session``; the oldest may end for it."""
         token = mint("token")
         now = int(self._clock())
         session.execute(delete(TokenRow).where(TokenRow.account == account, TokenRow.expires_at <= now))
@@ -124,7 +135,7 @@ class Sessions:
         return values.Secret(id=row.id, secret=token.secret, expires_at=row.expires_at)
 
     def listed(self, account: int, current: int) -> list[values.Token]:
-        """The tokens of ``account`` that still hold, the newest first; ``current`` is the one being used."""
+        """Returns the tokens of ``account`` that still hold, the newest first; ``current`` is the one being used."""
         wanted = (
             select(TokenRow)
             .where(TokenRow.account == account, TokenRow.expires_at > int(self._clock()))
@@ -143,7 +154,7 @@ class Sessions:
             ]
 
     def revoke(self, account: int, token: int) -> None:
-        """End one token of ``account``, and the live connections of the account; raises :class:`RefusalError`.
+        """Ends one token of ``account``, and the live connections of the account; raises :class:`RefusalError`.
 
         Those that were made with its other tokens come back by themselves.
         """
@@ -157,7 +168,7 @@ class Sessions:
 
 
 def as_account(row: AccountRow) -> values.Account:
-    """An account as it may be told."""
+    """Returns an account without its secrets."""
     return values.Account(
         id=row.id,
         name=row.name,

@@ -1,4 +1,4 @@
-"""SQLite as the tracker has it: its settings, transactions that wait without holding up others, and a look at it.
+"""SQLite as the tracker uses it: settings, transactions that wait without blocking other requests, health.
 
 SQLite itself waits for a lock in C, which would stand still the one thread that answers everybody. So it never waits
 here: it says at once that there is a lock, and we ask again, sleeping in between as the server lets us.
@@ -61,7 +61,7 @@ def tune(engine: Engine) -> None:
 
 
 def _done(connection: sqlite3.Connection, statement: str) -> bool:
-    """Whether ``statement`` could be executed within :data:`PATIENCE`, as far as locks of others go."""
+    """Whether ``statement`` could be executed within :data:`PATIENCE`, as far as locks of other connections go."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         try:
@@ -103,7 +103,7 @@ def make_file(path: Path) -> None:
 def look_at(path: str, *, writing: bool) -> DatabaseProblem | None:
     """What is wrong at this moment; without waiting. ``writing``: try whether the disk takes anything."""
     try:
-        # A connection of its own, since all others may be waiting; "rw" makes no file where there is none.
+        # A connection of its own, since all of the pool may be waiting; "rw" makes no file where there is none.
         with closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True, timeout=0, isolation_level=None)) as own:
             own.execute("BEGIN IMMEDIATE")
             if writing:

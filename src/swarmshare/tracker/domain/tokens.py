@@ -9,20 +9,20 @@ from typing import NamedTuple
 
 
 class Minted(NamedTuple):
-    """A secret, and what is stored of it."""
+    """A secret, told once, and the digest of it that is stored."""
 
     secret: str
     digest: bytes
 
 
 def mint(kind: str) -> Minted:
-    """A new secret of 256 random bits; ``kind`` begins it, so that whoever finds it knows what it is."""
+    """Returns a new secret of 256 random bits; ``kind`` begins it, so that whoever finds it knows what it is."""
     secret = f"{kind}_{secrets.token_urlsafe(32)}"
     return Minted(secret, digest(secret))
 
 
 def digest(secret: str) -> bytes:
-    """SHA-256, 32 bytes. There is nothing to guess in a random secret, so a fast hash will do."""
+    """Returns the SHA-256 of a secret, 32 bytes. It is random, so there is nothing to guess: a fast hash will do."""
     return sha256(secret.encode("utf-8", "replace")).digest()
 
 
@@ -30,7 +30,7 @@ _PASSKEY = re.compile(r"[0-9a-f]{32}")
 
 
 def new_passkey() -> str:
-    """32 hexadecimal digits, the form that tracker operators know; 128 random bits."""
+    """Returns 128 random bits as 32 hexadecimal digits, the form that tracker operators know."""
     return secrets.token_hex(16)
 
 

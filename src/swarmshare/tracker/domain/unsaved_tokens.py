@@ -14,7 +14,7 @@ LIFETIME: Final = 86_400
 
 
 class UnsavedToken(NamedTuple):
-    """What is known of one."""
+    """A token without its secret."""
 
     account: int
     number: int
@@ -23,14 +23,14 @@ class UnsavedToken(NamedTuple):
 
 
 class UnsavedTokens:
-    """Those of one tracker, in memory. It listens to the tracker's changes."""
+    """The tokens in memory of one tracker. It listens to the tracker's changes."""
 
     def __init__(self) -> None:
         self._by_digest: dict[bytes, UnsavedToken] = {}
         self._last = 0
 
     def issue(self, account: int, now: float) -> values.Secret:
-        """A new token."""
+        """Returns a new token of ``account``, whose time begins at ``now``, in seconds since 1970."""
         while len(self._by_digest) >= MAX_TOKENS:
             del self._by_digest[next(iter(self._by_digest))]
         token = mint("token")
@@ -40,25 +40,25 @@ class UnsavedTokens:
         return values.Secret(id=issued.number, secret=token.secret, expires_at=issued.expires_at)
 
     def find(self, token_digest: bytes) -> UnsavedToken | None:
-        """The token with this digest."""
+        """Returns the token with this digest; None when it is none of these."""
         return self._by_digest.get(token_digest)
 
     def revoke(self, account: int, number: int) -> bool:
-        """End one token of ``account``; False: there is none."""
+        """Ends one token of ``account``; False when there is none with this number."""
         found = [digest for digest, token in self._by_digest.items() if token[:2] == (account, number)]
         for digest in found:
             del self._by_digest[digest]
         return bool(found)
 
     def accounts_changed(self) -> None:
-        """What there is to do is done in :meth:`account_cut`."""
+        """Does nothing: tokens end in :meth:`account_cut`."""
 
     def account_cut(self, account: int) -> None:
-        """End every token of ``account``: its password may be another, or it may be suspended."""
+        """Ends every token of ``account``: its password may have changed, or it may be suspended."""
         self._by_digest = {digest: token for digest, token in self._by_digest.items() if token.account != account}
 
     def published(self, _entry: values.EntryView) -> None:
-        """It is nothing to us."""
+        """Does nothing: tokens do not depend on the catalogue."""
 
     def withdrawn(self, _info_hash: bytes) -> None:
-        """It is nothing to us."""
+        """Does nothing: tokens do not depend on the catalogue."""

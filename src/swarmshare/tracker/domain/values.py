@@ -1,4 +1,4 @@
-"""What the tracker's rooms tell each other and the world: one vocabulary, from which the HTTP API's schemas are made.
+"""Accounts, entries and swarms as the tracker tells of them; the schemas of the HTTP API are made from these classes.
 
 Times are whole seconds since 1970, lengths bytes, hashes lower-case hex.
 """
@@ -14,7 +14,7 @@ from swarmshare.tracker.domain.lookup import Role
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """Somebody who may sign in."""
+    """An account, without its secrets."""
 
     id: int
     name: str
@@ -61,7 +61,7 @@ class Invitation(Struct, frozen=True, kw_only=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What the organiser decides."""
+    """What the organiser decides for the whole tracker."""
 
     registration: Registration
 

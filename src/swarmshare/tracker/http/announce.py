@@ -1,4 +1,4 @@
-"""The door for ordinary BitTorrent clients: announce and scrape over HTTP (BEP 3, 7, 23, 24, 27, 48).
+"""Announce and scrape over HTTP, for ordinary BitTorrent clients (BEP 3, 7, 23, 24, 27, 48).
 
 A refusal is a bencoded ``failure reason`` with status 200: of any other status, clients only show the number.
 """
@@ -35,7 +35,7 @@ DEFAULT_NUMWANT: Final = 50
 
 
 def blueprint(registry: SwarmRegistry, directory: Lookup) -> Blueprint:
-    """``/announce`` and ``/scrape``, each also with a passkey as the next part of the path."""
+    """Returns the routes ``/announce`` and ``/scrape``, each also with a passkey as the next part of the path."""
     views = _AnnounceViews(registry, directory)
     routes = Blueprint("announce", __name__)
     for path, view in (("/announce", views.announce), ("/scrape", views.scrape)):
@@ -45,18 +45,18 @@ def blueprint(registry: SwarmRegistry, directory: Lookup) -> Blueprint:
 
 
 class _AnnounceViews:
-    """What both questions need to be answered."""
+    """The views of announce and scrape."""
 
     def __init__(self, registry: SwarmRegistry, directory: Lookup) -> None:
         self._registry = registry
         self._directory = directory
 
     def announce(self, passkey: str | None = None) -> Response:
-        """A client tells how far it is, and asks for peers."""
+        """Answers a client that tells how far it is, and asks for peers."""
         return _bencoded(lambda: self._announce(_raw_query(), _source(), passkey))
 
     def scrape(self, passkey: str | None = None) -> Response:
-        """A client asks how many take part in some swarms."""
+        """Answers a client that asks how many take part in some swarms (BEP 48)."""
         return _bencoded(lambda: self._scrape(_raw_query(), passkey))
 
     def _announce(self, raw: bytes, source: Address, passkey: str | None) -> Value:

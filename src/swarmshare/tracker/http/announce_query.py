@@ -1,4 +1,4 @@
-"""What an ordinary client asks, from the raw bytes of its query (BEP 3, 7, 23, 48).
+"""Announces and scrapes of ordinary clients, parsed from the raw bytes of their query (BEP 3, 7, 23, 48).
 
 Hashes and peer ids are any 20 bytes, percent-encoded: never text, and ``+`` is no space.
 """
@@ -59,10 +59,12 @@ class AnnounceQuery(NamedTuple):
 
 
 def parse_announce(query: bytes) -> AnnounceQuery:
-    """The announce in a raw query string.
+    """Returns the announce in a raw query string.
 
-    Raises :class:`AnnounceError` for a value that is missing, twice there or out of its range. An address that cannot
-    be read, such as a name, is as good as none, and so is one beyond the first :data:`MAX_CLAIMS`.
+    An address that cannot be read, such as a name, is left out, and so is one beyond the first :data:`MAX_CLAIMS`.
+
+    Raises:
+        AnnounceError: A value is missing, twice there or out of its range.
     """
     values: dict[bytes, bytes] = {}
     claims: dict[Address, None] = {}
@@ -92,9 +94,10 @@ def parse_announce(query: bytes) -> AnnounceQuery:
 
 
 def parse_scrape(query: bytes) -> list[bytes]:
-    """The hashes that a scrape asks for, each once; at least one.
+    """Returns the hashes that a scrape asks for, 20 bytes each, each once.
 
-    Raises :class:`AnnounceError`: this tracker does not tell all that it has to whoever asks.
+    Raises:
+        AnnounceError: There is none (this tracker does not tell all that it has), or one has a wrong length.
     """
     hashes = dict.fromkeys(value for name, value in _fields(query) if name == b"info_hash")
     if not hashes:
@@ -137,7 +140,7 @@ def _required(values: dict[bytes, bytes], name: bytes) -> bytes:
 
 def _event(value: bytes) -> AnnounceEvent:
     try:
-        # libtorrent leaves it out when there is none; others send it empty, or this word of BEP 15.
+        # libtorrent leaves it out when there is none; other clients send it empty, or this word of BEP 15.
         return AnnounceEvent.NONE if value == b"none" else AnnounceEvent(value.decode("latin-1"))
     except ValueError:
         raise AnnounceError(Text("announce.event")) from None

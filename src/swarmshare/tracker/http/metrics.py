@@ -1,4 +1,4 @@
-"""Numbers about the tracker for Prometheus, and none about anybody in particular."""
+"""Metrics of the tracker for Prometheus; none is about a single account or member."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BUCKETS: Final = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
 
 
 def measure(app: Flask, services: Services) -> CollectorRegistry:
-    """Measure each request of ``app`` from now on. Returns what knows all numbers."""
+    """Measures each request of ``app`` from now on, and returns the registry of all metrics."""
     numbers = CollectorRegistry()
     numbers.register(_State(services))
     answered = Histogram(
@@ -51,18 +51,18 @@ def measure(app: Flask, services: Services) -> CollectorRegistry:
 
 
 def expose(numbers: CollectorRegistry) -> Response:
-    """All numbers, as Prometheus reads them."""
+    """Returns all metrics in the text format of Prometheus."""
     return Response(generate_latest(numbers), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 class _State:
-    """What is counted when somebody asks."""
+    """Metrics that are counted when somebody asks for them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The state now."""
+        """Yields the state of the tracker, counted at this moment."""
         with self._services.database.read() as session:
             accounts = session.scalar(select(func.count(AccountRow.id))) or 0
             entries = session.scalar(select(func.count(EntryRow.id))) or 0

@@ -43,11 +43,11 @@ class Json(JSONProvider):
     """JSON by msgspec: one reading of every text. Surrogates, NaN and what nests without end are refused."""
 
     def dumps(self, obj: Any, **_: Any) -> str:
-        """See Flask."""
+        """Returns ``obj``, which may be a msgspec struct, as JSON."""
         return msgspec.json.encode(obj).decode()
 
     def loads(self, s: str | bytes, **_: Any) -> Any:
-        """See Flask."""
+        """Returns the value of a JSON text; raises :class:`ValueError` when it is not exactly JSON."""
         try:
             return msgspec.json.decode(s)
         except (msgspec.DecodeError, RecursionError) as error:
@@ -55,7 +55,7 @@ class Json(JSONProvider):
 
 
 class Web(Flask):
-    """Flask as the tracker has it."""
+    """A Flask application that answers every error in the form that the API describes."""
 
     def __init__(self, max_body: int) -> None:
         super().__init__("swarmshare.tracker.http")
@@ -67,7 +67,7 @@ class Web(Flask):
         self.after_request(_add_headers)
 
     def log_exception(self, exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
-        """See Flask. The path itself stays out of the log: it may have a passkey or a setup token in it."""
+        """Logs an error by the route: the path itself may have a passkey or a setup token in it."""
         self.logger.error("%s %s failed", request.method, request.url_rule, exc_info=exc_info)
 
 

@@ -37,11 +37,11 @@ INTERVAL: Final = 1.0
 MAX_WATCHERS: Final = 20
 """Most watchers of one account: as many windows as one may reasonably have open."""
 MAX_TOLD: Final = 1_000
-"""Most swarms in one ``swarms``; the others are told a second later."""
+"""Most swarms in one ``swarms``; the rest is told a second later."""
 
 
-class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
-    """Tells watchers. It listens to the tracker's changes."""
+class LiveNamespace(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
+    """Tells watchers what changed. It listens to the tracker's changes."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
         self._pacer: Pacer[None] = Pacer(INTERVAL, later, lambda _: self._tell_swarms())
 
     def trigger_event(self, event: object, *args: Any) -> None:
-        """What Socket.IO calls for all that happens. A watcher may give its own events the names of Socket.IO's."""
+        """Handles whatever Socket.IO tells of. A watcher may give its own events the names of Socket.IO's."""
         session, *data = args
         if event == "connect" and data and data[0] is self.server.get_environ(session, LIVE):
             self._connect(session, data[1] if len(data) > 1 else None)
@@ -77,25 +77,25 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no types
         self._accounts[session] = account
 
     def swarm_changed(self, info_hash: bytes) -> None:
-        """Tell of this swarm when it is time."""
+        """Tells of this swarm when it is time, at most once in :data:`INTERVAL` seconds."""
         if self._accounts:
             self._changed[info_hash] = None
             self._pacer.want(None)
 
     def accounts_changed(self) -> None:
-        """What there is to do is done in :meth:`account_cut`."""
+        """Does nothing: watchers are cut in :meth:`account_cut`."""
 
     def account_cut(self, account: int) -> None:
-        """Cut every watcher of ``account``."""
+        """Cuts every watcher that is connected for ``account``."""
         for sid in [sid for sid, watcher in self._accounts.items() if watcher == account]:
             self.server.disconnect(sid, namespace=LIVE)
 
     def published(self, entry: values.EntryView) -> None:
-        """Tell of a new entry."""
+        """Tells all watchers of a new entry."""
         self.emit("published", msgspec.to_builtins(entry))
 
     def withdrawn(self, info_hash: bytes) -> None:
-        """Tell that an entry is gone."""
+        """Tells all watchers that an entry is gone."""
         self.emit("withdrawn", {"info_hash": info_hash.hex()})
 
     def _tell_swarms(self) -> None:

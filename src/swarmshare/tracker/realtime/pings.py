@@ -24,20 +24,20 @@ class Pings:
     """
 
     def __init__(self, server: Any, thread: Callable[..., Any]) -> None:
-        """``server`` is Socket.IO's; ``thread`` is how Engine.IO makes a greenlet for anything else."""
+        """Pings the connections of Socket.IO's ``server``; ``thread`` makes greenlets for all else of Engine.IO."""
         self._server = server
         self._thread = thread
         self._due: deque[tuple[float, Socket]] = deque()
         self._running = False
 
     def thread(self, target: Callable[..., object], args: Any = (), kwargs: Any = None) -> Any:
-        """What Engine.IO calls to run something in the background, and then ``start``."""
+        """Returns what runs ``target`` once Engine.IO calls its ``start``: for a ping, only a place in the queue."""
         if getattr(target, "__func__", None) is Socket._send_ping:
             return _Wait(self, target.__self__)  # type: ignore[attr-defined]
         return self._thread(target=target, args=args, kwargs=kwargs or {})
 
     def wait(self, session: Socket) -> None:
-        """Ping ``session`` when it is time."""
+        """Pings ``session`` after the interval that Engine.IO has."""
         self._due.append((time.monotonic() + self._server.eio.ping_interval, session))
         if not self._running:
             self._running = True
@@ -68,5 +68,5 @@ class _Wait(NamedTuple):
     session: Socket
 
     def start(self) -> None:
-        """Begin to wait."""
+        """Adds the connection to those that wait for their next ping."""
         self.pings.wait(self.session)

@@ -1,4 +1,4 @@
-"""The door of connected peers: the Socket.IO namespace ``/swarm``."""
+"""The Socket.IO namespace ``/swarm``, for connected peers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import (
     NAMESPACE,
     PUSH,
-    Have,
+    FindPeers,
+    HaveUpdate,
     Join,
     Leave,
-    Members,
-    MorePeers,
+    ListMembers,
     Refusal,
-    Report,
-    Request,
+    ReportMember,
     Resync,
     Stats,
+    SwarmRequest,
 )
 from swarmshare.schema.tracker_wire import (
     Wire,
@@ -53,14 +53,27 @@ _log = logging.getLogger(__name__)
 
 
 def register(socketio: SocketIO, registry: SwarmRegistry, directory: Lookup) -> None:
-    """Open the door."""
+    """Adds the namespace to ``socketio``, and lets the ``registry`` push through it."""
     namespace = SwarmNamespace(registry, directory)
     registry.attach(namespace)
     socketio.on_namespace(namespace)
 
 
 class SwarmNamespace(Namespace):  # type: ignore[misc]
-    """Events into calls, and pushes into events: a :class:`~swarmshare.tracker.swarms.registry.PushChannel`."""
+    """Turns events into calls, and pushes into events.
+
+    It is the :class:`~swarmshare.tracker.swarms.registry.PushChannel` of a tracker. A member's life over a connection:
+
+    =============  ===================================================  ==========================================
+    state          event                                                next state
+    =============  ===================================================  ==========================================
+    connecting     ``connect`` with a valid token                       signed in; else the connection is refused
+    signed in      ``join``                                             member of that swarm
+    member         ``join``, ``have``, ``stats``, ``resync``, ...       member
+    member         ``leave``; expired; displaced; the entry withdrawn   signed in
+    any            disconnect; :meth:`cut` of the account               over, in no swarm
+    =============  ===================================================  ==========================================
+    """
 
     def __init__(self, registry: SwarmRegistry, directory: Lookup) -> None:
         super().__init__(NAMESPACE)
@@ -68,7 +81,7 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
         self._directory = directory
 
     def trigger_event(self, event: object, *args: Any) -> Wire | None:
-        """What Socket.IO calls for all that happens: the acknowledgement is what this returns.
+        """Handles whatever Socket.IO tells of, and returns the acknowledgement.
 
         Flask-SocketIO would make a Flask request of every event, which takes longer than most events. And a peer may
         give its own events any name, those of Socket.IO's own included: these count only when they are real.
@@ -83,16 +96,16 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
         return None
 
     def push(self, told: Push) -> None:
-        """Send an event to all connected members of its swarm."""
+        """Sends an event to all connected members of its swarm."""
         self.server.emit(PUSH, dump_push(told), room=told.info_hash.hex(), namespace=NAMESPACE)
 
     def release(self, session: str, info_hash: bytes) -> None:
-        """See :class:`~swarmshare.tracker.swarms.registry.PushChannel`."""
+        """Ends what ``session`` hears of a swarm, whose member it is no more."""
         self._members.released(session, info_hash)
         self.server.leave_room(session, info_hash.hex(), namespace=NAMESPACE)
 
     def cut(self, account: int) -> None:
-        """End the connections of an account; a peer's library closes the socket then."""
+        """Ends the connections of an account; a peer's library closes the socket then."""
         for session in self._members.of_account(account):
             self.server.disconnect(session, namespace=NAMESPACE)
 
@@ -125,10 +138,10 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
             _log.exception("the tracker made a mistake with %s", event)
             return dump_error(EventError(Refusal.INTERNAL, Text("tracker.mistake")))
 
-    def _do(self, session: str, request: Request) -> Wire:
+    def _do(self, session: str, request: SwarmRequest) -> Wire:
         members = self._members
         match request:
-            case Have():
+            case HaveUpdate():
                 members.have(session, request)
             case Stats():
                 members.stats(session, request)
@@ -138,11 +151,11 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
                 return dump_state(state)
             case Resync():
                 return dump_state(members.state(session, request.info_hash))
-            case MorePeers():
+            case FindPeers():
                 return dump_peers(members.more_peers(session, request))
-            case Members():
+            case ListMembers():
                 return dump_page(members.members(session, request))
-            case Report():
+            case ReportMember():
                 members.report(session, request)
             case Leave():
                 members.leave(session, request.info_hash)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CONNECTION: Final = "swarmshare.connection"
 """The key of a WSGI environment under which the server puts its connection, with ``socket``."""
 READ: Final = 2**13
-"""Most bytes that are read, and worked off, before others have their turn."""
+"""Most bytes that are read and handled before other connections have their turn."""
 AT_ONCE: Final = 2**12
 """Bytes that are worth a system call of their own."""
 MAX_UNSENT: Final = 8 * 2**20
@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 
 def use_for(socketio: SocketIO) -> None:
-    """Let ``socketio`` travel like this."""
+    """Makes ``socketio`` send and receive its packets as this module does."""
     server, engine = socketio.server, socketio.server.eio
     server.async_handlers = False  # one peer's events are worked off in their order, and none in a greenlet of its own
     server.packet_class = _bounded(server.packet_class)
@@ -101,13 +101,26 @@ class Unpolled(JoinableQueue):  # type: ignore[misc]
     """Packets for one who polls; nobody waits to put one in."""
 
     def put(self, item: Packet | None, *arguments: Any) -> None:
-        """See gevent."""
+        """Adds a packet, or None for the end; beyond :data:`MAX_UNPOLLED` packets it is dropped."""
         if item is None or self.qsize() < MAX_UNPOLLED:
             super().put(item, *arguments)
 
 
 class WebSocket:
-    """One connection, from its handshake on: a WSGI application for one request, and a session's queue of packets."""
+    """One connection, from its handshake on: a WSGI application for one request, and a session's queue of packets.
+
+    What is to be written, by two flags and a buffer:
+
+    ========  ==========  =========  =====================================================================
+    unsent    _waiting    _last      meaning
+    ========  ==========  =========  =====================================================================
+    empty     False       False      open; the next write is flushed when the greenlet that wrote is done
+    some      False       False      open; a flush is due in this turn of the loop
+    some      True        False      open; the socket is full, and a greenlet waits for room
+    some      either      True       closing: what is there is written, nothing is added, then it hangs up
+    empty     either      True       over
+    ========  ==========  =========  =====================================================================
+    """
 
     def __init__(self, handler: Any, engine: Any) -> None:
         """``handler`` is how an Engine.IO session would use us; ``engine`` is its server, whose bound holds."""
@@ -119,7 +132,7 @@ class WebSocket:
         self._last = False  # nothing more will be written
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Shake hands, and serve until the connection is over."""
+        """Answers the WebSocket handshake (RFC 6455, 4.2), and serves until the connection is over."""
         session, key = self._session, environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
         if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13" or len(key) != 24:
             if not session.connected:
@@ -145,7 +158,7 @@ class WebSocket:
         return ()
 
     def put(self, packet: Packet | None) -> None:
-        """Send a packet; None: that was the last one. Called by Engine.IO, which takes us for its queue."""
+        """Sends a packet; None closes the connection. Engine.IO takes this object for its queue of packets."""
         if packet is None:
             self._send(CloseConnection(CloseReason.NORMAL_CLOSURE))
         else:
@@ -156,7 +169,7 @@ class WebSocket:
             self._write(packet.frame)
 
     def join(self) -> None:
-        """Nobody needs to wait for us."""
+        """Returns at once: what was put is being sent already."""
 
     def _serve(self, session: Socket) -> None:
         messages = self._messages()
@@ -209,7 +222,7 @@ class WebSocket:
                 if error.event_hint is not None:
                     self._send(error.event_hint)
                 return
-            gevent.sleep(0)  # one that sends without end shall not keep all others waiting
+            gevent.sleep(0)  # one that sends without end must not stop all other connections
 
     def _send(self, event: Event) -> None:
         if not self._last:

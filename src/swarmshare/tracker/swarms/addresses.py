@@ -1,13 +1,15 @@
-"""Where a peer can be reached, and from where: what an announce may claim, and who is told of it."""
+"""Addresses of peers: how far each reaches, which of them an announce may claim, and who is told of them."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import TypeAlias
 
-Address: TypeAlias = IPv4Address | IPv6Address
+from swarmshare.common.address import IPAddress, parse_peer_ip
+
+Address: TypeAlias = IPAddress
 
 
 class Reach(IntEnum):
@@ -20,24 +22,13 @@ class Reach(IntEnum):
     WORLD = 2
 
 
-@lru_cache(maxsize=4096)
-def parse_address(text: str) -> Address | None:
-    """An address that a peer could have, in its one form: IPv4 in an IPv6 coat is IPv4, a zone is left out.
-
-    None for what is no address, or one that names no single machine (multicast, unspecified).
-    """
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return None if address.is_multicast or address.is_unspecified else address
+parse_address = lru_cache(maxsize=4096)(parse_peer_ip)
+"""The address that a peer could have in a text, remembered: each announce of a machine has the same."""
 
 
 @lru_cache(maxsize=4096)
 def reach(packed: bytes) -> Reach:
-    """How far an address carries; ``packed`` is its 4 or 16 bytes."""
+    """Returns how far an address reaches; ``packed`` is its 4 or 16 bytes."""
     address = ip_address(packed)
     if address.is_loopback:
         return Reach.MACHINE

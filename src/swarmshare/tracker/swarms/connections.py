@@ -1,4 +1,4 @@
-"""Who is connected to the live door, and which swarms each connection is in."""
+"""Connections of signed-in peers: whose each is, the swarms that it is in, and the work that it may ask for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BURST: Final = 1000
 
 
 class MemberConnection:
-    """One signed-in connection."""
+    """One signed-in connection, and its allowance of work."""
 
     __slots__ = ("_whole_at", "address", "identity", "swarms")
 
@@ -31,7 +31,7 @@ class MemberConnection:
         self._whole_at = 0.0
 
     def spend(self, units: int, now: float) -> None:
-        """Count work against the allowance; :class:`EventError` ``too-fast`` when it is used up."""
+        """Counts work at the time ``now`` (seconds); raises :class:`EventError` when the allowance is used up."""
         whole_at = max(self._whole_at, now) + units / RATE
         if whole_at - now > BURST / RATE:
             raise EventError(Refusal.TOO_FAST, Text("event.too-many"))
@@ -46,12 +46,12 @@ class Connections:
         self._by_account: dict[int, set[str]] = {}
 
     def add(self, session: str, connection: MemberConnection) -> None:
-        """``session`` has signed in."""
+        """Adds a connection that has signed in."""
         self._by_session[session] = connection
         self._by_account.setdefault(connection.identity.account, set()).add(session)
 
     def pop(self, session: str) -> MemberConnection | None:
-        """``session`` is over; None when it was not there."""
+        """Removes and returns the connection of ``session``; None when it was not there."""
         connection = self._by_session.pop(session, None)
         if connection is not None:
             account = connection.identity.account
@@ -61,9 +61,9 @@ class Connections:
         return connection
 
     def get(self, session: str) -> MemberConnection | None:
-        """One of them."""
+        """Returns the connection of ``session``; None when there is none."""
         return self._by_session.get(session)
 
     def of_account(self, account: int) -> list[str]:
-        """The sessions of one account."""
+        """Returns the sessions of one account, in no order."""
         return list(self._by_account.get(account, ()))

@@ -1,11 +1,11 @@
-"""The members that are connected: what each may ask, and what it is told."""
+"""Members that are connected: what each may ask, and what it is told."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.schema.fields import EventError
-from swarmshare.schema.tracker_events import MAX_PEERS, MemberPage, Refusal, State
+from swarmshare.schema.tracker_events import MAX_PEERS, JoinAnswer, MemberPage, Refusal
 from swarmshare.texts import Text
 from swarmshare.tracker.swarms.addresses import visible
 from swarmshare.tracker.swarms.connections import Connections, MemberConnection
@@ -14,7 +14,15 @@ from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, detail_
 from swarmshare.tracker.swarms.views import holding, peer_view
 
 if TYPE_CHECKING:
-    from swarmshare.schema.tracker_events import Have, Join, Members, MorePeers, Peer, Report, Stats
+    from swarmshare.schema.tracker_events import (
+        FindPeers,
+        HaveUpdate,
+        Join,
+        ListMembers,
+        MemberInfo,
+        ReportMember,
+        Stats,
+    )
     from swarmshare.tracker.domain.lookup import Identity, Lookup
     from swarmshare.tracker.swarms.addresses import Address
     from swarmshare.tracker.swarms.registry import SwarmRegistry
@@ -25,7 +33,10 @@ MAX_SWARMS: Final = 1000
 
 
 class LiveMembers:
-    """All connections, and what they ask: an :class:`EventError` says that it is refused, and then nothing changed."""
+    """Answers the requests of all connections.
+
+    Every method that takes a request raises :class:`EventError` when it is refused; then nothing changed.
+    """
 
     def __init__(self, registry: SwarmRegistry, directory: Lookup) -> None:
         self._registry = registry
@@ -33,30 +44,30 @@ class LiveMembers:
         self._connections = Connections()
 
     def connect(self, session: str, identity: Identity, address: Address) -> None:
-        """A peer has signed in; it speaks from ``address``."""
+        """Adds the connection of a peer that has signed in, and speaks from ``address``."""
         self._connections.add(session, MemberConnection(identity, address))
 
     def disconnect(self, session: str) -> None:
-        """A connection is over: its memberships, too."""
+        """Removes a connection that is over, and its memberships."""
         connection = self._connections.pop(session)
         for info_hash, who in connection.swarms.items() if connection is not None else ():
             self._registry.leave(info_hash, who, session)
 
     def released(self, session: str, info_hash: bytes) -> None:
-        """The store has ended a membership."""
+        """Forgets a membership that the store has ended."""
         if (connection := self._connections.get(session)) is not None:
             connection.swarms.pop(info_hash, None)
 
     def of_account(self, account: int) -> list[str]:
-        """The sessions of an account."""
+        """Returns the sessions of an account, in no order."""
         return self._connections.of_account(account)
 
     def spend(self, session: str, units: int) -> None:
-        """Count work that a connection asks for."""
+        """Counts work that a connection asks for; raises :class:`EventError` when it asks for too much."""
         self._connection(session).spend(units, self._registry.clock())
 
-    def join(self, session: str, join: Join) -> State:
-        """A connection is in a swarm from now on, or tells anew what it holds."""
+    def join(self, session: str, join: Join) -> JoinAnswer:
+        """Makes a connection a member of a swarm, or replaces what it said it holds; returns the swarm."""
         entry = self._directory.entry(join.info_hash)  # may wait for the database; the connection may end meanwhile
         connection = self._connection(session)
         if entry is None:
@@ -91,11 +102,11 @@ class LiveMembers:
         connection.swarms[join.info_hash] = who
         return self.state(session, join.info_hash)
 
-    def state(self, session: str, info_hash: bytes) -> State:
-        """A swarm, for one who is in it."""
+    def state(self, session: str, info_hash: bytes) -> JoinAnswer:
+        """Returns a swarm as one of its members is told of it: all that matters, at one ``seq``."""
         own, snapshot = self._look(session, info_hash)
         count = snapshot.piece_count
-        return State(
+        return JoinAnswer(
             epoch=snapshot.epoch,
             seq=snapshot.seq,
             interval=self._registry.settings.live_interval,
@@ -107,8 +118,8 @@ class LiveMembers:
             holdings=tuple(holding(m, count) for m in snapshot.members) if snapshot.detailed else None,
         )
 
-    def have(self, session: str, have: Have) -> None:
-        """A member gained and lost pieces."""
+    def have(self, session: str, have: HaveUpdate) -> None:
+        """Notes that a member gained and lost pieces."""
         who = self._who(session, have.info_hash)
         known = self._registry.have(have.info_hash, who, session, have.gained, have.lost)
         if known is None:
@@ -117,33 +128,33 @@ class LiveMembers:
             raise EventError(Refusal.PIECE_COUNT, Text("event.no-piece"))
 
     def stats(self, session: str, stats: Stats) -> None:
-        """A member lives, and tells how it is getting on."""
+        """Notes that a member lives, and how far it is."""
         who = self._who(session, stats.info_hash)
         progress = Progress(stats.left, stats.uploaded, stats.downloaded, stats.rate_up, stats.rate_down)
         if not self._registry.progress(stats.info_hash, who, session, progress):
             raise _not_joined()
 
     def leave(self, session: str, info_hash: bytes) -> None:
-        """A member is none any more."""
+        """Removes a member that leaves a swarm."""
         who = self._who(session, info_hash)
         del self._connection(session).swarms[info_hash]
         self._registry.leave(info_hash, who, session)
 
-    def more_peers(self, session: str, request: MorePeers) -> tuple[Peer, ...]:
-        """Members that hold what this one lacks."""
+    def more_peers(self, session: str, request: FindPeers) -> tuple[MemberInfo, ...]:
+        """Returns members that hold what this one lacks, the most useful first."""
         own, snapshot = self._look(session, request.info_hash)
         return self._peers(session, own, snapshot, request.want, useful_only=True)
 
-    def members(self, session: str, request: Members) -> MemberPage:
-        """Members one by one, by number."""
+    def members(self, session: str, request: ListMembers) -> MemberPage:
+        """Returns a page of the members and what each holds, by their numbers."""
         _, snapshot = self._look(session, request.info_hash)
         count = snapshot.piece_count
         found = [member for member in snapshot.members if member.number > request.after]
         most = detail_limit(count)
         return MemberPage(tuple(holding(member, count) for member in found[:most]), more=len(found) > most)
 
-    def report(self, session: str, report: Report) -> None:
-        """A member says that another one lied."""
+    def report(self, session: str, report: ReportMember) -> None:
+        """Notes that a member reports another one for wrong data."""
         self._look(session, report.info_hash)
         account = self._connection(session).identity.account
         if not self._registry.report(report.info_hash, report.member, account):
@@ -162,7 +173,7 @@ class LiveMembers:
         return who
 
     def _look(self, session: str, info_hash: bytes) -> tuple[MemberRecord, SwarmSnapshot]:
-        """A swarm, and the asker in it."""
+        """Returns the asker and its swarm; raises :class:`EventError` when it is no member (any more)."""
         found = self._registry.look(info_hash, self._who(session, info_hash), session)
         if found is None:
             raise _not_joined()
@@ -170,7 +181,7 @@ class LiveMembers:
 
     def _peers(
         self, session: str, own: MemberRecord, snapshot: SwarmSnapshot, want: int, *, useful_only: bool
-    ) -> tuple[Peer, ...]:
+    ) -> tuple[MemberInfo, ...]:
         address = self._connection(session).address
         candidates = [
             member

@@ -1,11 +1,11 @@
-"""Which members to tell somebody of who wants peers: those that can give what few others have."""
+"""The order of members for somebody who wants peers: first those that can give what is rare."""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.schema.runs import all_bits, as_number
+from swarmshare.common.bits import all_bits, as_number
 
 if TYPE_CHECKING:
     import random
@@ -22,7 +22,7 @@ _MATCH: Final = tuple(bytes(48 + (byte == count) for byte in range(256)) for cou
 
 
 def rank(
-    others: Sequence[MemberRecord],
+    members: Sequence[MemberRecord],
     pieces: bytes | None,
     availability: bytes,
     want: int,
@@ -30,7 +30,7 @@ def rank(
     *,
     useful_only: bool = False,
 ) -> list[MemberRecord]:
-    """Up to ``want`` of ``others`` for somebody to dial who holds ``pieces`` (None: unknown), the best first.
+    """Returns up to ``want`` of ``members`` for somebody to dial who holds ``pieces`` (None: unknown), the best first.
 
     First come those that nobody reported. Among these, whoever holds more of the rarest pieces that the asker lacks,
     then of the second rarest, and so on; ties by lot. A seed is told of those that are none. ``useful_only`` leaves out
@@ -38,7 +38,7 @@ def rank(
     """
     everything = all_bits(len(availability))
     seed = pieces == everything
-    candidates = [member for member in others if member.pieces != everything] if seed else others
+    candidates = [member for member in members if member.pieces != everything] if seed else members
     if len(candidates) > _CONSIDERED:
         candidates = rng.sample(candidates, _CONSIDERED)
     # Blamed ones last, and the rest by lot, which stable sorting keeps among equals.

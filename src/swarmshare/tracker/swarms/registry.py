@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from swarmshare.common.bits import all_bits
 from swarmshare.errors import AnnounceError
-from swarmshare.schema.runs import all_bits
 from swarmshare.texts import Text
 from swarmshare.tracker.domain.values import SwarmDetail
 from swarmshare.tracker.swarms.addresses import Reach, reach
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
     from swarmshare.schema.tracker_events import Push
     from swarmshare.tracker.domain.lookup import Identity, SwarmCounts, SwarmEntry
     from swarmshare.tracker.swarms.addresses import Address

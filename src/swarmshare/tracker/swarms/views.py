@@ -7,7 +7,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
-from swarmshare.schema.tracker_events import AvailabilityChanges, Holding, Holds, MemberChanges, Peer, Push
+from swarmshare.schema.tracker_events import AvailabilityChanges, Holds, MemberChanges, MemberInfo, MemberPieces, Push
 from swarmshare.tracker.domain.values import MemberView
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class AnnounceReply(NamedTuple):
     peers: tuple[Contact, ...]
 
 
-def peer_view(member: MemberRecord, piece_count: int) -> Peer:
+def peer_view(member: MemberRecord, piece_count: int) -> MemberInfo:
     """Returns a member as connected peers are told of it, without its pieces."""
     if member.pieces is None:
         holds = Holds.UNKNOWN
@@ -56,7 +56,7 @@ def peer_view(member: MemberRecord, piece_count: int) -> Peer:
         holds = Holds.ALL
     else:
         holds = Holds.SOME if member.held else Holds.NONE
-    return Peer(
+    return MemberInfo(
         member=member.number,
         user=member.user,
         addresses=tuple(map(_text, member.addresses)),
@@ -67,9 +67,9 @@ def peer_view(member: MemberRecord, piece_count: int) -> Peer:
     )
 
 
-def holding(member: MemberRecord, piece_count: int) -> Holding:
+def holding(member: MemberRecord, piece_count: int) -> MemberPieces:
     """Returns a member and its pieces, as connected peers are told of them."""
-    return Holding(peer_view(member, piece_count), member.pieces)
+    return MemberPieces(peer_view(member, piece_count), member.pieces)
 
 
 def push(info_hash: bytes, changes: SwarmChanges) -> Push:

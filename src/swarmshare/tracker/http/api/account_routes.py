@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from flask import request
 
+from swarmshare.common.text import clean
+from swarmshare.texts import Text
+from swarmshare.tracker.config import Registration
 from swarmshare.tracker.domain import values
-from swarmshare.tracker.domain.catalogue import one_line
-from swarmshare.tracker.domain.refusals import Reason
+from swarmshare.tracker.domain.refusals import Reason, RefusalError
 from swarmshare.tracker.http.api import answers, requests
 from swarmshare.tracker.http.api.routes import May
 
@@ -22,7 +24,7 @@ _INVITATION = (Reason.INVITATION_UNKNOWN, Reason.INVITATION_USED, Reason.INVITAT
 
 
 def add_routes(routes: ApiRoutes, services: Services) -> None:
-    """Add them to ``routes``."""
+    """Adds the routes about accounts and what belongs to them to ``routes``; they call ``services``."""
     _add_people(routes, services)
     _add_tokens(routes, services)
     _add_own_account(routes, services)
@@ -57,7 +59,7 @@ def _add_people(routes: ApiRoutes, services: Services) -> None:
             address=_address(),
             invitation=json.invitation,
             setup_token=json.setup_token,
-            label=one_line(json.label),
+            label=clean(json.label).strip(),
         )
 
     @routes.route(
@@ -85,7 +87,7 @@ def _add_tokens(routes: ApiRoutes, services: Services) -> None:
     )
     def sign_in(json: requests.SignIn) -> values.SignedIn:
         """Sign in: get a token."""
-        return services.sessions.sign_in(json.name, json.password, label=one_line(json.label), address=_address())
+        return services.sessions.sign_in(json.name, json.password, label=clean(json.label).strip(), address=_address())
 
     @routes.route("GET", "/tokens", may=May.MEMBER, gives=answers.Tokens)
     def list_tokens(who: Holder) -> answers.Tokens:
@@ -173,7 +175,7 @@ def _add_organiser(routes: ApiRoutes, services: Services) -> None:
 
     @routes.route("PATCH", "/settings", may=May.ORGANISER, takes=requests.ChangeSettings, gives=values.Settings)
     def change_settings(json: requests.ChangeSettings, who: Holder) -> values.Settings:
-        """Decide who may register."""
+        """Decide who may register at this tracker."""
         services.accounts.change_settings(values.Settings(registration=json.registration))
         return services.accounts.settings()
 
@@ -186,10 +188,12 @@ def _add_invitations(routes: ApiRoutes, services: Services) -> None:
         takes=requests.Invite,
         gives=values.Secret,
         status=HTTPStatus.CREATED,
-        refuses=[Reason.NOT_FOUND, Reason.TOO_MANY],
+        refuses=[Reason.NOT_FOUND, Reason.TOO_MANY, Reason.REGISTRATION_CLOSED],
     )
     def invite(json: requests.Invite, who: Holder) -> values.Secret:
         """Make an invitation: for one person to register, or for an account to set its password anew."""
+        if json.account is None and services.accounts.settings().registration is Registration.CLOSED:
+            raise RefusalError(Reason.REGISTRATION_CLOSED, Text("invitation.closed"))
         return services.invitations.create(json.account)
 
     @routes.route("GET", "/invitations", may=May.ORGANISER, gives=answers.Invitations)
@@ -205,7 +209,7 @@ def _add_invitations(routes: ApiRoutes, services: Services) -> None:
         refuses=[Reason.NOT_FOUND],
     )
     def withdraw_invitation(invitation: int, who: Holder) -> None:
-        """Make an invitation void."""
+        """Make an invitation void, so that nobody can use it."""
         services.invitations.withdraw(invitation)
 
 

@@ -1,4 +1,4 @@
-"""What the HTTP API answers, beyond the :mod:`~swarmshare.tracker.domain.values` themselves."""
+"""Answers of the HTTP API, beyond the :mod:`~swarmshare.tracker.domain.values` themselves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def problem_details(code: str, message: Text, field: str | None = None) -> Probl
 
 
 class Me(Struct, frozen=True, kw_only=True):
-    """The account that asks."""
+    """The account that sent the request."""
 
     account: values.Account
     announce_url: str
@@ -70,7 +70,7 @@ class Tokens(Struct, frozen=True, kw_only=True):
 
 
 class Invitations(Struct, frozen=True, kw_only=True):
-    """All invitations."""
+    """All invitations that are remembered."""
 
     invitations: list[values.Invitation]
 
@@ -83,7 +83,7 @@ class Entries(Struct, frozen=True, kw_only=True):
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """How the tracker is."""
+    """Whether the tracker works as it should."""
 
     status: str
     """``ok``, or the part that does not work."""

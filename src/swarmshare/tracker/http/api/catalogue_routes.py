@@ -27,12 +27,12 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 
 def add_routes(routes: ApiRoutes, services: Services) -> None:
-    """Add them to ``routes``."""
+    """Adds the routes about the catalogue to ``routes``; they call ``services``."""
     config = services.config
 
     @routes.route("GET", "/catalogue", may=May.MEMBER, asks=requests.FindEntries, gives=answers.Entries)
     def list_entries(query: requests.FindEntries, who: Holder) -> answers.Entries:
-        """What has been published."""
+        """List what has been published, as far as it is wanted."""
         wanted = Wanted(
             search=query.search,
             info_hash=query.info_hash,
@@ -65,7 +65,7 @@ def add_routes(routes: ApiRoutes, services: Services) -> None:
 
     @routes.route("GET", ENTRY, may=May.MEMBER, gives=values.EntryView, refuses=[Reason.UNKNOWN_ENTRY])
     def entry(info_hash: str, who: Holder) -> values.EntryView:
-        """One entry."""
+        """Get one entry of the catalogue."""
         return services.catalogue.entry(parse_info_hash(info_hash))
 
     @routes.route(
@@ -102,7 +102,7 @@ def add_routes(routes: ApiRoutes, services: Services) -> None:
 
 
 def parse_info_hash(text: str) -> bytes:
-    """The 32 bytes of an info hash in a path; raises the refusal that says there is no such entry."""
+    """Returns the 32 bytes of an info hash in a path; raises the refusal that says there is no such entry."""
     if not _HEX.fullmatch(text):
         raise unknown_entry()
     return bytes.fromhex(text)

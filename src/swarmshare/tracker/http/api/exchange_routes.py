@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def add_routes(routes: ApiRoutes, services: Services) -> None:
-    """Add them to ``routes``."""
+    """Adds the routes about export and import to ``routes``; they call ``services``."""
     limit = services.config.max_import
 
     @routes.route("GET", "/export/accounts", may=May.ORGANISER, asks=requests.ExportAccounts, gives=AccountsDocument)
     def export_accounts(query: requests.ExportAccounts, who: Holder) -> AccountsDocument:
-        """All accounts."""
+        """Export all accounts, with their secrets if asked."""
         return services.exchange.export_accounts(secrets=query.secrets)
 
     @routes.route(
@@ -36,7 +36,7 @@ def add_routes(routes: ApiRoutes, services: Services) -> None:
         refuses=[Reason.IMPORT],
     )
     def import_accounts(json: AccountsDocument, who: Holder) -> ImportReport:
-        """Add the accounts whose names are free; the others stay as they are. All or nothing."""
+        """Add the accounts whose names are free; those that exist stay as they are. All or nothing."""
         return services.exchange.import_accounts(json)
 
     @routes.route("GET", "/export/catalogue", may=May.ORGANISER, gives="application/json")

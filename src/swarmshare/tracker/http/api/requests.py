@@ -1,4 +1,4 @@
-"""What the HTTP API is asked: bodies and query strings, with their bounds."""
+"""Bodies and query strings of requests to the HTTP API, with their bounds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Body(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Register(Body):
-    """Make an account."""
+    """What it takes to make an account."""
 
     name: Name
     password: Password
@@ -33,7 +33,7 @@ class Register(Body):
 
 
 class SignIn(Body):
-    """Prove who one is."""
+    """A name and a password, to get a token."""
 
     name: Name
     password: Password
@@ -42,7 +42,7 @@ class SignIn(Body):
 
 
 class ChangePassword(Body):
-    """Another password."""
+    """The old password and a new one."""
 
     old: Password
     new: Password
@@ -72,20 +72,20 @@ class Invite(Body):
 
 
 class ChangeSettings(Body):
-    """What the organiser decides."""
+    """What the organiser decides from now on."""
 
     registration: Registration
 
 
 class Page(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Which part of a list."""
+    """The part of a list that is wanted."""
 
     offset: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
 
 class FindEntries(Page):
-    """Which part of the catalogue."""
+    """The entries of the catalogue that are wanted."""
 
     search: Annotated[str, Meta(max_length=200, description="Words that the name or the comment has all of.")] = ""
     info_hash: Annotated[
@@ -93,17 +93,17 @@ class FindEntries(Page):
     ] = ""
     name: Annotated[str, Meta(max_length=1024, description="The whole name, letter by letter.")] = ""
     publisher: Annotated[str, Meta(max_length=160, description="The name of an account.")] = ""
-    private: Annotated[bool | None, Meta(description="Only private ones, or only others.")] = None
+    private: Annotated[bool | None, Meta(description="Only private ones, or only those that are not.")] = None
     sort: Sort = Sort.NEWEST
 
 
 class FindMembers(Page):
-    """Which members of a swarm."""
+    """The members of a swarm that are wanted."""
 
     pieces: Annotated[bool, Meta(description="Whether to tell which pieces each has.")] = False
 
 
 class ExportAccounts(Struct, kw_only=True, forbid_unknown_fields=True):
-    """How much to export."""
+    """How much of the accounts to export."""
 
     secrets: Annotated[bool, Meta(description="Password hashes and passkeys, too.")] = False

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from flask import Blueprint, Response, request
 from spectree import Response as Responses
 from spectree import SpecTree
-from spectree.model_adapter import get_msgspec_model_adapter
+from spectree.model_adapter.msgspec_adapter import MsgspecModelAdapter
 from spectree.models import SecureType, SecurityScheme, SecuritySchemeData
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -27,6 +27,8 @@ from swarmshare.tracker.http.api.answers import ProblemDetails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from spectree.model_adapter.protocol import SchemaMode
 
     from swarmshare.tracker.domain.directory import Directory, Holder
 
@@ -41,7 +43,7 @@ _NAMED = re.compile(r"(?:required|unknown) field `(?P<name>[^`]*)`")
 
 
 class May(Enum):
-    """Who may use a route; the reasons for which others are refused."""
+    """Who may use a route; the reasons for which everybody else is refused."""
 
     ANYBODY = ()
     MEMBER = (Reason.NO_TOKEN, Reason.BAD_TOKEN, Reason.TOKEN_EXPIRED, Reason.SUSPENDED)
@@ -59,8 +61,25 @@ class Raw(NamedTuple):
     """Why a larger one is refused."""
 
 
+class _ModelAdapter(MsgspecModelAdapter):
+    """What SpecTree has for msgspec, which makes the schema of a model once instead of at each route that names it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._schemas: dict[type[Any], dict[str, Any]] = {}
+
+    def json_schema(self, model: type[Any], *, ref_template: str, mode: SchemaMode = "validation") -> dict[str, Any]:
+        """The JSON schema of ``model``; SpecTree copies it before it changes anything in it."""
+        if model not in self._schemas:
+            self._schemas[model] = super().json_schema(model, ref_template=ref_template, mode=mode)
+        return self._schemas[model]
+
+
+_MODEL_ADAPTER: Final[Any] = _ModelAdapter()
+
+
 class ApiRoutes:
-    """The routes below ``/api/v1``."""
+    """The routes below ``/api/v1``, and the document that describes them."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
@@ -71,7 +90,7 @@ class ApiRoutes:
             title="SwarmShare tracker",
             version=__version__,
             mode="strict",
-            model_adapter=get_msgspec_model_adapter(),
+            model_adapter=_MODEL_ADAPTER,
             naming_strategy=lambda model: model.__name__,
             nested_naming_strategy=lambda _parent, name: name,
             validation_error_model=ProblemDetails,
@@ -118,7 +137,7 @@ class ApiRoutes:
                 answer = view(**arguments)
                 return answer if isinstance(answer, (Response, tuple)) else (answer or "", status)
 
-            # SpecTree hands over what it has validated by these; of a view it could not resolve them.
+            # SpecTree passes on what it has validated by these; of a view it could not resolve them.
             answered.__annotations__ = {name: model for name, model in (("query", asks), ("json", json)) if model}
             validated = self._spec.validate(
                 resp=_responses(answer_model, [status, *([or_status] if or_status else [])], reasons),
@@ -148,7 +167,7 @@ class ApiRoutes:
         return decorate
 
     def document(self) -> dict[str, Any]:
-        """The OpenAPI document."""
+        """Returns the OpenAPI document of all routes, as JSON."""
         document: dict[str, Any] = self._spec.spec
         for (path, method), parts in self._raw.items():
             operation = document["paths"][path][method]

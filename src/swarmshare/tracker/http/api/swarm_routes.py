@@ -1,4 +1,4 @@
-"""The route that shows a swarm: its members, and how often each piece is there."""
+"""The route that shows a swarm: its members, and how many hold each piece."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_BITFIELDS: Final = 4 * 2**20
 
 
 def add_routes(routes: ApiRoutes, services: Services) -> None:
-    """Add it to ``routes``."""
+    """Adds the route of a swarm to ``routes``; it calls ``services``."""
 
     @routes.route(
         "GET",

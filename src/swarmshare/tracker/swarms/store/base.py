@@ -1,10 +1,10 @@
-"""Who is in which swarm with which pieces: what any place that keeps it must promise.
+"""The interface of a store of swarms, and the values that go in and come out.
 
 All that goes in and comes out is bytes, numbers, text and tuples of them, so that it may live in another process; and
 every method is one atomic step. ``tests/tracker/swarms/store_contract.py`` states the promises that types cannot.
 
 A swarm is named by its full info hash, begins with the first member and ends with the last. What is known of its
-members is told to others as changes: each taking of changes has the next ``seq`` of the swarm's ``epoch``. A new epoch
+members is told on as changes: each taking of changes has the next ``seq`` of the swarm's ``epoch``. A new epoch
 means that nothing told before counts.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from swarmshare.schema.tracker_events import MAX_MEMBERS
 
 if TYPE_CHECKING:
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
     from swarmshare.tracker.domain.lookup import SwarmCounts
 
 MAX_SWARM: Final = 20_000
@@ -27,7 +27,7 @@ MAX_DETAIL: Final = 2 * 2**20
 
 
 class MemberRecord(NamedTuple):
-    """One client in one swarm."""
+    """One client in one swarm, as a store keeps it."""
 
     who: bytes
     """Who it is: whoever says the same is the same, come back. Chosen so that nobody can say it for somebody else."""
@@ -62,7 +62,7 @@ class MemberRecord(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What a member tells of itself from time to time."""
+    """What a member tells of its progress from time to time."""
 
     left: int
     uploaded: int
@@ -72,7 +72,7 @@ class Progress(NamedTuple):
 
 
 class SwarmSnapshot(NamedTuple):
-    """A swarm as of ``seq``, or a little later."""
+    """A swarm as of ``seq``, or a little later: changes that come with the next ``seq`` may be in it already."""
 
     epoch: int
     seq: int
@@ -88,7 +88,7 @@ class SwarmSnapshot(NamedTuple):
 
 
 class SwarmChanges(NamedTuple):
-    """What became of a swarm since the last taking. All of it is final: the state now, not the way there."""
+    """What changed in a swarm since changes were last taken: the state now, not the way there."""
 
     epoch: int
     seq: int
@@ -107,7 +107,7 @@ class SwarmChanges(NamedTuple):
 
 
 class RemovedMember(NamedTuple):
-    """A membership that the store ended."""
+    """A member that the store removed by itself."""
 
     info_hash: bytes
     who: bytes
@@ -115,68 +115,75 @@ class RemovedMember(NamedTuple):
 
 
 class SwarmStore(Protocol):
-    """The state of all swarms. A swarm or member that is not there is no error: the answer says so."""
+    """The state of all swarms. Every method is one atomic step.
+
+    A swarm or member that is not there is no error: the answer says so.
+    """
 
     def put(self, info_hash: bytes, piece_count: int, member: MemberRecord) -> tuple[MemberRecord, str] | None:
-        """``member`` is in the swarm now, with a number; None when the swarm is full, or there are too many swarms.
+        """Puts ``member`` into a swarm, and gives it a number.
 
         In a full swarm, a member with an account takes the place of one without. Whoever was there as the same ``who``
-        is replaced. On the same session it keeps its number and blame, else it left and another joined; then the
-        second value is the session that lost it, else it is empty.
+        is replaced: on the same session it keeps its number and blame, else it left and another joined.
+
+        Returns:
+            The member, and the session that lost it, or an empty text; None when the swarm is full, or there are too
+            many swarms.
         """
 
     def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs, seen: float) -> bool | None:
-        """A member, on this session, holds other pieces now; if it holds all for the first time, it completed.
+        """Notes the pieces that a member, on this session, gained and lost; if it holds all now, it completed.
 
-        None: no such member, or its pieces are unknown. False: there is no such piece.
+        Returns:
+            None when there is no such member, or its pieces are unknown; False when there is no such piece; else True.
         """
 
     def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress, seen: float) -> bool:
-        """A member, on this session, tells how it is getting on; False: no such member. It is no change to tell of."""
+        """Notes how far a member, on this session, is, which no change tells of; False when there is no such member."""
 
     def remove(self, info_hash: bytes, who: bytes, session: str) -> bool:
-        """A member, on this session, is gone; False: no such member."""
+        """Removes a member, on this session; False when there is no such member."""
 
     def blame(self, info_hash: bytes, number: int, account: int) -> bool:
-        """``account`` reports a member, which counts once; False: no such member."""
+        """Notes that ``account`` reports a member, which counts once; False when there is no such member."""
 
     def expire(self, live: float, announced: float) -> list[RemovedMember]:
-        """Remove all members with a session last seen before ``live``, and others before ``announced``."""
+        """Removes all members with a session last seen before ``live``, and without one before ``announced``."""
 
     def expel(self, account: int) -> list[RemovedMember]:
-        """Remove all members of an account."""
+        """Removes all members of an account from every swarm."""
 
     def close(self, info_hash: bytes) -> list[RemovedMember]:
-        """Remove all members of a swarm, and forget what was ever counted in it."""
+        """Removes all members of a swarm, and forgets how many completed in it."""
 
     def completed(self, info_hash: bytes) -> None:
-        """Count one that finished; that is kept until :meth:`close`, even when nobody is left."""
+        """Counts a member that completed; the count is kept until :meth:`close`, even when nobody is left."""
 
     def member(self, info_hash: bytes, who: bytes) -> MemberRecord | None:
-        """One member."""
+        """Returns the member known as ``who``; None when there is none."""
 
     def at(self, info_hash: bytes, address: bytes, port: int) -> list[MemberRecord]:
-        """Those that are reached at ``address``, 4 or 16 bytes, and ``port``, in the order of their numbers."""
+        """Returns the members at ``address``, 4 or 16 bytes, and ``port``, in the order of their numbers."""
 
     def members(self, info_hash: bytes) -> list[MemberRecord]:
-        """All of them, in the order of their numbers."""
+        """Returns all members of a swarm, in the order of their numbers."""
 
     def counts(self, info_hash: bytes) -> SwarmCounts:
-        """A swarm in numbers, cheaply."""
+        """Returns a swarm in numbers, without a look at each member."""
 
     def snapshot(self, info_hash: bytes) -> SwarmSnapshot | None:
-        """A swarm as it is; None when nobody is in it."""
+        """Returns a swarm as it is now; None when nobody is in it."""
 
     def take_changes(self, info_hash: bytes) -> SwarmChanges | None:
-        """What changed since the last taking, with the next seq; None when nothing did, or nobody is there.
+        """Takes what changed since the last taking, with the next seq; None when nothing did, or nobody is there.
 
         A swarm that outgrows its mode, or fits the other again, begins a new epoch at once: this tells of one mode.
         """
 
     def totals(self) -> tuple[int, int]:
-        """How many swarms there are, and how many members in all of them."""
+        """Returns how many swarms there are, and how many members in all of them."""
 
 
 def detail_limit(piece_count: int) -> int:
-    """Up to how many members a swarm of that many pieces is told of member by member."""
+    """Returns up to how many members a swarm of that many pieces is told of member by member."""
     return min(MAX_MEMBERS, MAX_DETAIL * 8 // max(piece_count, 1))

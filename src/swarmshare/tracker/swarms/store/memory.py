@@ -1,4 +1,4 @@
-"""The swarms of one process, in its memory."""
+"""A store of swarms in the memory of one process; it is lost when the tracker stops."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
     from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, SwarmChanges, SwarmSnapshot
 
 
 class MemorySwarmStore:
-    """A :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`; nothing in it waits, so every method is one step."""
+    """A :class:`~swarmshare.tracker.swarms.store.base.SwarmStore` in memory.
+
+    Nothing in it waits, so no other greenlet runs in between: every method is one atomic step.
+    """
 
     def __init__(self, rng: random.Random) -> None:
-        """``rng`` gives epochs: it must not give the same ones after a restart."""
+        """Begins without swarms; ``rng`` gives epochs, and must not give the same ones after a restart."""
         self._rng = rng
         self._swarms: dict[bytes, SwarmState] = {}
         self._completed: dict[bytes, int] = {}
 
     def put(self, info_hash: bytes, piece_count: int, member: MemberRecord) -> tuple[MemberRecord, str] | None:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Puts ``member`` into a swarm, which begins with its first member; None when there is no room."""
         swarm = self._swarms.get(info_hash)
         if swarm is None:
             if len(self._swarms) >= MAX_SWARMS:
@@ -35,7 +38,7 @@ class MemorySwarmStore:
         return swarm.put(member)
 
     def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs, seen: float) -> bool | None:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Notes the pieces that a member gained and lost; None without such a member, False without such a piece."""
         found = self._find(info_hash, who, session)
         if found is None or found[1].pieces is None:
             return None
@@ -47,7 +50,7 @@ class MemorySwarmStore:
         return True
 
     def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress, seen: float) -> bool:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Notes how far a member on this session is; False when there is no such member."""
         found = self._find(info_hash, who, session)
         if found is None:
             return False
@@ -56,7 +59,7 @@ class MemorySwarmStore:
         return True
 
     def remove(self, info_hash: bytes, who: bytes, session: str) -> bool:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Removes a member on this session, and with the last one its swarm; False when there is no such member."""
         found = self._find(info_hash, who, session)
         if found is None:
             return False
@@ -65,48 +68,48 @@ class MemorySwarmStore:
         return True
 
     def blame(self, info_hash: bytes, number: int, account: int) -> bool:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Notes that ``account`` reports the member ``number``; False when there is no such member."""
         swarm = self._swarms.get(info_hash)
         return swarm is not None and swarm.blame(number, account)
 
     def expire(self, live: float, announced: float) -> list[RemovedMember]:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Removes the members that were not heard of for too long, and returns them."""
         return self._remove_where(lambda member: member.seen < (live if member.session else announced))
 
     def expel(self, account: int) -> list[RemovedMember]:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Removes the members of an account from every swarm, and returns them."""
         return self._remove_where(lambda member: member.account == account)
 
     def close(self, info_hash: bytes) -> list[RemovedMember]:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Removes a swarm and what was counted in it, and returns its members."""
         self._completed.pop(info_hash, None)
         swarm = self._swarms.pop(info_hash, None)
         members = swarm.members.values() if swarm is not None else ()
         return [RemovedMember(info_hash, member.who, member.session) for member in members]
 
     def completed(self, info_hash: bytes) -> None:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Counts a member that completed; the oldest count makes room in a full memory."""
         if info_hash not in self._completed and len(self._completed) >= MAX_SWARMS:
             del self._completed[next(iter(self._completed))]
         self._completed[info_hash] = self._completed.get(info_hash, 0) + 1
 
     def member(self, info_hash: bytes, who: bytes) -> MemberRecord | None:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Returns the member known as ``who``; None when there is none."""
         swarm = self._swarms.get(info_hash)
         return swarm.members.get(who) if swarm is not None else None
 
     def at(self, info_hash: bytes, address: bytes, port: int) -> list[MemberRecord]:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Returns the members at an address and port, in the order of their numbers."""
         swarm = self._swarms.get(info_hash)
         return swarm.at(address, port) if swarm is not None else []
 
     def members(self, info_hash: bytes) -> list[MemberRecord]:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Returns all members of a swarm, in the order of their numbers."""
         swarm = self._swarms.get(info_hash)
         return list(swarm.members.values()) if swarm is not None else []
 
     def counts(self, info_hash: bytes) -> SwarmCounts:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Returns the numbers of a swarm; zeros when nobody is in it, but for those that completed."""
         completed = self._completed.get(info_hash, 0)
         swarm = self._swarms.get(info_hash)
         if swarm is None:
@@ -114,17 +117,17 @@ class MemorySwarmStore:
         return SwarmCounts(swarm.seeds, len(swarm.members) - swarm.seeds, swarm.counts.least(), completed)
 
     def snapshot(self, info_hash: bytes) -> SwarmSnapshot | None:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Returns a swarm as it is now; None when nobody is in it."""
         swarm = self._swarms.get(info_hash)
         return swarm.snapshot() if swarm is not None else None
 
     def take_changes(self, info_hash: bytes) -> SwarmChanges | None:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Takes what changed in a swarm since the last taking; None when nothing did."""
         swarm = self._swarms.get(info_hash)
         return swarm.take_changes() if swarm is not None else None
 
     def totals(self) -> tuple[int, int]:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Returns how many swarms there are, and how many members in all of them."""
         return len(self._swarms), sum(len(swarm.members) for swarm in self._swarms.values())
 
     def _find(self, info_hash: bytes, who: bytes, session: str) -> tuple[SwarmState, MemberRecord] | None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.schema.runs import as_bits, as_number, bits_of_runs, pieces_of_bits, runs_of_bits
+from swarmshare.common.bits import as_bits, as_number, bits_of_runs, pieces_of_bits, runs_of_bits
+from swarmshare.common.piece_counts import PieceCounts
 from swarmshare.tracker.swarms.store.base import MAX_SWARM, SwarmChanges, SwarmSnapshot, detail_limit
-from swarmshare.tracker.swarms.store.piece_counts import PieceCounts
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterable, Iterator
 
-    from swarmshare.schema.runs import Runs
+    from swarmshare.common.bits import Runs
     from swarmshare.tracker.swarms.store.base import MemberRecord
 
 _FEW: Final = 256
@@ -26,6 +26,17 @@ class SwarmState:
 
     What changed is kept as *what* (which members, which pieces), not *how*: the state when changes are taken is told.
     So gaining and losing a piece in between is told as not holding it, which is right for whoever saw neither or one.
+
+    How a swarm is told of is its epoch's; another mode is another epoch, which begins at ``seq`` 0:
+
+    ==============  ============================================  ============================================
+    mode            changes tell                                  next epoch
+    ==============  ============================================  ============================================
+    detailed        who joined and left, and the pieces that      when it has more members than
+                    each member gained and lost                   :func:`~.base.detail_limit`
+    not detailed    how many members hold each piece that was     when it has at most four fifths of that
+                    gained or lost by anybody
+    ==============  ============================================  ============================================
     """
 
     def __init__(self, rng: random.Random, piece_count: int) -> None:
@@ -46,7 +57,7 @@ class SwarmState:
         self._changed = True  # whoever knows the last epoch hears of this one
 
     def _fit(self) -> None:
-        """Begin a new epoch when the swarm has outgrown its mode, or fits the other again."""
+        """Begins a new epoch when the swarm has outgrown its mode, or fits the other again."""
         limit = detail_limit(self.piece_count)
         detailed = len(self.members) <= (limit if self.detailed else limit * _BACK)
         if detailed != self.detailed:
@@ -60,7 +71,7 @@ class SwarmState:
         self._pieces = 0  # of all members; while not
 
     def put(self, member: MemberRecord) -> tuple[MemberRecord, str] | None:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Puts ``member`` in; returns it with its number, and the session that lost it, or None without room."""
         if member.pieces is not None:
             member = member._replace(held=as_number(member.pieces).bit_count())
         before = self.members.get(member.who)
@@ -89,7 +100,7 @@ class SwarmState:
         return member, before.session if before is not None else ""
 
     def have(self, member: MemberRecord, gained: Runs, lost: Runs, seen: float) -> bool:
-        """Whether the member completed by it."""
+        """Notes the pieces that ``member`` gained and lost; returns whether it completed by that."""
         assert member.pieces is not None
         count = self.piece_count
         before = as_number(member.pieces)
@@ -116,7 +127,7 @@ class SwarmState:
         return completed
 
     def remove(self, member: MemberRecord) -> None:
-        """A member is gone."""
+        """Removes ``member``, which is in the swarm."""
         del self.members[member.who], self._who[member.number]
         self._reports.pop(member.number, None)
         self._unlist(member)
@@ -129,7 +140,7 @@ class SwarmState:
         self._fit()
 
     def blame(self, number: int, account: int) -> bool:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Notes that ``account`` reports the member ``number``, once; False when there is no such member."""
         who = self._who.get(number)
         if who is None:
             return False
@@ -139,11 +150,11 @@ class SwarmState:
         return True
 
     def at(self, address: bytes, port: int) -> list[MemberRecord]:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Returns the members at an address and port, in the order of their numbers."""
         return [self.members[self._who[number]] for number in sorted(self._at.get((address, port), ()))]
 
     def snapshot(self) -> SwarmSnapshot:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Returns the swarm as it is now, at the ``seq`` of the last changes."""
         seeds, availability = self.seeds, self.counts.saturated()
         members = tuple(self.members.values())
         leeches = len(members) - seeds
@@ -152,7 +163,7 @@ class SwarmState:
         )
 
     def take_changes(self) -> SwarmChanges | None:
-        """See :class:`~swarmshare.tracker.swarms.store.base.SwarmStore`."""
+        """Takes what changed since the last taking, with the next ``seq``; None when nothing did."""
         if not self._changed:
             return None
         self.seq += 1
@@ -223,5 +234,5 @@ class SwarmState:
 
 
 def _shown(member: MemberRecord) -> tuple[object, ...]:
-    """What others are told of a member."""
+    """Returns the part of a member that other members are told of."""
     return member.user, member.addresses, member.port, member.pieces, member.held
