@@ -81,7 +81,7 @@ def test_a_changed_file_of_a_seed_is_neither_written_nor_in_the_way(tmp_path: Pa
         process = start(first, "seed", "top.torrent", "--data", second, "--peer", address)
         try:
             own = event(process, "listening")["address"]
-            told = event(process, "waiting")
+            told = event(process, "paused")
             assert told["code"] == "taken"
             assert str(second / "top" / "photo") in told["message"]
             call(first, "download", "top.torrent", "--to", tmp_path / "there", "--peer", own, "--only", "same")

@@ -91,10 +91,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_pauses_and_room_resumes(top: Path, tmp_path: Path, small_disk: Path) -> None:
     with seeding(tmp_path, tmp_path) as address:
         process = start(tmp_path, "download", "top.torrent", "--to", small_disk / "there", "--peer", address)
-        waiting = event(process, "waiting")
+        waiting = event(process, "paused")
         assert (waiting["code"], str(small_disk) in waiting["message"]) == ("disk-full", True)
         subprocess.run(["mount", "-o", "remount,size=30m", small_disk], check=True)
-        event(process, "recovered")
+        event(process, "resumed")
         event(process, "complete")
         process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
@@ -171,7 +171,7 @@ def test_a_place_that_cannot_be_ends_a_download(top: Path, tmp_path: Path, place
     error = events[-1]
     assert (error["event"], error["code"]) == ("error", "storage")
     assert place.removesuffix("/below").removesuffix("/there") in error["message"]
-    assert "waiting" not in {event["event"] for event in events}
+    assert "paused" not in {event["event"] for event in events}
 
 
 def test_a_name_that_is_taken_ends_a_download_and_a_seed_of_nothing(top: Path, tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from manifest.makers import encoded, good_doc
 from swarmshare.texts.remote import read_text
 from swarmshare.tracker.app import EXTENSION, create_app
 from swarmshare.tracker.config import TrackerConfig
-from swarmshare.tracker.domain import sqlite
 from swarmshare.tracker.domain.database import FILE_NAME, Database
+from swarmshare.tracker.domain.sqlite import make_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -166,7 +166,7 @@ def tracker_in(folder: Path, **settings: Any) -> Iterator[Tracker]:
     file = folder / FILE_NAME
     if not file.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
-        sqlite.make_file(file)
+        make_file(file)
         file.write_bytes(_new_database())
     config = TrackerConfig(data=folder, **{"password_memory": 2**16, **settings})
     app = create_app(config, clock=clock, monotonic=clock, later=clock.later)

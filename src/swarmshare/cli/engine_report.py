@@ -89,7 +89,6 @@ class EngineReport:
                 event("complete", info_hash=info_hash)
                 say(f"{name}: complete")
             case TorrentWaiting(_, code, message):
-                # Programs that wait for this event know it by the name it always had.
                 event("paused", info_hash=info_hash, code=code, message=clean(message))
                 say(f"{name}: waiting: {message.removesuffix('.')}. {WAY_OUT}")
             case TorrentRecovered():
