@@ -65,6 +65,7 @@ def test_imports_point_down(path: Path) -> None:
     if own in {"__init__", "__main__"}:
         return
     used = packages_used(path) - {own}
+    assert not (own == "texts" and used)
     if own == "common":
         assert used <= {"errors", "texts"}
     if own == SERVER:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from manifest.makers import encoded, good_doc
 
-from swarmshare.texts.remote import read_text
+from swarmshare.schema.text_wire import read_text
 from swarmshare.tracker.app import EXTENSION, create_app
 from swarmshare.tracker.config import TrackerConfig
 from swarmshare.tracker.domain.database import FILE_NAME, Database

@@ -11,9 +11,9 @@ import trio
 from swarmshare.app.processes import EXIT, Processes
 from swarmshare.app.running import running
 from swarmshare.app.snapshot import LocalTrackerSnapshot
+from swarmshare.schema.text_wire import read_text
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.texts import Text, advise
-from swarmshare.texts.remote import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

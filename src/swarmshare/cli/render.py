@@ -13,7 +13,7 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Final
 
 from swarmshare.common.text import clean
-from swarmshare.texts.remote import dump_text
+from swarmshare.schema.text_wire import dump_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

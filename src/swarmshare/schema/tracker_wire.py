@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from swarmshare.common.bits import all_bits, check_bits, runs_to_wire
 from swarmshare.schema.fields import EventError, Fields
+from swarmshare.schema.text_wire import dump_text, read_text
 from swarmshare.schema.tracker_events import (
     MAX_BITFIELD,
     MAX_MEMBERS,
@@ -37,7 +38,6 @@ from swarmshare.schema.tracker_events import (
     SwarmRequest,
 )
 from swarmshare.texts import Text
-from swarmshare.texts.remote import dump_text, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -19,9 +19,9 @@ import socketio
 import trio
 
 from swarmshare.errors import TrackerError
+from swarmshare.schema.text_wire import read_text
 from swarmshare.schema.tracker_events import Refusal
 from swarmshare.texts import Text, about
-from swarmshare.texts.remote import read_text
 from swarmshare.tracker_client.dial import dial
 from swarmshare.tracker_client.engine_io import EngineClient, WebSocket, no_tracker
 from swarmshare.tracker_client.failures import failure

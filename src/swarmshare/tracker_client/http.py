@@ -11,8 +11,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from swarmshare.errors import TrackerError
+from swarmshare.schema.text_wire import read_text
 from swarmshare.texts import Text, about
-from swarmshare.texts.remote import read_text
 from swarmshare.tracker_client.failures import failure, odd_page
 from swarmshare.tracker_client.proxies import ProxyUrlError, proxy_for, through
 from swarmshare.tracker_client.trust import context

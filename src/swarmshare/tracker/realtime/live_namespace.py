@@ -18,10 +18,10 @@ import msgspec
 from flask_socketio import ConnectionRefusedError, Namespace
 
 from swarmshare.schema.fields import EventError
+from swarmshare.schema.text_wire import dump_text
 from swarmshare.schema.tracker_events import LIVE, Refusal
 from swarmshare.schema.tracker_wire import parse_token
 from swarmshare.texts import Text
-from swarmshare.texts.remote import dump_text
 from swarmshare.tracker.domain.refusals import RefusalError
 from swarmshare.tracker.swarms.pacing import Pacer
 

@@ -9,6 +9,7 @@ from flask_socketio import ConnectionRefusedError, Namespace
 from sqlalchemy.exc import SQLAlchemyError
 
 from swarmshare.schema.fields import EventError
+from swarmshare.schema.text_wire import dump_text
 from swarmshare.schema.tracker_events import (
     NAMESPACE,
     PUSH,
@@ -34,7 +35,6 @@ from swarmshare.schema.tracker_wire import (
     parse_token,
 )
 from swarmshare.texts import Text
-from swarmshare.texts.remote import dump_text
 from swarmshare.tracker.domain.database_problem import problem_of
 from swarmshare.tracker.swarms.addresses import parse_address
 from swarmshare.tracker.swarms.live_members import LiveMembers

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from swarmshare.texts.remote import dump_text
+from swarmshare.schema.text_wire import dump_text
 from swarmshare.tracker.domain import values
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from swarmshare.common.text import clean
 from swarmshare.texts import ENGLISH, Text, Value, places
 
 
@@ -69,6 +70,4 @@ def _value(value: object, depth: int) -> Value | None:
 
 
 def _line(text: str) -> str:
-    """``text`` in one line, without what steers a terminal or turns letters round."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * MAX_ENGLISH]).split())
-    return line if len(line) <= MAX_ENGLISH else f"{line[: MAX_ENGLISH - 3]}..."
+    return clean(text[: 4 * MAX_ENGLISH], MAX_ENGLISH)
