@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
+from swarmshare.common.text import MAX_TEXT
 from swarmshare.gui.words import DOMAIN, LANGUAGES, LOCALE
 from swarmshare.schema import text_wire
 from swarmshare.schema.text_wire import dump_text, read_text
@@ -155,7 +156,7 @@ def test_no_error_is_raised_with_words_that_have_no_code() -> None:
 
 
 def test_no_problem_is_told_with_words_that_have_no_code() -> None:
-    told = {"tell_problem", "PeerDropped", "ConnectionFailed", "TorrentPaused", "FileNotice", "NoPeers", "DialResult"}
+    told = {"tell_problem", "PeerDropped", "ConnectionFailed", "TorrentWaiting", "FileNotice", "NoPeers", "DialResult"}
     for module, node in calls():
         if called(node) in told:
             for argument in node.args:
@@ -228,7 +229,7 @@ class TestOverTheNetwork:
             {"code": "account.name-taken", "arguments": {"name": True}},
             {"code": "account.name-taken", "arguments": {"name": 2**64}},
             {"code": "account.name-taken", "arguments": {"name": "x" * 301}},
-            {"code": "account.name-taken", "arguments": {"name": {"english": "y" * 1001}}},
+            {"code": "account.name-taken", "arguments": {"name": {"english": "y" * (MAX_TEXT + 1)}}},
             {"code": "account.name-taken", "arguments": {"name": {"english": None}}},
             {"code": "account.name-taken", "arguments": {"name": "x", **{f"a{n}": 1 for n in range(8)}}},
             {"code": "never.heard-of", "arguments": {}},
@@ -253,4 +254,4 @@ class TestOverTheNetwork:
         assert depth < text_wire.MAX_DEPTH
 
     def test_a_long_sentence_is_cut(self) -> None:
-        assert len(read_text("x" * 10**6, None)) == text_wire.MAX_ENGLISH
+        assert len(read_text("x" * 10**6, None)) == MAX_TEXT

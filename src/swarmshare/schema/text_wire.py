@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from swarmshare.common.text import clean
+from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.texts import ENGLISH, Text, Value, places
 
 
@@ -18,8 +18,6 @@ class Dumped(TypedDict):
     arguments: dict[str, str | int | dict[str, object]]
 
 
-MAX_ENGLISH = 1000
-"""Letters of a sentence; what is longer is cut."""
 MAX_VALUE = 300
 """Letters of an argument; one that is longer makes the code be ignored."""
 MAX_ARGUMENTS = 8
@@ -61,7 +59,7 @@ def _read(english: str, dumped: object, depth: int) -> Text | None:
 def _value(value: object, depth: int) -> Value | None:
     if isinstance(value, dict):
         english = value.get("english")
-        if not isinstance(english, str) or len(english) > MAX_ENGLISH:
+        if not isinstance(english, str) or len(english) > MAX_TEXT:
             return None
         return _read(_line(english), value, depth - 1) or _line(english)
     if isinstance(value, str):
@@ -70,4 +68,4 @@ def _value(value: object, depth: int) -> Value | None:
 
 
 def _line(text: str) -> str:
-    return clean(text[: 4 * MAX_ENGLISH], MAX_ENGLISH)
+    return clean(text[: 4 * MAX_TEXT], MAX_TEXT)
