@@ -3,7 +3,9 @@
     .venv/bin/python scripts/words.py           # take new sentences into each .po, drop old ones, write the .mo
     .venv/bin/python scripts/words.py --check   # say what is missing or stale, and fail if anything is
 
-Sentences are the literals inside ``_(...)``, ``ngettext(...)`` and ``mark(...)`` under src/swarmshare/gui.
+Sentences are the literals inside ``_(...)``, ``ngettext(...)`` and ``mark(...)`` under src/swarmshare/gui, and the
+texts of all layers, in the tables of ``swarmshare.texts``. Of these the .po has the code, and the English as a comment:
+when that changes, the translation is dropped, and is to be made again.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+
+from swarmshare.texts import ENGLISH  # noqa: E402
+
 GUI = ROOT / "src" / "swarmshare" / "gui"
 LOCALE = GUI / "locale"
 DOMAIN = "swarmshare"
@@ -37,6 +43,8 @@ class Message:
     many: str = ""
     places: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    english: str = ""
+    """Of a text, whose ``one`` is a code."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -49,10 +57,11 @@ class Message:
     @property
     def wrong(self) -> str:
         """What is wrong with the translation: what is filled in must be the same."""
-        allowed = set(PLACE.findall(self.one)) | set(PLACE.findall(self.many))
+        one = self.english or self.one
+        allowed = set(PLACE.findall(one)) | set(PLACE.findall(self.many))
         for text in self.said:
-            if text and (set(PLACE.findall(text)) - allowed or set(PLACE.findall(self.one)) - set(PLACE.findall(text))):
-                return f"{text!r} fills in other things than {self.one!r}"
+            if text and (set(PLACE.findall(text)) - allowed or set(PLACE.findall(one)) - set(PLACE.findall(text))):
+                return f"{text!r} fills in other things than {one!r}"
         return ""
 
 
@@ -78,13 +87,20 @@ def extract(folder: Path = GUI) -> dict[tuple[str, str], Message]:
     return found
 
 
+def texts() -> dict[tuple[str, str], Message]:
+    """The texts of all layers, by their codes."""
+    all_texts = (Message(code, places=["texts:0"], english=english) for code, english in sorted(ENGLISH.items()))
+    return {message.key: message for message in all_texts}
+
+
 def read_po(text: str) -> dict[tuple[str, str], Message]:
     """The entries of a .po file; its header is left out."""
     found: dict[tuple[str, str], Message] = {}
     for block in re.split(r"\n\s*\n", text):
         parts: dict[str, str] = {}
-        current = ""
+        current = english = ""
         for line in block.splitlines():
+            english = line.removeprefix("#. ") if line.startswith("#. ") else english
             if match := re.match(r'(msg\w+(?:\[\d\])?)\s+(".*")$', line):
                 current = match[1]
                 parts[current] = ast.literal_eval(match[2])
@@ -92,7 +108,7 @@ def read_po(text: str) -> dict[tuple[str, str], Message]:
                 parts[current] += ast.literal_eval(line)
         if parts.get("msgid"):
             said = [text for name, text in sorted(parts.items()) if name.startswith("msgstr")]
-            message = Message(parts["msgid"], parts.get("msgid_plural", ""), said=said)
+            message = Message(parts["msgid"], parts.get("msgid_plural", ""), said=said, english=english)
             found[message.key] = message
     return found
 
@@ -101,7 +117,8 @@ def write_po(language: str, messages: list[Message]) -> str:
     blocks = [f'msgid ""\nmsgstr ""\n{_lines(HEADERS[language])}']
     for message in messages:
         said = message.said or [""] * (FORMS if message.many else 1)
-        block = [*(f"#: {place.rpartition(':')[0]}" for place in sorted(set(message.places))[:1])]
+        block = [f"#. {message.english}"] if message.english else []
+        block += [*(f"#: {place.rpartition(':')[0]}" for place in sorted(set(message.places))[:1])]
         block.append(f"msgid {_quoted(message.one)}")
         if message.many:
             block.append(f"msgid_plural {_quoted(message.many)}")
@@ -132,9 +149,9 @@ def merge(language: str) -> list[Message]:
     """Every sentence of the window, with what ``language`` has for it."""
     path = po_path(language)
     known = read_po(path.read_text(encoding="utf-8")) if path.exists() else {}
-    found = extract()
+    found = extract() | texts()
     for key, message in found.items():
-        message.said = known[key].said if key in known else []
+        message.said = known[key].said if key in known and known[key].english == message.english else []
     return list(found.values())
 
 

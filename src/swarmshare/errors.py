@@ -1,12 +1,15 @@
 """Every error that SwarmShare raises on purpose, as one tree.
 
-An error carries data (which rule, which path) beside its text, so that a face can show it, a program can branch on it
-and a test can name the rule that fired. The text is one line that says what is wrong; ``hint`` says what to do.
+An error carries data (which rule, which path) beside its text, so that a user interface can show it, a program can
+branch on it and a test can name the rule that fired. The text is one line that says what is wrong; ``hint`` says what
+to do. Both are a :class:`~swarmshare.texts.Text`: English that a window can say in another language.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+from swarmshare.texts import Text, about, advise
 
 
 class SwarmShareError(Exception):
@@ -15,18 +18,19 @@ class SwarmShareError(Exception):
     code: ClassVar[str] = "error"
     """A short, stable word for programs (the ``code`` of a ``--json`` error event)."""
 
-    hint: str = ""
-    """What the user can do about it; may be empty."""
+    hint: Text | None = None
+    """What the user can do about it, if anything."""
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: Text, *, hint: Text | None = None) -> None:
         super().__init__(message)
+        self.message = message
         if hint is not None:
             self.hint = hint
 
     @property
-    def advice(self) -> str:
+    def advice(self) -> Text:
         """What is wrong and what to do, in one line."""
-        return f"{self}. {self.hint}" if self.hint else str(self)
+        return advise(self.message, self.hint)
 
 
 class BencodingError(SwarmShareError):
@@ -34,8 +38,8 @@ class BencodingError(SwarmShareError):
 
     code = "bencoding"
 
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(f"{message} (at byte {offset:,})")
+    def __init__(self, message: Text, offset: int) -> None:
+        super().__init__(Text("bencoding.at", what=message, offset=offset))
         self.offset = offset
 
 
@@ -46,9 +50,9 @@ class ManifestError(SwarmShareError):
     """
 
     code = "manifest"
-    hint = "The manifest is damaged, hostile or not BitTorrent v2: ask whoever made it for a new one."
+    hint = Text("hint.new-manifest")
 
-    def __init__(self, rule: str, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, rule: str, message: Text, *, hint: Text | None = None) -> None:
         super().__init__(message, hint=hint)
         self.rule = rule
 
@@ -61,7 +65,7 @@ class RemoteProtocolError(SwarmShareError):
 
     code = "protocol"
 
-    def __init__(self, rule: str, message: str) -> None:
+    def __init__(self, rule: str, message: Text) -> None:
         super().__init__(message)
         self.rule = rule
 
@@ -82,7 +86,7 @@ class MagnetError(SwarmShareError):
     """A magnet link that names no BitTorrent v2 content, or names it wrongly."""
 
     code = "magnet"
-    hint = "A BitTorrent v2 magnet link has xt=urn:btmh:1220 and 64 hexadecimal digits."
+    hint = Text("hint.magnet-form")
 
 
 class StorageError(SwarmShareError):
@@ -93,8 +97,8 @@ class StorageError(SwarmShareError):
     needs_person: bool = False
     """Whether nothing but a person can put it right: to try again by oneself is of no use."""
 
-    def __init__(self, path: object, message: str, *, hint: str | None = None) -> None:
-        super().__init__(f"{path}: {message}", hint=hint)
+    def __init__(self, path: object, message: Text, *, hint: Text | None = None) -> None:
+        super().__init__(about(path, message), hint=hint)
         self.path = path
 
 
@@ -107,7 +111,7 @@ class TrackerError(SwarmShareError):
 
     code = "tracker"
 
-    def __init__(self, rule: str, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, rule: str, message: Text, *, hint: Text | None = None) -> None:
         super().__init__(message, hint=hint)
         self.rule = rule
 
@@ -119,11 +123,13 @@ class DiskFullError(StorageError):
     """
 
     code = "disk-full"
-    hint = "Make room on the disk, or choose a folder on another one."
+    hint = Text("hint.make-room")
 
     def __init__(self, path: object, needed: int, free: int) -> None:
-        wanted = f": {needed:,} bytes are needed and {free:,} are free" if needed else ""
-        super().__init__(path, f"the disk is full{wanted}")
+        message = Text("storage.disk-full")
+        if needed:
+            message = Text("storage.disk-full-by", needed=needed, free=free)
+        super().__init__(path, message)
         self.needed = needed
         self.free = free
 
@@ -132,7 +138,7 @@ class TakenError(StorageError):
     """What bears the name of one of the torrent's files belongs to something else, and is left as it is."""
 
     code = "taken"
-    hint = "Move it away, or choose another folder."
+    hint = Text("hint.move-away")
     needs_person = True
 
 
@@ -142,4 +148,4 @@ class CancelledError(SwarmShareError):
     code = "cancelled"
 
     def __init__(self) -> None:
-        super().__init__("cancelled")
+        super().__init__(Text("error.cancelled"))

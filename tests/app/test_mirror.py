@@ -19,6 +19,7 @@ from swarmshare.errors import StorageError, TrackerError
 from swarmshare.manifest.build import Description
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.plan import make_plan
+from swarmshare.texts import Text, system_says
 from swarmshare.tracker_client.api import Entry, Member, Swarm
 
 if TYPE_CHECKING:
@@ -99,14 +100,14 @@ class Group:
         self._reach()
         self.asked.append(info_hash)
         if info_hash not in self.published:
-            raise TrackerError("unknown-entry", "no such entry")
+            raise TrackerError("unknown-entry", Text("catalogue.no-entry"))
         members = tuple(one.member() for one in list(self.members.get(info_hash, [])))
         seeds = sum(one.share == 1 for one in members)
         return Swarm(1, seeds, len(members) - seeds, 0, seeds, b"", members)
 
     def _reach(self) -> None:
         if self.unreachable:
-            raise TrackerError("unreachable", "the tracker cannot be reached")
+            raise TrackerError("unreachable", system_says("the tracker cannot be reached"))
 
 
 class World:

@@ -28,6 +28,7 @@ from swarmshare.manifest.magnet import Magnet
 from swarmshare.manifest.manifest import FileEntry
 from swarmshare.schema.alerts import PieceVerified
 from swarmshare.schema.snapshot import TorrentState
+from swarmshare.texts import system_says
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -231,7 +232,7 @@ async def test_what_cannot_be_deleted_is_told(
     manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise StorageError("top", "no right to")
+        raise StorageError("top", system_says("no right to"))
 
     monkeypatch.setattr(transfers, "delete_files", refuse)
     async with running_session() as ann:

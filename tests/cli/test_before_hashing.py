@@ -15,6 +15,7 @@ from swarmshare.errors import TrackerError
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage import create
 from swarmshare.storage.sign_ins import SignIn, SignIns
+from swarmshare.texts import system_says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +125,7 @@ class TestPublishing:
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def check(length: int) -> None:
-            raise TrackerError("manifest-size", f"{length > 500}")
+            raise TrackerError("manifest-size", system_says(f"{length > 500}"))
 
         monkeypatch.setattr(publishing, "ask_before", lambda _: check)
         assert fails(capsys, "publish", "shared") == "swarmshare: True\n"

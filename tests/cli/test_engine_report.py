@@ -30,6 +30,7 @@ from swarmshare.schema.alerts import (
 )
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.swarm.diagnosis import Cause, ListenReach, NoPeers
+from swarmshare.texts import system_says
 
 if TYPE_CHECKING:
     from swarmshare.schema.snapshot import EngineSnapshot
@@ -124,10 +125,10 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
 def test_why_nobody_is_connected_is_told_once_for_each_cause(capsys: pytest.CaptureFixture[str]) -> None:
     heard = Heard()
     report = EngineReport(Output(as_json=True), heard, [SMALL])
-    refused = NoPeers(Cause.REFUSED, "1.2.3.4:5 refuses")
+    refused = NoPeers(Cause.REFUSED, system_says("1.2.3.4:5 refuses"))
     for alone in (
-        None, refused, refused._replace(message="1.2.3.4:5 (and 1 more) refuses"), NoPeers(Cause.NO_ANSWER, "x"),
-        refused, None, refused,
+        None, refused, refused._replace(message=system_says("1.2.3.4:5 (and 1 more) refuses")),
+        NoPeers(Cause.NO_ANSWER, system_says("x")), refused, None, refused,
     ):  # fmt: skip
         report.progress(engine(torrent(SMALL, no_peers=alone)))
     told = [event for event in events(capsys) if event["event"] == "no_peers"]

@@ -18,6 +18,7 @@ from swarmshare.cli.live_view import render_end, render_engine
 from swarmshare.cli.piece_map import Look, lost_count, piece_kinds, runs
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.swarm.diagnosis import Cause, NoPeers
+from swarmshare.texts import system_says
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -265,6 +266,6 @@ def test_a_great_torrent_is_drawn_from_counts() -> None:
 
 def test_why_nobody_is_connected() -> None:
     message = "192.168.1.6:4000 hangs up at once. It does not share this (any more), or takes something else only."
-    lines = screen(torrent(SMALL, no_peers=NoPeers(Cause.HUNG_UP, message)))
+    lines = screen(torrent(SMALL, no_peers=NoPeers(Cause.HUNG_UP, system_says(message))))
     assert " ".join(lines).count(message) == 1
     assert len([line for line in lines if line and line in message]) == 2

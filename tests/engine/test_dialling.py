@@ -197,7 +197,7 @@ async def test_two_seeds_do_not_miss_each_other(tmp_path: Path, monkeypatch: pyt
         torrent = engine.add(swarm.manifest, TorrentConfig(folder=swarm.copy("two"), peers=(address(one),)))
         with trio.fail_after(TIMEOUT):
             await until(lambda: torrent.dial_log.recent(trio.current_time()))
-        assert torrent.dial_log.recent(trio.current_time()) == {address(one): (Outcome.ENDED, "")}
+        assert torrent.dial_log.recent(trio.current_time()) == {address(one): (Outcome.ENDED, None)}
         assert cause(engine) is Cause.ONLY_HERE
 
 
@@ -216,9 +216,9 @@ def test_what_a_dial_log_remembers() -> None:
 
 def test_what_the_system_says() -> None:
     assert result_of(OSError(113, "No route to host")) == (Outcome.UNREACHABLE, "no route to host")
-    assert result_of(TimeoutError(110, "Connection timed out")) == (Outcome.NO_ANSWER, "")
+    assert result_of(TimeoutError(110, "Connection timed out")) == (Outcome.NO_ANSWER, None)
     assert result_of(OSError("nothing")).reason
-    assert result_of(trio.TooSlowError()) == (Outcome.NO_ANSWER, "")
+    assert result_of(trio.TooSlowError()) == (Outcome.NO_ANSWER, None)
 
 
 # ------------------------------------------------------------------ who may connect

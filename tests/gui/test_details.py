@@ -17,6 +17,7 @@ from swarmshare.common.bits import bits_of_runs
 from swarmshare.common.pieces import Priority
 from swarmshare.schema.alerts import TorrentComplete
 from swarmshare.swarm.diagnosis import Cause, NoPeers
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def test_the_swarm_is_listed(looking: Looking) -> None:
     assert first.address in texts(details.swarm.table.body)
     looking.see(snapshot(ONE, looked_at=replace(HOLIDAY, peers=HOLIDAY.peers[:3])))
     assert len(details.swarm.table.items) == 3
-    alone = NoPeers(Cause.NOBODY_KNOWN, "there is nobody to ask")
+    alone = NoPeers(Cause.NOBODY_KNOWN, Text("nobody.known"))
     looking.see(snapshot(ONE, looked_at=replace(HOLIDAY, peers=(), no_peers=alone)))
     assert str(details.swarm.table._empty.cget("text")) == "There is nobody to ask."
 

@@ -20,6 +20,7 @@ from swarmshare.gui.dialogs.removing import RemovingDialog
 from swarmshare.gui.theme import use_theme
 from swarmshare.schema.alerts import TorrentRecovered, TorrentWaiting
 from swarmshare.schema.snapshot import TorrentState
+from swarmshare.texts import Text, system_says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,7 +198,7 @@ def test_a_sentence_goes_when_it_is_not_true_any_more(looking: Looking, tmp_path
 def test_a_command_that_fails_is_a_sentence_and_so_is_a_surprise(looking: Looking) -> None:
     press(looking, "Control-p")
     *_, future = looking.thread.commands[-1]
-    future.set_exception(StorageError("/srv", "it is read-only", hint="Choose another folder."))
+    future.set_exception(StorageError("/srv", system_says("it is read-only"), hint=Text("hint.other-folder")))
     looking.see()
     assert looking.window.banners.texts == ["/srv: it is read-only. Choose another folder."]
     looking.window.submit(lambda _result: 1 / 0, lambda session: session.group.invite)
@@ -222,7 +223,7 @@ def test_jobs_are_in_the_side_bar_until_they_are_done(looking: Looking, tmp_path
 
 
 def test_the_end_of_the_thread_is_said(looking: Looking) -> None:
-    looking.thread.failure = StorageError("/home", "another window is open")
+    looking.thread.failure = StorageError("/home", system_says("another window is open"))
     looking.thread.closed.set()
     looking.see()
     assert looking.window.banners.texts == ["The engine has ended: /home: another window is open."]

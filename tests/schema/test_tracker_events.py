@@ -50,6 +50,7 @@ from swarmshare.schema.tracker_wire import (
     parse_state,
     parse_token,
 )
+from swarmshare.texts import Text
 
 HASH = bytes(range(32))
 COUNT = 21
@@ -246,11 +247,17 @@ def test_tokens() -> None:
 
 
 def test_a_refusal_is_raised_where_the_answer_is_read() -> None:
-    wire = dump_error(EventError(Refusal.NOT_JOINED, "join first"))
-    assert wire == {"error": "not-joined", "message": "join first"}
-    with pytest.raises(EventError, match="join first") as refused:
+    wire = dump_error(EventError(Refusal.NOT_JOINED, Text("event.not-joined")))
+    said = "this connection is not in that swarm (any more): join it"
+    text = {"code": "event.not-joined", "arguments": {}}
+    assert wire == {"error": "not-joined", "message": said, "text": text}
+    with pytest.raises(EventError) as refused:
         parse_state(wire, COUNT)
-    assert refused.value.reason == "not-joined"
+    assert (refused.value.reason, str(refused.value)) == ("not-joined", said)
+    assert refused.value.message.code == "event.not-joined"
+    with pytest.raises(EventError, match="join first") as refused:
+        parse_state({"error": "not-joined", "message": "join first"}, COUNT)
+    assert refused.value.message.code == "tracker.says", "what a tracker says that knows no codes is shown as it came"
 
 
 def base64(data: bytes) -> str:

@@ -131,7 +131,7 @@ def test_a_file_where_a_folder_should_be(storage: TorrentStorage, folder: Path) 
 def test_a_name_that_the_system_refuses(folder: Path) -> None:
     with pytest.raises(StorageError, match="x: file name too long") as caught:
         resolve_inside(folder / ("x" * 300), folder)
-    assert "shorter" in caught.value.hint
+    assert "shorter" in (caught.value.hint or "")
 
 
 # A lone file

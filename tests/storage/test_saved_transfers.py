@@ -116,7 +116,7 @@ def test_a_home_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
     with pytest.raises(StorageError) as wrong, open_saved_transfers(tmp_path / "home" / "transfers"):
         pass
-    assert "SWARMSHARE_HOME" in wrong.value.hint
+    assert "SWARMSHARE_HOME" in (wrong.value.hint or "")
 
 
 def test_what_a_crash_left_half_written_goes(store: SavedTransfers, folder: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_home_that_cannot_be_used(tmp_path: Path, as_nobody: Any) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError) as caught:
         SignIns(tmp_path / "file").save(HERE)
-    assert "SWARMSHARE_HOME" in caught.value.hint
+    assert "SWARMSHARE_HOME" in (caught.value.hint or "")
     SignIns(tmp_path).save(HERE)
     tmp_path.chmod(0o755)
     (tmp_path / "tokens").chmod(0o755)

@@ -18,6 +18,7 @@ from swarmshare.swarm.diagnosis import (
     Situation,
     explain,
 )
+from swarmshare.texts import system_says
 
 BEN, CHO, HERE = ("192.168.1.6", 4000), ("2001:db8::7", 4001), ("127.0.0.1", 4002)
 
@@ -57,7 +58,7 @@ def test_where_there_are_several() -> None:
 
 
 def test_what_the_system_says() -> None:
-    dials = {BEN: DialResult(Outcome.UNREACHABLE, "no route to host")}
+    dials = {BEN: DialResult(Outcome.UNREACHABLE, system_says("no route to host"))}
     found = explain(Situation(complete=False, hybrid=False, reach=ListenReach.NETWORK, has_tracker=True, dials=dials))
     assert found == (Cause.UNREACHABLE, "there is no way to 192.168.1.6:4000: no route to host")
 

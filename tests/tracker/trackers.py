@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from manifest.makers import encoded, good_doc
 
+from swarmshare.schema.text_wire import read_text
 from swarmshare.tracker.app import EXTENSION, create_app
 from swarmshare.tracker.config import TrackerConfig
 from swarmshare.tracker.domain.database import FILE_NAME, Database
@@ -142,7 +143,10 @@ def person(response: Any) -> Person:
 
 def problem(response: Any) -> tuple[int, str, str | None]:
     """Status, code and field of a refusal."""
-    assert set(response.json) == {"code", "message", "field"}, response.text
+    assert set(response.json) == {"code", "message", "text", "field"}, response.text
+    message, text = response.json["message"], response.json["text"]
+    read = read_text(message, text)
+    assert (read, read.code) == (message, text["code"]), "a window could not translate it"
     assert response.json["message"]
     return response.status_code, response.json["code"], response.json["field"]
 

@@ -54,7 +54,9 @@ def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_page() -> None:
     with ordinary(lambda _: page(b"body", "404 Nowhere")) as tracker:
-        assert await fetched(f"{tracker.url}/a b?x=%ff&y=\N{EURO SIGN}#z") == Page(404, "Nowhere", b"body", True)
+        found = await fetched(f"{tracker.url}/a b?x=%ff&y=\N{EURO SIGN}#z")
+        assert found == Page(404, "Nowhere", b"body", True, found.url)
+        assert found.url.startswith(tracker.url)
         asked = await tracker.next()
     assert (asked.path, asked.fields) == ("/announce/a%20b", {"x": b"\xff", "y": "\N{EURO SIGN}".encode()})
     assert "Accept-Encoding: identity" in asked.headers

@@ -111,7 +111,7 @@ def test_a_refusal() -> None:
         assert caught.value.hint == f"Sign in again: swarmshare login --tracker {tracker} --user NAME"
         with pytest.raises(TrackerError) as caught:
             ask(tracker)
-        assert caught.value.hint == ""
+        assert caught.value.hint is None
 
 
 @pytest.mark.parametrize(

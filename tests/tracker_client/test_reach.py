@@ -88,7 +88,7 @@ async def told(url: str) -> dict[str, str]:
         with Connection(url, "token") as connection:
             connection.ask("GET", "/api/v1/account")
 
-    found = {}
+    found: dict[str, str] = {}
     with pytest.raises(TrackerError) as caught:
         await trio.to_thread.run_sync(ask)
     found["api"] = caught.value.advice

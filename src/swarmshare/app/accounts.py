@@ -13,6 +13,7 @@ from swarmshare.app.signed_in import open_tracker
 from swarmshare.errors import TrackerError
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIn, SignIns
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +46,8 @@ def sign_out(signed_in: SignIn) -> None:
             api.sign_out()
     except TrackerError as error:
         if error.rule not in {"token-unknown", "token-expired"}:
-            hint = "This machine forgot the token, but the tracker still takes it until it expires."
-            raise TrackerError(error.rule, str(error), hint=hint) from error
+            hint = Text("account.still-valid")
+            raise TrackerError(error.rule, error.message, hint=hint) from error
 
 
 @contextmanager

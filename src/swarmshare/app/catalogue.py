@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from swarmshare.app.facts import Published
 from swarmshare.app.snapshot import PersonSnapshot
 from swarmshare.errors import TrackerError
+from swarmshare.texts import Text, about, advise
 from swarmshare.tracker_client.api import MAX_LISTED
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class Catalogue:
             await watch(self.sign_in.tracker, self.sign_in.token, self)
         except TrackerError:
             self.person = None
-            self.problem = f"{self.sign_in.tracker}: your sign-in is not valid any more. Sign in again."
+            self.problem = advise(
+                about(self.sign_in.tracker, Text("account.not-valid")), Text("hint.sign-in-once-more")
+            )
 
     def snapshot(self) -> tuple[Entry, ...]:
         """The newest first; the same object as long as nothing changes."""

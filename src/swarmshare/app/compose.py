@@ -10,8 +10,9 @@ from swarmshare.app.config import DEFAULT
 from swarmshare.common.address import is_loopback
 from swarmshare.engine.config import EngineConfig
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import make_folder, os_reason, remove_leftovers
+from swarmshare.storage.files import make_folder, remove_leftovers
 from swarmshare.storage.home import swarmshare_home
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def resume_folder() -> Path:
     try:
         make_folder(folder)
     except OSError as error:
-        hint = "Set SWARMSHARE_HOME to a folder that you may write to."
+        hint = Text("hint.home-writable")
         raise StorageError(folder, os_reason(error), hint=hint) from error
     remove_leftovers(folder)
     return folder

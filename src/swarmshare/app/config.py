@@ -16,6 +16,7 @@ from swarmshare.engine.config import EngineConfig
 from swarmshare.errors import SwarmShareError
 from swarmshare.storage.files import read_small
 from swarmshare.storage.home import swarmshare_home
+from swarmshare.texts import Text, about, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +102,7 @@ def _count(value: object) -> int:
 def _addresses(value: object) -> tuple[Address, ...]:
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list) or not 0 < len(items) <= MAX_ADDRESSES:
-        raise ValueError(f"{shown(value)} is not HOST:PORT, nor a list of such")
+        raise ValueError(Text("value.addresses", value=shown(value)))
     return tuple(read_address(item.strip() if isinstance(item, str) else repr(item)) for item in items)
 
 
@@ -113,14 +114,14 @@ def _folder(value: object) -> Path:
             path = Path()
         if path.is_absolute():
             return path
-    raise ValueError(f"{shown(value)} is not the whole path of a folder, such as /srv/shared or ~/Shared")
+    raise ValueError(Text("value.folder", value=shown(value)))
 
 
 def _file(value: object) -> Path:
     try:
         return _folder(value)
     except ValueError:
-        raise ValueError(f"{shown(value)} is not the whole path of a file, such as /etc/ssl/group.pem") from None
+        raise ValueError(Text("value.file", value=shown(value))) from None
 
 
 def _hours(value: object) -> str:
@@ -129,14 +130,14 @@ def _hours(value: object) -> str:
             return str(read_hours(value))
         except ValueError:
             pass
-    raise ValueError(f"{shown(value)} are no hours such as 08:00-18:00 or 22:30-06:00")
+    raise ValueError(Text("value.hours", value=shown(value)))
 
 
 def _tracker(value: object) -> str:
     from swarmshare.tracker_client.http import tracker_url  # it takes longer to load than most verbs take to run
 
     if not isinstance(value, str):
-        raise ValueError(f"{shown(value)} is no address of a tracker")
+        raise ValueError(Text("tracker.url", text=shown(value)))
     try:
         return tracker_url(value)
     except SwarmShareError as error:
@@ -161,13 +162,15 @@ def _read(name: str, value: object, source: str, where: str) -> Setting:
     try:
         return Setting(_READERS[name](value), source)
     except ValueError as error:
-        raise SettingsError(f"{where}: {error}") from error
+        raise SettingsError(about(where, text_of(error))) from error
 
 
 def require_setting(name: str) -> None:
     """Raises :class:`SettingsError` when there is no such setting."""
     if name not in _READERS:
-        raise SettingsError(f"there is no setting {shown(name)}", hint=f"There are: {', '.join(_READERS)}.")
+        raise SettingsError(
+            Text("settings.unknown", name=shown(name)), hint=Text("settings.known", names=", ".join(_READERS))
+        )
 
 
 def read_setting(name: str, text: str) -> object:
@@ -184,13 +187,13 @@ def from_file(text: str, path: Path) -> Layer:
     try:
         found: dict[str, object] = tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, and a number of too many digits
-        raise SettingsError(f"{path}: {error}", hint="It is written in TOML: NAME = VALUE, a line each.") from error
+        raise SettingsError(about(path, text_of(error)), hint=Text("hint.toml")) from error
     except RecursionError:
-        raise SettingsError(f"{path}: lists are nested too deeply") from None
+        raise SettingsError(about(path, Text("settings.too-deep"))) from None
     for name in found:
         if name not in _READERS:
-            hint = f"There are: {', '.join(_READERS)}."
-            raise SettingsError(f"{path}: there is no setting {shown(name)}", hint=hint)
+            hint = Text("settings.known", names=", ".join(_READERS))
+            raise SettingsError(about(path, Text("settings.unknown", name=shown(name))), hint=hint)
     return {name: _read(name, value, str(path), f"{path}: {name}") for name, value in found.items()}
 
 
@@ -236,7 +239,7 @@ def read_settings_file(path: Path) -> Layer:
     try:
         return from_file(data.decode(), path)
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: not UTF-8 text (at byte {error.start:,})") from error
+        raise SettingsError(about(path, Text("settings.not-utf8", offset=error.start))) from error
 
 
 def described(configuration: Configuration) -> Iterator[tuple[str, object, str]]:

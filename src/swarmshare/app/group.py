@@ -16,6 +16,7 @@ from swarmshare.errors import TrackerError
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.memory import MAX_TRACKERS, load_memory, save_memory
 from swarmshare.storage.sign_ins import SignIns
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -86,7 +87,7 @@ class Group:
     def require_sign_in(self) -> SignIn:
         """The sign-in that is in use; raises :class:`TrackerError` when there is none."""
         if self.signed_in is None:
-            raise TrackerError("signed-out", "you are not signed in at a tracker", hint="Sign in first.")
+            raise TrackerError("signed-out", Text("account.signed-out"), hint=Text("hint.sign-in-first"))
         return self.signed_in
 
     # ------------------------------------------------------------------ life

@@ -10,8 +10,8 @@ import trio
 from swarmshare.app.resting import resting_snapshot
 from swarmshare.app.transfer import Transfer
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import os_reason
 from swarmshare.storage.resume import forget_pieces
+from swarmshare.texts import os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Collection

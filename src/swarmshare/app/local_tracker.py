@@ -11,7 +11,9 @@ import trio
 from swarmshare.app.processes import EXIT, Processes
 from swarmshare.app.running import running
 from swarmshare.app.snapshot import LocalTrackerSnapshot
+from swarmshare.schema.text_wire import read_text
 from swarmshare.storage.home import swarmshare_home
+from swarmshare.texts import Text, advise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +54,7 @@ class OwnTracker:
         self.snapshot: LocalTrackerSnapshot | None = None
         """None when none was started, or it was stopped."""
         self._scope: trio.CancelScope | None = None
-        self._error = ""
+        self._error: Text | None = None
         """What it said was wrong."""
         self.pid: int | None = None
         """Of its process, the last one."""
@@ -100,7 +102,7 @@ class OwnTracker:
                 self._scope = None
 
     async def _run(self, listens: Callable[[], object]) -> None:
-        self._error, over = "", False
+        self._error, over = None, False
         processes = Processes()
         data = swarmshare_home() / "tracker"
         process = processes.start(
@@ -128,8 +130,8 @@ class OwnTracker:
             url, own = told.fields["url"], own_url(told.fields["address"])
             self.snapshot = replace(self.snapshot, url=url, own_url=own)
         elif told.event == "error":
-            hint = " Another program is there, perhaps another tracker." if told.fields["code"] == "listen" else ""
-            self._error = f"{told.fields['message']}.{hint}"
+            hint = Text("hint.another-program") if told.fields["code"] == "listen" else None
+            self._error = advise(read_text(told.fields["message"], told.fields.get("text")), hint)
         elif told.event == EXIT:
-            problem = f"the tracker on this computer ended: {self._error or told.by.last_words}"
+            problem = Text("local.ended", reason=self._error or told.by.last_words)
             self.snapshot = LocalTrackerSnapshot(url="", own_url="", setup_token="", problem=problem)

@@ -15,6 +15,7 @@ from swarmshare.manifest.bencoding import encode_with_raw
 from swarmshare.manifest.magnet import magnet_of
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.saved_transfers import MAX_HOST
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,15 +41,15 @@ async def manifest_of(magnet: Magnet, peers: Iterable[Address] = ()) -> Manifest
 
     known = [*peers, *peers_of(magnet)]
     if not known and not magnet.trackers:
-        message = "the magnet link names no tracker and no peer to ask"
-        raise SwarmShareError(message, hint="Ask for the .torrent file, or for somebody's address.")
+        message = Text("magnet.nobody-to-ask")
+        raise SwarmShareError(message, hint=Text("hint.torrent-file"))
     finders = [HttpAnnouncer([[url] for url in magnet.trackers], random.Random())] if magnet.trackers else []
     with trio.move_on_after(PATIENCE):
         info = await find_info(magnet.info_hash, known, finders, info_hash_v1=magnet.info_hash_v1)
         return parse_manifest(_with_trackers(info, magnet.trackers))
     raise SwarmShareError(
-        f"nobody who has it could be reached within {PATIENCE:.0f} seconds",
-        hint="Somebody who shares it must be online. Try again later, or ask for the .torrent file.",
+        Text("magnet.nobody-answers", seconds=round(PATIENCE)),
+        hint=Text("hint.sharer-online"),
     )
 
 

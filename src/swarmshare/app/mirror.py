@@ -19,6 +19,7 @@ from swarmshare.errors import ManifestError, StorageError, TrackerError
 from swarmshare.manifest.names import matches
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.swarm.debounce import Debounce
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -263,8 +264,8 @@ class Mirror:
         if str(manifest.info_hash) != entry.info_hash or manifest.total_length != entry.total_length:
             raise ManifestError(
                 "not-the-entry",
-                f"{entry.name}: the tracker's manifest is not what its catalogue says",
-                hint="Ask its organiser.",
+                Text("mirror.not-the-entry", name=entry.name),
+                hint=Text("hint.ask-organiser"),
             )
         await trio.to_thread.run_sync(self._store.add, manifest)
         self._share(manifest, new=True)
@@ -298,6 +299,6 @@ class Mirror:
             await trio.sleep(0.5)
         raise TrackerError(
             "still-there",
-            f"user {self._me.user!r} is in a swarm that this mirror has left",
-            hint="Does another mirror run with the same account and port? Then nothing is deleted.",
+            Text("mirror.still-there", user=repr(self._me.user)),
+            hint=Text("hint.other-mirror"),
         )

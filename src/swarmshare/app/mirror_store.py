@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.errors import ManifestError, StorageError
 from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage.files import make_folder, os_reason, read_small, remove_leftovers, write_atomic
+from swarmshare.storage.files import make_folder, read_small, remove_leftovers, write_atomic
 from swarmshare.storage.lock import locked
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +40,8 @@ def open_store(folder: Path) -> Iterator[MirrorStore]:
         make_folder(state, mode=0o700)
         make_folder(state / "resume")
     except OSError as error:
-        raise StorageError(state, os_reason(error), hint="Choose a folder that you may write to.") from error
-    message, hint = "another mirror is at work in this folder", "Give each mirror a folder of its own."
+        raise StorageError(state, os_reason(error), hint=Text("hint.writable-folder")) from error
+    message, hint = Text("mirror.at-work"), Text("hint.own-mirror-folder")
     with locked(state / "lock", folder, message, hint):
         yield MirrorStore(folder)
 
@@ -94,8 +95,8 @@ def _read(path: Path) -> Manifest:
     try:
         manifest = parse_manifest(read_small(path, MAX_BYTES))
     except ManifestError as error:
-        hint = "Remove the file and the folder with these digits in its name: they are fetched again."
-        raise StorageError(path, str(error), hint=hint) from error
+        hint = Text("hint.remove-both")
+        raise StorageError(path, error.message, hint=hint) from error
     if str(manifest.info_hash) != path.stem:
-        raise StorageError(path, "this is the manifest of something else", hint="Remove the file.")
+        raise StorageError(path, Text("storage.other-manifest"), hint=Text("hint.remove-file"))
     return manifest

@@ -16,6 +16,7 @@ from swarmshare.storage.disk_names import local_names
 from swarmshare.storage.paths import WINDOWS
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.saved_transfers import SavedTransfer
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -34,7 +35,7 @@ class NameTakenError(TakenError):
 
     def __init__(self, manifest: Manifest, folder: Path, path: Path, free_name: str) -> None:
         """``path`` is the first file that belongs to something else; ``free_name`` is a name that is free there."""
-        super().__init__(path, "is there already with other content, and it is left alone")
+        super().__init__(path, Text("storage.taken-content"))
         self.manifest, self.folder, self.free_name = manifest, folder, free_name
 
 

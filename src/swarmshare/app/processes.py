@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from swarmshare.errors import SwarmShareError
 from swarmshare.storage.home import VARIABLE
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,9 +103,11 @@ class Process:
         return self._popen.poll() is None
 
     @property
-    def last_words(self) -> str:
+    def last_words(self) -> Text:
         """Its last line for people: what went wrong, if something did."""
-        return self.said[-1].removeprefix("swarmshare: ") if self.said else "it said nothing"
+        if not self.said:
+            return Text("local.silent")
+        return Text("tracker.says", text=self.said[-1].removeprefix("swarmshare: "))
 
     def stop(self) -> None:
         """Ask it to stop, as Ctrl-C would."""

@@ -19,6 +19,7 @@ from swarmshare.storage.create import create_manifest
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.plan import make_plan
 from swarmshare.storage.resume import save_resume
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,8 +78,8 @@ def ask_before(sign_in: SignIn) -> Callable[[int], None]:
         if length > largest:
             raise TrackerError(
                 "manifest-size",
-                f"the manifest would have {length:,} bytes, and the tracker takes {largest:,}",
-                hint="Choose a larger --piece-size, or share fewer files at once.",
+                Text("publish.too-large", length=length, largest=largest),
+                hint=Text("hint.larger-pieces"),
             )
 
     return check

@@ -19,6 +19,7 @@ from swarmshare.errors import StorageError
 from swarmshare.storage.files import read_small
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.lock import locked
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,7 +64,7 @@ def telling_status(verb: str) -> Iterator[Status]:
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            stack.enter_context(locked(lock, folder, "the lock is taken", ""))
+            stack.enter_context(locked(lock, folder, Text("saved.lock-taken"), None))
         except (OSError, StorageError):
             yield Status(None, verb)
             return
@@ -128,7 +129,7 @@ def transfer_fields(transfers: Iterable[TransferSnapshot]) -> list[dict[str, obj
 
 def _is_held(lock: Path) -> bool:
     try:
-        with locked(lock, lock, "held", ""):
+        with locked(lock, lock, Text("saved.lock-taken"), None):
             return False
     except StorageError:
         return True

@@ -18,7 +18,8 @@ from swarmshare.app.config import (
 )
 from swarmshare.common.address import Address, show_address
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import make_folder, os_reason, read_small, write_atomic
+from swarmshare.storage.files import make_folder, read_small, write_atomic
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,7 @@ def change_settings(changes: Mapping[str, object]) -> Configuration:
     for name in changes:
         variable = PREFIX + name.upper()
         if before.sources.get(name) == variable:
-            raise SettingsError(f"{variable} sets this in the environment", hint="Change it there, or take it out.")
+            raise SettingsError(Text("settings.environment", variable=variable), hint=Text("hint.change-there"))
     document = tomlkit.parse(read_small(path, MAX_BYTES).decode() if path.exists() else "")
     for name, value in changes.items():
         if value is not None:

@@ -13,6 +13,7 @@ from swarmshare.errors import ManifestError, TrackerError
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIns
+from swarmshare.texts import Text
 from swarmshare.tracker_client.api import TrackerApi
 
 if TYPE_CHECKING:
@@ -35,14 +36,16 @@ def signed_in_at(tracker: str | None) -> SignIn:
         url = tracker_url(tracker)
         found = sign_ins.load(url)
         if found is None:
-            raise _signed_out(f"you are not signed in at {url}", url)
+            raise _signed_out(Text("account.signed-out-at", tracker=url), url)
         return found
     every = sign_ins.all()
     if not every:
-        raise _signed_out("you are not signed in anywhere", "URL")
+        raise _signed_out(Text("account.signed-out-everywhere"), "URL")
     if len(every) > 1:
         where = " or ".join(sign_in.tracker for sign_in in every[:5])
-        raise TrackerError("which-tracker", "you are signed in at several trackers", hint=f"Add --tracker {where}")
+        raise TrackerError(
+            "which-tracker", Text("account.several-trackers"), hint=Text("hint.add-tracker", tracker=where)
+        )
     return every[0]
 
 
@@ -74,9 +77,9 @@ def catalogue_manifest(sign_in: SignIn, info_hash: str) -> Manifest:
     with open_tracker(sign_in.tracker, sign_in.token) as (url, api):
         manifest = parse_manifest(api.torrent(info_hash))
     if str(manifest.info_hash) != info_hash:
-        raise ManifestError("info-hash", f"{url} sent another manifest than was asked for", hint="Ask its organiser.")
+        raise ManifestError("info-hash", Text("tracker.other-manifest", tracker=url), hint=Text("hint.ask-organiser"))
     return manifest
 
 
-def _signed_out(message: str, url: str) -> TrackerError:
-    return TrackerError("signed-out", message, hint=f"Try: swarmshare login --tracker {url} --user NAME")
+def _signed_out(message: Text, url: str) -> TrackerError:
+    return TrackerError("signed-out", message, hint=Text("hint.try-login", tracker=url))

@@ -14,6 +14,7 @@ from swarmshare.engine.config import TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.errors import StorageError, SwarmShareError
 from swarmshare.storage.deleting import delete_files, own_files
+from swarmshare.texts import Text, advise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -75,7 +76,7 @@ class Transfers:
     def refuse_known(self, info_hash: str) -> None:
         """Raise :class:`SwarmShareError` if there is a transfer of this info hash already."""
         if (transfer := self._by_hash.get(info_hash)) is not None:
-            raise SwarmShareError(f"{transfer.manifest.name} is among your transfers already")
+            raise SwarmShareError(Text("transfer.already", name=transfer.manifest.name))
 
     def all(self) -> list[SavedTransfer]:
         """Return the saved transfers, the oldest first."""
@@ -137,7 +138,7 @@ class Transfers:
         try:
             engine = await stack.enter_async_context(open_engine(config))
         except StorageError as error:
-            self.listen_problem = f"{error}. Choose another port: until then, nobody can reach this computer."
+            self.listen_problem = advise(error.message, Text("hint.other-port"))
             return await stack.enter_async_context(open_engine(replace(config, listen=())))
         self.listen_problem = ""
         return engine
@@ -187,7 +188,9 @@ class Transfers:
         async with self._turn:
             self.refuse_known(info_hash)
             if info_hash in self._deleting:
-                raise SwarmShareError(f"{saved.manifest.name} is still being deleted", hint="Try again in a moment.")
+                raise SwarmShareError(
+                    Text("transfer.being-deleted", name=saved.manifest.name), hint=Text("hint.in-a-moment")
+                )
             await self._ledger.add(saved)
             self._by_hash[info_hash] = transfer = Transfer(saved)
             self._start(transfer)

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from swarmshare.bench.contest import BenchError
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,7 @@ def answer(child: subprocess.Popen[str]) -> dict[str, Any]:
     assert child.stdout is not None
     line = child.stdout.readline()
     if not line:
-        raise BenchError("a contestant ended early", hint="The references need the packages of `make setup`.")
+        raise BenchError(Text("cli.bench-ended"), hint=Text("hint.make-setup"))
     said: dict[str, Any] = json.loads(line)
     return said
 

@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import Final
 
 from swarmshare.errors import SwarmShareError
+from swarmshare.texts import Text
 
 
 class BenchError(SwarmShareError):
@@ -60,7 +61,7 @@ class Contestant:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
-            raise BenchError(f"{self.name}: {reason}", hint="The references need the packages of `make setup`.")
+            raise BenchError(Text("cli.bench-failed", name=self.name, reason=reason), hint=Text("hint.make-setup"))
         return Sample(**json.loads(done.stdout))
 
 

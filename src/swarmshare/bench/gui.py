@@ -25,6 +25,7 @@ from swarmshare.manifest.bencoding import encode
 from swarmshare.manifest.build import Description
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.plan import make_plan
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,7 +84,7 @@ def _screen() -> Iterator[dict[str, str]]:
     program = shutil.which("Xvfb")
     if program is None:
         if not os.environ.get("DISPLAY"):
-            raise BenchError("there is no screen to open a window on", hint="Install Xvfb, or run it on a desktop.")
+            raise BenchError(Text("cli.bench-no-screen"), hint=Text("hint.xvfb"))
         yield dict(os.environ)
         return
     read, write = os.pipe()
@@ -94,7 +95,7 @@ def _screen() -> Iterator[dict[str, str]]:
             number = ready.readline().strip()
         try:
             if not number:
-                raise BenchError("Xvfb did not start")
+                raise BenchError(Text("cli.bench-xvfb"))
             yield {**os.environ, "DISPLAY": f":{number}"}
         finally:
             screen.terminate()

@@ -18,6 +18,7 @@ from swarmshare.bench.swarm_load import LoadFigures, LoadPlan
 from swarmshare.manifest.build import Description, build_manifest
 from swarmshare.manifest.manifest import FileEntry
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, merkle_root
+from swarmshare.texts import Text
 from swarmshare.tracker_client.api import PREFIX, TrackerApi
 from swarmshare.tracker_client.http import Connection
 
@@ -55,7 +56,7 @@ def bench_tracker(peers: int, swarms: int, seconds: float) -> LoadFigures:
         command = [sys.executable, "-m", "swarmshare.bench.swarm_load", json.dumps(asdict(plan))]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
-            raise BenchError("the load broke off")
+            raise BenchError(Text("cli.bench-load"))
         return LoadFigures(**json.loads(done.stdout))
 
 
@@ -77,7 +78,7 @@ def _told(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(line)
         if told["event"] == event:
             return told
-    raise BenchError("the tracker did not start")
+    raise BenchError(Text("cli.bench-tracker"))
 
 
 def _manifest(number: int) -> Manifest:

@@ -12,6 +12,7 @@ from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.confirm import add_yes, confirm
 from swarmshare.cli.render import date, plural
 from swarmshare.errors import SwarmShareError
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     import argparse
@@ -62,10 +63,10 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run_password(arguments: argparse.Namespace, output: Output) -> int:
     """Change the password of the account and keep the new token: this machine stays signed in."""
     if (arguments.invite is None) != (arguments.user is None):
-        raise SwarmShareError("--invite and --user belong together", hint="Without both, you change your own password.")
+        raise SwarmShareError(Text("cli.invite-and-user"), hint=Text("hint.own-password"))
     if arguments.invite is not None:
         if arguments.tracker is None:
-            raise SwarmShareError("--tracker is missing", hint="Whoever made the invitation knows the address.")
+            raise SwarmShareError(Text("cli.tracker-missing"), hint=Text("hint.inviter-knows"))
         new = passwords.new_password(arguments, arguments.user)
         sign_in, answer = accounts.reset_password(arguments.tracker, arguments.user, arguments.invite, new)
     else:
@@ -86,7 +87,7 @@ def run_devices(arguments: argparse.Namespace, output: Output) -> int:
         tokens = api.tokens()
         if arguments.revoke is not None:
             if any(token.current and token.number == arguments.revoke for token in tokens):
-                raise SwarmShareError("this is the sign-in of this machine", hint="To end it: swarmshare logout")
+                raise SwarmShareError(Text("cli.this-sign-in"), hint=Text("hint.logout"))
             api.revoke_token(arguments.revoke)
             output.event("device_revoked", number=arguments.revoke)
             output.line(f"Sign-in {arguments.revoke} has ended.")

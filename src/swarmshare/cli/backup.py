@@ -12,7 +12,8 @@ from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.render import plural, size
 from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import os_reason, replacing
+from swarmshare.storage.files import replacing
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     import argparse
@@ -66,7 +67,7 @@ def run_export(arguments: argparse.Namespace, output: Output) -> int:
         raise StorageError(folder, os_reason(error)) from error
     for name in DOCUMENTS.values():
         if (folder / name).exists():
-            raise StorageError(folder / name, "it is there already", hint="Choose another folder, or move it away.")
+            raise StorageError(folder / name, Text("cli.there-already"), hint=Text("hint.other-folder-or-move"))
     with open_accounts(sign_in.tracker, sign_in.token) as api:
         for what, name in DOCUMENTS.items():
             with replacing(folder / name, mode=0o600) as file:
@@ -98,19 +99,19 @@ def run_import(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _read(path: Path, name: str) -> dict[str, Any]:
-    hint = "It should be a file that `swarmshare export` wrote."
+    hint = Text("hint.exported")
     try:
         if (length := path.stat().st_size) > MAX_DOCUMENT:
-            raise StorageError(path, f"{length:,} bytes are more than the {MAX_DOCUMENT:,} that are read at once")
+            raise StorageError(path, Text("cli.document-large", length=length, limit=MAX_DOCUMENT))
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise StorageError(path, os_reason(error), hint=hint) from error
     except (ValueError, RecursionError) as error:
-        raise StorageError(path, "this is not JSON", hint=hint) from error
+        raise StorageError(path, Text("cli.not-json"), hint=hint) from error
     if not isinstance(document, dict) or not isinstance(document.get(name), list):
-        raise StorageError(path, f"it has no list {name!r}", hint=hint)
+        raise StorageError(path, Text("cli.no-list", name=repr(name)), hint=hint)
     if not all(isinstance(record, dict) for record in document[name]):
-        raise StorageError(path, f"not all in {name!r} are objects", hint=hint)
+        raise StorageError(path, Text("cli.not-objects", name=repr(name)), hint=hint)
     return document
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from swarmshare import __version__
 from swarmshare.cli.render import Output, OutputError
 from swarmshare.errors import StorageError, SwarmShareError
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,12 +115,12 @@ def _in_words(error: Exception) -> SwarmShareError:
         case SwarmShareError():
             return error
         case OSError(filename=str() | bytes() as path):
-            return StorageError(path, (error.strerror or str(error)).lower())
+            return StorageError(path, os_reason(error))
         case OSError():
-            return SwarmShareError((error.strerror or str(error)).lower(), hint="Does this folder still exist?")
+            return SwarmShareError(os_reason(error), hint=Text("hint.folder-exists"))
         case _:
-            what = f"{type(error).__name__}: {error}"
-            return SwarmShareError(what, hint="This is a bug: please report it, with what --debug says.")
+            what = Text("cli.bug", kind=type(error).__name__, words=error)
+            return SwarmShareError(what, hint=Text("hint.report-bug"))
 
 
 LOG_LEVELS: Final = ("error", "warning", "info", "debug")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from swarmshare.common.text import clean
 from swarmshare.errors import SwarmShareError
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +29,7 @@ def confirm(arguments: argparse.Namespace, question: str) -> None:
     if arguments.yes:
         return
     if sys.stdin is None or not sys.stdin.isatty():
-        raise NotConfirmedError(f"{question} There is no terminal to ask at", hint="Add --yes to say yes.")
+        raise NotConfirmedError(Text("cli.nobody-to-ask", question=question), hint=Text("hint.yes"))
     print(f"{clean(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise NotConfirmedError("nothing was changed")
+        raise NotConfirmedError(Text("cli.not-confirmed"))

@@ -26,6 +26,7 @@ from swarmshare.storage.create import create_manifest
 from swarmshare.storage.files import read_small, write_atomic
 from swarmshare.storage.plan import make_plan
 from swarmshare.storage.target import check_target
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from swarmshare.cli import Verbs
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 TRACKER_SCHEMES: Final = ("http", "https", "udp", "ws", "wss")
 SKIPPED_SHOWN: Final = 10
-_ANOTHER: Final = "Name another file with -o."
+_ANOTHER: Final = Text("hint.name-output")
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -131,7 +132,7 @@ def now() -> int:
     if not epoch:
         return int(time.time())
     if not re.fullmatch("[0-9]{1,12}", epoch):
-        raise SwarmShareError(f"SOURCE_DATE_EPOCH is {epoch!r}, not seconds since 1970", hint="Unset it.")
+        raise SwarmShareError(Text("cli.source-date", value=repr(epoch)), hint=Text("hint.unset"))
     return int(epoch)
 
 
@@ -143,11 +144,9 @@ def _check_replaceable(target: Path, *, force: bool) -> None:
     try:
         parse_manifest(read_small(target, MAX_BYTES))
     except (ManifestError, StorageError) as error:
-        raise StorageError(
-            target, "exists already and is not a manifest", hint="Choose another name with -o, or remove it."
-        ) from error
+        raise StorageError(target, Text("cli.exists-no-manifest"), hint=Text("hint.other-name-or-remove")) from error
     if not force:
-        raise StorageError(target, "exists already", hint="Replace it with --force, or name another file with -o.")
+        raise StorageError(target, Text("cli.exists"), hint=Text("hint.force"))
 
 
 def plain_text(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.cli.arguments import whole_number
 from swarmshare.cli.render import size
 from swarmshare.errors import StorageError
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     import argparse
@@ -56,8 +57,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     length = arguments.size * _MIB
     with stage() as (folder, processes):
         if shutil.disk_usage(folder).free < (needed := 6 * length):  # five copies, and room to breathe
-            hint = f"{size(needed)} must be free: choose a smaller --size, or another folder by TMPDIR."
-            raise StorageError(folder, "not enough room on this disk", hint=hint)
+            hint = Text("hint.demo-room", size=size(needed))
+            raise StorageError(folder, Text("cli.no-room"), hint=hint)
         view = DemoView(output, as_json=arguments.json)
         Play(folder, processes, output, view, length).perform(sabotage=arguments.sabotage)
     return 0

@@ -12,6 +12,7 @@ from swarmshare.cli.demo_data import MIB, digests, make_folder, spoil
 from swarmshare.cli.demo_view import MachineStats
 from swarmshare.cli.render import size
 from swarmshare.errors import SwarmShareError
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -123,7 +124,7 @@ class Play:
         self._repeat(listing)
         entry = self._told[listing]["entry"]
         if (entry["info_hash"], entry["publisher"]) != (self._info_hash, PUBLISHER):
-            raise DemoError(f"the catalogue does not have what {PUBLISHER} published")
+            raise DemoError(Text("cli.demo-not-there", publisher=PUBLISHER))
 
     def _download(self) -> None:
         names = ", ".join(FIRST[:-1]) + f" and {FIRST[-1]}"
@@ -153,7 +154,7 @@ class Play:
         self._repeat(swarm)
         received = sum(machine.stats.downloaded for machine in others)
         if ann.stats.uploaded >= received:
-            raise DemoError(f"all of it came from {PUBLISHER}")
+            raise DemoError(Text("cli.demo-one-source", publisher=PUBLISHER))
 
     def _spoil(self) -> None:
         liar = self._machines[LIAR]
@@ -187,9 +188,9 @@ class Play:
             self._view.say(f"{name}  {digest}{note}", "yellow" if note else "")
         self._output.event("digests", **found)
         if wrong != liars:
-            raise DemoError(f"wrong data is with {_listed(wrong)}, and should be with {_listed(liars)}")
+            raise DemoError(Text("cli.demo-wrong-data", those=_listed(wrong), liars=_listed(liars)))
         if set(self._banned) != liars:
-            raise DemoError(f"found to lie: {_listed(self._banned)}; who did: {_listed(liars)}")
+            raise DemoError(Text("cli.demo-liars", those=_listed(self._banned), liars=_listed(liars)))
 
     def _sum_up(self, seconds: float) -> None:
         self._view.step(f"All of it was true, in {seconds:.0f} s:")
@@ -233,7 +234,7 @@ class Play:
     def _end(self, process: Process, status: int) -> None:
         """Wait until a process has ended, as it should."""
         if (ended := self._event(process, EXIT)["status"]) != status:
-            raise ProcessError(f"{process.name}: {process.last_words} (exit status {ended})")
+            raise ProcessError(Text("cli.process-ended", name=process.name, words=process.last_words, status=ended))
 
     def _stop(self, machine: _Machine) -> None:
         assert machine.process is not None
@@ -257,7 +258,7 @@ class Play:
         try:
             while not is_so():
                 if monotonic() > deadline:
-                    raise DemoError(f"after {PATIENCE:.0f} s it is still not so that {what}")
+                    raise DemoError(Text("cli.demo-late", seconds=round(PATIENCE), what=what))
                 for told in self._processes.told(FRAME):
                     self._note(told)
                 if shown:
@@ -269,7 +270,8 @@ class Play:
         self._told[told.by][told.event] = told.fields
         machine = self._machines.get(told.by.name)
         if told.event == EXIT and told.by not in self._to_end:
-            raise ProcessError(f"{told.by.name}: {told.by.last_words} (exit status {told.fields['status']})")
+            words, status = told.by.last_words, told.fields["status"]
+            raise ProcessError(Text("cli.process-ended", name=told.by.name, words=words, status=status))
         if machine is None or machine.process is not told.by:
             return
         if told.event in FORWARDED:

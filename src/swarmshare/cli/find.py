@@ -18,6 +18,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from swarmshare import texts
 from swarmshare.app.signed_in import catalogue_manifest, only_sign_in, open_tracker, signed_in_at
 from swarmshare.cli.render import date, plural, size
 from swarmshare.errors import ManifestError, SwarmShareError, TrackerError
@@ -25,6 +26,7 @@ from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.magnet import is_magnet, parse_magnet
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.files import read_small
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,11 +88,11 @@ def find_entry(what: str, sign_in: SignIn) -> Entry:
 def load_manifest(path: Path) -> Manifest:
     """The manifest in a file; an error names the file."""
     if path.is_dir():
-        raise EntryError(f"{str(path)!r} is a folder, not a manifest (.torrent)", hint="Give the file.")
+        raise EntryError(Text("cli.folder-no-manifest", path=repr(str(path))), hint=Text("hint.give-file"))
     try:
         return parse_manifest(read_small(path, MAX_BYTES))
     except ManifestError as error:
-        raise ManifestError(error.rule, f"{path}: {error}", hint=error.hint) from error
+        raise ManifestError(error.rule, texts.about(path, error.message), hint=error.hint) from error
 
 
 def magnet_in(what: str) -> Magnet | None:
@@ -119,41 +121,45 @@ def _sign_in(what: str, tracker: str | None) -> SignIn:
     except TrackerError as error:
         if error.rule != "signed-out" or tracker is not None:
             raise
-        message = f"{what!r} is {_no_file(what)}, and {error}, so there is no catalogue to find it in"
+        message = Text("cli.no-catalogue", what=repr(what), kind=_no_file(what), reason=error.message)
         raise EntryError(message, hint=error.hint) from error
 
 
 def _no_hash(what: str, url: str, api: TrackerApi, found: list[Entry]) -> Entry:
     if found:
         shown = _list(found, named=True)
-        raise EntryError(f"{what!r} begins the info hashes of {_count(found)}: {shown}", hint="Give more digits.")
-    begins = "is" if len(what) == _HASH_LENGTH else "begins with"
-    message = f"{url} shares nothing whose info hash {begins} {what!r}"
+        raise EntryError(
+            Text("cli.begins-several", what=repr(what), count=_count(found), names=shown), hint=Text("hint.more-digits")
+        )
+    message = Text("cli.no-hash-begins", tracker=url, what=repr(what))
+    if len(what) == _HASH_LENGTH:
+        message = Text("cli.no-such-hash", tracker=url, what=repr(what))
     if len(what) < _HASH_LENGTH and (called := api.entries_by_name(what)):
-        hint = f"What is only called that is found by its info hash: {_list(called, named=False)}."
+        hint = Text("hint.called", names=_list(called, named=False))
     else:
-        hint = "`swarmshare list` shows what is there; perhaps it was withdrawn."
+        hint = Text("hint.list-withdrawn")
     raise EntryError(message, hint=hint)
 
 
 def _no_name(what: str, url: str, api: TrackerApi, found: list[Entry]) -> Entry:
     if found:
         shown = _list(found, named=False)
-        hint = "Give the digits instead of the name."
-        raise EntryError(f"{what!r} is the name of {_count(found)}: {shown}", hint=hint)
-    message = f"{what!r} is {_no_file(what)}, no info hash, no magnet link, and not the name of what {url} shares"
+        hint = Text("hint.digits-instead")
+        raise EntryError(Text("cli.name-of-several", what=repr(what), count=_count(found), names=shown), hint=hint)
+    message = Text("cli.no-such-name", what=repr(what), kind=_no_file(what), tracker=url)
     if re.fullmatch(r"[0-9a-fA-F]+", what):
-        how = f"an info hash has {_HASH_LENGTH}" if len(what) > _HASH_LENGTH else f"give {DIGITS} or more"
-        raise EntryError(message, hint=f"If these are digits of an info hash: {how}.")
+        too_many = len(what) > _HASH_LENGTH
+        how = Text("hint.hash-length", count=_HASH_LENGTH) if too_many else Text("hint.hash-digits", count=DIGITS)
+        raise EntryError(message, hint=how)
     similar = api.similar(what, SHOWN)
-    hint = f"There is {_list(similar, named=True)}." if similar else "`swarmshare list` shows what is there."
+    hint = Text("hint.similar", names=_list(similar, named=True)) if similar else Text("hint.list")
     raise EntryError(message, hint=hint)
 
 
-def _no_file(what: str) -> str:
+def _no_file(what: str) -> Text:
     if os.path.isdir(what):
-        return "a folder, not a manifest (.torrent)"
-    return "a file, but no manifest (.torrent)" if os.path.exists(what) else "no file here"
+        return Text("cli.kind-folder")
+    return Text("cli.kind-file") if os.path.exists(what) else Text("cli.kind-nothing")
 
 
 def _list(entries: list[Entry], *, named: bool) -> str:

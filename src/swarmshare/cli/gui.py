@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import SwarmShareError
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     import argparse
@@ -16,15 +17,15 @@ if TYPE_CHECKING:
     from swarmshare.cli.render import Output
 
 NEEDED: Final = {
-    "tkinter": "Install Tk: sudo apt install python3-tk, or your system's package of that kind.",
-    "_tkinter": "Install Tk: sudo apt install python3-tk, or your system's package of that kind.",
-    "ttkbootstrap": "Install it: pip install 'swarmshare[gui]'",
-    "PIL": "Install it: pip install 'swarmshare[gui]'",
+    "tkinter": Text("hint.install-tk"),
+    "_tkinter": Text("hint.install-tk"),
+    "ttkbootstrap": Text("hint.install-gui"),
+    "PIL": Text("hint.install-gui"),
 }
 """Modules, and what brings them."""
 INVITATION: Final = "SWARMSHARE_INVITATION"
 """The variable with an invitation, or a setup token, for the first page: unlike an option, no other user sees it."""
-HEADLESS: Final = "Everything works without a window, too: swarmshare --help"
+HEADLESS: Final = Text("hint.headless")
 
 
 class WindowError(SwarmShareError):
@@ -59,15 +60,15 @@ def run(_arguments: argparse.Namespace, _output: Output) -> int:
     except tkinter.TclError as error:
         if "display" not in str(error):
             raise
-        raise WindowError(f"the screen cannot be used: {error}", hint=HEADLESS) from error
+        raise WindowError(Text("cli.screen", reason=error), hint=HEADLESS) from error
 
 
 def what_is_missing() -> WindowError | None:
     """Why there can be no window here, as far as that is known without trying."""
     for module, hint in NEEDED.items():
         if find_spec(module) is None:
-            return WindowError(f"the window needs {module.lstrip('_')}, which is not installed", hint=hint)
+            return WindowError(Text("cli.window-needs", module=module.lstrip("_")), hint=hint)
     on_x11 = sys.platform not in ("win32", "darwin")
     if on_x11 and not os.environ.get("DISPLAY"):
-        return WindowError("there is no screen here: DISPLAY is not set", hint=HEADLESS)
+        return WindowError(Text("cli.no-screen"), hint=HEADLESS)
     return None

@@ -11,6 +11,7 @@ from swarmshare.cli.confirm import add_yes, confirm
 from swarmshare.cli.network import address_for_others
 from swarmshare.cli.render import date, plural
 from swarmshare.errors import SwarmShareError
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.account_names import folded
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class NoMemberError(SwarmShareError):
     """There is no account of that name."""
 
     code = "no-member"
-    hint = "`swarmshare members` lists the accounts."
+    hint = Text("hint.members")
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -138,7 +139,7 @@ def _find(api: AccountApi, name: str) -> Person:
     for person in api.people():
         if folded(person.user) == folded(name):
             return person
-    raise NoMemberError(f"there is no account {name!r}")
+    raise NoMemberError(Text("cli.no-account", name=repr(name)))
 
 
 def _fields(person: Person) -> dict[str, object]:

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import StorageError, SwarmShareError
-from swarmshare.storage.files import os_reason
+from swarmshare.texts import Text, about, os_reason
 
 if TYPE_CHECKING:
     import argparse
@@ -77,27 +77,27 @@ def new_password(arguments: argparse.Namespace, user: str) -> str:
 def password_in(source: str) -> str:
     """The first line of the file ``source``, or of standard input for ``-``. Raises as :func:`read_password` does."""
     if source == "-" and sys.stdin is None:
-        raise PasswordError("standard input is closed", hint="It should be the password.")
-    what = "standard input" if source == "-" else source
+        raise PasswordError(Text("cli.input-closed"), hint=Text("hint.be-password"))
+    what = Text("cli.standard-input") if source == "-" else source
     try:
         with nullcontext(sys.stdin.buffer) if source == "-" else open(source, "rb") as file:  # a pipe is welcome
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise StorageError(what, os_reason(error)) from error
     if len(data) > MAX_BYTES:
-        raise PasswordError(f"{what}: longer than {MAX_BYTES:,} bytes")
+        raise PasswordError(about(what, Text("cli.password-long", limit=MAX_BYTES)))
     try:
         password = data.decode().split("\n", 1)[0].removesuffix("\r")
     except UnicodeDecodeError:
-        raise PasswordError(f"{what}: the password is not UTF-8 text") from None
+        raise PasswordError(about(what, Text("cli.password-utf8"))) from None
     if not password:
-        raise PasswordError(f"{what}: the first line is empty", hint="It should be the password.")
+        raise PasswordError(about(what, Text("cli.password-empty")), hint=Text("hint.be-password"))
     return password
 
 
 def _require_terminal() -> None:
     if sys.stdin is None or not sys.stdin.isatty():
-        raise PasswordError("there is no terminal to ask for the password", hint="Use --password-file FILE, or - .")
+        raise PasswordError(Text("cli.no-terminal"), hint=Text("hint.password-file"))
 
 
 def _say(text: str) -> None:

@@ -11,6 +11,7 @@ from swarmshare.cli.find import HELP, METAVAR, find_manifest
 from swarmshare.cli.render import plural
 from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     import argparse
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
     manifest = find_manifest(arguments.what, arguments.tracker)
     if not os.path.isdir(arguments.data):
-        raise StorageError(arguments.data, "no such folder", hint="DIR is the folder that contains what is shared.")
+        raise StorageError(arguments.data, Text("storage.no-folder"), hint=Text("hint.data-folder"))
     path = resume_folder() / f"{manifest.info_hash}.resume"
     forget_pieces(path, manifest)  # also when this is interrupted
     storage = TorrentStorage(manifest, arguments.data)

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Final
 
 from swarmshare.common.text import clean
+from swarmshare.schema.text_wire import dump_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ class Output:
 
     def error(self, error: SwarmShareError) -> None:
         """What failed, in one line on standard error, and as an event."""
-        self.event("error", code=error.code, message=clean(str(error)))
+        self.event("error", code=error.code, message=clean(str(error)), text=dump_text(error.message))
         self.complaint(error.advice)
 
     def complaint(self, text: str) -> None:

@@ -15,6 +15,7 @@ from swarmshare.engine.config import TorrentConfig
 from swarmshare.errors import StorageError, TakenError
 from swarmshare.manifest.names import matches
 from swarmshare.storage.too_deep import refuse_too_deep
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     import argparse
@@ -69,7 +70,7 @@ def run_seed(arguments: argparse.Namespace, output: Output) -> int:
     for manifest in manifests:
         refuse_too_deep(manifest, arguments.data)
     if not os.path.isdir(arguments.data):
-        raise StorageError(arguments.data, "no such folder", hint="DIR is the folder that contains what is shared.")
+        raise StorageError(arguments.data, Text("storage.no-folder"), hint=Text("hint.data-folder"))
     torrents = [(manifest, config_for(manifest, arguments.data, arguments)) for manifest in manifests]
     EngineRun(arguments, output).run(torrents, serve_parts=True)
     return 0
@@ -98,7 +99,7 @@ def run_download(arguments: argparse.Namespace, output: Output) -> int:
     try:
         EngineRun(arguments, output).run([(manifest, config)], until_complete=not arguments.seed_after)
     except TakenError as error:
-        error.hint = "Download to another folder with --to, or move it away."
+        error.hint = Text("hint.download-elsewhere")
         raise
     return 0
 
@@ -131,5 +132,5 @@ def _priorities(manifest: Manifest, globs: list[str]) -> dict[int, Priority]:
     paths = ["/".join(file.path) for file in manifest.files]
     wanted = {number for number, path in enumerate(paths) if matches(path, globs)}
     if not wanted:
-        raise StorageError(manifest.name, "no file matches --only", hint="`swarmshare show --files` lists them.")
+        raise StorageError(manifest.name, Text("cli.no-only"), hint=Text("hint.show-files"))
     return {number: Priority.SKIP for number in range(len(paths)) if number not in wanted}

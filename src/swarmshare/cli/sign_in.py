@@ -12,6 +12,7 @@ from swarmshare.cli import passwords
 from swarmshare.cli.arguments import add_ca_argument, add_tracker_argument
 from swarmshare.cli.render import date
 from swarmshare.errors import TrackerError
+from swarmshare.texts import Text
 from swarmshare.tracker_client.proxies import is_near
 
 if TYPE_CHECKING:
@@ -147,11 +148,11 @@ def _invited_to(tracker: str | None, invitation: str | None) -> tuple[str, str |
     if invitation is not None and (found := _LINK.fullmatch(invitation.strip())):
         link, code = found.groups()
         if tracker is not None and _url(tracker) != _url(link):
-            raise TrackerError("which-tracker", f"the link is an invitation to {link}, not to {tracker}")
+            raise TrackerError("which-tracker", Text("cli.other-tracker", link=link, tracker=tracker))
         return link, code
     if tracker is None:
-        hint = "Add --tracker URL, or give the whole link after --invite."
-        raise TrackerError("which-tracker", "it is not said at which tracker", hint=hint)
+        hint = Text("hint.tracker-or-link")
+        raise TrackerError("which-tracker", Text("cli.which-tracker"), hint=hint)
     return tracker, invitation
 
 

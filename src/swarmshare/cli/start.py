@@ -22,6 +22,7 @@ from swarmshare.cli import gui, passwords, sign_in
 from swarmshare.cli.arguments import address
 from swarmshare.errors import SwarmShareError, TrackerError
 from swarmshare.storage.home import swarmshare_home
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.account_names import checked_name
 from swarmshare.tracker.domain.refusals import RefusalError
 from swarmshare.tracker.own_addresses import HERE, host_for_neighbours, is_free
@@ -187,7 +188,7 @@ def _hear(processes: Processes, tracker: Process, output: Output) -> dict[str, d
 def _look(news: list[ProcessEvent], output: Output) -> None:
     for item in news:
         if item.event == EXIT and item.by.name != WINDOW:
-            raise ProcessError(f"the tracker ended: {item.by.last_words}")
+            raise ProcessError(Text("tracker.ended", reason=item.by.last_words))
         if item.event == EXIT and item.fields["status"] == INTERRUPTED:
             raise KeyboardInterrupt
         if item.event == EXIT and item.fields["status"]:
@@ -243,7 +244,7 @@ def _ask_name() -> str:
 
 
 def _nobody() -> SwarmShareError:
-    return SwarmShareError("nobody answers at this terminal", hint="Give --user and --password-file.")
+    return SwarmShareError(Text("cli.nobody-answers"), hint=Text("hint.user-and-password"))
 
 
 def _tell_account(url: str, output: Output) -> None:

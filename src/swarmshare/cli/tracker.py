@@ -14,6 +14,7 @@ from swarmshare.app.running import telling_status
 from swarmshare.cli.arguments import address, whole_number
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.lock import locked
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +114,7 @@ def _alone(config: TrackerConfig) -> Iterator[None]:
     if file is None or not file.parent.is_dir():  # on another machine, or nowhere, which is told when it is opened
         yield
         return
-    message, hint = "another tracker runs with this database", "Stop it first, or give this one a folder: --data DIR."
+    message, hint = Text("cli.database-taken"), Text("hint.stop-tracker")
     with locked(file.with_name(f"{file.name}.lock"), file, message, hint):
         yield
 

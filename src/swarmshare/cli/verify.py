@@ -13,6 +13,7 @@ from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
 from swarmshare.storage.too_deep import refuse_too_deep
 from swarmshare.storage.verify import FileReport, FileVerdict, verify_data
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     import argparse
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     manifest = find_manifest(arguments.what, arguments.tracker)
     refuse_too_deep(manifest, arguments.dir)
     if not os.path.isdir(arguments.dir):
-        raise StorageError(arguments.dir, "no such folder", hint="DIR is the folder that contains what is shared.")
+        raise StorageError(arguments.dir, Text("storage.no-folder"), hint=Text("hint.data-folder"))
     with output.progress("Checking") as progress:
         report = verify_data(manifest, arguments.dir, progress=progress)
     for file in report.bad:
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             wrong=file.wrong,
             length=file.file.length,
             actual_length=file.actual_length,
-            message=clean(file.error),
+            message=clean(file.error or ""),
         )
     ok = not report.bad
     output.event(

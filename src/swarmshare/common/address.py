@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeAlias
 
 from swarmshare.common.sizes import shown
+from swarmshare.texts import Text
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 Address: TypeAlias = tuple[str, int]
@@ -22,7 +23,7 @@ def read_address(text: str) -> Address:
     """
     match = _HOST_PORT.fullmatch(text)
     if match is None or int(match[3]) > 65535:
-        raise ValueError(f"{shown(text)} is not HOST:PORT")
+        raise ValueError(Text("value.address", value=shown(text)))
     return match[1] or match[2], int(match[3])
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from swarmshare.texts import Text
+
 MIN_RATE: Final = 1024
 """Bytes a second of the lowest limit: at any lower one a block takes longer than peers wait for it."""
 
@@ -30,20 +32,20 @@ def read_size(value: object) -> int:
     if isinstance(value, str):
         match = _SIZE.fullmatch(value)
         if match is not None and not match[2] and float(match[1]):
-            raise ValueError(f"{shown(value)} has no unit: write it as {match[1]}KiB or {match[1]}MiB")
+            raise ValueError(Text("value.no-unit", value=shown(value), number=match[1]))
         size = float(match[1]) * 1024 ** "BKMGTP".index((match[2] or "B")[0].upper()) if match else 0.0
     else:
         size = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
     if 1 <= size < float("inf"):
         return int(size)
-    raise ValueError(f"{shown(value)} is not a size such as 500KiB or 5MiB")
+    raise ValueError(Text("value.size", value=shown(value)))
 
 
 def read_rate(value: object) -> float:
     """Bytes a second, as :func:`read_size` reads them, with ``/s`` or without; at least :data:`MIN_RATE`."""
     rate = read_size(value.removesuffix("/s") if isinstance(value, str) else value)
     if rate < MIN_RATE:
-        raise ValueError(f"{shown(value)} is less than {MIN_RATE:,} bytes a second: nothing would ever be done")
+        raise ValueError(Text("value.rate-low", value=shown(value), least=MIN_RATE))
     return float(rate)
 
 
@@ -54,4 +56,4 @@ def read_count(value: object, least: int, most: int) -> int:
         number = int(value)
     if type(number) is int and least <= number <= most:
         return number
-    raise ValueError(f"{shown(value)} is not a whole number from {least:,} to {most:,}")
+    raise ValueError(Text("value.count", value=shown(value), least=least, most=most))

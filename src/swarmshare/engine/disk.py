@@ -23,6 +23,7 @@ from swarmshare.manifest.merkle import leaf_hashes
 from swarmshare.storage.files import make_folder
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.resume import load_resume, save_resume
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -185,7 +186,7 @@ class TorrentDisk:
 
     def _require_folder(self) -> None:
         if not self._folder.is_dir():
-            raise StorageError(self._folder, "is gone", hint="Put it back: it goes on by itself.")
+            raise StorageError(self._folder, Text("storage.gone"), hint=Text("hint.put-back"))
 
     async def _scan(self, trusted: Callable[[], tuple[set[int], Collection[int]]]) -> set[int]:
         """Hash the files that ``trusted`` leaves in doubt; cancelled, the scan stops soon, in its own thread."""

@@ -35,6 +35,7 @@ from swarmshare.schema.alerts import ConnectionFailed, OpenFilesLimit
 from swarmshare.schema.snapshot import EngineSnapshot
 from swarmshare.storage.opening import OpenFiles
 from swarmshare.swarm.diagnosis import NO_LISTENING, Cause, DialResult, Outcome
+from swarmshare.texts import Text
 from swarmshare.wire.handshake import Handshake, dial_handshakes
 
 if TYPE_CHECKING:
@@ -218,14 +219,14 @@ class Engine:
         """Answer a handshake; None when it is for no torrent of ours, or the host may not connect."""
         host, own = stream.socket.getpeername()[0], stream.socket.getsockname()[0]
         if not self.listening.admits(host, own):
-            self._turn_away(host, Cause.STRANGER, "it is in none of this machine's networks")
+            self._turn_away(host, Cause.STRANGER, Text("peer.stranger"))
             return None
         with trio.fail_after(HANDSHAKE_TIMEOUT):
             try:
                 theirs = await receive_handshake(stream)
             except RemoteProtocolError as error:
                 if error.rule == ENCRYPTED:
-                    reason = "it wants an encrypted connection (MSE), which this program does not speak yet"
+                    reason = Text("peer.encrypted")
                     self._turn_away(host, Cause.ENCRYPTED, reason)
                 raise
             self.listening.welcome(host)
@@ -249,10 +250,7 @@ class Engine:
             self._connections -= 1
         _log.debug("%s: dialled %s: %s", torrent.manifest.info_hash, show_address(*address), result.outcome.name)
         if torrent.dial_log.note(address, result, trio.current_time()):
-            reason = (
-                "the peer hangs up without a word: it does not share this, or takes encrypted connections (MSE) only, "
-                "which this program does not speak yet"
-            )
+            reason = Text("peer.hung-up-mse")
             info_hash = torrent.manifest.info_hash.full
             self.alerts.append(ConnectionFailed(info_hash, show_address(*address), Cause.HUNG_UP, reason))
         return result

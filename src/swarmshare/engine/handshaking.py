@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from typing import TYPE_CHECKING, Final
 
 import trio
 
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.swarm.diagnosis import DialResult, Outcome
+from swarmshare.texts import Text, system_says
 from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decode_handshake, looks_encrypted
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ async def _dial_with(
                 raise _hung_up() from None
             theirs = await receive_handshake(stream)
         if theirs.info_hash not in answers:
-            raise RemoteProtocolError("handshake", "the peer answered for another torrent")
+            raise RemoteProtocolError("handshake", Text("peer.other-torrent"))
     except BaseException:
         await trio.aclose_forcefully(stream)
         raise
@@ -97,12 +99,12 @@ async def receive_handshake(stream: trio.SocketStream) -> Handshake:
         # Whoever speaks something else (an encrypted handshake) is told so at once, and comes back in plain text.
         if not part or not data.startswith(PREFIX[: len(data)]):
             rule = ENCRYPTED if looks_encrypted(data) else "handshake"
-            raise RemoteProtocolError(rule, "the connection does not begin with a BitTorrent handshake")
+            raise RemoteProtocolError(rule, Text("peer.no-handshake"))
     return decode_handshake(data)
 
 
 def _hung_up() -> RemoteProtocolError:
-    return RemoteProtocolError(HUNG_UP, "the peer hangs up without a word")
+    return RemoteProtocolError(HUNG_UP, Text("peer.hung-up"))
 
 
 def result_of(error: Exception) -> DialResult:
@@ -127,6 +129,9 @@ def _result_of_system(error: OSError) -> DialResult:
         case errno.ETIMEDOUT:
             return DialResult(Outcome.NO_ANSWER)
         case None:
-            return DialResult(Outcome.UNREACHABLE, "the system does not say why")
+            return DialResult(Outcome.UNREACHABLE, Text("system.silent"))
         case _:
-            return DialResult(Outcome.UNREACHABLE, (first.strerror or os.strerror(first.errno)).lower())
+            known = not isinstance(first, socket.gaierror)
+            words = (first.strerror or os.strerror(first.errno)).lower()
+            reason = system_says(words, first.errno) if known else Text.received(words, "system.no-machine", {})
+            return DialResult(Outcome.UNREACHABLE, reason)

@@ -11,9 +11,9 @@ import trio
 
 from swarmshare.common.address import is_loopback, parse_ip, show_address
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import os_reason
 from swarmshare.storage.opening import is_limit
 from swarmshare.swarm.diagnosis import Cause, ListenReach
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -170,7 +170,7 @@ async def _bind_host(host: str, port: int) -> list[trio.SocketListener]:
             for listener in listeners:
                 await listener.aclose()
             if port or error.errno != EADDRINUSE or attempt == BIND_ATTEMPTS - 1:
-                hint = "Choose another address or port with --listen."
+                hint = Text("hint.other-listen")
                 raise StorageError(show_address(host, port), os_reason(error), hint=hint) from error
         else:
             break

@@ -17,6 +17,7 @@ from swarmshare.engine.config import new_peer_id
 from swarmshare.engine.handshaking import DIAL_ERRORS, dial
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.swarm.diagnosis import NO_LISTENING
+from swarmshare.texts import Text
 from swarmshare.wire.extensions import HANDSHAKE_ID, OUR_IDS, ExtendedHandshake, decode_extended_handshake
 from swarmshare.wire.handshake import dial_handshakes
 from swarmshare.wire.messages import Extended
@@ -111,16 +112,16 @@ async def fetch_info(info_hash: InfoHash, address: Address, peer_id: bytes, info
     with trio.fail_after(FETCH_WITHIN):
         async with stream:
             if not theirs.extended:
-                raise RemoteProtocolError("metadata", "the peer does not know the extension protocol")
+                raise RemoteProtocolError("metadata", Text("metadata.no-extensions"))
             messages = _Messages(stream)
             await messages.send(ExtendedHandshake().encode())
             handshake = await messages.handshake()
             ext_id, length = handshake.ids.get(METADATA), handshake.metadata_size
             if not ext_id or not length:
-                raise RemoteProtocolError("metadata", "the peer has no 'info' dictionary to give")
+                raise RemoteProtocolError("metadata", Text("metadata.none"))
             info = b"".join([await _part(messages, ext_id, piece, length) for piece in range(metadata_pieces(length))])
     if sha256(info).digest() != info_hash.full:
-        raise RemoteProtocolError("metadata", "the 'info' dictionary is another one")
+        raise RemoteProtocolError("metadata", Text("metadata.other"))
     return info
 
 
@@ -131,10 +132,10 @@ async def _part(messages: _Messages, ext_id: int, piece: int, length: int) -> by
         if answer.piece != piece:
             continue
         if answer.kind == REJECT:
-            raise RemoteProtocolError("metadata", "the peer rejects a request for its 'info' dictionary")
+            raise RemoteProtocolError("metadata", Text("metadata.rejected"))
         if answer.kind == DATA:
             if len(answer.data) != min(METADATA_PIECE, length - piece * METADATA_PIECE):
-                raise RemoteProtocolError("metadata", "a part of the 'info' dictionary has the wrong size")
+                raise RemoteProtocolError("metadata", Text("metadata.part-size"))
             return answer.data
 
 
@@ -165,11 +166,11 @@ class _Messages:
 
     async def _take(self, count: int) -> bytes:
         if count > MAX_MESSAGE:
-            raise RemoteProtocolError("metadata", f"a message of {count:,} bytes")
+            raise RemoteProtocolError("metadata", Text("peer.message-length", length=count))
         while len(self._data) < count:
             part = await self._stream.receive_some()
             if not part:
-                raise RemoteProtocolError("metadata", "the peer hangs up before it has given its 'info' dictionary")
+                raise RemoteProtocolError("metadata", Text("metadata.hung-up"))
             self._data += part
         taken = bytes(self._data[:count])
         del self._data[:count]

@@ -13,6 +13,7 @@ from swarmshare.engine.limits import pass_all
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.manifest.layout import Block
 from swarmshare.schema.alerts import PeerDropped
+from swarmshare.texts import Text
 from swarmshare.wire.extensions import DONT_HAVE, UPLOAD_ONLY, ExtendedHandshake, decode_dont_have
 from swarmshare.wire.messages import (
     BitfieldMessage,
@@ -240,7 +241,7 @@ class Peers:
     def _on_dont_have(self, session: PeerSession, payload: bytes) -> None:
         piece = decode_dont_have(payload)
         if piece >= self._piece_count:
-            raise RemoteProtocolError("piece-range", f"piece {piece:,} of {self._piece_count:,}")
+            raise RemoteProtocolError("piece-range", Text("peer.piece-range", piece=piece, count=self._piece_count))
         session.requester.conduct.has_lost(piece)
         if session.has.clear(piece):
             self.picker.peer_lost(piece)

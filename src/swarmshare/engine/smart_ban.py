@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, piece_height, tree_height
 from swarmshare.schema.alerts import PeerDropped, PieceFailed
+from swarmshare.texts import Text
 from swarmshare.wire.messages import HashRequest
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class SmartBan:
             self.banned.update(source.marks)
             context.announce(liar=source.listens)
             _log.warning("%s: peer %s is banned: it sent wrong data", context.manifest.info_hash, source.address)
-            context.alert(PeerDropped(context.info_hash, source.address, "it sent wrong data", banned=True))
+            context.alert(PeerDropped(context.info_hash, source.address, Text("peer.wrong-data"), banned=True))
             source.close()
 
 

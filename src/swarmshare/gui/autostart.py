@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import os_reason, write_atomic
+from swarmshare.storage.files import write_atomic
+from swarmshare.texts import os_reason
 
 NAME: Final = "swarmshare.desktop"
 _RESERVED: Final = str.maketrans({char: f"\\{char}" for char in '"`$\\'})

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import ttkbootstrap
 
-from swarmshare.common.text import clean
 from swarmshare.gui.actions import EntryActions
+from swarmshare.gui.sentences import translate
 from swarmshare.gui.table.table import Table
 from swarmshare.gui.theme import pixels
 from swarmshare.gui.viewmodel.lists import entry_columns, found
@@ -85,7 +85,7 @@ class CataloguePage(ttkbootstrap.Frame):
         count, total = len(entries), sum(entry.total_length for entry in entries)
         text = ngettext("{n} entry, {size}", "{n} entries, {size}", count)
         self._summary.configure(text=text.format(n=number(count), size=size(total)))
-        self._problem.configure(text=clean(snapshot.tracker_problem))
+        self._problem.configure(text=translate(snapshot.tracker_problem))
 
     def _selected(self) -> None:
         new = any(entry.info_hash not in self._here for entry in self.table.selected)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from swarmshare.app.facts import JobFailed, Problem, Shared
 from swarmshare.common.text import clean
-from swarmshare.gui.sentences import spoken
+from swarmshare.gui.sentences import spoken, translate
 from swarmshare.gui.viewmodel.lists import changed_in_words
 from swarmshare.gui.viewmodel.log_lines import limit_in_words, shared
 from swarmshare.gui.words import _
@@ -32,17 +32,17 @@ def say_fact(banners: Banners, fact: Fact, snapshot: ClientSnapshot | None) -> N
         case Shared(path=path, lost_folder=lost):
             banners.say(shared(fact), "warning" if lost else "success", f"share {path}")
         case JobFailed(path=path, message=message) if message:
-            reason = spoken(clean(message.removeprefix(f"{path}: ")))  # the path is named once
+            reason = spoken(message, without=path)  # the path is named once
             text = _("{path} could not be shared: {reason}").format(path=clean(str(path)), reason=reason)
             banners.say(text, "danger", f"share {path}")
         case TorrentWaiting(info_hash=info_hash, message=message):
-            banners.say(f"{name(info_hash)}: {spoken(clean(message))}", "danger", info_hash.hex())
+            banners.say(f"{name(info_hash)}: {spoken(message)}", "danger", info_hash.hex())
         case TorrentRecovered(info_hash=info_hash):
             banners.unsay(info_hash.hex())
         case FileNotice(info_hash=info_hash, message=message):
-            banners.say(f"{name(info_hash)}: {spoken(clean(message))}", "warning")
+            banners.say(f"{name(info_hash)}: {spoken(message)}", "warning")
         case Problem(message=message):
-            banners.say(clean(message), "warning")
+            banners.say(translate(message), "warning")
         case OpenFilesLimit(limit=limit):
             banners.say(limit_in_words(limit), "warning")
         case PiecesLost(info_hash=info_hash, files=files):

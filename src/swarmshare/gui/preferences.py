@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import os_reason, read_small, write_atomic
+from swarmshare.storage.files import read_small, write_atomic
 from swarmshare.storage.home import swarmshare_home
+from swarmshare.texts import os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import ttkbootstrap
 
-from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
 from swarmshare.gui.banner import Banners
 from swarmshare.gui.catalogue import CataloguePage
@@ -175,8 +174,8 @@ class MainWindow:
         self.toolbar.allow("pause", usable=acting and states != {TorrentState.PAUSED})
         self.toolbar.allow("resume", usable=acting and TorrentState.PAUSED in states)
         self.toolbar.allow("remove", usable=acting)
-        self._complain("listen", spoken(clean(snapshot.listen_problem)))
-        self._complain("tracker", spoken(clean(snapshot.tracker_problem)))
+        self._complain("listen", spoken(snapshot.listen_problem))
+        self._complain("tracker", spoken(snapshot.tracker_problem))
 
     def _complain(self, about: str, problem: str) -> None:
         """Show a banner about a problem for as long as it lasts, and do not repeat it."""

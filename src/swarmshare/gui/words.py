@@ -58,6 +58,12 @@ def _(text: str) -> str:
     return _translation.gettext(text)
 
 
+def translated(code: str) -> str | None:
+    """What the text of that ``code`` is in the language that is spoken; None for English, and where it is not known."""
+    found = _translation.gettext(code)
+    return found if found != code else None
+
+
 def ngettext(one: str, many: str, n: int) -> str:
     """The form for ``n`` things, in the language that is spoken."""
     return _translation.ngettext(one, many, n)

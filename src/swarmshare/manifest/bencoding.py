@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from bencodepy import Bencached, BencodeDecoder, BencodeEncoder
 
 from swarmshare.errors import BencodingError
+from swarmshare.texts import Text
 
 Value: TypeAlias = "int | bytes | list[Value] | dict[bytes, Value]"
 """Anything that bencoding can hold."""
@@ -56,11 +57,11 @@ class _StrictDecoder(BencodeDecoder):  # type: ignore[misc]  # bencode.py has no
     def decode_any(self, data: bytes, at: int, depth: int) -> tuple[Any, int]:
         self.items_left -= 1
         if self.items_left < 0:
-            raise BencodingError(f"more than {MAX_ITEMS:,} values", at)
+            raise BencodingError(Text("bencoding.too-many", limit=MAX_ITEMS), at)
         try:
             read = self.decode_func[data[at : at + 1]]
         except KeyError:
-            what = "the data ends too early" if at >= len(data) else "a value starts with an unexpected byte"
+            what = Text("bencoding.too-early") if at >= len(data) else Text("bencoding.unexpected")
             raise BencodingError(what, at) from None
         value: tuple[Any, int] = read(data, at, depth=depth)
         return value
@@ -71,20 +72,20 @@ class _StrictDecoder(BencodeDecoder):  # type: ignore[misc]  # bencode.py has no
         magnitude = digits[1:] if digits[:1] == b"-" else digits
         # isdigit() of bytes is ASCII only; "-0" and leading zeros have one spelling too many.
         if end < 0 or not magnitude.isdigit() or (magnitude[:1] == b"0" and digits != b"0"):
-            raise BencodingError("an integer is not in its one plain form", at)
+            raise BencodingError(Text("bencoding.integer-form"), at)
         value = int(digits)
         if value not in _INT64:
-            raise BencodingError("an integer does not fit in 64 bits", at)
+            raise BencodingError(Text("bencoding.integer-size"), at)
         return value, end + 1
 
     def decode_string(self, data: bytes, at: int, **_: Any) -> tuple[bytes, int]:
         colon = data.find(b":", at, at + _MAX_LENGTH_DIGITS + 1)
         digits = data[at:colon]
         if colon < 0 or not digits.isdigit() or (digits[:1] == b"0" and digits != b"0"):
-            raise BencodingError("a string's length is not in its one plain form", at)
+            raise BencodingError(Text("bencoding.length-form"), at)
         end = colon + 1 + int(digits)
         if end > len(data):
-            raise BencodingError("a string is longer than the data", at)
+            raise BencodingError(Text("bencoding.string-long"), at)
         return data[colon + 1 : end], end
 
     def decode_list(self, data: bytes, at: int, *, depth: int = 0, **_: Any) -> tuple[list[Any], int]:
@@ -105,7 +106,7 @@ class _StrictDecoder(BencodeDecoder):  # type: ignore[misc]  # bencode.py has no
             key, start = self.decode_string(data, at)
             # Which of two equal keys counts differs from client to client: an attacker's choice, so nobody's.
             if key in items:
-                raise BencodingError("a dictionary has the same key twice", at)
+                raise BencodingError(Text("bencoding.same-key"), at)
             if key < previous:
                 self._last_disorder = at
             previous = key
@@ -118,7 +119,7 @@ class _StrictDecoder(BencodeDecoder):  # type: ignore[misc]  # bencode.py has no
 
     def _check_depth(self, depth: int, at: int) -> None:
         if depth > MAX_DEPTH:
-            raise BencodingError(f"nested more than {MAX_DEPTH} deep", at)
+            raise BencodingError(Text("bencoding.too-deep", limit=MAX_DEPTH), at)
 
 
 def brief(value: Value | None) -> str:
@@ -136,13 +137,13 @@ def decode_document(data: bytes) -> Document:
     Raises :class:`BencodingError` for anything else, and for more than ``MAX_BYTES``, ``MAX_ITEMS`` or ``MAX_DEPTH``.
     """
     if len(data) > MAX_BYTES:
-        raise BencodingError(f"more than {MAX_BYTES:,} bytes", MAX_BYTES)
+        raise BencodingError(Text("bencoding.too-long", limit=MAX_BYTES), MAX_BYTES)
     if data[:1] != b"d":
-        raise BencodingError("not a bencoded dictionary", 0)
+        raise BencodingError(Text("bencoding.no-dictionary"), 0)
     decoder = _StrictDecoder()
     root, end = decoder.decode_any(data, 0, 0)
     if data[end:].strip():
-        raise BencodingError("something follows the end of the dictionary", end)
+        raise BencodingError(Text("bencoding.trailing"), end)
     return Document(root, decoder.spans, decoder.disordered)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import ManifestError
 from swarmshare.manifest.bencoding import brief
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,24 +58,22 @@ def check_v1(info: dict[bytes, Value], files: Sequence[FileEntry], piece_length:
     lone file. As strict as libtorrent: where the halves differ, piece 5 of one would not be piece 5 of the other.
     """
     if b"files" in info and b"length" in info:
-        raise ManifestError("hybrid-both", "info has both 'files' and 'length': BitTorrent v1 allows one of them")
+        raise ManifestError("hybrid-both", Text("manifest.hybrid-both"))
     if b"length" in info:
         stream = files[0].length
         if files[0].path != (lone_name,) or info[b"length"] != stream or _attr(info) - set(b"xh"):
-            raise ManifestError(
-                "hybrid-files", "the v1 'name' and 'length' are not those of the lone file of the v2 tree"
-            )
+            raise ManifestError("hybrid-files", Text("manifest.hybrid-lone-file"))
     else:
         stream = _check_file_list(info.get(b"files"), files, piece_length)
     pieces = info.get(b"pieces")
     if not isinstance(pieces, bytes) or len(pieces) != -(-stream // piece_length) * SHA1_LENGTH:
-        raise ManifestError("hybrid-pieces", f"the v1 'pieces' are not {SHA1_LENGTH} bytes for each piece")
+        raise ManifestError("hybrid-pieces", Text("manifest.hybrid-pieces", length=SHA1_LENGTH))
 
 
 def _check_file_list(listed: Value | None, files: Sequence[FileEntry], piece_length: int) -> int:
     """The length of the v1 stream, when its files are those of the v2 tree."""
     if not isinstance(listed, list):
-        raise ManifestError("hybrid-files", "a v2 manifest with v1 'pieces' needs v1 'files' or 'length' too")
+        raise ManifestError("hybrid-files", Text("manifest.hybrid-incomplete"))
     expected = iter([file for file in files if file.length])
     without_bytes = {tuple(part.encode() for part in file.path) for file in files if not file.length}
     stream = padding = 0
@@ -83,48 +82,46 @@ def _check_file_list(listed: Value | None, files: Sequence[FileEntry], piece_len
         stream += length
         if is_padding:
             if length != padding:
-                raise ManifestError("hybrid-align", f"a v1 padding file of {length:,} bytes where {padding:,} were due")
+                raise ManifestError("hybrid-align", Text("manifest.hybrid-padding", length=length, due=padding))
             padding = 0
         elif not length:
             if path not in without_bytes:
-                raise ManifestError("hybrid-files", f"the empty v1 file {_show(path)} is not in the v2 file tree")
+                raise ManifestError("hybrid-files", Text("manifest.hybrid-empty-file", path=_show(path)))
             without_bytes.remove(path)
         else:
             file = next(expected, None)
             if file is None or tuple(part.encode() for part in file.path) != path or file.length != length:
-                raise ManifestError(
-                    "hybrid-files", f"the v1 file {_show(path)} is not the next one of the v2 file tree"
-                )
+                raise ManifestError("hybrid-files", Text("manifest.hybrid-order", path=_show(path)))
             # A padding file left out here would shift every v1 piece behind it against the v2 ones.
             if padding:
-                raise ManifestError("hybrid-align", f"the v1 file {_show(path)} does not begin on a piece")
+                raise ManifestError("hybrid-align", Text("manifest.hybrid-alignment", path=_show(path)))
             padding = -length % piece_length
     if next(expected, None) is not None or without_bytes:
-        raise ManifestError("hybrid-files", "the v1 'files' lack a file of the v2 file tree")
+        raise ManifestError("hybrid-files", Text("manifest.hybrid-lacks-file"))
     return stream
 
 
 def _v1_entry(entry: Value) -> tuple[int, tuple[bytes, ...], bool]:
     """The length in bytes, the path and whether it is padding, of one entry of the v1 ``files``."""
     if not isinstance(entry, dict):
-        raise ManifestError("hybrid-files", "an entry of the v1 'files' is not a dictionary")
+        raise ManifestError("hybrid-files", Text("manifest.hybrid-entry"))
     length, path, attributes = entry.get(b"length"), entry.get(b"path"), _attr(entry)
     if not isinstance(length, int) or length < 0:
-        raise ManifestError("hybrid-files", "an entry of the v1 'files' has no valid 'length'")
+        raise ManifestError("hybrid-files", Text("manifest.hybrid-length"))
     if ord("l") in attributes and (length or ord("p") in attributes):
-        raise ManifestError("hybrid-files", "a link among the v1 'files' has bytes, or is padding too")
+        raise ManifestError("hybrid-files", Text("manifest.hybrid-link"))
     if not isinstance(path, list) or entry.get(b"path.utf-8", path) != path:
-        raise ManifestError("hybrid-files", "an entry of the v1 'files' has no 'path', or two different ones")
+        raise ManifestError("hybrid-files", Text("manifest.hybrid-path"))
     parts = tuple(part for part in path if isinstance(part, bytes))
     if not parts or len(parts) != len(path):
-        raise ManifestError("hybrid-files", "an entry of the v1 'files' has a 'path' that is not a list of names")
+        raise ManifestError("hybrid-files", Text("manifest.hybrid-path-names"))
     return length, parts, ord("p") in attributes
 
 
 def _attr(entry: dict[bytes, Value]) -> set[int]:
     attributes = entry.get(b"attr", b"")
     if not isinstance(attributes, bytes):
-        raise ManifestError("hybrid-files", "an 'attr' of the v1 half is not a string")
+        raise ManifestError("hybrid-files", Text("manifest.hybrid-attr"))
     return set(attributes)
 
 

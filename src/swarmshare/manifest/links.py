@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.errors import ManifestError
 from swarmshare.manifest import names
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
@@ -99,7 +100,7 @@ def resolve_links(files: Iterable[FileEntry]) -> dict[names.Path, names.Path]:
 
 
 def _refused(link: names.Path) -> ManifestError:
-    return ManifestError("link-outside", f"{'/'.join(link)!r} links to something that is not in this manifest")
+    return ManifestError("link-outside", Text("manifest.link-outside", path=repr("/".join(link))))
 
 
 class _Resolver:

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, unquote_plus
 
 from swarmshare.errors import MagnetError
 from swarmshare.manifest.manifest import InfoHash, Manifest
+from swarmshare.texts import Text
 
 MAX_LENGTH: Final = 65_536
 """Longest link that is looked at, in characters."""
@@ -80,19 +81,19 @@ def parse_magnet(text: str) -> Magnet:
     Raises :class:`MagnetError` when it is no magnet link, or names no BitTorrent v2 content.
     """
     if len(text) > MAX_LENGTH:
-        raise MagnetError(f"the magnet link is over {MAX_LENGTH:,} characters long")
+        raise MagnetError(Text("magnet.too-long", limit=MAX_LENGTH))
     text = _as_typed(text)
     scheme = _SCHEME.match(text)
     if scheme is None:
-        raise MagnetError("a magnet link begins with 'magnet:?'")
+        raise MagnetError(Text("magnet.scheme"))
     query = _AMPERSAND.sub("&", text[scheme.end() :])
     if query.count("&") >= MAX_FIELDS:
-        raise MagnetError(f"the magnet link cannot be read: it has more than {MAX_FIELDS:,} parts")
+        raise MagnetError(Text("magnet.too-many-parts", limit=MAX_FIELDS))
     fields = [_field(part) for part in query.split("&")]
     topics = [value for key, value in fields if key == "xt"]
     hashes = {bytes.fromhex(match[1]) for topic in topics if (match := _MULTIHASH.fullmatch(topic))}
     if len(hashes) != 1:
-        raise MagnetError(f"the magnet link {'names more than one content' if hashes else _what_is_wrong(topics)}")
+        raise MagnetError(Text("magnet.several") if hashes else _what_is_wrong(topics))
 
     def every(wanted: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(value for key, value in fields if key == wanted and _is_plain(value)))
@@ -130,11 +131,11 @@ def _is_plain(value: str) -> bool:
     return bool(value) and _CONTROL.search(value) is None
 
 
-def _what_is_wrong(topics: list[str]) -> str:
+def _what_is_wrong(topics: list[str]) -> Text:
     """Why none of ``topics`` will do."""
     lengths = [len(match[1]) for topic in topics if (match := _CUT.fullmatch(topic))]
     if lengths:
-        return f"has no BitTorrent v2 hash of 64 hexadecimal digits, but one of {lengths[0]}: it was not copied whole"
+        return Text("magnet.cut", count=lengths[0])
     if any(topic.lower().startswith("urn:btih:") for topic in topics):
-        return "has no BitTorrent v2 hash, only one of BitTorrent v1"
-    return "has no BitTorrent v2 hash (xt=urn:btmh:1220...)"
+        return Text("magnet.v1")
+    return Text("magnet.no-hash")

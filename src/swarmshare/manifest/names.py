@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from swarmshare.common.text import BIDI_OVERRIDES, CONTROL
 from swarmshare.errors import ManifestError
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,26 +52,26 @@ def check_component(raw: bytes, where: str) -> str:
     ``where`` names what is being read (``"name"``, ``"file tree"``) for the message.
     """
     if not raw:
-        raise ManifestError("name-empty", f"{where}: a name is empty")
+        raise ManifestError("name-empty", Text("name.empty", where=where))
     if len(raw) > MAX_COMPONENT_BYTES:
         shown = raw[:24].decode("utf-8", "replace")
         raise ManifestError(
-            "name-long", f"{where}: the name {shown!r}... is {len(raw):,} bytes, over {MAX_COMPONENT_BYTES}"
+            "name-long", Text("name.long", where=where, name=repr(shown), length=len(raw), limit=MAX_COMPONENT_BYTES)
         )
     try:
         name = raw.decode()
     except UnicodeDecodeError:
-        raise ManifestError("name-utf8", f"{where}: the name {raw!r} is not valid UTF-8") from None
+        raise ManifestError("name-utf8", Text("name.utf8", where=where, name=repr(raw))) from None
     if name in {".", ".."}:
-        raise ManifestError("name-dots", f"{where}: a file is named {name!r}, which would leave its folder")
+        raise ManifestError("name-dots", Text("name.dots", where=where, name=repr(name)))
     if _SUSPECT.search(name):
         if "\0" in name:
-            raise ManifestError("name-nul", f"{where}: the name {name!r} has a NUL byte in it")
+            raise ManifestError("name-nul", Text("name.nul", where=where, name=repr(name)))
         if _SEPARATOR.search(name):
-            raise ManifestError("name-separator", f"{where}: the name {name!r} has a path separator in it")
+            raise ManifestError("name-separator", Text("name.separator", where=where, name=repr(name)))
         if _CONTROL.search(name):
-            raise ManifestError("name-control", f"{where}: the name {name!r} has a control character in it")
-        raise ManifestError("name-bidi", f"{where}: the name {name!a} has a character that reverses how it reads")
+            raise ManifestError("name-control", Text("name.control", where=where, name=repr(name)))
+        raise ManifestError("name-bidi", Text("name.bidi", where=where, name=ascii(name)))
     return name
 
 

@@ -17,6 +17,7 @@ from swarmshare.manifest.bencoding import Value, brief, decode_document
 from swarmshare.manifest.links import UP, place_links
 from swarmshare.manifest.manifest import FileEntry, InfoHash, Manifest, Trackers
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, merkle_root, piece_height
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,15 +44,15 @@ def parse_manifest(data: bytes) -> Manifest:
     try:
         document = decode_document(data)
     except BencodingError as error:
-        raise ManifestError("bencoding", str(error)) from error
+        raise ManifestError("bencoding", error.message) from error
     outside = document.root
     info = outside.pop(b"info", None)
     if not isinstance(info, dict):
-        raise ManifestError("info", "there is no 'info' dictionary, so this is not a BitTorrent manifest")
+        raise ManifestError("info", Text("manifest.no-info"))
     raw_info = data[document.spans[b"info"]]
     _check_version(info)
     if b"info" in document.disordered:
-        raise ManifestError("canonical", "the keys inside 'info' are not in order: its info hash would be ambiguous")
+        raise ManifestError("canonical", Text("manifest.disordered"))
 
     piece_length = _piece_length(info)
     files = tuple(place_links(tuple(_files(info, piece_length))))
@@ -91,14 +92,14 @@ def _check_version(info: dict[bytes, Value]) -> None:
     version = info.get(b"meta version")
     if version is None:
         if b"file tree" in info:
-            raise ManifestError("version", "there is a 'file tree' but no 'meta version'")
+            raise ManifestError("version", Text("manifest.no-version"))
         raise ManifestError(
             "version-1",
-            "this is a BitTorrent v1 manifest",
-            hint="SwarmShare shares by BitTorrent v2 (BEP 52): make a v2 or hybrid manifest of the same files.",
+            Text("manifest.version-1"),
+            hint=Text("hint.make-v2"),
         )
     if version != 2:
-        raise ManifestError("version", f"'meta version' is {brief(version)}; the one known here is 2 (BEP 52)")
+        raise ManifestError("version", Text("manifest.version", version=brief(version)))
 
 
 def _name(info: dict[bytes, Value]) -> str:
@@ -106,7 +107,7 @@ def _name(info: dict[bytes, Value]) -> str:
     if not isinstance(name, bytes):
         name = info.get(b"name")
     if not isinstance(name, bytes):
-        raise ManifestError("name-missing", "info has no 'name' string")
+        raise ManifestError("name-missing", Text("manifest.no-name"))
     return names.check_component(name, "name")
 
 
@@ -115,7 +116,7 @@ def _piece_length(info: dict[bytes, Value]) -> int:
     if not isinstance(length, int) or length < BLOCK_LENGTH or length & (length - 1) or length > MAX_PIECE_LENGTH:
         raise ManifestError(
             "piece-length",
-            f"'piece length' is {brief(length)}, not a power of two from {BLOCK_LENGTH:,} to {MAX_PIECE_LENGTH:,}",
+            Text("manifest.piece-length", length=brief(length), least=BLOCK_LENGTH, most=MAX_PIECE_LENGTH),
         )
     return length
 
@@ -124,21 +125,21 @@ def _files(info: dict[bytes, Value], piece_length: int) -> Iterator[FileEntry]:
     """The files of the tree in canonical order, with the bounds that only the whole list can break."""
     tree = info.get(b"file tree")
     if not isinstance(tree, dict):
-        raise ManifestError("tree", "info has no 'file tree' dictionary")
+        raise ManifestError("tree", Text("manifest.no-tree"))
     if b"" in tree:
-        raise ManifestError("tree-root", "the root of the file tree is itself a file")
+        raise ManifestError("tree-root", Text("manifest.root-is-file"))
     pieces = parts = 0
     # Both bounds grow file by file, so that a tree of a few bytes a file is refused before it has filled the memory.
     for file in _walk(tree, (), 0):
         parts += len(file.path)
         if parts > MAX_PATH_PARTS:
-            raise ManifestError("paths", f"the paths of all files have more than {MAX_PATH_PARTS:,} parts")
+            raise ManifestError("paths", Text("manifest.path-parts", limit=MAX_PATH_PARTS))
         pieces += -(-file.length // piece_length)
         if pieces > MAX_PIECES:
-            raise ManifestError("pieces", f"there are more than {MAX_PIECES:,} pieces")
+            raise ManifestError("pieces", Text("manifest.pieces", limit=MAX_PIECES))
         yield file
     if not pieces:
-        raise ManifestError("tree-empty", "there is no file with any bytes in it")
+        raise ManifestError("tree-empty", Text("manifest.no-bytes"))
 
 
 def _is_lone_file(tree: Value) -> bool:
@@ -155,50 +156,52 @@ def _walk(folder: dict[bytes, Value], parents: names.Path, parents_bytes: int) -
         path = (*parents, names.check_component(key, "file tree"))
         path_bytes = parents_bytes + 1 + len(key)
         if len(path) > names.MAX_DEPTH:
-            raise ManifestError("path-deep", f"the path {'/'.join(path)[:40]!r}... has over {names.MAX_DEPTH} parts")
+            raise ManifestError(
+                "path-deep", Text("manifest.path-deep", path=repr("/".join(path)[:40]), limit=names.MAX_DEPTH)
+            )
         if path_bytes > names.MAX_PATH_BYTES:
             raise ManifestError(
-                "path-long", f"the path {'/'.join(path)[:40]!r}... is over {names.MAX_PATH_BYTES:,} bytes"
+                "path-long", Text("manifest.path-long", path=repr("/".join(path)[:40]), limit=names.MAX_PATH_BYTES)
             )
         if not isinstance(node, dict):
-            raise ManifestError("tree", f"file tree: {key!r} is neither a file nor a folder")
+            raise ManifestError("tree", Text("manifest.tree-neither", name=repr(key)))
         if b"" not in node:
             yield from _walk(node, path, path_bytes)
         elif len(node) > 1:
-            raise ManifestError("tree-sibling", f"file tree: {key!r} is a file and a folder at once")
+            raise ManifestError("tree-sibling", Text("manifest.tree-both", name=repr(key)))
         else:
             yield _file(path, node[b""])
 
 
 def _file(path: names.Path, entry: Value) -> FileEntry:
     if not isinstance(entry, dict):
-        raise ManifestError("file", f"{_show(path)} is not described by a dictionary")
+        raise ManifestError("file", Text("manifest.file-dictionary", path=_show(path)))
     attr = entry.get(b"attr", b"")
     if not isinstance(attr, bytes):
-        raise ManifestError("file-attr", f"{_show(path)} has an 'attr' that is not a string")
+        raise ManifestError("file-attr", Text("manifest.file-attr", path=_show(path)))
     if b"p" in attr:
-        raise ManifestError("file-pad", f"{_show(path)} is a padding file, which a v2 file tree cannot have (BEP 47)")
+        raise ManifestError("file-pad", Text("manifest.file-padding", path=_show(path)))
     executable = b"x" in attr
     if b"l" in attr:
         return FileEntry(path, 0, None, executable, _link_target(path, entry.get(b"symlink path")))
     length = entry.get(b"length")
     if not isinstance(length, int) or length < 0:
-        raise ManifestError("file-length", f"{_show(path)} has no valid 'length'")
+        raise ManifestError("file-length", Text("manifest.file-length", path=_show(path)))
     if not length:
         return FileEntry(path, 0, None, executable)
     root = entry.get(b"pieces root")
     if not isinstance(root, bytes) or len(root) != HASH_LENGTH or not any(root):
-        raise ManifestError("file-root", f"{_show(path)} has no valid 'pieces root' of {HASH_LENGTH} bytes")
+        raise ManifestError("file-root", Text("manifest.file-root", path=_show(path), length=HASH_LENGTH))
     return FileEntry(path, length, root, executable)
 
 
 def _link_target(path: names.Path, target: Value | None) -> names.Path:
     if not isinstance(target, list) or not target:
-        raise ManifestError("link-target", f"{_show(path)} is a link without a 'symlink path'")
+        raise ManifestError("link-target", Text("manifest.link-no-target", path=_show(path)))
     parts = []
     for part in target:
         if not isinstance(part, bytes):
-            raise ManifestError("link-target", f"{_show(path)} has a 'symlink path' that is not a list of names")
+            raise ManifestError("link-target", Text("manifest.link-target", path=_show(path)))
         # libtorrent before 2.0.12 writes what the link says, which may go up; where that leads is seen later.
         parts.append(UP if part == UP.encode() else names.check_component(part, f"link {_show(path)}"))
     return tuple(parts)
@@ -207,7 +210,7 @@ def _link_target(path: names.Path, target: Value | None) -> names.Path:
 def _piece_layers(layers: Value, files: tuple[FileEntry, ...], piece_length: int) -> dict[bytes, bytes]:
     """The layers that the manifest has, each hashed up to the root that it belongs to."""
     if not isinstance(layers, dict):
-        raise ManifestError("layers", "'piece layers' is not a dictionary")
+        raise ManifestError("layers", Text("manifest.layers-dictionary"))
     height = piece_height(piece_length)
     checked: dict[bytes, bytes] = {}
     for file in files:
@@ -216,26 +219,22 @@ def _piece_layers(layers: Value, files: tuple[FileEntry, ...], piece_length: int
             continue
         count = -(-file.length // piece_length)
         if not isinstance(layer, bytes) or len(layer) != count * HASH_LENGTH:
-            raise ManifestError("layer-size", f"the piece layer of {_show(file.path)} is not {count:,} hashes long")
+            raise ManifestError("layer-size", Text("manifest.layer-size", path=_show(file.path), count=count))
         # Files of the same content share a layer, which is hashed once: else a small manifest could name one large
         # layer in ten thousand files, and keep us busy for hours.
         if root not in checked and merkle_root(layer, height) != root:
-            raise ManifestError(
-                "layer-hash", f"the piece layer of {_show(file.path)} does not hash to its 'pieces root'"
-            )
+            raise ManifestError("layer-hash", Text("manifest.layer-hash", path=_show(file.path)))
         checked[root] = layer
     # What belongs to no file is not covered by the info hash: anybody could hide anything there.
     if len(checked) != len(layers):
-        raise ManifestError(
-            "layer-unknown", "'piece layers' has an entry that belongs to no file of more than one piece"
-        )
+        raise ManifestError("layer-unknown", Text("manifest.layer-unknown"))
     return checked
 
 
 def _is_private(info: dict[bytes, Value]) -> bool:
     private = info.get(b"private", 0)
     if not isinstance(private, int):
-        raise ManifestError("private", "'private' is not a number (BEP 27)")
+        raise ManifestError("private", Text("manifest.private"))
     return private != 0
 
 
@@ -243,7 +242,7 @@ def _trackers(outside: dict[bytes, Value]) -> Trackers:
     """The tiers of ``announce-list``, else ``announce`` as the one tier (BEP 12). Empty ones are common: dropped."""
     listed = outside.get(b"announce-list", [])
     if not isinstance(listed, list):
-        raise ManifestError("trackers", "'announce-list' is not a list of tiers (BEP 12)")
+        raise ManifestError("trackers", Text("manifest.announce-list"))
     tiers = tuple(tier for entry in listed if (tier := tuple(_urls(entry, "announce-list"))))
     if tiers:
         return tiers
@@ -259,10 +258,10 @@ def _web_seeds(outside: dict[bytes, Value]) -> tuple[str, ...]:
 def _urls(entry: Value, where: str) -> Iterator[str]:
     for url in entry if isinstance(entry, list) else [entry]:
         if not isinstance(url, bytes):
-            raise ManifestError("url", f"'{where}' has an entry that is not a string")
+            raise ManifestError("url", Text("manifest.url-string", key=where))
         text = url.decode("utf-8", "replace").strip()
         if _CONTROL.search(text):
-            raise ManifestError("url", f"'{where}' has a URL with white space or control characters in it")
+            raise ManifestError("url", Text("manifest.url-characters", key=where))
         if text:
             yield text
 
@@ -270,14 +269,14 @@ def _urls(entry: Value, where: str) -> Iterator[str]:
 def _text(outside: dict[bytes, Value], key: bytes) -> str:
     value = outside.get(key, b"")
     if not isinstance(value, bytes):
-        raise ManifestError("text", f"'{key.decode()}' is not a string")
+        raise ManifestError("text", Text("manifest.no-string", key=key.decode()))
     return value.decode("utf-8", "replace")
 
 
 def _date(outside: dict[bytes, Value]) -> int | None:
     date = outside.get(b"creation date")
     if date is not None and not isinstance(date, int):
-        raise ManifestError("text", "'creation date' is not a number")
+        raise ManifestError("text", Text("manifest.creation-date"))
     return date
 
 

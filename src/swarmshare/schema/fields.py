@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.common.bits import runs_from_wire
 from swarmshare.errors import SwarmShareError
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from swarmshare.common.bits import Runs
@@ -21,7 +22,7 @@ class EventError(SwarmShareError):
 
     code = "event"
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: Text) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -35,15 +36,19 @@ class Fields:
         """The fields of ``data``, sent as ``event``; one that is not ``known`` is refused, unless that is None."""
         self._event = event
         if not isinstance(data, dict):
-            raise self.wrong("is no object")
+            raise self.wrong(Text("event.no-object"))
         if known is not None and (unknown := data.keys() - known):
             names = ", ".join(sorted(repr(name)[:_SHOWN] for name in list(unknown)[:3]))
-            raise self.wrong(f"has no field {names}")
+            raise self.wrong(Text("event.no-field", names=names))
         self._data = data
 
-    def wrong(self, what: str) -> EventError:
+    def wrong(self, what: Text) -> EventError:
         """The error that says ``what`` is wrong with the event."""
-        return EventError("malformed", f"{self._event} {what}")
+        return EventError("malformed", Text("event.malformed", event=self._event, what=what))
+
+    def raw(self, name: str) -> object:
+        """Whatever it is, unchecked; None where it is missing."""
+        return self._data.get(name)
 
     def has(self, name: str) -> bool:
         """Whether there is such a field, and it is not null."""
@@ -54,35 +59,35 @@ class Fields:
         value = self._data.get(name)
         # type(), not isinstance(): JSON's true is no number, though Python's True is an int.
         if type(value) is not int or not low <= value <= high:
-            raise self.wrong(f"needs {name!r}, a whole number from {low} to {high}")
+            raise self.wrong(Text("event.integer", name=repr(name), least=str(low), most=str(high)))
         return value
 
     def number(self, name: str, low: float, high: float) -> float:
         """A number from ``low`` to ``high``, whole or not."""
         value = self._data.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-            raise self.wrong(f"needs {name!r}, a number from {low} to {high}")
+            raise self.wrong(Text("event.number", name=repr(name), least=str(low), most=str(high)))
         return float(value)
 
     def flag(self, name: str) -> bool:
         """A field that is true or false."""
         value = self._data.get(name)
         if type(value) is not bool:
-            raise self.wrong(f"needs {name!r}, true or false")
+            raise self.wrong(Text("event.flag", name=repr(name)))
         return value
 
     def text(self, name: str, most: int) -> str:
         """Text of up to ``most`` characters."""
         value = self._data.get(name)
         if type(value) is not str or len(value) > most:
-            raise self.wrong(f"needs {name!r}, a text of up to {most} characters")
+            raise self.wrong(Text("event.text", name=repr(name), most=str(most)))
         return value
 
     def binary(self, name: str, most: int) -> bytes:
         """A Socket.IO attachment of up to ``most`` bytes."""
         value = self._data.get(name)
         if not isinstance(value, bytes | bytearray) or len(value) > most:
-            raise self.wrong(f"needs {name!r}, up to {most:,} binary bytes")
+            raise self.wrong(Text("event.binary", name=repr(name), most=most))
         return bytes(value)
 
     def base64(self, name: str, most: int) -> bytes:
@@ -94,7 +99,7 @@ class Fields:
                 return b64decode(value, validate=True)
             except ValueError:
                 pass
-        raise self.wrong(f"needs {name!r}, up to {most:,} bytes as base64")
+        raise self.wrong(Text("event.base64", name=repr(name), most=most))
 
     def hexadecimal(self, name: str, length: int) -> bytes:
         """``length`` bytes as hexadecimal digits, without spaces or a prefix."""
@@ -106,13 +111,13 @@ class Fields:
                 found = b""
             if len(found) == length:  # fromhex overlooks spaces
                 return found
-        raise self.wrong(f"needs {name!r}, {2 * length} hexadecimal digits")
+        raise self.wrong(Text("event.hexadecimal", name=repr(name), count=2 * length))
 
     def items(self, name: str, most: int) -> list[object]:
         """A list of up to ``most`` items."""
         value = self._data.get(name)
         if type(value) is not list or len(value) > most:
-            raise self.wrong(f"needs {name!r}, a list of up to {most:,} items")
+            raise self.wrong(Text("event.list", name=repr(name), most=most))
         return value
 
     def integers(self, name: str, most: int) -> list[int]:
@@ -130,4 +135,4 @@ class Fields:
         try:
             return runs_from_wire(self.items(name, 2 * most), limit)
         except ValueError as error:
-            raise self.wrong(f"has wrong {name!r}: {error}") from None
+            raise self.wrong(Text("event.wrong", name=repr(name), reason=error)) from None

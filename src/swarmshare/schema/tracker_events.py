@@ -1,7 +1,8 @@
 """What peers and the tracker say to each other on the Socket.IO namespace ``/swarm``: and what each event carries.
 
 A peer connects with ``auth`` ``{"token": text}``. Every event carries one object, and is acknowledged with one object:
-what each class below shows, or ``{"error": code, "message": text}``, after which the connection lives and nothing has
+what each class below shows, or ``{"error": code, "message": text, "text": {"code": ..., "arguments": {...}}}``, after
+which the connection lives and nothing has
 changed. Integers are at most 2**53 - 1. Hashes are hexadecimal. *Runs* are ``[first, count, first, count, ...]``:
 ascending, not touching. *Binary* is a Socket.IO attachment, *base64* is text (RFC 4648). A field that an event does
 not have is refused.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from swarmshare.common.bits import all_bits, check_bits, runs_to_wire
 from swarmshare.schema.fields import EventError, Fields
+from swarmshare.schema.text_wire import dump_text, read_text
 from swarmshare.schema.tracker_events import (
     MAX_BITFIELD,
     MAX_MEMBERS,
@@ -36,6 +37,7 @@ from swarmshare.schema.tracker_events import (
     Stats,
     SwarmRequest,
 )
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -63,7 +65,7 @@ def parse_token(auth: object) -> str:
 def parse_request(event: object, data: object) -> SwarmRequest:
     """What a peer asks for; :class:`EventError` when it is no event of ours, or not as it should be."""
     if not isinstance(event, str) or event not in _REQUESTS:
-        raise EventError(Refusal.UNKNOWN_EVENT, f"there is no event {event!r:.40}")
+        raise EventError(Refusal.UNKNOWN_EVENT, Text("event.unknown", event=repr(event)[:40]))
     known, parse = _REQUESTS[event]
     return parse(Fields(event, data, known))
 
@@ -90,7 +92,7 @@ def _join(fields: Fields) -> Join:
     try:
         check_bits(bitfield, count)
     except ValueError as error:
-        raise EventError(Refusal.BITFIELD, f"join has a wrong bitfield: {error}") from None
+        raise EventError(Refusal.BITFIELD, Text("event.bitfield", reason=error)) from None
     return Join(
         fields.hexadecimal("info_hash", _HASH),
         fields.hexadecimal("peer_id", _PEER_ID),
@@ -150,14 +152,14 @@ _NAMES: Final[dict[type[SwarmRequest], str]] = {
 
 def dump_error(error: EventError) -> Wire:
     """A refusal, as an acknowledgement."""
-    return {"error": str(error.reason), "message": str(error)}
+    return {"error": str(error.reason), "message": str(error), "text": dump_text(error.message)}
 
 
 def parse_answer(event: str, data: object) -> Fields:
     """An acknowledgement that is no refusal; :class:`EventError` with the tracker's own code when it is one."""
     fields = Fields(f"the answer to {event}", data)
     if fields.has("error"):
-        raise EventError(fields.text("error", _NAME), fields.text("message", 4096))
+        raise EventError(fields.text("error", _NAME), read_text(fields.text("message", 4096), fields.raw("text")))
     return fields
 
 
@@ -175,7 +177,7 @@ def parse_state(data: object, piece_count: int) -> JoinAnswer:
     fields = parse_answer("join", data)
     availability = fields.base64("availability", piece_count)
     if len(availability) != piece_count:
-        raise fields.wrong(f"has availability for {len(availability):,} of {piece_count:,} pieces")
+        raise fields.wrong(Text("event.availability", count=len(availability), pieces=piece_count))
     return JoinAnswer(
         epoch=fields.integer("epoch"),
         seq=fields.integer("seq"),
@@ -239,7 +241,7 @@ def parse_push(data: object, piece_count: Callable[[bytes], int]) -> Push:
     if fields.has("availability"):
         changed, availability = fields.runs("changed", count, count), fields.base64("availability", count)
         if len(availability) != sum(map(len, changed)):
-            raise fields.wrong("has availability for other pieces than changed")
+            raise fields.wrong(Text("event.other-pieces"))
         changes = AvailabilityChanges(changed, availability)
     else:
         changes = MemberChanges(
@@ -264,7 +266,7 @@ def _parse_member(data: object) -> MemberInfo:
     fields = Fields("a peer", data)
     holds = fields.text("holds", _NAME)
     if holds not in _HOLDS:
-        raise fields.wrong(f"holds {holds!r:.40}, which means nothing here")
+        raise fields.wrong(Text("event.holds", holds=repr(holds)[:40]))
     return MemberInfo(
         member=fields.integer("member", 1),
         user=fields.text("user", _NAME),
@@ -305,11 +307,11 @@ def _parse_member_pieces(fields: Fields, count: int) -> tuple[MemberPieces, ...]
                 try:
                     check_bits(pieces, count)
                 except ValueError as error:
-                    raise fields.wrong(f"has wrong bitfields: {error}") from None
+                    raise fields.wrong(Text("event.bitfields", reason=error)) from None
         holdings.append(MemberPieces(peer, pieces))
     # Whatever is left over would be a bitfield of nobody: then the others may be shifted, too.
     if at != len(told):
-        raise fields.wrong("has more bitfields than members")
+        raise fields.wrong(Text("event.more-bitfields"))
     return tuple(holdings)
 
 
@@ -317,7 +319,7 @@ def _parse_changes(fields: Fields, name: str, count: int) -> tuple[tuple[int, Ru
     changes = []
     for item in fields.items(name, MAX_MEMBERS):
         if type(item) is not list or len(item) != 2:
-            raise fields.wrong(f"has wrong {name!r}: no pair of a member and runs")
+            raise fields.wrong(Text("event.no-pair", name=repr(name)))
         pair = Fields("a change", dict(zip(("member", "runs"), item, strict=True)))
         changes.append((pair.integer("member", 1), pair.runs("runs", count, count)))
     return tuple(changes)

@@ -18,6 +18,7 @@ from swarmshare.storage.faults import LostError, naming
 from swarmshare.storage.file_location import CHANGED, SHORTER, Found
 from swarmshare.storage.file_record import Condition, FileRecord
 from swarmshare.storage.files import FileIdentity
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -277,7 +278,7 @@ class ContentFile:
             place = self.locate()
             if place is None:
                 if not write:
-                    raise LostError(self.where.final, "not there")
+                    raise LostError(self.where.final, Text("storage.not-there"))
                 place = self.where.create()
                 self.record.hold(place)
             if write and not self.record.is_own(place):

@@ -14,6 +14,7 @@ from swarmshare.manifest.merkle import HASH_LENGTH, merkle_root, piece_height
 from swarmshare.manifest.parse import MAX_PIECES
 from swarmshare.storage.hashing import Hashing, Source, hash_sources
 from swarmshare.storage.progress import Meter, OnProgress
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,8 +94,8 @@ def _rehearse(plan: SharePlan, about: Description, piece_length: int, hybrid: bo
     if pieces > MAX_PIECES:
         raise ManifestError(
             "pieces",
-            f"{plan.name}: {pieces:,} pieces of {piece_length:,} bytes; a manifest may have {MAX_PIECES:,}",
-            hint="Choose a larger --piece-size, or share fewer files at once.",
+            Text("share.too-many-pieces", name=plan.name, count=pieces, length=piece_length, limit=MAX_PIECES),
+            hint=Text("hint.larger-pieces"),
         )
     root = b"\1" * HASH_LENGTH
     try:
@@ -108,15 +109,15 @@ def _rehearse(plan: SharePlan, about: Description, piece_length: int, hybrid: bo
             about=about,
         )
     except ManifestError as error:
-        hint = "Rename what it names, leave it out with --exclude, or share fewer files at once."
-        raise ManifestError(error.rule, f"{plan.name}: {error}", hint=hint) from error
+        hint = Text("hint.rename-named-or-exclude")
+        raise ManifestError(error.rule, Text("about", subject=plan.name, what=error.message), hint=hint) from error
     counts = (-(-length // piece_length) for length in lengths)
     length = len(rehearsed.encode()) + sum(_LAYER_OVERHEAD + count * HASH_LENGTH for count in counts if count > 1)
     if length > MAX_BYTES:
         raise ManifestError(
             "bencoding",
-            f"{plan.name}: the manifest would have {length:,} bytes, of {MAX_BYTES:,} that it may have",
-            hint="Choose a larger --piece-size, or share fewer files at once.",
+            Text("share.manifest-too-large", name=plan.name, length=length, limit=MAX_BYTES),
+            hint=Text("hint.larger-pieces"),
         )
     return length
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from swarmshare.errors import StorageError
 from swarmshare.storage.disk_names import existing_paths, local_names
-from swarmshare.storage.files import os_reason
 from swarmshare.storage.paths import part_paths
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.resume import load_resume
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -56,7 +56,7 @@ def delete_files(manifest: Manifest, folder: Path, own: Collection[int]) -> None
         except (FileNotFoundError, NotADirectoryError):
             pass
         except OSError as error:
-            refused = refused or StorageError(path, os_reason(error), hint="It is left; remove it yourself.")
+            refused = refused or StorageError(path, os_reason(error), hint=Text("hint.remove-yourself"))
         parents.update(parent for parent in path.parents if parent.is_relative_to(folder) and parent != folder)
     for parent in sorted(parents, key=lambda path: -len(path.parts)):
         if _is_real(parent, real):

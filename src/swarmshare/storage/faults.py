@@ -9,7 +9,7 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import DiskFullError, StorageError
-from swarmshare.storage.files import os_reason
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,13 +25,13 @@ class BlockedError(StorageError):
 class LostError(StorageError):
     """What is at ``path`` is not the file that was there, or not all of it: only a scan tells what is left."""
 
-    hint = "Put it back as it was, or let what is missing be downloaded again."
+    hint = Text("hint.put-back-or-fetch")
 
 
-IN_THE_WAY: Final = "Move it away, or choose another folder."
+IN_THE_WAY: Final = Text("hint.move-away")
 """What to do about a name that is taken."""
-NO_RIGHT: Final = "Check the permissions there, or choose another folder."
-LINK: Final = "a link, and links are not followed here"
+NO_RIGHT: Final = Text("hint.permissions")
+LINK: Final = Text("storage.link")
 
 _BLOCKED: Final = {
     errno.ENOTDIR,
@@ -60,13 +60,13 @@ _HINTS: Final = {
     errno.EEXIST: IN_THE_WAY,
     errno.EACCES: NO_RIGHT,
     errno.EPERM: NO_RIGHT,
-    errno.EROFS: "Make the disk writable, or choose another folder.",
-    errno.EIO: "Check the disk and how it is connected.",
-    errno.EFBIG: "Choose a folder on a disk that takes larger files.",
-    errno.EMFILE: "Close other programs, or allow more open files.",
-    errno.ENFILE: "Close other programs, or allow more open files.",
-    errno.ENAMETOOLONG: "Choose a folder with a shorter path.",
-    errno.EINVAL: "Choose a folder on another disk: this one does not take the name.",
+    errno.EROFS: Text("hint.writable-disk"),
+    errno.EIO: Text("hint.check-disk"),
+    errno.EFBIG: Text("hint.larger-files"),
+    errno.EMFILE: Text("hint.open-files"),
+    errno.ENFILE: Text("hint.open-files"),
+    errno.ENAMETOOLONG: Text("hint.shorter-path"),
+    errno.EINVAL: Text("hint.other-disk"),
 }
 
 

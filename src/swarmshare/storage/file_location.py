@@ -16,6 +16,7 @@ from swarmshare.storage.faults import IN_THE_WAY, NO_RIGHT, BlockedError, LostEr
 from swarmshare.storage.files import FileIdentity
 from swarmshare.storage.opening import Place, at, create_file, look, move, parent_of, strange
 from swarmshare.storage.paths import resolve_inside
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
     from swarmshare.manifest import names
     from swarmshare.manifest.manifest import Manifest
 
-CHANGED: Final = "changed by another program"
-SHORTER: Final = "shorter than it was"
-_LEFT_ALONE: Final = "and it is left alone"
-_TAKEN: Final = f"is there already, {_LEFT_ALONE}"
+CHANGED: Final = Text("storage.changed")
+SHORTER: Final = Text("storage.shorter")
+_TAKEN: Final = Text("storage.taken")
 
 
 class Found(NamedTuple):
@@ -95,12 +95,12 @@ class FileLocation:
         if what := strange(status):  # whatever its inode: some systems give that of a removed file to the next
             raise LostError(self.path(place), what, hint=IN_THE_WAY)
         if (status.st_dev, status.st_ino) != place.inode:
-            raise LostError(self.path(place), "replaced by another file")
+            raise LostError(self.path(place), Text("storage.replaced"))
         return status
 
     def taken(self, place: Place) -> TakenError:
         """What to say of a file that was looked into, and is not ours."""
-        return TakenError(self.folder.joinpath(*place.path), f"is there already with other content, {_LEFT_ALONE}")
+        return TakenError(self.folder.joinpath(*place.path), Text("storage.taken-content"))
 
     def is_named(self) -> bool:
         """Whether anything bears the final name, be it a file or not."""
@@ -124,7 +124,7 @@ class FileLocation:
             target = self.part if saved is not None else self.part.parent
             called = str(target) if parent is None else self.part.name if saved is not None else "."
             if not os.access(called, os.W_OK, dir_fd=parent):
-                raise BlockedError(target, "cannot be written to", hint=NO_RIGHT)
+                raise BlockedError(target, Text("storage.not-writable"), hint=NO_RIGHT)
             if there is None and not self.length:
                 create_file(name, parent)
 
@@ -178,11 +178,10 @@ class FileLocation:
             if parent is not None:
                 os.fsync(parent)
 
-    def _conflict(self, status: os.stat_result) -> str:
-        """Why what bears the final name is in the way; empty when it is not."""
+    def _conflict(self, status: os.stat_result) -> Text | None:
+        """Why what bears the final name is in the way; None when it is not."""
         if what := strange(status):
             return what
         if status.st_size != self.length:
-            sizes = f"of {status.st_size:,} bytes instead of {self.length:,}"
-            return f"there is such a file already, {sizes}, {_LEFT_ALONE}"
-        return _TAKEN if self.length else ""
+            return Text("storage.taken-size", size=status.st_size, length=self.length)
+        return _TAKEN if self.length else None

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from swarmshare.errors import StorageError
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ def open_plain(path: Path) -> Iterator[BinaryIO]:
     try:
         with open(path, "rb", buffering=0, opener=_opener) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise StorageError(path, "not a regular file")
+                raise StorageError(path, Text("storage.not-regular"))
             yield file
     except OSError as error:
         raise StorageError(path, os_reason(error)) from error
@@ -64,12 +65,12 @@ def read_small(path: Path, limit: int) -> bytes:
         # O_NONBLOCK: opening a pipe that somebody put there would wait for a writer for ever.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise StorageError(path, "not a regular file")
+                raise StorageError(path, Text("storage.not-regular"))
             data = file.read(limit + 1)  # not by its size, which may change, and which /proc gives as 0
     except OSError as error:
         raise StorageError(path, os_reason(error)) from error
     if len(data) > limit:
-        raise StorageError(path, f"larger than {limit:,} bytes, the most that is read of such a file")
+        raise StorageError(path, Text("storage.too-large", limit=limit))
     return data
 
 
@@ -134,11 +135,6 @@ def make_folder(folder: Path, *, mode: int = 0o777) -> None:
     folder.mkdir(mode=mode, exist_ok=True)
     with contextlib.suppress(OSError):  # one may make a folder where one may not read
         _sync_folder(folder.parent)
-
-
-def os_reason(error: OSError) -> str:
-    """The system's own words for what went wrong, without the number and the path."""
-    return (error.strerror or str(error)).lower()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,6 +14,7 @@ from swarmshare.storage.faults import LostError
 from swarmshare.storage.file_location import CHANGED, Found
 from swarmshare.storage.file_record import Condition
 from swarmshare.storage.files import FileIdentity
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from swarmshare.storage.content import ContentFile
@@ -65,11 +66,11 @@ def _is_named(file: ContentFile) -> bool:
         place = file.locate()
         if place is None:
             if file.where.length:
-                raise LostError(file.where.part, "not there")
+                raise LostError(file.where.part, Text("storage.not-there"))
         else:
             file.look(place)
             if file.record.condition in {Condition.LOST, Condition.APPEARED}:
-                raise LostError(file.where.path(place), "may have lost some of its data")
+                raise LostError(file.where.path(place), Text("storage.may-have-lost"))
             if place.finished:
                 file.where.drop_part()
                 return True

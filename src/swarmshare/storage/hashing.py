@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeAlias
 from swarmshare.errors import CancelledError, StorageError
 from swarmshare.manifest.merkle import merkle_root, piece_layer, split_blocks
 from swarmshare.storage.files import FileIdentity, open_plain
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -195,9 +196,7 @@ class _Buffer:
 
 def _check_unchanged(source: Source, file: BinaryIO) -> None:
     if FileIdentity.of(os.fstat(file.fileno())) != source.identity:
-        raise StorageError(
-            source.path, "changed while it was being read", hint="Wait until nothing writes to it, then try again."
-        )
+        raise StorageError(source.path, Text("storage.changed-while-read"), hint=Text("hint.wait-for-writers"))
 
 
 def _read_full(source: Source, file: BinaryIO, chunk: memoryview) -> None:
@@ -205,7 +204,7 @@ def _read_full(source: Source, file: BinaryIO, chunk: memoryview) -> None:
     while filled < len(chunk):
         count = file.readinto(chunk[filled:])  # type: ignore[attr-defined]  # buffering=0 makes it a FileIO
         if not count:
-            raise StorageError(source.path, "became shorter while it was being read")
+            raise StorageError(source.path, Text("storage.shorter-while-read"))
         filled += count
 
 

@@ -14,16 +14,16 @@ from swarmshare.errors import StorageError
 from swarmshare.manifest import names
 from swarmshare.manifest.links import resolve_links
 from swarmshare.storage.faults import IN_THE_WAY
-from swarmshare.storage.files import os_reason
 from swarmshare.storage.opening import look, parent_of
 from swarmshare.storage.paths import WINDOWS
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from swarmshare.manifest.manifest import Manifest
 
-NO_LINKS: Final = "Everything else is shared without it. On Windows, links need the developer mode."
+NO_LINKS: Final = Text("hint.links")
 
 
 class ManifestLink(NamedTuple):
@@ -70,24 +70,24 @@ def make_link(folder: Path, link: ManifestLink) -> None:
     with parent_of(folder, link.path, make=True) as (parent, name):
         if look(name, parent) is not None:
             if why := wrong_link(folder, link):
-                raise StorageError(path, f"{why}, and is left alone", hint=IN_THE_WAY)
+                raise StorageError(path, Text("link.left-alone", why=why), hint=IN_THE_WAY)
             return
         if not _is_inside(folder, link):  # somebody's own links may lie on the way to the target
-            raise StorageError(path, "the link is not made: it would lead outside the folder", hint=NO_LINKS)
+            raise StorageError(path, Text("link.outside"), hint=NO_LINKS)
         try:
             os.symlink(link.text, name, target_is_directory=link.to_folder, dir_fd=parent)
         except OSError as error:
-            raise StorageError(path, f"the link cannot be made: {os_reason(error)}", hint=NO_LINKS) from error
+            raise StorageError(path, Text("link.refused", reason=os_reason(error)), hint=NO_LINKS) from error
 
 
-def wrong_link(folder: Path, link: ManifestLink) -> str:
-    """What is wrong with what bears the name of ``link`` below ``folder``; empty when it leads where it should."""
+def wrong_link(folder: Path, link: ManifestLink) -> Text | None:
+    """What is wrong with what bears the name of ``link`` below ``folder``; None when it leads where it should."""
     path = folder.joinpath(*link.path)
     if not os.path.islink(path):
-        return f"is not a link to {link.text}"
+        return Text("link.not-a-link", target=link.text)
     if os.path.realpath(path) != os.path.realpath(folder.joinpath(*link.target)) or not _is_inside(folder, link):
-        return f"is a link to {os.readlink(path)} instead of {link.text}"
-    return ""
+        return Text("link.other-target", other=os.readlink(path), target=link.text)
+    return None
 
 
 def _is_inside(folder: Path, link: ManifestLink) -> bool:

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import os_reason
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def locked(path: Path, of: Path, message: str, hint: str) -> Iterator[None]:
+def locked(path: Path, of: Path, message: Text, hint: Text | None) -> Iterator[None]:
     """Hold the lock at ``path``, made if it is not there.
 
     Raises :class:`StorageError` about ``of`` with ``message`` and ``hint`` when another process holds it.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from swarmshare.errors import StorageError
 from swarmshare.storage.faults import LINK, BlockedError, LostError, named
 from swarmshare.storage.paths import resolve_inside
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -141,10 +142,9 @@ def open_file(folder: Path, place: Place, *, write: bool) -> OpenFile:
         file = OpenFile(fd, path, place, write)
         status = os.fstat(file.fd)
     if (status.st_dev, status.st_ino) != place.inode:
-        raise LostError(path, "not the file that it was")
+        raise LostError(path, Text("storage.other-file"))
     if write and status.st_nlink > 1:
-        message = "has a second name (a hard link), so writing might change a file elsewhere"
-        raise BlockedError(path, message, hint="Put a copy in its place, or choose another folder.")
+        raise BlockedError(path, Text("storage.hard-link"), hint=Text("hint.copy-in-place"))
     return file
 
 
@@ -225,8 +225,8 @@ def move(old: str, new: str, parent: int | None) -> bool:
     return True
 
 
-def strange(status: os.stat_result) -> str:
-    """Why what is there can be no file of ours, whatever is in it; empty when it could be one."""
+def strange(status: os.stat_result) -> Text | None:
+    """Why what is there can be no file of ours, whatever is in it; None when it could be one."""
     if stat.S_ISLNK(status.st_mode):
         return LINK
-    return "" if stat.S_ISREG(status.st_mode) else "not a regular file"
+    return None if stat.S_ISREG(status.st_mode) else Text("storage.not-regular")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.manifest import names
 from swarmshare.storage.faults import IN_THE_WAY, BlockedError, named
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,5 +55,5 @@ def resolve_inside(path: Path, folder: Path) -> Path:
     except RuntimeError as error:  # Python 3.11 and 3.12, for links in a circle
         raise named(path, OSError(errno.ELOOP, os.strerror(errno.ELOOP))) from error
     if not real.is_relative_to(folder.resolve()):
-        raise BlockedError(path, "a link that leads outside the folder", hint=IN_THE_WAY)
+        raise BlockedError(path, Text("storage.link-outside"), hint=IN_THE_WAY)
     return real

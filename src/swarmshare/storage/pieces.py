@@ -30,6 +30,7 @@ from swarmshare.storage.paths import WINDOWS, part_paths
 from swarmshare.storage.piece_hashes import PieceHashes
 from swarmshare.storage.preparing import MAX_NOTICES, Prepared, make_download_folder, make_links, make_room
 from swarmshare.storage.scanning import is_whole, scan_files
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
 _PART: Final = 2**20
 """Bytes that are read at once of what is verified and not wanted."""
-_NOT_TAKEN: Final = "disks with the rules of Windows do not take its name"
 
 
 class TorrentStorage:
@@ -110,7 +110,7 @@ class TorrentStorage:
         pairs = zip(self.manifest.local_paths(windows=WINDOWS), called, strict=True)
         changed = islice(((own, now) for own, now in pairs if own != now), MAX_NOTICES)
         return [
-            StorageError(self._folder.joinpath(*own), f"it is called {'/'.join(now)!r} here: {_NOT_TAKEN}")
+            StorageError(self._folder.joinpath(*own), Text("storage.windows-name", name=repr("/".join(now))))
             for own, now in changed
         ]
 

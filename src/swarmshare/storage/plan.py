@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.errors import ManifestError, StorageError
 from swarmshare.manifest import names
 from swarmshare.manifest.build import canonical_key
-from swarmshare.storage.files import FileIdentity, os_reason
+from swarmshare.storage.files import FileIdentity
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,7 +80,7 @@ def make_plan(
         status = real_root.stat()
         replaced = output.parent.resolve() / output.name if output is not None else None
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
-        reason = os_reason(error) if isinstance(error, OSError) else "a link that leads to itself"
+        reason = os_reason(error) if isinstance(error, OSError) else Text("storage.link-circle")
         raise StorageError(root, reason) from error
     name = real_root.name if name is None else name
     _check_name(name, root)
@@ -87,13 +88,13 @@ def make_plan(
     if stat.S_ISDIR(status.st_mode):
         files = sorted(walk.folder(real_root, (), frozenset()), key=lambda file: canonical_key(file.path))
     elif not stat.S_ISREG(status.st_mode):
-        raise StorageError(root, "neither a file nor a folder")
+        raise StorageError(root, Text("storage.neither"))
     elif replaced in {real_root, root.parent.resolve() / root.name}:
-        raise StorageError(root, "is to be shared, and its manifest written over it", hint="Choose another -o.")
+        raise StorageError(root, Text("share.output-is-source"), hint=Text("hint.other-output"))
     else:
         files = [_planned((name,), real_root, status)]
     if not any(file.length for file in files):
-        raise StorageError(root, "nothing to share: there is no file with any bytes in it")
+        raise StorageError(root, Text("share.no-bytes"))
     _check_portable(root, name, files)
     return SharePlan(name, stat.S_ISDIR(status.st_mode), tuple(files), tuple(walk.skipped), walk.excluded)
 
@@ -117,7 +118,7 @@ class _Walk:
         """The files below ``folder``, whose path in the manifest is ``above``; ``entered`` are the folders it is in."""
         if len(above) >= names.MAX_DEPTH:
             raise ManifestError(
-                "path-deep", f"{folder}: in more than {names.MAX_DEPTH} folders", hint="Leave it out with --exclude."
+                "path-deep", Text("share.path-deep", folder=folder, limit=names.MAX_DEPTH), hint=Text("hint.exclude")
             )
         try:
             with os.scandir(folder) as entries:
@@ -127,7 +128,7 @@ class _Walk:
         for entry in listed:
             self._entries += 1
             if self._entries > MAX_ENTRIES:
-                raise StorageError(self._root, f"more than {MAX_ENTRIES:,} files and folders, links followed")
+                raise StorageError(self._root, Text("share.too-many-files", limit=MAX_ENTRIES))
             path = (*above, entry.name)
             if self._is_excluded(path):
                 self.excluded += 1
@@ -181,7 +182,7 @@ def _check_name(name: str, path: Path) -> None:
     try:
         names.check_component(name.encode(errors="surrogateescape"), str(path))
     except ManifestError as error:
-        raise ManifestError(error.rule, str(error), hint="Rename it, or leave it out with --exclude.") from None
+        raise ManifestError(error.rule, error.message, hint=Text("hint.rename-or-exclude")) from None
 
 
 def _check_portable(root: Path, name: str, files: Sequence[PlannedFile]) -> None:
@@ -191,7 +192,6 @@ def _check_portable(root: Path, name: str, files: Sequence[PlannedFile]) -> None
         if path != placed:
             raise ManifestError(
                 "name-clash",
-                f"{root}: {'/'.join(path[1:])!r} is the same as another name to Windows or macOS, which do not tell "
-                "apart upper and lower case, or ways to encode a letter, or what follows the last letter",
-                hint="Rename one of the two, or leave it out with --exclude.",
+                Text("share.name-clash", folder=root, path=repr("/".join(path[1:]))),
+                hint=Text("hint.rename-one"),
             )

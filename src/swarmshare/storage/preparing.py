@@ -10,6 +10,7 @@ from swarmshare.storage.faults import BlockedError, naming
 from swarmshare.storage.files import make_folder
 from swarmshare.storage.final_name import make_way
 from swarmshare.storage.links import make_link
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,7 +38,7 @@ def make_download_folder(folder: Path) -> None:
         try:
             make_folder(folder)
         except FileNotFoundError as error:  # in a place where nothing can be made
-            raise BlockedError(folder, "cannot be made", hint="Choose another folder.") from error
+            raise BlockedError(folder, Text("storage.cannot-be-made"), hint=Text("hint.other-folder")) from error
 
 
 def make_room(folder: Path, files: Mapping[int, ContentFile]) -> dict[int, StorageError]:

@@ -17,8 +17,9 @@ from swarmshare.common.pieces import Priority
 from swarmshare.errors import ManifestError, StorageError
 from swarmshare.manifest.bencoding import MAX_BYTES
 from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage.files import make_folder, os_reason, read_small, remove_leftovers, write_atomic
+from swarmshare.storage.files import make_folder, read_small, remove_leftovers, write_atomic
 from swarmshare.storage.lock import locked
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,7 +35,7 @@ MAX_PEERS: Final = 1000
 MAX_HOST: Final = 255
 """Characters of a peer's host: no name in the DNS is longer."""
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
-_HINT: Final = "Remove the file, then begin it again."
+_HINT: Final = Text("hint.begin-again")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +77,10 @@ def open_saved_transfers(folder: Path) -> Iterator[SavedTransfers]:
     try:
         make_folder(folder, mode=0o700)
     except OSError as error:
-        hint = "Set SWARMSHARE_HOME to a folder that you may write to."
+        hint = Text("hint.home-writable")
         raise StorageError(folder, os_reason(error), hint=hint) from error
-    message = "another window of SwarmShare is at work here"
-    hint = "Use that one, or give this one a home of its own with SWARMSHARE_HOME."
+    message = Text("saved.other-window")
+    hint = Text("hint.use-that-window")
     with locked(folder / "lock", folder.parent, message, hint):
         yield SavedTransfers(folder)
 
@@ -156,13 +157,13 @@ def _read(path: Path) -> SavedTransfer:
     try:
         manifest = parse_manifest(read_small(manifest_path, MAX_BYTES))
     except ManifestError as error:
-        raise StorageError(manifest_path, str(error), hint=_HINT) from error
+        raise StorageError(manifest_path, error.message, hint=_HINT) from error
     if str(manifest.info_hash) != path.stem:
-        raise StorageError(manifest_path, "this is the manifest of something else", hint=_HINT)
+        raise StorageError(manifest_path, Text("storage.other-manifest"), hint=_HINT)
     try:
         return _parse(json.loads(read_small(path, MAX_STATE)), manifest)
     except (ValueError, RecursionError) as error:
-        raise StorageError(path, "this does not say how a transfer is", hint=_HINT) from error
+        raise StorageError(path, Text("saved.not-a-transfer"), hint=_HINT) from error
 
 
 def _parse(fields: object, manifest: Manifest) -> SavedTransfer:

@@ -7,7 +7,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import make_folder, os_reason, read_small, remove_leftovers, write_atomic
+from swarmshare.storage.files import make_folder, read_small, remove_leftovers, write_atomic
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ class SignIns:
             make_folder(self._folder, mode=0o700)
             remove_leftovers(self._folder)
         except OSError as error:
-            hint = "Set SWARMSHARE_HOME to a folder that you may write to."
+            hint = Text("hint.home-writable")
             raise StorageError(self._folder, os_reason(error), hint=hint) from error
         write_atomic(self._path(sign_in.tracker), json.dumps(sign_in._asdict(), indent=1).encode(), mode=0o600)
 
@@ -76,5 +77,5 @@ def _read(path: Path) -> SignIn:
     except (ValueError, TypeError, KeyError):
         tracker = user = token = None
     if not (isinstance(tracker, str) and isinstance(user, str) and isinstance(token, str)):
-        raise StorageError(path, "this is no sign-in", hint="Remove the file, then sign in again.")
+        raise StorageError(path, Text("sign-in.not-one"), hint=Text("hint.sign-in-anew"))
     return SignIn(tracker, user, token)

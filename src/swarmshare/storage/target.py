@@ -6,16 +6,20 @@ import contextlib
 import os
 import shutil
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import DiskFullError, StorageError
-from swarmshare.storage.files import os_reason, temporary_name
+from swarmshare.storage.files import temporary_name
+from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def check_target(path: Path, length: int = 0, *, hint: str = "Choose another file to write to.") -> None:
+ANOTHER_FILE: Final = Text("hint.other-file")
+
+
+def check_target(path: Path, length: int = 0, *, hint: Text = ANOTHER_FILE) -> None:
     """Raise :class:`StorageError` unless a file of ``length`` bytes can be written to ``path``.
 
     A file is made beside it, as :func:`~swarmshare.storage.files.write_atomic` does, and removed.
@@ -25,10 +29,10 @@ def check_target(path: Path, length: int = 0, *, hint: str = "Choose another fil
         try:
             os.stat(folder)
         except FileNotFoundError:
-            raise StorageError(folder, "no such folder", hint=f"Make it first. {hint}") from None
+            raise StorageError(folder, Text("storage.no-folder"), hint=Text("hint.make-folder", hint=hint)) from None
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISDIR(os.stat(path).st_mode):  # a name that is too long is refused here, too
-                raise StorageError(path, "is a folder", hint=hint)
+                raise StorageError(path, Text("storage.is-folder"), hint=hint)
         trial = folder / temporary_name()
         with open(trial, "xb"):
             pass

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import StorageError
 from swarmshare.storage.disk_names import local_names
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,5 +35,7 @@ def refuse_too_deep(manifest: Manifest, folder: Path) -> None:
         there = os.path.isfile(whole)
     if there:
         raise StorageError(
-            folder, f"this is {manifest.name} itself, in {whole.parent}", hint="Give the folder that contains it."
+            folder,
+            Text("share.content-itself", name=manifest.name, folder=whole.parent),
+            hint=Text("hint.containing-folder"),
         )

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from swarmshare.errors import StorageError
 from swarmshare.manifest.merkle import HASH_LENGTH, merkle_root, piece_height
 from swarmshare.storage.disk_names import existing_paths, local_names
-from swarmshare.storage.files import FileIdentity, os_reason
+from swarmshare.storage.files import FileIdentity
 from swarmshare.storage.hashing import Hashing, Source, hash_sources
 from swarmshare.storage.links import links_of, wrong_link
 from swarmshare.storage.paths import resolve_inside
 from swarmshare.storage.progress import Meter, OnProgress
+from swarmshare.texts import Text, about, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ class FileReport:
     """What is not as the manifest has it, as finely as its hashes tell: to the piece, or the file if it is smaller."""
     actual_length: int | None = None
     """In bytes, when there is a file."""
-    error: str = ""
+    error: Text | None = None
     """Why it is ``UNREADABLE``, or what is wrong with a link."""
 
 
@@ -82,7 +83,7 @@ class _Checked:
     source: Source | None = None
     actual_length: int | None = None
     missing: bool = False
-    error: str = ""
+    error: Text | None = None
     nodes: list[bytes] = field(default_factory=list)
 
 
@@ -107,7 +108,7 @@ def verify_data(
         checked = readable[hashed.run.source]
         checked.nodes.append(hashed.nodes)
         if hashed.error is not None:
-            checked.error = str(hashed.error)
+            checked.error = hashed.error.message
         meter.advance(hashed.run.length, hashed.run.offset + hashed.run.length == sources[hashed.run.source].length)
     reports = [_judge(manifest, checked) for checked in files]
     reports += (_judge_link(manifest.files[number], paths[number], folder, link) for number, link in links.items())
@@ -120,13 +121,13 @@ def _look_at(file: FileEntry, path: Path, folder: Path) -> _Checked:
         real = resolve_inside(path, folder)
         status = os.stat(real, follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode):
-            raise StorageError(path, "not a regular file")
+            raise StorageError(path, Text("storage.not-regular"))
     except (FileNotFoundError, NotADirectoryError):
         checked.missing = True
     except StorageError as error:
-        checked.error = str(error)
+        checked.error = error.message
     except OSError as error:
-        checked.error = f"{path}: {os_reason(error)}"
+        checked.error = about(path, os_reason(error))
     else:
         checked.actual_length = status.st_size
         checked.source = Source(real, min(status.st_size, file.length), FileIdentity.of(status))
@@ -158,7 +159,7 @@ def _judge_link(file: FileEntry, path: Path, folder: Path, link: ManifestLink) -
             return FileReport(file, path, FileVerdict.MISSING)
         why = wrong_link(folder, link)
     except OSError as error:
-        return FileReport(file, path, FileVerdict.UNREADABLE, error=f"{path}: {os_reason(error)}")
+        return FileReport(file, path, FileVerdict.UNREADABLE, error=about(path, os_reason(error)))
     return FileReport(file, path, FileVerdict.BAD if why else FileVerdict.OK, error=why)
 
 

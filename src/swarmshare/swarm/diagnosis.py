@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.common.address import is_loopback, show_address
+from swarmshare.texts import Text, advise
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -72,7 +73,7 @@ class DialResult(NamedTuple):
     """What became of one dial."""
 
     outcome: Outcome
-    reason: str = ""
+    reason: Text | None = None
     """The system's own words, where it has any."""
 
 
@@ -80,7 +81,7 @@ class NoPeers(NamedTuple):
     """Why nobody is connected: the surest cause that is known."""
 
     cause: Cause
-    message: str
+    message: Text
     """As one line: what is wrong, and what to do."""
 
 
@@ -110,29 +111,23 @@ NO_LISTENING: Final = 1
 """The port that is announced by who accepts no connections: trackers refuse a 0."""
 
 _SHUT: Final = {ListenReach.NOWHERE, ListenReach.MACHINE}
-_HUNG_UP: Final = "{who} hangs up at once. It does not share this"
-_MSE: Final = "takes encrypted connections (MSE) only, which this program does not speak yet."
-_SAYS: Final = {
-    Cause.ENCRYPTED: "{who} wants an encrypted connection (MSE), which this program does not speak yet. "
-    "Allow connections without encryption there.",
-    Cause.STRANGER: "{who} was turned away: it is in none of this machine's networks. "
-    "To let in everybody, add --listen '*:0'.",
-    Cause.ONLY_HERE: "only programs on this machine can connect to it. To let in the network, add --listen '*:0'.",
-    Cause.HUNG_UP: f"{_HUNG_UP} (any more), speaks BitTorrent v1 only, or {_MSE}",
-    Cause.OTHER: "{who} answers, but shares something else there. Is the address right?",
-    Cause.BANNED: "{who} gave wrong data, and is banned. Others who have it are needed.",
-    Cause.REFUSED: "{who} refuses connections. Does it run there, and may other machines connect to it?",
-    Cause.NO_ANSWER: "{who} does not answer. Is it switched on? A firewall may be in the way.",
-    Cause.UNREACHABLE: "there is no way to {who}: {reason}",
-    Cause.ENDED: "{who} was connected, and ended that. It is tried again.",
-    Cause.NOT_LISTENING: "those who are online accept no connections from other machines. "
-    "One side has to: is --listen set there, or a firewall in the way?",
-    Cause.TRACKER_AWAY: "the tracker is of no use at present, and nobody else is known",
-    Cause.NOBODY_KNOWN: "there is nobody to ask. Name a peer with --peer, or sign in at a tracker.",
-    Cause.NOBODY_ONLINE: "nobody who is online has it. It goes on when somebody comes who does.",
+_SAYS: Final[dict[Cause, tuple[str, Text | None]]] = {
+    Cause.ENCRYPTED: ("nobody.encrypted", Text("hint.allow-unencrypted")),
+    Cause.STRANGER: ("nobody.stranger", Text("hint.let-in-everybody")),
+    Cause.ONLY_HERE: ("nobody.only-here", Text("hint.let-in-network")),
+    Cause.HUNG_UP: ("nobody.hung-up", Text("hint.not-shared-v1")),
+    Cause.OTHER: ("nobody.other", Text("hint.address")),
+    Cause.BANNED: ("nobody.banned", Text("hint.others-needed")),
+    Cause.REFUSED: ("nobody.refused", Text("hint.runs-there")),
+    Cause.NO_ANSWER: ("nobody.no-answer", Text("hint.switched-on")),
+    Cause.UNREACHABLE: ("nobody.unreachable", None),
+    Cause.ENDED: ("nobody.ended", Text("hint.tried-again")),
+    Cause.NOT_LISTENING: ("nobody.not-listening", Text("hint.one-side")),
+    Cause.TRACKER_AWAY: ("nobody.tracker-away", None),
+    Cause.NOBODY_KNOWN: ("nobody.known", Text("hint.name-a-peer")),
+    Cause.NOBODY_ONLINE: ("nobody.online", Text("hint.goes-on")),
 }
-_HUNG_UP_HYBRID: Final = f"{_HUNG_UP} (any more), or {_MSE}"
-_NOBODY_ASKS: Final = "nobody who is online needs it. It is served as soon as somebody does."
+"""What is wrong, as the code of a text, and what to do about it."""
 
 
 def explain(situation: Situation) -> NoPeers | None:
@@ -161,7 +156,7 @@ def _of_dials(dials: Mapping[tuple[str, int], DialResult], situation: Situation)
             continue
         who = [show_address(*address) for address in those]
         if outcome is Outcome.HUNG_UP and situation.hybrid:
-            return NoPeers(Cause.HUNG_UP, _HUNG_UP_HYBRID.format(who=_and_more(who)))
+            return _told(Cause.HUNG_UP, who, hint=Text("hint.not-shared"))
         if outcome is Outcome.REFUSED and all(port == NO_LISTENING for _, port in those):
             return _told(Cause.NOT_LISTENING)
         return _told(Cause(outcome.value), who, dials[those[0]].reason)
@@ -177,13 +172,19 @@ def _of_members(situation: Situation) -> NoPeers | None:
     if situation.complete:
         if not situation.has_tracker and situation.reach in _SHUT:
             return _told(Cause.ONLY_HERE)
-        return None if situation.members else NoPeers(Cause.NOBODY_ONLINE, _NOBODY_ASKS)
+        return (
+            None
+            if situation.members
+            else NoPeers(Cause.NOBODY_ONLINE, advise(Text("nobody.asks"), Text("hint.served")))
+        )
     return _told(Cause.NOBODY_ONLINE if situation.has_tracker else Cause.NOBODY_KNOWN)
 
 
-def _told(cause: Cause, who: Sequence[str] = (), reason: str = "") -> NoPeers:
-    return NoPeers(cause, _SAYS[cause].format(who=_and_more(who), reason=reason))
+def _told(cause: Cause, who: Sequence[str] = (), reason: Text | None = None, hint: Text | None = None) -> NoPeers:
+    code, usual = _SAYS[cause]
+    return NoPeers(cause, advise(Text(code, who=_and_more(who), reason=reason or ""), hint or usual))
 
 
 def _and_more(who: Sequence[str]) -> str:
-    return f"{who[0]} (and {len(who) - 1:,} more)" if len(who) > 1 else next(iter(who), "")
+    first = next(iter(who), "")
+    return Text("nobody.and-more", who=first, count=len(who) - 1) if len(who) > 1 else first

@@ -14,6 +14,7 @@ from flask_socketio import SocketIO
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from swarmshare import __version__
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.accounts import Accounts
 from swarmshare.tracker.domain.catalogue import Catalogue
 from swarmshare.tracker.domain.changes import ChangeFeed
@@ -98,7 +99,7 @@ def create_app(
     for listener in (unsaved, directory, _Swarms(registry), live):
         changes.listen(listener)
 
-    def limit(rate: Rate, what: str) -> RateLimit:
+    def limit(rate: Rate, what: Text) -> RateLimit:
         return RateLimit(rate, monotonic, what=what)
 
     passwords = Passwords(offload, memory=config.password_memory)
@@ -109,8 +110,8 @@ def create_app(
         clock,
         unsaved,
         lifetime=config.token_lifetime,
-        by_address=limit(config.sign_in_per_address, "attempts to sign in from this address"),
-        by_account=limit(config.sign_in_per_account, "attempts to sign in to this account"),
+        by_address=limit(config.sign_in_per_address, Text("account.attempts-address")),
+        by_account=limit(config.sign_in_per_account, Text("account.attempts-account")),
     )
     catalogue = Catalogue(database, changes, clock, config, offload=offload, counts=registry.counts)
     services = Services(
@@ -124,7 +125,7 @@ def create_app(
             changes,
             clock,
             registration=config.registration,
-            by_address=limit(config.register_per_address, "registrations from this address"),
+            by_address=limit(config.register_per_address, Text("account.registrations")),
         ),
         sessions=sessions,
         invitations=Invitations(database, clock, lifetime=config.invitation_lifetime),

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from swarmshare.common.address import is_loopback, show_address
 from swarmshare.errors import SwarmShareError
+from swarmshare.texts import Text, about, os_reason, system_says
 from swarmshare.tracker.app import EXTENSION, create_app
 from swarmshare.tracker.own_addresses import own_addresses
 from swarmshare.tracker.realtime.transport import CONNECTION, use_for
@@ -57,7 +58,7 @@ class ListenError(SwarmShareError):
     """The address to listen on cannot be had."""
 
     code = "listen"
-    hint = "Give another with --listen HOST:PORT; port 0 takes any that is free."
+    hint = Text("hint.listen-elsewhere")
 
 
 class Ready(NamedTuple):
@@ -198,7 +199,7 @@ def _listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(where, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise ListenError(f"{host}: {error.strerror}") from error
+        raise ListenError(about(host, system_says(error.strerror or str(error), error.errno))) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Inherited by each connection: a head and a body leave as two segments, and the second would wait for a
@@ -211,7 +212,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise ListenError(f"{host}:{port}: {(error.strerror or str(error)).lower()}") from error
+        raise ListenError(about(f"{host}:{port}", os_reason(error))) from error
     return listener
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote_from_bytes, urldefrag
 from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.errors import BencodingError, TrackerError
 from swarmshare.manifest.bencoding import Value, decode_document
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,9 +94,9 @@ def parse_reply(body: bytes, peer_id: bytes, *, from_loopback: bool) -> Reply:
     try:
         root = decode_document(body).root
     except BencodingError as error:
-        raise TrackerError("not-a-tracker", "the answer is not a tracker's") from error
+        raise TrackerError("not-a-tracker", Text("tracker.no-tracker")) from error
     if b"failure reason" in root:
-        raise TrackerError("refused", _text(root, b"failure reason") or "it refuses, and does not say why")
+        raise TrackerError("refused", _failure(root))
     found = (*_contacts(root.get(b"peers"), _CONTACT, peer_id), *_contacts(root.get(b"peers6"), _CONTACT6, peer_id))
     interval = max(_number(root, b"interval") or DEFAULT_INTERVAL, _number(root, b"min interval"))
     tracker_id = root.get(b"tracker id")
@@ -105,6 +106,11 @@ def parse_reply(body: bytes, peer_id: bytes, *, from_loopback: bool) -> Reply:
         warning=_text(root, b"warning message"),
         tracker_id=tracker_id if isinstance(tracker_id, bytes) and len(tracker_id) <= _MAX_TRACKER_ID else None,
     )
+
+
+def _failure(root: dict[bytes, Value]) -> Text:
+    said = _text(root, b"failure reason")
+    return Text("tracker.says", text=said) if said else Text("tracker.does-not-say")
 
 
 def _text(root: dict[bytes, Value], key: bytes) -> str:

@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 import socketio
 import trio
 
-from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.errors import TrackerError
+from swarmshare.schema.text_wire import read_text
 from swarmshare.schema.tracker_events import Refusal
+from swarmshare.texts import Text, about
 from swarmshare.tracker_client.dial import dial
-from swarmshare.tracker_client.engine_io import EngineClient, WebSocket, status
+from swarmshare.tracker_client.engine_io import EngineClient, WebSocket, no_tracker
 from swarmshare.tracker_client.failures import failure
 from swarmshare.tracker_client.http import what_answers
 from swarmshare.tracker_client.proxies import through
@@ -93,19 +94,17 @@ class Link:
                 await question.done.wait()
         except trio.TooSlowError:
             self.close()
-            raise self._error(f"no answer within {TIMEOUT:.0f} s") from None
+            raise self._error(Text("tracker.no-answer", seconds=round(TIMEOUT))) from None
         finally:
             self._questions.discard(question)
         if question.answer is None:
-            raise self._error("the connection broke")
+            raise self._error(Text("tracker.broke"))
         return question.answer[0] if len(question.answer) == 1 else None
 
     @property
-    def way(self) -> str:
-        """A sentence about how news arrive, where that is not by a WebSocket; else empty."""
-        if not self.polls:
-            return ""
-        return f"{self._tracker}: no WebSocket gets through, perhaps a proxy stops it: long polling is in use"
+    def way(self) -> Text | None:
+        """A sentence about how news arrive, where that is not by a WebSocket; else None."""
+        return about(self._tracker, Text("tracker.long-polling")) if self.polls else None
 
     @property
     def closed(self) -> bool:
@@ -122,13 +121,13 @@ class Link:
 
     def _send(self, event: str, data: Wire, question: _Question) -> None:
         if self._closed:
-            raise self._error("the connection broke")
+            raise self._error(Text("tracker.broke"))
         try:
             # It is not for several threads at a time: this one is trio's. It only puts things into a queue.
             self._client.emit(event, data, self._namespace, partial(self._tell, question.answered))
         except Exception as error:  # whatever hostile bytes have made of the library
             self.close()
-            raise self._error("the connection broke") from error
+            raise self._error(Text("tracker.broke")) from error
 
     async def aclose(self) -> None:
         """Ends the connection, and waits for its threads, but never longer than :data:`CLOSING` seconds."""
@@ -139,7 +138,7 @@ class Link:
     async def last(self) -> None:
         """Waits until the connection ends, and raises :class:`TrackerError` then."""
         await self.over.wait()
-        raise self._error("the connection broke")
+        raise self._error(Text("tracker.broke"))
 
     async def open(self) -> None:
         """Connects and signs in; raises :class:`TrackerError`."""
@@ -150,11 +149,11 @@ class Link:
                 await trio.to_thread.run_sync(self._connect, abandon_on_cancel=True, limiter=limiter)
                 await self._handshaken.wait()
         except trio.TooSlowError:
-            raise self._error(f"no answer within {TIMEOUT:.0f} s") from None
+            raise self._error(Text("tracker.no-answer", seconds=round(TIMEOUT))) from None
         if self._refusal is not None:
             raise self._refused()
         if self.over.is_set():
-            raise self._error("the connection broke")
+            raise self._error(Text("tracker.broke"))
 
     # What follows runs in other threads
 
@@ -209,7 +208,9 @@ class Link:
             connection = self.dialled()
         except (OSError, UnicodeError) as error:  # UnicodeError: of names of hosts
             _, what, hint = failure(self._tracker, error, TIMEOUT)
-            raise TrackerError("unreachable", f"{self._tracker}: cannot be reached: {what}", hint=hint) from error
+            raise TrackerError(
+                "unreachable", about(self._tracker, Text("tracker.unreachable", reason=what)), hint=hint
+            ) from error
         try:
             self._connect_by("websocket", connection)
         except Exception as error:  # whatever a stranger's bytes make of the libraries that read them
@@ -223,8 +224,8 @@ class Link:
                     raise known from error
                 raise TrackerError(
                     NOT_LIVE,
-                    f"{self._tracker}: {through(self._tracker)}the answer is not a tracker's{status(error)}",
-                    hint="Is the address right?",
+                    about(self._tracker, through(self._tracker, no_tracker(error))),
+                    hint=Text("hint.address"),
                 ) from error
 
     def _connect_by(self, transport: str, connection: socket.socket | None) -> None:
@@ -257,16 +258,20 @@ class Link:
     def _refused(self) -> TrackerError:
         match self._refusal:
             case ({"data": {"error": Refusal.SIGNED_OUT}},):
-                hint = f"Sign in again: swarmshare login --tracker {self._tracker} --user NAME"
+                hint = Text("hint.sign-in-again", tracker=self._tracker)
                 return TrackerError(
-                    Refusal.SIGNED_OUT, f"{self._tracker}: your sign-in is not valid (any more)", hint=hint
+                    Refusal.SIGNED_OUT, about(self._tracker, Text("tracker.sign-in-invalid")), hint=hint
                 )
-            case ({"message": str(text)},):
-                return TrackerError("refused", f"{self._tracker}: {clean(text, MAX_TEXT)}")
-        return TrackerError("refused", f"{self._tracker}: it does not let us in")
+            case ({"message": str(text), **more},):
+                data = more.get("data")
+                told = read_text(text, data.get("text") if isinstance(data, dict) else None)
+                return TrackerError("refused", about(self._tracker, told))
+        return TrackerError("refused", about(self._tracker, Text("tracker.not-let-in")))
 
-    def _error(self, why: str) -> TrackerError:
-        return TrackerError("unreachable", f"{self._tracker}: cannot be reached: {through(self._tracker)}{why}")
+    def _error(self, why: Text) -> TrackerError:
+        return TrackerError(
+            "unreachable", about(self._tracker, Text("tracker.unreachable", reason=through(self._tracker, why)))
+        )
 
 
 async def open_link(

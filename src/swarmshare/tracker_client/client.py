@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.errors import TrackerError
 from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import (
@@ -27,6 +26,7 @@ from swarmshare.schema.tracker_events import (
     Stats,
 )
 from swarmshare.schema.tracker_wire import dump_request, parse_answer, parse_peers, parse_state
+from swarmshare.texts import about
 from swarmshare.tracker_client.bridge import NOT_LIVE
 from swarmshare.tracker_client.connection import Backoff, connection_to
 from swarmshare.tracker_client.fallback import FallbackAnnouncer
@@ -121,7 +121,7 @@ class _Membership:
                     self._lost_at = trio.current_time()
                     if isinstance(end, EventError):
                         if end.reason not in _QUIET:
-                            self._torrent.tell_problem(f"{self._connection.tracker}: {clean(str(end), MAX_TEXT)}")
+                            self._torrent.tell_problem(about(self._connection.tracker, end.message))
                         await trio.sleep(backoff.pause(trio.current_time() - since))
                     elif not self._joined:
                         self.away(end)
@@ -193,7 +193,7 @@ class _Membership:
         )
         self._view.start(parse_state(await self._ask(join), self.piece_count))
         self._joined = True
-        self._torrent.tell_problem(self._link.way if self._link is not None else "")
+        self._torrent.tell_problem((self._link.way if self._link is not None else None) or "")
 
     async def _tell_pieces(self) -> None:
         while True:

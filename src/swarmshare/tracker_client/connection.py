@@ -12,6 +12,7 @@ from swarmshare.errors import TrackerError
 from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import MAX_MEMBERS, NAMESPACE, PUSH, Refusal
 from swarmshare.schema.tracker_wire import parse_push
+from swarmshare.texts import Text
 from swarmshare.tracker_client.bridge import open_link
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class TrackerConnection:
     def _piece_count(self, info_hash: bytes) -> int:
         listener = self._listeners.get(info_hash)
         if listener is None:
-            raise EventError(Refusal.UNKNOWN_SWARM, "nobody asked for it")
+            raise EventError(Refusal.UNKNOWN_SWARM, Text("event.not-asked"))
         return listener.piece_count
 
     def _hand_over(self, push: Push) -> None:

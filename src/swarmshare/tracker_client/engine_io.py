@@ -10,6 +10,7 @@ import engineio
 import websocket
 from engineio.payload import Payload
 
+from swarmshare.texts import Text
 from swarmshare.tracker_client.polling import PollReply, Requests
 
 if TYPE_CHECKING:
@@ -201,10 +202,10 @@ class EngineClient(engineio.Client):  # type: ignore[misc]
             engineio.base_client.connected_clients.remove(self)
 
 
-def status(error: BaseException | None) -> str:
-    """Returns the HTTP status in an error or in one that it wraps, as a text to append; empty when unknown."""
+def no_tracker(error: BaseException | None) -> Text:
+    """Returns what to say of a server that speaks no WebSocket, with the HTTP status in an error or in one it wraps."""
     while error is not None:
         if isinstance(error, websocket.WebSocketBadStatusException):
-            return f" (HTTP status {error.status_code})"
+            return Text("tracker.no-tracker-status", status=error.status_code)
         error = error.__cause__ or error.__context__
-    return ""
+    return Text("tracker.no-tracker")

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from swarmshare.common.text import clean
+from swarmshare.texts import Text, system_says
 from swarmshare.tracker_client.proxies import ProxyUrlError, through
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ADDRESS: Final = "Is the address right?"
-_PORT: Final = "This port may be another program's: which is the tracker's?"
-_PORTAL: Final = (
-    "If this network wants a sign-in in the browser first (a hotel's, say), do that; else the address is wrong."
-)
-_RUNS: Final = "Does it run? Is the address right?"
+ADDRESS: Final = Text("hint.address")
+_PORT: Final = Text("hint.port")
+_PORTAL: Final = Text("hint.portal")
+_RUNS: Final = Text("hint.runs")
 _ALERT: Final = "\x15\x03"
 """How a TLS server answers who does not speak TLS (RFC 8446, 5.1): an alert, of a version that begins with 3."""
 _NOT_TLS: Final = {
@@ -48,100 +47,99 @@ class Failure(NamedTuple):
 
     rule: str
     """``unreachable`` or ``not-a-tracker``."""
-    what: str
-    hint: str
+    what: Text
+    hint: Text
 
 
 def failure(url: str, error: BaseException, timeout: float) -> Failure:
     """Returns why there is no answer from ``url``, by the exception that ended the try, or one that it wraps."""
     all_known = (_known(url, found, timeout) for found in _chain(error))
-    found = next(filter(None, all_known), None) or Failure("unreachable", "the connection broke", _RUNS)
-    between = through(url)
-    if not between and not isinstance(error, ProxyUrlError):
+    found = next(filter(None, all_known), None) or Failure("unreachable", Text("tracker.broke"), _RUNS)
+    what = through(url, found.what)
+    if what is found.what and not isinstance(error, ProxyUrlError):
         return found
-    hint = f"With no_proxy={urlsplit(url).hostname} in the environment, it is asked directly."
-    return Failure(found.rule, between + found.what, hint)
+    hint = Text("hint.no-proxy", host=urlsplit(url).hostname)
+    return Failure(found.rule, what, hint)
 
 
 def odd_page(url: str, status: int, reason: str, body: bytes, content_type: str = "") -> Failure:
     """Returns why an answer that came by HTTP is not a tracker's."""
     head = body[:_PAGE_LOOKED_AT]
-    answered = f"the answer is not a tracker's ({clean(f'{status} {reason}', 100)})"
+    answered = clean(f"{status} {reason}", 100)
     if status == HTTPStatus.BAD_REQUEST and _SAYS_HTTPS.search(head):
         return _wants_tls(url)
     if status in _BEHIND:
-        return Failure(
-            "not-a-tracker", f"{answered} but a proxy's", "The tracker behind it does not answer: does it run?"
-        )
+        return Failure("not-a-tracker", Text("tracker.proxys-answer", what=answered), Text("hint.behind-proxy"))
     if status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED or (
         status == HTTPStatus.OK and ("html" in content_type.lower() or head.lstrip()[:1] == b"<")
     ):
-        return Failure("not-a-tracker", f"{answered} but a web page", _PORTAL)
-    return Failure("not-a-tracker", answered, ADDRESS)
+        return Failure("not-a-tracker", Text("tracker.web-page", what=answered), _PORTAL)
+    return Failure("not-a-tracker", Text("tracker.no-tracker-but", what=answered), ADDRESS)
 
 
 def _known(url: str, error: BaseException, timeout: float) -> Failure | None:
     match error:
         case TimeoutError():
-            hint = "Does it run? Does a firewall stand between?"
-            return Failure("unreachable", f"no answer within {timeout:.0f} s", hint)
+            hint = Text("hint.firewall")
+            return Failure("unreachable", Text("tracker.no-answer", seconds=round(timeout)), hint)
         case ssl.SSLCertVerificationError():
             return _certificate(error)
         case ssl.SSLError():
             return _tls(url, error)
         case RemoteDisconnected() | ConnectionResetError() | BrokenPipeError():
-            hint = "Does it want https? Or is this another program's port?"
-            return Failure("unreachable", "it hangs up without an answer", hint)
+            hint = Text("hint.https-or-port")
+            return Failure("unreachable", Text("tracker.hangs-up"), hint)
         case BadStatusLine() if str(error).startswith(_ALERT):
             return _wants_tls(url)
         case BadStatusLine():
             said = clean(str(error), _QUOTED)
-            what = f"what answers there is no web server; it says {said!r}"
+            what = Text("tracker.no-web-server", text=repr(said))
             return Failure("not-a-tracker", what, _PORT)
         case HTTPException():
-            return Failure("not-a-tracker", "the answer is not HTTP", _PORT)
+            return Failure("not-a-tracker", Text("tracker.not-http"), _PORT)
         case socket.gaierror():
-            why = (error.strerror or "unknown").lower()
-            hint = "There is no machine of that name, as far as this one knows: is it spelled right?"
+            why = Text.received((error.strerror or "unknown").lower(), "system.no-machine", {})
+            hint = Text("hint.no-machine")
             return Failure("unreachable", why, hint)
         case OSError() if text := error.strerror or (str(error) if type(error) is OSError else ""):
-            return Failure("unreachable", text[:1].lower() + text[1:_MAX_WORDS], _system_hint(error.errno))
+            what = text if isinstance(text, Text) else system_says(text[:1].lower() + text[1:_MAX_WORDS], error.errno)
+            return Failure("unreachable", what, _system_hint(error.errno))
     return None
 
 
 def _certificate(error: ssl.SSLCertVerificationError) -> Failure:
-    what = f"its certificate cannot be trusted ({error.verify_message})"
+    what = Text("tracker.certificate", reason=error.verify_message)
     if error.verify_code in _MISMATCH:
-        hint = "It is for another name: use that one, or ask the organiser."
+        hint = Text("hint.other-name")
     elif error.verify_code in (_EXPIRED, _NOT_YET):
-        hint = "Is this machine's clock right? Else the organiser has to renew it."
+        hint = Text("hint.clock")
     else:
-        hint = "If the group has an authority of its own, add --ca FILE with its certificate, or set SSL_CERT_FILE."
+        hint = Text("hint.own-authority")
     return Failure("unreachable", what, hint)
 
 
 def _tls(url: str, error: ssl.SSLError) -> Failure:
     reason = error.reason or ""
     if reason in _NOT_TLS:
-        what = f"what answers there speaks no TLS, which https needs: try {_other_scheme(url)}"
+        what = Text("tracker.no-tls", address=_other_scheme(url))
         return Failure("unreachable", what, ADDRESS)
     if isinstance(error, ssl.SSLEOFError) or "EOF" in reason:
-        what = f"it hangs up in the midst of the TLS handshake: try {_other_scheme(url)}"
+        what = Text("tracker.tls-hangs-up", address=_other_scheme(url))
         return Failure("unreachable", what, _PORT)
     if reason in _TOO_OLD:
-        return Failure("unreachable", "it speaks no TLS that is safe", "Its organiser has to bring it up to date.")
-    words = reason.lower().replace("_", " ") or "for an unknown reason"
-    return Failure("unreachable", f"TLS failed ({words})", ADDRESS)
+        return Failure("unreachable", Text("tracker.old-tls"), Text("hint.update-tracker"))
+    words = reason.lower().replace("_", " ") or Text("tracker.tls-unknown")
+    return Failure("unreachable", Text("tracker.tls-failed", reason=words), ADDRESS)
 
 
-def _system_hint(number: int | None) -> str:
+def _system_hint(number: int | None) -> Text:
     if number in (EHOSTUNREACH, ENETUNREACH, ETIMEDOUT):
-        return "Is this machine in the right network? Is the address right?"
+        return Text("hint.network")
     return _RUNS
 
 
 def _wants_tls(url: str) -> Failure:
-    return Failure("not-a-tracker", f"what answers there wants TLS, which is https: use {_other_scheme(url)}", ADDRESS)
+    return Failure("not-a-tracker", Text("tracker.wants-tls", address=_other_scheme(url)), ADDRESS)
 
 
 def _other_scheme(url: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from swarmshare.errors import TrackerError
+from swarmshare.texts import Text, about
 from swarmshare.tracker_client.api import TrackerApi
 from swarmshare.tracker_client.http import Connection
 from swarmshare.tracker_client.http_announce import HttpAnnouncer
@@ -19,17 +20,12 @@ if TYPE_CHECKING:
     from swarmshare.engine.announcer import Changes, TrackerView, TransferStats
 
 
-def nothing_live(tracker: str, instead: str) -> str:
-    """Returns the sentence for users; ``instead`` is how news arrive now."""
-    return f"{tracker}: no live connection gets through, perhaps a proxy stops it: {instead}"
-
-
 class FallbackAnnouncer:
     """Ordinary announces of one torrent to a SwarmShare tracker, in the name of an account."""
 
     def __init__(self, tracker: str, token: str, torrent: TrackerView) -> None:
         self._tracker, self._token = tracker, token
-        self._torrent = _Told(torrent, nothing_live(tracker, "ordinary announces are in use"))
+        self._torrent = _Told(torrent, about(tracker, Text("tracker.announces")))
         self.runs = False
 
     async def run(self) -> None:
@@ -54,7 +50,7 @@ class FallbackAnnouncer:
 class _Told:
     """A torrent that hears after each successful announce how it was made."""
 
-    def __init__(self, torrent: TrackerView, way: str) -> None:
+    def __init__(self, torrent: TrackerView, way: Text) -> None:
         self._torrent = torrent
         self._way = way
 

@@ -17,6 +17,7 @@ import trio
 from swarmshare import __version__
 from swarmshare.common.address import is_loopback
 from swarmshare.errors import TrackerError
+from swarmshare.texts import Text
 from swarmshare.tracker_client.dial import make_tunnel
 from swarmshare.tracker_client.failures import failure
 from swarmshare.tracker_client.proxies import in_url, proxy_for, through
@@ -52,8 +53,8 @@ class Page(NamedTuple):
     body: bytes
     from_loopback: bool
     """Whether the server is on this machine."""
-    through: str = ""
-    """Which proxy it came through, as an error about it begins; empty: none."""
+    url: str
+    """Where it came from, redirects followed."""
 
 
 async def get(url: str, read: Callable[[Page], T]) -> T:
@@ -110,12 +111,12 @@ class _Request:
                 raise
             except (OSError, HTTPException, ValueError) as error:  # ValueError: of URLs, ports and names of hosts
                 raise _unreachable(url, error) from error
-        raise TrackerError("not-a-tracker", f"more than {MAX_REDIRECTS} redirects")
+        raise TrackerError("not-a-tracker", Text("tracker.redirects", limit=MAX_REDIRECTS))
 
     def _visit(self, parts: SplitResult) -> Page | str:
         """The page, or where else to look."""
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise TrackerError("not-a-tracker", "it has no http or https address")
+            raise TrackerError("not-a-tracker", Text("tracker.bad-scheme"))
         secure = parts.scheme == "https"
         host, port = parts.hostname, parts.port or (443 if secure else 80)
         proxy = proxy_for(parts.geturl())
@@ -124,7 +125,7 @@ class _Request:
             from_loopback = proxy is None and is_loopback(sock.getpeername()[0])
             if from_loopback and not parts.path.startswith(_LOOPBACK_PATH):
                 # A manifest or a redirect, both a stranger's, could make us ask anything of this machine's services.
-                raise TrackerError("not-a-tracker", f"on this machine, only {_LOOPBACK_PATH} may be asked for")
+                raise TrackerError("not-a-tracker", Text("tracker.only-path", path=_LOOPBACK_PATH))
             headers = _ASKED_FOR
             if secure:
                 if proxy:
@@ -142,9 +143,7 @@ class _Request:
             connection.request("GET", path + query, headers=headers)
             with connection.getresponse() as response:
                 where = response.getheader("Location") if response.status in _REDIRECTS else None
-                return where or Page(
-                    response.status, response.reason, _body(response), from_loopback, through(parts.geturl())
-                )
+                return where or Page(response.status, response.reason, _body(response), from_loopback, parts.geturl())
         finally:
             self._close()
 
@@ -179,7 +178,7 @@ class _Request:
 def _body(response: HTTPResponse) -> bytes:
     body = response.read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
-        raise TrackerError("not-a-tracker", f"the answer is longer than {MAX_BODY:,} bytes")
+        raise TrackerError("not-a-tracker", Text("tracker.answer-long", limit=MAX_BODY))
     return body
 
 
@@ -194,11 +193,11 @@ def _limiter() -> trio.CapacityLimiter:
 
 
 def _late(url: str) -> TrackerError:
-    return TrackerError("unreachable", f"{through(url)}no answer within {TIMEOUT:.0f} s")
+    return TrackerError("unreachable", through(url, Text("tracker.no-answer", seconds=round(TIMEOUT))))
 
 
 def _unreachable(url: str, error: Exception) -> TrackerError:
     if not isinstance(error, (OSError, HTTPException)):
-        return TrackerError("not-a-tracker", "its address cannot be used")
+        return TrackerError("not-a-tracker", Text("tracker.bad-address"))
     rule, what, hint = failure(url, error, TIMEOUT)
     return TrackerError(rule, what, hint=hint)

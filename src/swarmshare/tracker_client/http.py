@@ -11,6 +11,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from swarmshare.errors import TrackerError
+from swarmshare.schema.text_wire import read_text
+from swarmshare.texts import Text, about
 from swarmshare.tracker_client.failures import failure, odd_page
 from swarmshare.tracker_client.proxies import ProxyUrlError, proxy_for, through
 from swarmshare.tracker_client.trust import context
@@ -48,9 +50,7 @@ def tracker_url(text: str) -> str:
         or parts.fragment
         or not text.isprintable()
     ):
-        raise TrackerError(
-            "tracker-url", f"{text!r} is no address of a tracker", hint="Write it as http://HOST:PORT or https://HOST."
-        )
+        raise TrackerError("tracker-url", Text("tracker.url", text=repr(text)), hint=Text("hint.tracker-url"))
     if ":" in host:
         host = f"[{host}]"
     where = host if port in (None, _PORTS[parts.scheme]) else f"{host}:{port}"
@@ -124,6 +124,10 @@ class Answer:
         if len(texts) < len(value):
             raise _no_tracker(name)
         return texts
+
+    def raw(self, name: str) -> object:
+        """Whatever it is, unchecked; None where it is missing."""
+        return self._fields.get(name)
 
     def inner(self, name: str) -> Answer:
         """Returns a field that is an object, to be checked in turn."""
@@ -241,7 +245,7 @@ class Connection:
         for chunk in response.iter_content(_READ):
             content += chunk
             if len(content) > MAX_ANSWER:
-                raise TrackerError("not-a-tracker", f"{self.tracker}: the answer is longer than {MAX_ANSWER:,} bytes")
+                raise TrackerError("not-a-tracker", about(self.tracker, Text("tracker.answer-long", limit=MAX_ANSWER)))
         return bytes(content)
 
     def _pass_on(self, response: requests.Response, take: Callable[[bytes], object]) -> None:
@@ -249,32 +253,36 @@ class Connection:
         for chunk in response.iter_content(_READ):
             length += len(chunk)
             if length > MAX_DOWNLOAD:
-                raise TrackerError("not-a-tracker", f"{self.tracker}: the answer is longer than {MAX_DOWNLOAD:,} bytes")
+                raise TrackerError(
+                    "not-a-tracker", about(self.tracker, Text("tracker.answer-long", limit=MAX_DOWNLOAD))
+                )
             take(chunk)
 
     def _refused(self, answer: Answer, response: requests.Response, content: bytes) -> TrackerError:
         try:
-            code, message = answer.text("code"), answer.text("message")
+            code, message = answer.text("code"), read_text(answer.text("message"), answer.raw("text"))
         except TrackerError:
             return self._odd(response, content)
-        hint = ""
+        hint = None
         if response.status_code == requests.codes.unauthorized and self._token is not None:
-            hint = f"Sign in again: swarmshare login --tracker {self.tracker} --user NAME"
+            hint = Text("hint.sign-in-again", tracker=self.tracker)
         return TrackerError(code, message, hint=hint)
 
     def _odd(self, response: requests.Response, content: bytes) -> TrackerError:
         if response.is_redirect:
             where = response.headers.get("Location", "")
-            hint = "Use that address; or, if this network wants a sign-in in the browser first, do that."
-            return TrackerError("not-a-tracker", f"{self.tracker}: it points to {where[:200]!r}", hint=hint)
+            hint = Text("hint.that-address")
+            return TrackerError(
+                "not-a-tracker", about(self.tracker, Text("tracker.points-to", address=repr(where[:200]))), hint=hint
+            )
         kind = response.headers.get("Content-Type", "")
         rule, what, hint = odd_page(self.tracker, response.status_code, response.reason or "", content, kind)
-        return TrackerError(rule, f"{self.tracker}: {through(self.tracker)}{what}", hint=hint)
+        return TrackerError(rule, about(self.tracker, through(self.tracker, what)), hint=hint)
 
     def _unreachable(self, error: Exception) -> TrackerError:
         cause = TimeoutError() if isinstance(error, requests.Timeout) else error
         rule, what, hint = failure(self.tracker, cause, TIMEOUT)
-        return TrackerError(rule, f"{self.tracker}: cannot be reached: {what}", hint=hint)
+        return TrackerError(rule, about(self.tracker, Text("tracker.unreachable", reason=what)), hint=hint)
 
 
 class _TrustingAdapter(HTTPAdapter):
@@ -309,7 +317,5 @@ def what_answers(tracker: str) -> TrackerError | None:
 
 
 def _no_tracker(name: str = "") -> TrackerError:
-    what = f"its {name!r} is wrong or missing" if name else "it is no object"
-    return TrackerError(
-        "not-a-tracker", f"the tracker's answer cannot be used: {what}", hint="Is its version the same?"
-    )
+    what = Text("tracker.field", name=repr(name)) if name else Text("tracker.no-object")
+    return TrackerError("not-a-tracker", what, hint=Text("hint.version"))

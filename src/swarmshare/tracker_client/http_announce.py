@@ -11,9 +11,11 @@ import trio
 
 from swarmshare.common.text import MAX_TEXT, clean
 from swarmshare.errors import TrackerError
+from swarmshare.texts import Text, about, advise
 from swarmshare.tracker_client.announce_codec import MAX_INTERVAL, AnnounceRequest, Event, Reply, parse_reply
 from swarmshare.tracker_client.failures import ADDRESS, odd_page
 from swarmshare.tracker_client.fetch import Page, get
+from swarmshare.tracker_client.proxies import through
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,29 +120,30 @@ class _Announces:
 
     async def _announce(self) -> float | None:
         """Announces to the first tracker that works; returns the seconds to the next announce, or None if none does."""
-        problems: list[str] = []
-        hints: list[str] = []
+        problems: list[Text] = []
+        hint: Text | None = None
         for tier in self._tiers:
             for tracker in tier:
                 try:
                     replies = await self._tell(tracker)
                 except TrackerError as error:
-                    problems.append(clean(f"{tracker.name}: {error}", MAX_TEXT))
-                    hints.append(error.hint)
+                    if not problems:
+                        hint = error.hint
+                    problems.append(about(tracker.name, error.message))
                     continue
                 tier.remove(tracker)
                 tier.insert(0, tracker)
                 self._hear(tracker, replies)
                 return max(reply.interval for reply in replies)
-        problems += [f"{name}: only trackers with an http or https address are used" for name in self._unusable]
-        more = f" (and {len(problems) - 1} more trackers of no use)" if len(problems) > 1 else ""
-        hint = f". {hints[0]}" if hints and hints[0] else ""
-        self._torrent.tell_problem(problems[0] + more + hint if problems else "")
+        problems += [about(name, Text("tracker.only-http")) for name in self._unusable]
+        if len(problems) > 1:
+            problems[0] = Text("tracker.and-more", what=problems[0], count=len(problems) - 1)
+        self._torrent.tell_problem(advise(problems[0], hint) if problems else "")
         return None
 
     def _hear(self, tracker: _Tracker, replies: list[Reply]) -> None:
         warning = next((reply.warning for reply in replies if reply.warning), "")
-        self._torrent.tell_problem(clean(f"{tracker.name}: {warning}", MAX_TEXT) if warning else "")
+        self._torrent.tell_problem(about(tracker.name, Text("tracker.says", text=warning)) if warning else "")
         if found := list(dict.fromkeys(peer for reply in replies for peer in reply.peers)):
             self._torrent.found(found)
 
@@ -197,4 +200,4 @@ def _read(url: str, page: Page, peer_id: bytes) -> Reply:
         rule, what, hint = odd_page(url, page.status, page.reason, page.body)
         if page.status == HTTPStatus.OK and hint == ADDRESS:
             raise  # what is wrong with it is said better there
-        raise TrackerError(rule, page.through + what, hint=hint) from error
+        raise TrackerError(rule, through(page.url, what), hint=hint) from error

@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from swarmshare.common.address import parse_ip
+from swarmshare.texts import Text
 
 _NEAR: Final = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 """How names end that mean something on one machine or in one network only (RFC 6761, 6762, 8375)."""
@@ -26,7 +27,7 @@ class ProxyUrlError(OSError):
     """A proxy is set that cannot be used; the text says which, without the password."""
 
     def __init__(self, where: str) -> None:
-        super().__init__(0, f"only proxies with an http address are used, unlike that of {where}")
+        super().__init__(0, Text("proxy.scheme", source=where))
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,13 @@ class Proxy:
         """The headers that the proxy wants with each request."""
         return {"Proxy-Authorization": self.authorization} if self.authorization else {}
 
+    @property
+    def told(self) -> Text:
+        """Where it is, and who says so."""
+        return Text("proxy.at", url=f"http://{in_url(self.host)}:{self.port}", source=self.source)
+
     def __str__(self) -> str:
-        return f"http://{in_url(self.host)}:{self.port} of {self.source}"
+        return str(self.told)
 
 
 def is_near(host: str) -> bool:
@@ -77,13 +83,13 @@ def proxy_for(url: str) -> Proxy | None:
     return _read(found if "://" in found else f"http://{found}", _source(parts.scheme)) if found else None
 
 
-def through(url: str) -> str:
-    """Returns how an error about ``url`` begins: with the proxy that is between; empty without one."""
+def through(url: str, what: Text) -> Text:
+    """Returns ``what`` is wrong with ``url``, and which proxy is between, if there is one."""
     try:
         proxy = proxy_for(url)
     except ProxyUrlError:
-        return ""
-    return f"through the proxy {proxy}: " if proxy else ""
+        return what
+    return Text("proxy.through", proxy=proxy.told, what=what) if proxy else what
 
 
 def in_url(host: str) -> str:
@@ -109,4 +115,4 @@ def _read(url: str, source: str) -> Proxy:
 def _source(scheme: str) -> str:
     names = (f"{scheme}_proxy", "all_proxy")
     spelled = (spelling for name in names for spelling in (name, name.upper()))
-    return next((name for name in spelled if os.environ.get(name)), "this system's settings")
+    return next((name for name in spelled if os.environ.get(name)), Text("proxy.system"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import certifi
 
 from swarmshare.errors import TrackerError
-from swarmshare.storage.files import os_reason
+from swarmshare.texts import Text, about, os_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,15 +39,15 @@ def _context(own: tuple[str, ...], instead: tuple[str, ...]) -> ssl.SSLContext:
     else:
         made = ssl.create_default_context()
         made.load_verify_locations(certifi.where())  # a system may know none
-    for source, path in (*named, *(("--ca or the setting ca", path) for path in own)):
+    for source, path in (*named, *((Text("tracker.ca-source"), path) for path in own)):
         try:
             made.load_verify_locations(**{"capath" if os.path.isdir(path) else "cafile": path})
         except ssl.SSLError as error:
-            raise _unusable(source, path, "no certificate in PEM form is in it") from error
+            raise _unusable(source, path, Text("tracker.no-pem")) from error
         except OSError as error:
             raise _unusable(source, path, os_reason(error)) from error
     return made
 
 
-def _unusable(source: str, path: str, why: str) -> TrackerError:
-    return TrackerError("ca", f"{path}: {why}", hint=f"{source} says to believe it: give the authority's certificate.")
+def _unusable(source: str, path: str, why: Text) -> TrackerError:
+    return TrackerError("ca", about(path, why), hint=Text("hint.ca", source=source))

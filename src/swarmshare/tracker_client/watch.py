@@ -10,10 +10,10 @@ import trio
 
 from swarmshare.errors import TrackerError
 from swarmshare.schema.tracker_events import LIVE, Refusal
+from swarmshare.texts import Text, about
 from swarmshare.tracker_client.api import Account, Entry, TrackerApi, read_counts, read_entry
 from swarmshare.tracker_client.bridge import NOT_LIVE, open_link
 from swarmshare.tracker_client.connection import Backoff
-from swarmshare.tracker_client.fallback import nothing_live
 from swarmshare.tracker_client.http import Answer, Connection
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ async def _ask(tracker: str, token: str, watcher: Watcher) -> bool:
             raise
         return False
     watcher.listed(*listed)
-    watcher.away(TrackerError(NOT_LIVE, nothing_live(tracker, f"the list is asked for every {ASK_EVERY:.0f} s")))
+    watcher.away(TrackerError(NOT_LIVE, about(tracker, Text("tracker.asked-every", seconds=round(ASK_EVERY)))))
     return True
 
 
@@ -144,7 +144,7 @@ class _Inbox:
         elif len(self._waiting) < MAX_WAITING:
             self._waiting.append(tell)
         else:
-            raise TrackerError("not-a-tracker", "it tells more than there can be to tell")
+            raise TrackerError("not-a-tracker", Text("tracker.tells-too-much"))
 
 
 def _info_hash(answer: Answer) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH
+from swarmshare.texts import Text
 from swarmshare.wire.messages import (
     AllowedFast,
     BitfieldMessage,
@@ -234,9 +235,9 @@ class MessageReader:
         bounds = self._bounds.get(kind)
         # Before anything is allocated or waited for: the length is the peer's word, and may say 4 GiB.
         if bounds is None:
-            raise RemoteProtocolError("unknown-id", f"a message with the unknown id {kind}")
+            raise RemoteProtocolError("unknown-id", Text("peer.unknown-id", kind=kind))
         if not bounds.least <= body_length <= bounds.most:
-            raise RemoteProtocolError("message-size", f"a message of id {kind} with {body_length:,} bytes")
+            raise RemoteProtocolError("message-size", Text("peer.message-size", kind=kind, length=body_length))
         if kind == Piece.ID:
             return self._begin_block(data, at, body_length - 8, messages)
         if available >= 4 + length:
@@ -291,6 +292,6 @@ class MessageReader:
             messages.append(_HASHED[kind](*_HASH.unpack(body)))
         elif kind == Hashes.ID:
             if len(body) % HASH_LENGTH != 48 % HASH_LENGTH:
-                raise RemoteProtocolError("message-size", "a 'hashes' message with a part of a hash")
+                raise RemoteProtocolError("message-size", Text("peer.hashes-size"))
             root, base, index, length, proof_layers = _HASH.unpack(body[:48])
             messages.append(Hashes(root, base, index, length, proof_layers, body[48:]))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from swarmshare.common.bits import check_bits
 from swarmshare.errors import LocalProtocolError, RemoteProtocolError
 from swarmshare.manifest.merkle import BLOCK_LENGTH
+from swarmshare.texts import Text
 from swarmshare.wire.codec import MessageReader
 from swarmshare.wire.extensions import MAX_QUEUE
 from swarmshare.wire.messages import (
@@ -192,7 +193,7 @@ class PeerConnection:
         if not useful:
             self._useless -= 1
             if self._useless < 0:
-                raise RemoteProtocolError("useless", "the peer keeps sending messages that change nothing")
+                raise RemoteProtocolError("useless", Text("peer.useless"))
         elif self._useless < USELESS_ALLOWANCE:
             self._useless += 1
         return useful
@@ -200,13 +201,13 @@ class PeerConnection:
     def _enter(self, phase: Phase | None, kind: type[Message]) -> None:
         """Go on to the phase after a message of ``kind``, unless it may not be sent at all."""
         if kind in _FAST and not self.negotiated.fast:
-            raise RemoteProtocolError("no-fast", "a message of BEP 6, which was not agreed on")
+            raise RemoteProtocolError("no-fast", Text("peer.no-fast"))
         if kind is Extended and not self.negotiated.extended:
-            raise RemoteProtocolError("no-extensions", "a message of BEP 10, which was not agreed on")
+            raise RemoteProtocolError("no-extensions", Text("peer.no-extensions"))
         if kind in _HASHES and not self.negotiated.v2:
-            raise RemoteProtocolError("no-v2", "a message about hashes on a BitTorrent v1 connection")
+            raise RemoteProtocolError("no-v2", Text("peer.no-v2"))
         if phase is None:
-            raise RemoteProtocolError("late-bitfield", "the peer said twice what it holds from the start")
+            raise RemoteProtocolError("late-bitfield", Text("peer.late-bitfield"))
         self.phase = phase
         self._permitted = self._permissions()
 
@@ -233,8 +234,7 @@ class PeerConnection:
                 try:
                     check_bits(bits, self._layout.piece_count)
                 except ValueError:  # the codec knows the size, so it is the spare bits
-                    text = "the bitfield has bits set for pieces that do not exist"
-                    raise RemoteProtocolError("spare-bits", text) from None
+                    raise RemoteProtocolError("spare-bits", Text("peer.spare-bits")) from None
                 return True
             case Choke() | Unchoke():
                 changed = self.peer_choking != isinstance(message, Choke)
@@ -282,7 +282,7 @@ class PeerConnection:
         # A short piece may be requested with the zeros behind it, in every kind of torrent: v1 clients request the
         # padding of a hybrid (BEP 47), libtorrent up to 2.0.11 whole blocks at the end of each file of a v2-only one.
         if not length or begin + length > self._layout.piece_length:
-            raise RemoteProtocolError("request-range", f"a request for bytes that piece {piece:,} does not have")
+            raise RemoteProtocolError("request-range", Text("peer.request-range", piece=piece))
         # No violations, because an honest peer may send each of these: requests and our choke cross, libtorrent asks
         # twice in its endgame, and a queue longer than we said is bounded here rather than believed.
         choked = self.am_choking and piece not in self.granted_fast
@@ -294,7 +294,9 @@ class PeerConnection:
 
     def _check_piece(self, piece: int) -> None:
         if piece >= self._layout.piece_count:
-            raise RemoteProtocolError("piece-range", f"piece {piece:,} of {self._layout.piece_count:,}")
+            raise RemoteProtocolError(
+                "piece-range", Text("peer.piece-range", piece=piece, count=self._layout.piece_count)
+            )
 
     # ------------------------------------------------------------------ sending
 
@@ -369,9 +371,9 @@ class PeerConnection:
         asked, fast = self.asked, self.allowed_fast
         for block in blocks:
             if self.peer_choking and block.piece not in fast:
-                raise LocalProtocolError("we were about to send a request while choked")
+                raise LocalProtocolError(Text("bug.choked"))
             if block in asked:
-                raise LocalProtocolError("we were about to send the same request twice")
+                raise LocalProtocolError(Text("bug.same-request"))
             asked[block] = True
             self._output.append(encode_request(block))
 
@@ -390,9 +392,9 @@ class PeerConnection:
     def send_block(self, block: Block, data: Output) -> None:
         """Answer a request of ``owed``; raises :class:`LocalProtocolError` when ``data`` is not what was asked for."""
         if len(data) != block.length:
-            raise LocalProtocolError("we were about to send a block of the wrong length")
+            raise LocalProtocolError(Text("bug.block-length"))
         if block not in self.owed:
-            raise LocalProtocolError("we were about to send a block that the peer did not ask for")
+            raise LocalProtocolError(Text("bug.unasked-block"))
         del self.owed[block]
         self._output += (encode_piece_head(block), data)
 
@@ -428,4 +430,4 @@ class PeerConnection:
 
     def _require(self, allowed: bool, what: str) -> None:
         if not allowed:
-            raise LocalProtocolError(f"we were about to send {what}")
+            raise LocalProtocolError(Text("bug.send", what=what))

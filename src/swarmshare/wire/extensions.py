@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.errors import BencodingError, RemoteProtocolError
 from swarmshare.manifest.bencoding import Value, decode_document, encode
+from swarmshare.texts import Text
 from swarmshare.wire.messages import Extended
 from swarmshare.wire.metadata import MAX_METADATA, METADATA
 
@@ -91,6 +92,6 @@ def dont_have(ids: Mapping[bytes, int], piece: int) -> Extended | None:
 def decode_dont_have(payload: bytes) -> int:
     """The piece that the peer lost."""
     if len(payload) != _PIECE.size:
-        raise RemoteProtocolError("donthave-size", "an 'lt_donthave' message of the wrong size")
+        raise RemoteProtocolError("donthave-size", Text("peer.donthave-size"))
     piece: int = _PIECE.unpack(payload)[0]
     return piece

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from swarmshare.errors import RemoteProtocolError
+from swarmshare.texts import Text
 
 HANDSHAKE_LENGTH: Final = 68
 """Bytes of the whole handshake."""
@@ -55,7 +56,7 @@ def decode_handshake(data: bytes) -> Handshake:
     Raises :class:`RemoteProtocolError` when it does not begin as one.
     """
     if not data.startswith(PREFIX) or len(data) != HANDSHAKE_LENGTH:
-        raise RemoteProtocolError("handshake", "the connection does not begin with a BitTorrent handshake")
+        raise RemoteProtocolError("handshake", Text("peer.no-handshake"))
     reserved = data[20:28]
     fast, extended, v2 = (bool(reserved[byte] & bit) for byte, bit in (_FAST, _EXTENDED, _V2))
     return Handshake(data[28:48], data[48:68], fast, extended, v2)

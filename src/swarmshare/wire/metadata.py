@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from swarmshare.errors import BencodingError, RemoteProtocolError
 from swarmshare.manifest.bencoding import decode_document, encode
+from swarmshare.texts import Text
 
 METADATA: Final = b"ut_metadata"
 METADATA_PIECE: Final = 16 * 2**10
@@ -41,10 +42,10 @@ def decode_metadata(payload: bytes) -> MetadataMessage:
     try:
         root = decode_document(payload[:end]).root
     except BencodingError as error:
-        raise RemoteProtocolError("metadata", "a 'ut_metadata' message that cannot be read") from error
+        raise RemoteProtocolError("metadata", Text("metadata.unreadable")) from error
     kind, piece, total = root.get(b"msg_type"), root.get(b"piece"), root.get(b"total_size", 0)
     if not (isinstance(kind, int) and isinstance(piece, int) and isinstance(total, int)) or min(kind, piece, total) < 0:
-        raise RemoteProtocolError("metadata", "a 'ut_metadata' message that says nothing")
+        raise RemoteProtocolError("metadata", Text("metadata.says-nothing"))
     return MetadataMessage(kind, piece, payload[end:] if kind == DATA else b"", total)
 
 

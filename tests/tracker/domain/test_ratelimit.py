@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tracker.trackers import Clock
 
+from swarmshare.texts import Text
 from swarmshare.tracker.config import Rate
 from swarmshare.tracker.domain import ratelimit
 from swarmshare.tracker.domain.ratelimit import RateLimit, network_of
@@ -23,7 +24,7 @@ def spends(limit: RateLimit, key: str, most: int = 100) -> int:
 
 def test_all_at_once_and_then_one_by_one() -> None:
     clock = Clock()
-    limit = RateLimit(Rate(5, 50), clock, what="attempts")
+    limit = RateLimit(Rate(5, 50), clock, what=Text("account.attempts-account"))
     assert spends(limit, "a") == 5
     clock.advance(9.9)
     assert spends(limit, "a") == 0
@@ -36,7 +37,7 @@ def test_all_at_once_and_then_one_by_one() -> None:
 
 def test_what_is_refused_says_how_long_to_wait_and_costs_nothing() -> None:
     clock = Clock()
-    limit = RateLimit(Rate(2, 10), clock, what="attempts")
+    limit = RateLimit(Rate(2, 10), clock, what=Text("account.attempts-account"))
     assert spends(limit, "a") == 2
     for _ in range(3):
         with pytest.raises(RefusalError, match="too many attempts") as refused:
@@ -46,7 +47,7 @@ def test_what_is_refused_says_how_long_to_wait_and_costs_nothing() -> None:
 
 
 def test_restore() -> None:
-    limit = RateLimit(Rate(3, 10), Clock(), what="attempts")
+    limit = RateLimit(Rate(3, 10), Clock(), what=Text("account.attempts-account"))
     limit.restore("a")
     assert spends(limit, "a") == 3
     limit.restore("a")
@@ -56,7 +57,7 @@ def test_restore() -> None:
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ratelimit, "MAX_KEYS", 10)
     clock = Clock()
-    limit = RateLimit(Rate(2, 100), clock, what="attempts")
+    limit = RateLimit(Rate(2, 100), clock, what=Text("account.attempts-account"))
     assert spends(limit, "victim") == 2
     for number in range(50):
         clock.advance(0.001)

@@ -187,7 +187,8 @@ def test_the_reason_of_a_refusal(tracker: Tracker) -> None:
     namespace = tracker.services.socketio.server.namespace_handlers["/live"]
     with pytest.raises(ConnectionRefusedError) as refused:
         namespace._connect("session", {"token": "x"})
-    assert refused.value.error_args["data"] == {"error": str(Refusal.SIGNED_OUT)}
+    text = {"code": "token.unknown", "arguments": {}}
+    assert refused.value.error_args["data"] == {"error": str(Refusal.SIGNED_OUT), "text": text}
 
 
 def test_swarm_detail(tracker: Tracker) -> None:

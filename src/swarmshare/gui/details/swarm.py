@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 import ttkbootstrap
 
-from swarmshare.common.text import clean
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.table.table import Table
 from swarmshare.gui.theme import pixels
@@ -57,7 +56,7 @@ class SwarmTab(ttkbootstrap.Frame):
             return
         members = members_of(torrent, self._stalls, monotonic())
         alone = torrent.no_peers
-        self.table.show(members, spoken(clean(alone.message)) if alone is not None else _("Nobody else is here yet"))
+        self.table.show(members, spoken(alone.message) if alone is not None else _("Nobody else is here yet"))
         texts = [ngettext("{n} other machine", "{n} other machines", len(members)).format(n=number(len(members)))]
         if complete := sum(member.complete for member in members):
             texts.append(_("{n} complete").format(n=number(complete)))

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 import ttkbootstrap as ttk
 
 from swarmshare.gui.dialogs.dialog import Dialog, Form
+from swarmshare.gui.sentences import translate
 from swarmshare.gui.words import _, ngettext, number, read_number
+from swarmshare.texts import text_of
 
 if TYPE_CHECKING:
     import tkinter
@@ -78,7 +80,7 @@ class LimitsDialog(Dialog):
         try:
             up, down = self.up.value(), self.down.value()
         except ValueError as error:
-            self.complain(str(error))
+            self.complain(translate(text_of(error)))
             return
         self.destroy()
         self._shell.submit(None, lambda session: session.transfers.limit, self._info_hashes, up, down)

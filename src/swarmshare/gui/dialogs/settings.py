@@ -14,10 +14,11 @@ from swarmshare.gui.dialogs.account_tab import AccountTab
 from swarmshare.gui.dialogs.choosing import FolderField
 from swarmshare.gui.dialogs.dialog import Check, Dialog, Form, field
 from swarmshare.gui.dialogs.limits import RateField
-from swarmshare.gui.sentences import spoken
+from swarmshare.gui.sentences import spoken, translate
 from swarmshare.gui.tab_keys import bind_tab_keys
 from swarmshare.gui.theme import DARK, LIGHT, SYSTEM, use_theme
 from swarmshare.gui.words import LANGUAGES, _, read_number
+from swarmshare.texts import text_of
 
 if TYPE_CHECKING:
     from swarmshare.app.client_session import ClientSession
@@ -168,7 +169,7 @@ class SettingsDialog(Dialog):
         try:
             wanted = self._changes_shown()
         except ValueError as error:
-            self.complain(str(error))
+            self.complain(translate(text_of(error)))
             return
         changes = {name: value for name, value in wanted.items() if value != self._shown[name]}
         switched = self.autostart.on if autostart.applies() and self.autostart.on != autostart.is_on() else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.common.text import clean
-from swarmshare.gui.sentences import spoken
+from swarmshare.gui.sentences import spoken, translate
 from swarmshare.gui.viewmodel.cells import Bar, Column, Label, natural, searched
 from swarmshare.gui.viewmodel.safety import Light, Verdict, about
 from swarmshare.gui.words import _, duration, ngettext, number, percent, rate, size, when
@@ -62,14 +62,14 @@ def changed_in_words(files: Sequence[str]) -> str:
 def headline(transfer: TransferSnapshot) -> Verdict:
     """What is most worth saying about it, in one sentence."""
     if transfer.problem:
-        return Verdict(Light.RED, clean(transfer.problem))
+        return Verdict(Light.RED, translate(transfer.problem))
     if transfer.changed_files:
         return Verdict(Light.AMBER, changed_in_words(transfer.changed_files))
     verdict = about(transfer)
     if verdict.light is not Light.NONE:
         return verdict
     if transfer.no_peers:
-        return Verdict(Light.AMBER, spoken(clean(transfer.no_peers)))
+        return Verdict(Light.AMBER, spoken(transfer.no_peers))
     if transfer.unserved:
         return Verdict(Light.AMBER, _doing(transfer))
     if eta := _eta(transfer):
@@ -87,7 +87,7 @@ def _doing(transfer: TransferSnapshot) -> str:
 def _state(transfer: TransferSnapshot) -> Label:
     icon, tone = _STATES[TorrentState.WAITING if transfer.unserved else transfer.state]
     name = _doing(transfer)
-    return Label(f"{name}: {clean(transfer.problem)}" if transfer.problem else name, icon, tone)
+    return Label(f"{name}: {translate(transfer.problem)}" if transfer.problem else name, icon, tone)
 
 
 def _progress(transfer: TransferSnapshot) -> Bar:

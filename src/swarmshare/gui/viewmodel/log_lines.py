@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.app.facts import JobFailed, Problem, Published, Shared
 from swarmshare.common.text import clean
-from swarmshare.gui.sentences import spoken
+from swarmshare.gui.sentences import spoken, translate
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.alerts import (
     ConnectionFailed,
@@ -94,14 +94,14 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
             return text.format(piece=number(piece), peer=clean(str(peer))), "x-circle", "warning"
         case PeerDropped(address=address, reason=reason, banned=banned):
             text = _("{peer} is banned: {reason}") if banned else _("{peer} was dropped: {reason}")
-            return text.format(peer=clean(address), reason=clean(reason)), "person-x", "warning"
+            return text.format(peer=clean(address), reason=translate(reason)), "person-x", "warning"
         case ConnectionFailed(address=address, message=message):
             text = _("No connection with {peer}: {reason}")
-            return text.format(peer=clean(address), reason=spoken(clean(message))), "plug", "warning"
+            return text.format(peer=clean(address), reason=spoken(message)), "plug", "warning"
         case TorrentWaiting(message=message):
-            return _("It waits: {reason}").format(reason=clean(message)), "exclamation-triangle", "danger"
+            return _("It waits: {reason}").format(reason=translate(message)), "exclamation-triangle", "danger"
         case FileNotice(message=message):
-            return spoken(clean(message)), "exclamation-triangle", "warning"
+            return spoken(message), "exclamation-triangle", "warning"
         case TorrentRecovered():
             return _("It goes on"), "play-circle", "success"
         case PiecesLost(count=lost, files=files):
@@ -122,7 +122,7 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
         case JobFailed(path=path, message=message):
             if not message:
                 return _("Sharing {path} was cancelled").format(path=clean(str(path))), "x-circle", "muted"
-            reason = clean(message.removeprefix(f"{path}: "))
+            reason = translate(message, without=path)
             text = _("{path} could not be shared: {reason}").format(path=clean(str(path)), reason=reason)
             return text, "x-circle", "danger"
         case Problem(message=message):

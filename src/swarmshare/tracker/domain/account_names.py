@@ -6,6 +6,7 @@ import re
 import unicodedata
 from typing import Final
 
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
 
 MAX_LENGTH: Final = 40
@@ -25,7 +26,7 @@ def checked_name(text: str) -> str:
     """
     name = unicodedata.normalize("NFKC", text[: 4 * MAX_LENGTH])
     if not 1 <= len(name) <= MAX_LENGTH:
-        raise _refusal(f"a name has 1 to {MAX_LENGTH} characters")
+        raise _refusal(Text("account.name-length", most=MAX_LENGTH))
     joint_allowed = False
     for character in name:
         kind = unicodedata.category(character)
@@ -34,11 +35,11 @@ def checked_name(text: str) -> str:
         elif character in _JOINTS and joint_allowed:
             joint_allowed = False
         else:
-            raise _refusal("a name is made of letters and digits, with a space or one of . _ - ' between some of them")
+            raise _refusal(Text("account.name-letters"))
     if not joint_allowed:
-        raise _refusal("a name ends with a letter or a digit")
+        raise _refusal(Text("account.name-end"))
     if _INVISIBLE.search(name):
-        raise _refusal("the name has an invisible character in it")
+        raise _refusal(Text("account.name-invisible"))
     return name
 
 
@@ -52,5 +53,5 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name)
 
 
-def _refusal(message: str) -> RefusalError:
+def _refusal(message: Text) -> RefusalError:
     return RefusalError(Reason.NAME_INVALID, message, field="name")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
+from swarmshare.texts import Text
 from swarmshare.tracker.config import Registration
 from swarmshare.tracker.domain import invitations, values
 from swarmshare.tracker.domain.account_names import checked_name, folded
@@ -133,7 +134,7 @@ class Accounts:
                 session.flush()
                 signed_in = values.SignedIn(account=as_account(row), token=self._sessions.issue(session, row.id, label))
         except IntegrityError:
-            raise RefusalError(Reason.NAME_TAKEN, f"the name {name!r} is taken", field="name") from None
+            raise RefusalError(Reason.NAME_TAKEN, Text("account.name-taken", name=repr(name)), field="name") from None
         self._changes.accounts_changed()
         return signed_in
 
@@ -162,7 +163,7 @@ class Accounts:
                 row.role = role
             session.flush()
             if not _organisers(session):
-                raise RefusalError(Reason.LAST_ORGANISER, "this is the last organiser: make another one first")
+                raise RefusalError(Reason.LAST_ORGANISER, Text("account.last-organiser"))
             changed = as_account(row)
         self._changes.account_cut(account)
         return changed
@@ -237,13 +238,13 @@ class Accounts:
             return
         mode = self._mode(session)
         if mode is Registration.CLOSED:
-            raise RefusalError(Reason.REGISTRATION_CLOSED, "nobody can register here: ask the organiser")
+            raise RefusalError(Reason.REGISTRATION_CLOSED, Text("account.closed"))
         if invitation is not None:
             invitations.check(session, invitation, int(self._clock()))
         elif mode is Registration.INVITED:
             raise RefusalError(
                 Reason.INVITATION_REQUIRED,
-                "registering takes an invitation: ask the organiser for one",
+                Text("account.invitation-required"),
                 field="invitation",
             )
 
@@ -257,7 +258,7 @@ def _use_setup_token(session: Session, setup_token: str) -> None:
 def _wrong_setup_token() -> RefusalError:
     return RefusalError(
         Reason.SETUP_TOKEN,
-        "this is not the setup token that the tracker printed when it started last, or it has been used",
+        Text("account.setup-token"),
         field="setup_token",
     )
 
@@ -272,5 +273,5 @@ def _organisers(session: Session) -> int:
 def _row(session: Session, account: int) -> AccountRow:
     row = session.get(AccountRow, account)
     if row is None:
-        raise RefusalError(Reason.NOT_FOUND, "there is no such account")
+        raise RefusalError(Reason.NOT_FOUND, Text("account.none"))
     return row

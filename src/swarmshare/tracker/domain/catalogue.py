@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from swarmshare.common.text import REPLACEMENT, clean
 from swarmshare.errors import ManifestError
 from swarmshare.manifest.parse import parse_manifest
+from swarmshare.texts import Text
 from swarmshare.tracker.domain import values
 from swarmshare.tracker.domain.account_names import folded
 from swarmshare.tracker.domain.lookup import Identity, Role, SwarmCounts
@@ -125,13 +126,11 @@ class Catalogue:
     def parse(self, data: bytes) -> Manifest:
         """Returns the manifest in ``data``; raises a :class:`RefusalError` whose field is the rule that it breaks."""
         if len(data) > self._config.max_manifest:
-            raise RefusalError(
-                Reason.MANIFEST_SIZE, f"the manifest is over {self._config.max_manifest:,} bytes: use larger pieces"
-            )
+            raise RefusalError(Reason.MANIFEST_SIZE, Text("catalogue.manifest-size", limit=self._config.max_manifest))
         try:
             return self._offload(parse_manifest, data)
         except ManifestError as error:
-            raise RefusalError(Reason.MANIFEST, str(error), field=error.rule) from error
+            raise RefusalError(Reason.MANIFEST, error.message, field=error.rule) from error
 
     def insert(self, session: Session, manifest: Manifest, publisher: int, published_at: int) -> None:
         """Adds an entry in the transaction of ``session``.
@@ -144,9 +143,9 @@ class Catalogue:
         wanted = select(func.count(), func.coalesce(func.sum(EntryRow.manifest_length), 0))
         count, length = session.execute(wanted.where(EntryRow.publisher == publisher)).one()
         if count >= self._config.max_entries_per_account:
-            raise RefusalError(Reason.QUOTA, f"an account has at most {self._config.max_entries_per_account:,} entries")
+            raise RefusalError(Reason.QUOTA, Text("catalogue.entries", limit=self._config.max_entries_per_account))
         if length + len(stored) > self._config.max_manifest_bytes_per_account:
-            raise RefusalError(Reason.QUOTA, "the manifests of this account are too large together: withdraw some")
+            raise RefusalError(Reason.QUOTA, Text("catalogue.manifests"))
         comment = clean(manifest.comment).strip()[:MAX_COMMENT]
         row = EntryRow(
             info_hash=manifest.info_hash.full,
@@ -204,7 +203,7 @@ class Catalogue:
         manifest = self._offload(parse_manifest, data)
         if manifest.private:
             if passkey is None:
-                raise RefusalError(Reason.NO_PASSKEY, "this content is private, and you revoked your passkey: renew it")
+                raise RefusalError(Reason.NO_PASSKEY, Text("catalogue.no-passkey"))
             announce_url = f"{announce_url}/{passkey}"
         return manifest.name, fetched_form(manifest, announce_url)
 
@@ -215,7 +214,7 @@ class Catalogue:
             if row is None:
                 raise unknown_entry()
             if row.publisher != who.account and who.role is not Role.ORGANISER:
-                raise RefusalError(Reason.NOT_YOURS, "this was published by somebody else")
+                raise RefusalError(Reason.NOT_YOURS, Text("catalogue.not-yours"))
             session.delete(row)
         self._changes.withdrawn(info_hash)
 
@@ -242,11 +241,11 @@ class Catalogue:
 
 def unknown_entry() -> RefusalError:
     """Returns the refusal that says that the catalogue has no such entry."""
-    return RefusalError(Reason.UNKNOWN_ENTRY, "the catalogue has no such entry")
+    return RefusalError(Reason.UNKNOWN_ENTRY, Text("catalogue.no-entry"))
 
 
 def _already_published(manifest: Manifest) -> RefusalError:
-    return RefusalError(Reason.ALREADY_PUBLISHED, f"{manifest.name!r} has been published by somebody else already")
+    return RefusalError(Reason.ALREADY_PUBLISHED, Text("catalogue.published", name=repr(manifest.name)))
 
 
 def _described() -> Select[EntryRow, str, bytes]:

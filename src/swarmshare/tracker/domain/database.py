@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError, TimeoutError
 from sqlalchemy.orm import Session
 
+from swarmshare.texts import Text, os_reason, system_says
 from swarmshare.tracker.domain import sqlite
 from swarmshare.tracker.domain.database_problem import DatabaseError, DatabaseProblem, problem_of
 from swarmshare.tracker.domain.sqlite import RESTORE, WRITES
@@ -48,12 +49,12 @@ class Database:
             self._engine = create_engine(self.url, pool_pre_ping=True, hide_parameters=True)
         except (ArgumentError, NoSuchModuleError) as error:
             raise DatabaseError(
-                f"the database URL cannot be used: {error}",
-                hint="It is written as SQLAlchemy has it, such as postgresql+psycopg://user:password@host/name.",
+                Text("database.url", reason=error),
+                hint=Text("hint.database-url"),
             ) from None
         except ImportError as error:
             raise DatabaseError(
-                f"the driver for this database is not installed: {error}", hint=f"Try: pip install {error.name}"
+                Text("database.driver", reason=error), hint=Text("hint.pip-install", name=error.name)
             ) from None
         self._problem: DatabaseProblem | None = None
         """What was wrong when it was last used."""
@@ -139,16 +140,18 @@ class Database:
 
     def failure(self, error: SQLAlchemyError | sqlite3.Error | CommandError | OSError) -> DatabaseError:
         """What to say of a database that cannot be used from the start."""
-        reason: object = error.orig if isinstance(error, DBAPIError) else error
+        reason = system_says(str(error.orig if isinstance(error, DBAPIError) else error))
         if isinstance(error, OSError):
-            reason = (error.strerror or str(error)).lower()
+            reason = os_reason(error)
         problem = None if isinstance(error, (CommandError, OSError)) else problem_of(error)
-        what = f"{self.file or self.url}: the database cannot be opened: "
         if problem is DatabaseProblem.DAMAGED:
-            return DatabaseError(f"{what}it is damaged ({reason})", hint=RESTORE)
+            return self._unusable(Text("database.is-damaged", reason=reason), RESTORE)
         if isinstance(error, CommandError):
-            return DatabaseError(f"{what}{reason}", hint="Was it made by a newer version?")
-        return DatabaseError(f"{what}{problem.sentence if problem and problem is not DatabaseProblem.AWAY else reason}")
+            return self._unusable(reason, Text("hint.newer-database"))
+        return self._unusable(problem.sentence if problem and problem is not DatabaseProblem.AWAY else reason)
+
+    def _unusable(self, reason: Text, hint: Text | None = None) -> DatabaseError:
+        return DatabaseError(Text("database.cannot-open", path=self.file or self.url, reason=reason), hint=hint)
 
     def _migrate(self) -> None:
         config = Config()

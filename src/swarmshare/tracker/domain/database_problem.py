@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import exc
 
 from swarmshare.errors import SwarmShareError
+from swarmshare.texts import Text
 
 
 class DatabaseError(SwarmShareError):
@@ -20,13 +21,13 @@ class DatabaseError(SwarmShareError):
 class DatabaseProblem(Enum):
     """What is wrong with a database: a stable code, and a sentence."""
 
-    LOCKED = "locked", "another program has locked the tracker's database"
-    FULL = "disk-full", "the disk under the tracker's database is full"
-    DISK = "disk", "the disk under the tracker's database fails, or may not be written to"
-    DAMAGED = "damaged", "the tracker's database is damaged: stop the tracker, and restore a backup"
-    AWAY = "database", "the tracker's database does not answer"
+    LOCKED = "locked", Text("database.locked")
+    FULL = "disk-full", Text("database.disk-full")
+    DISK = "disk", Text("database.disk")
+    DAMAGED = "damaged", Text("database.damaged")
+    AWAY = "database", Text("database.away")
 
-    def __init__(self, code: str, sentence: str) -> None:
+    def __init__(self, code: str, sentence: Text) -> None:
         self.code = code
         self.sentence = sentence
 

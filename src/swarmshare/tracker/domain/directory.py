@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import select
 
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.lookup import Identity, Role, SwarmEntry
 from swarmshare.tracker.domain.models import AccountRow, EntryRow, TokenRow, WireHashRow
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
@@ -58,11 +59,11 @@ class Directory:
         """Returns who holds ``token``; raises a :class:`RefusalError` that says why nobody does."""
         holder = self._holders.get(digest(token), self._find_holder)
         if holder is None:
-            raise RefusalError(Reason.BAD_TOKEN, "this token is not known, or has been revoked: sign in")
+            raise RefusalError(Reason.BAD_TOKEN, Text("token.unknown"))
         if holder.expires_at <= self._clock():
-            raise RefusalError(Reason.TOKEN_EXPIRED, "this token has expired: sign in again")
+            raise RefusalError(Reason.TOKEN_EXPIRED, Text("token.expired"))
         if holder.suspended:
-            raise RefusalError(Reason.SUSPENDED, "this account is suspended: ask the organiser")
+            raise RefusalError(Reason.SUSPENDED, Text("account.suspended"))
         return holder
 
     def identify(self, token: str) -> Identity | None:

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct, json
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.account_names import checked_name, folded
 from swarmshare.tracker.domain.lookup import Role
 from swarmshare.tracker.domain.models import AccountRow, EntryRow, ManifestRow
@@ -117,7 +118,7 @@ class Exchange:
                     taken.add(row.folded)
                     session.add(row)
         except IntegrityError:
-            raise _refusal("two accounts have the same passkey", "accounts") from None
+            raise _refusal(Text("import.same-passkey"), "accounts") from None
         self._changes.accounts_changed()
         return ImportReport(added=len(rows) - len(skipped), skipped=skipped[:MAX_REPORTED])
 
@@ -150,7 +151,7 @@ class Exchange:
                     self._catalogue.insert(session, manifest, owner or importer, record.published_at)
                     added.append(manifest.info_hash)
         except IntegrityError:
-            raise _refusal("two manifests have the same SHA-1 info hash", "entries") from None
+            raise _refusal(Text("import.same-hash"), "entries") from None
         for info_hash in added:
             self._changes.published(self._catalogue.entry(info_hash.full))
         return ImportReport(added=len(added), skipped=skipped[:MAX_REPORTED])
@@ -183,11 +184,11 @@ def _account_row(record: AccountRecord, number: int) -> AccountRow:
     try:
         name = checked_name(record.name)
     except RefusalError as error:
-        raise _refusal(str(error), f"{where}.name") from None
+        raise _refusal(error.message, f"{where}.name") from None
     if record.password_hash is not None and not is_hash(record.password_hash):
-        raise _refusal("this is not an argon2id hash", f"{where}.password_hash")
+        raise _refusal(Text("import.password-hash"), f"{where}.password_hash")
     if record.passkey is not None and not is_passkey(record.passkey):
-        raise _refusal("a passkey is 32 hexadecimal digits", f"{where}.passkey")
+        raise _refusal(Text("import.passkey"), f"{where}.passkey")
     return AccountRow(
         name=name,
         folded=folded(name),
@@ -203,5 +204,5 @@ def _is_there(session: Session, info_hash: InfoHash) -> bool:
     return session.scalar(select(EntryRow.id).where(EntryRow.info_hash == info_hash.full)) is not None
 
 
-def _refusal(message: str, field: str) -> RefusalError:
+def _refusal(message: Text, field: str) -> RefusalError:
     return RefusalError(Reason.IMPORT, message, field=field)

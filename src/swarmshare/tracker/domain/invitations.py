@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, select, update
 
+from swarmshare.texts import Text
 from swarmshare.tracker.domain import values
 from swarmshare.tracker.domain.database import rows_changed
 from swarmshare.tracker.domain.models import AccountRow, InvitationRow
@@ -43,9 +44,9 @@ class Invitations:
             session.execute(delete(InvitationRow).where(InvitationRow.expires_at <= now - self._lifetime))
             still_open = InvitationRow.used_at.is_(None) & (InvitationRow.expires_at > now)
             if (session.scalar(select(func.count()).where(still_open)) or 0) >= MAX_OPEN:
-                raise RefusalError(Reason.TOO_MANY, f"there are {MAX_OPEN:,} open invitations already: withdraw some")
+                raise RefusalError(Reason.TOO_MANY, Text("invitation.too-many", limit=MAX_OPEN))
             if account is not None and session.get(AccountRow, account) is None:
-                raise RefusalError(Reason.NOT_FOUND, "there is no such account", field="account")
+                raise RefusalError(Reason.NOT_FOUND, Text("account.none"), field="account")
             row = InvitationRow(
                 digest=code.digest, account=account, created_at=now, expires_at=now + self._lifetime, used_at=None
             )
@@ -77,7 +78,7 @@ class Invitations:
         with self._database.write() as session:
             row = session.get(InvitationRow, invitation)
             if row is None:
-                raise RefusalError(Reason.NOT_FOUND, "there is no such invitation")
+                raise RefusalError(Reason.NOT_FOUND, Text("invitation.none"))
             session.delete(row)
 
 
@@ -86,20 +87,20 @@ def redeem(session: Session, code: str, now: int, *, account: int | None = None)
     row = check(session, code, now, account=account)
     unused = update(InvitationRow).where(InvitationRow.id == row.id, InvitationRow.used_at.is_(None))
     if not rows_changed(session, unused.values(used_at=now)):  # two at once: the database knows who was first
-        raise _refusal(Reason.INVITATION_USED, "has been used")
+        raise _refusal(Reason.INVITATION_USED, Text("invitation.used"))
 
 
 def check(session: Session, code: str, now: int, *, account: int | None = None) -> InvitationRow:
     """Returns the invitation with this ``code``; raises a :class:`RefusalError` that says why it cannot be redeemed."""
     row = session.scalar(select(InvitationRow).where(InvitationRow.digest == digest(code)))
     if row is None or row.account != account:
-        raise _refusal(Reason.INVITATION_UNKNOWN, "is not one of this tracker's, or for somebody else")
+        raise _refusal(Reason.INVITATION_UNKNOWN, Text("invitation.unknown"))
     if row.used_at is not None:
-        raise _refusal(Reason.INVITATION_USED, "has been used")
+        raise _refusal(Reason.INVITATION_USED, Text("invitation.used"))
     if row.expires_at <= now:
-        raise _refusal(Reason.INVITATION_EXPIRED, "has expired: ask the organiser for a new one")
+        raise _refusal(Reason.INVITATION_EXPIRED, Text("invitation.expired"))
     return row
 
 
-def _refusal(reason: Reason, what: str) -> RefusalError:
-    return RefusalError(reason, f"this invitation {what}", field="invitation")
+def _refusal(reason: Reason, message: Text) -> RefusalError:
+    return RefusalError(reason, message, field="invitation")

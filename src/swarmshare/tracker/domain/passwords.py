@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ def check_password(password: str, name: str) -> None:
     """Raises :class:`RefusalError` for a password that is too short, too long, or the account's own name."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise RefusalError(
-            Reason.PASSWORD_WEAK, f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters", field="password"
+            Reason.PASSWORD_WEAK, Text("password.length", least=MIN_LENGTH, most=MAX_LENGTH), field="password"
         )
     if password.casefold() == name.casefold():
-        raise RefusalError(Reason.PASSWORD_WEAK, "the password is the name of the account", field="password")
+        raise RefusalError(Reason.PASSWORD_WEAK, Text("password.is-name"), field="password")
 
 
 class Passwords:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.common.address import parse_ip
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ MAX_KEYS: Final = 20_000
 class RateLimit:
     """One allowance of attempts for each key; only the time at which it will be whole again is kept of it."""
 
-    def __init__(self, rate: Rate, clock: Callable[[], float], *, what: str) -> None:
+    def __init__(self, rate: Rate, clock: Callable[[], float], *, what: Text) -> None:
         """Allows ``rate`` for each key; ``clock`` is in seconds, ``what`` names the attempts in the message."""
         self._rate = rate
         self._clock = clock
@@ -33,7 +34,7 @@ class RateLimit:
         whole_at = max(self._whole_at.get(key, now), now) + each
         wait = whole_at - self._rate.period - now
         if wait > 1e-6:
-            raise RefusalError(Reason.RATE_LIMITED, f"too many {self._what}: wait a little", retry_after=wait)
+            raise RefusalError(Reason.RATE_LIMITED, Text("tracker.rate-limited", what=self._what), retry_after=wait)
         if key not in self._whole_at and len(self._whole_at) >= MAX_KEYS:
             self._forget(now)
         self._whole_at[key] = whole_at

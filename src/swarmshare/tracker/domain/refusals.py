@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from enum import Enum
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from swarmshare.errors import SwarmShareError
+
+if TYPE_CHECKING:
+    from swarmshare.texts import Text
 
 
 class Reason(Enum):
@@ -56,7 +60,7 @@ class RefusalError(SwarmShareError):
 
     code = "refused"
 
-    def __init__(self, reason: Reason, message: str, *, field: str | None = None, retry_after: float = 0) -> None:
+    def __init__(self, reason: Reason, message: Text, *, field: str | None = None, retry_after: float = 0) -> None:
         """Says why: ``field`` is the part of the request that is wrong; ``retry_after`` seconds make a difference."""
         super().__init__(message)
         self.reason = reason

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from swarmshare.texts import Text
 from swarmshare.tracker.domain import values
 from swarmshare.tracker.domain.account_names import folded
 from swarmshare.tracker.domain.database import rows_changed
@@ -115,7 +116,7 @@ class Sessions:
             raise _wrong()
         self._by_account.restore(key)
         if suspended_at is not None:
-            raise RefusalError(Reason.SUSPENDED, "this account is suspended: ask the organiser")
+            raise RefusalError(Reason.SUSPENDED, Text("account.suspended"))
         return Proven(account, hashed)
 
     def issue(self, session: Session, account: int, label: str) -> values.Secret:
@@ -162,7 +163,7 @@ class Sessions:
             return
         with self._database.write() as session:
             if not rows_changed(session, delete(TokenRow).where(TokenRow.account == account, TokenRow.id == token)):
-                raise RefusalError(Reason.NOT_FOUND, "there is no such token of yours")
+                raise RefusalError(Reason.NOT_FOUND, Text("token.none"))
         self._changes.account_cut(account)
 
 
@@ -178,4 +179,4 @@ def as_account(row: AccountRow) -> values.Account:
 
 
 def _wrong() -> RefusalError:
-    return RefusalError(Reason.CREDENTIALS, "the name or the password is wrong")
+    return RefusalError(Reason.CREDENTIALS, Text("account.credentials"))

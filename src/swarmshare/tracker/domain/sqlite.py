@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from sqlalchemy import event
 
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.database_problem import DatabaseError, DatabaseProblem, problem_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA trusted_schema = OFF",
 )
-RESTORE: Final = "Restore a backup (docs/operations.md), or move it away to begin with an empty tracker."
+RESTORE: Final = Text("hint.restore")
 
 
 def tune(engine: Engine) -> None:
@@ -82,10 +83,10 @@ def make_file(path: Path) -> None:
     log = path.with_name(f"{path.name}-wal")
     if path.exists():
         if not path.stat().st_size:
-            raise DatabaseError(f"{path}: the database is empty: its file was cut to nothing", hint=RESTORE)
+            raise DatabaseError(Text("database.empty", path=path), hint=RESTORE)
         return
     if log.exists() and log.stat().st_size:
-        raise DatabaseError(f"{path}: the database is gone, though {log.name} is there", hint=RESTORE)
+        raise DatabaseError(Text("database.gone", path=path, log=log.name), hint=RESTORE)
     with TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:  # its mode is 0700
         new = Path(folder, path.name)
         new.touch(mode=0o600)  # it holds passkeys and the hashes of passwords

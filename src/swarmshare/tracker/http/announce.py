@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from swarmshare.errors import AnnounceError
 from swarmshare.manifest.bencoding import encode
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.database_problem import problem_of
 from swarmshare.tracker.http.announce_query import parse_announce, parse_scrape
 from swarmshare.tracker.swarms.addresses import believable, parse_address, visible
@@ -63,9 +64,9 @@ class _AnnounceViews:
         query = parse_announce(raw)
         entry = self._directory.entry_by_wire_hash(query.wire_hash)
         if entry is None:
-            raise AnnounceError("this tracker has no such info hash in its catalogue")
+            raise AnnounceError(Text("announce.unknown"))
         if not _may_see(entry, identity):
-            raise AnnounceError("this content is private: announce with the passkey of an account")
+            raise AnnounceError(Text("announce.private"))
         claims = [claim for claim in query.claims if believable(claim, source)]
         numwant = DEFAULT_NUMWANT if query.numwant is None else min(query.numwant, MAX_NUMWANT)
         reply = self._registry.announce(
@@ -103,7 +104,7 @@ class _AnnounceViews:
             return None
         identity = self._directory.by_passkey(passkey)
         if identity is None:
-            raise AnnounceError("this passkey is not valid (any more): take a new announce URL from the tracker")
+            raise AnnounceError(Text("announce.passkey"))
         return identity
 
 
@@ -115,7 +116,7 @@ def _raw_query() -> bytes:
 def _source() -> Address:
     source = parse_address(request.remote_addr or "")
     if source is None:
-        raise AnnounceError("this tracker cannot tell your address: its proxy does not forward it")
+        raise AnnounceError(Text("announce.no-address"))
     return source
 
 
@@ -131,7 +132,7 @@ def _bencoded(answer: Callable[[], Value]) -> Response:
     except SQLAlchemyError as error:
         if (problem := problem_of(error)) is None:
             raise
-        value = {b"failure reason": f"{problem.sentence}: try again later".encode()}
+        value = {b"failure reason": Text("tracker.try-later", what=problem.sentence).encode()}
     return Response(encode(value), content_type="text/plain", headers={"Cache-Control": "no-store"})
 
 

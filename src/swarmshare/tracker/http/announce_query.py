@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from swarmshare.errors import AnnounceError
+from swarmshare.texts import Text
 from swarmshare.tracker.swarms.addresses import parse_address
 from swarmshare.tracker.swarms.views import AnnounceEvent
 
@@ -73,7 +74,7 @@ def parse_announce(query: bytes) -> AnnounceQuery:
                 claims[address] = None
         elif name in _ONCE:
             if name in values:
-                raise AnnounceError(f"{name.decode()} is there twice")
+                raise AnnounceError(Text("announce.field-twice", name=name.decode()))
             values[name] = value
     numwant = values.get(b"numwant", b"-1")
     return AnnounceQuery(
@@ -100,16 +101,16 @@ def parse_scrape(query: bytes) -> list[bytes]:
     """
     hashes = dict.fromkeys(value for name, value in _fields(query) if name == b"info_hash")
     if not hashes:
-        raise AnnounceError("info_hash is missing")
+        raise AnnounceError(Text("announce.no-info-hash"))
     for wire_hash in hashes:
         if len(wire_hash) != HASH_LENGTH:
-            raise AnnounceError(f"info_hash must be {HASH_LENGTH} bytes")
+            raise AnnounceError(Text("announce.info-hash-length", length=HASH_LENGTH))
     return list(hashes)
 
 
 def _fields(query: bytes) -> Iterator[tuple[bytes, bytes]]:
     if len(query) > MAX_QUERY:
-        raise AnnounceError(f"the query is longer than {MAX_QUERY} bytes")
+        raise AnnounceError(Text("announce.query-long", limit=str(MAX_QUERY)))
     for field in query.split(b"&"):
         name, _, value = field.partition(b"=")
         yield unquote_to_bytes(name), unquote_to_bytes(value)
@@ -118,7 +119,7 @@ def _fields(query: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _twenty_bytes(values: dict[bytes, bytes], name: bytes) -> bytes:
     value = _required(values, name)
     if len(value) != HASH_LENGTH:
-        raise AnnounceError(f"{name.decode()} must be {HASH_LENGTH} bytes")
+        raise AnnounceError(Text("announce.field-length", name=name.decode(), length=HASH_LENGTH))
     return value
 
 
@@ -126,7 +127,7 @@ def _number(values: dict[bytes, bytes], name: bytes, least: int, most: int) -> i
     digits = _required(values, name)
     # bytes.isdigit() is ASCII only: no sign, no space, no underscore; and the length bounds the work of int().
     if not digits.isdigit() or len(digits) > len(str(most)) or not least <= int(digits) <= most:
-        raise AnnounceError(f"{name.decode()} must be a number from {least} to {most}")
+        raise AnnounceError(Text("announce.field-range", name=name.decode(), least=str(least), most=str(most)))
     return int(digits)
 
 
@@ -134,7 +135,7 @@ def _required(values: dict[bytes, bytes], name: bytes) -> bytes:
     try:
         return values[name]
     except KeyError:
-        raise AnnounceError(f"{name.decode()} is missing") from None
+        raise AnnounceError(Text("announce.field-missing", name=name.decode())) from None
 
 
 def _event(value: bytes) -> AnnounceEvent:
@@ -142,10 +143,10 @@ def _event(value: bytes) -> AnnounceEvent:
         # libtorrent leaves it out when there is none; other clients send it empty, or this word of BEP 15.
         return AnnounceEvent.NONE if value == b"none" else AnnounceEvent(value.decode("latin-1"))
     except ValueError:
-        raise AnnounceError("event must be started, completed, stopped, paused or empty") from None
+        raise AnnounceError(Text("announce.event")) from None
 
 
 def _key(value: bytes) -> bytes:
     if len(value) > _MAX_KEY:
-        raise AnnounceError(f"key is longer than {_MAX_KEY} bytes")
+        raise AnnounceError(Text("announce.key-long", limit=_MAX_KEY))
     return value

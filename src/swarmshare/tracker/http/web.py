@@ -12,9 +12,10 @@ from flask.json.provider import JSONProvider
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.database_problem import problem_of
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
-from swarmshare.tracker.http.api.answers import ProblemDetails
+from swarmshare.tracker.http.api.answers import ProblemDetails, problem_details
 from swarmshare.tracker.http.api.routes import PREFIX
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ class Web(Flask):
 
 
 def _refused(error: RefusalError) -> Response:
-    response = _problem(
-        ProblemDetails(code=error.reason.code, message=str(error), field=error.field), error.reason.status
-    )
+    response = _problem(problem_details(error.reason.code, error.message, error.field), error.reason.status)
     if error.retry_after:
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     if error.reason.status is HTTPStatus.UNAUTHORIZED:
@@ -87,8 +86,8 @@ def _database_failed(error: SQLAlchemyError) -> Response:
         raise error
     if not request.path.startswith(PREFIX):
         return Response(f"{problem.sentence}\n", HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain")
-    message = f"{problem.sentence}; nothing was changed"
-    return _problem(ProblemDetails(code=problem.code, message=message), HTTPStatus.SERVICE_UNAVAILABLE)
+    message = Text("tracker.nothing-changed", what=problem.sentence)
+    return _problem(problem_details(problem.code, message), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _failed(error: HTTPException) -> Response:
@@ -97,12 +96,12 @@ def _failed(error: HTTPException) -> Response:
     if status < HTTPStatus.BAD_REQUEST or not request.path.startswith(PREFIX):
         return Response(f"{status.value} {status.phrase}\n", status, response.headers, content_type="text/plain")
     message = {
-        HTTPStatus.BAD_REQUEST: "the body is not valid JSON",
-        HTTPStatus.NOT_FOUND: "there is nothing at this address",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the request is too large",
-        HTTPStatus.INTERNAL_SERVER_ERROR: "the tracker made a mistake; its log says more",
-    }.get(status, status.phrase.lower())
-    problem = _problem(ProblemDetails(code=_CODES.get(status, "http"), message=message), status)
+        HTTPStatus.BAD_REQUEST: Text("request.bad-json"),
+        HTTPStatus.NOT_FOUND: Text("request.nothing-here"),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Text("request.large"),
+        HTTPStatus.INTERNAL_SERVER_ERROR: Text("tracker.mistake"),
+    }.get(status, Text("request.failed", status=status.phrase.lower()))
+    problem = _problem(problem_details(_CODES.get(status, "http"), message), status)
     if "Allow" in response.headers:
         problem.headers["Allow"] = response.headers["Allow"]
     return problem

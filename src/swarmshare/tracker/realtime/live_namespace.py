@@ -18,8 +18,10 @@ import msgspec
 from flask_socketio import ConnectionRefusedError, Namespace
 
 from swarmshare.schema.fields import EventError
+from swarmshare.schema.text_wire import dump_text
 from swarmshare.schema.tracker_events import LIVE, Refusal
 from swarmshare.schema.tracker_wire import parse_token
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.refusals import RefusalError
 from swarmshare.tracker.swarms.pacing import Pacer
 
@@ -67,9 +69,11 @@ class LiveNamespace(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no t
         try:
             account = self._directory.holder(parse_token(auth)).identity.account
         except (EventError, RefusalError) as error:
-            raise ConnectionRefusedError(str(error), {"error": str(Refusal.SIGNED_OUT)}) from None
+            data = {"error": str(Refusal.SIGNED_OUT), "text": dump_text(error.message)}
+            raise ConnectionRefusedError(str(error), data) from None
         if Counter(self._accounts.values())[account] >= MAX_WATCHERS:
-            raise ConnectionRefusedError("this account watches from too many places", {"error": "too-many"})
+            message = Text("event.too-many-watchers")
+            raise ConnectionRefusedError(str(message), {"error": "too-many", "text": dump_text(message)})
         self._accounts[session] = account
 
     def swarm_changed(self, info_hash: bytes) -> None:

@@ -9,6 +9,7 @@ from flask_socketio import ConnectionRefusedError, Namespace
 from sqlalchemy.exc import SQLAlchemyError
 
 from swarmshare.schema.fields import EventError
+from swarmshare.schema.text_wire import dump_text
 from swarmshare.schema.tracker_events import (
     NAMESPACE,
     PUSH,
@@ -33,6 +34,7 @@ from swarmshare.schema.tracker_wire import (
     parse_request,
     parse_token,
 )
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.database_problem import problem_of
 from swarmshare.tracker.swarms.addresses import parse_address
 from swarmshare.tracker.swarms.live_members import LiveMembers
@@ -117,10 +119,10 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
                 raise
             raise _refused(EventError(Refusal.INTERNAL, problem.sentence)) from None
         if identity is None:
-            raise _refused(EventError(Refusal.SIGNED_OUT, "this token is not valid (any more): sign in again"))
+            raise _refused(EventError(Refusal.SIGNED_OUT, Text("token.invalid")))
         address = parse_address(environ.get("REMOTE_ADDR", ""))
         if address is None:
-            raise _refused(EventError(Refusal.MALFORMED, "the tracker cannot tell your address"))
+            raise _refused(EventError(Refusal.MALFORMED, Text("event.no-address")))
         self._members.connect(session, identity, address)
 
     def _answer(self, session: str, event: object, data: list[Any]) -> Wire:
@@ -134,7 +136,7 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
             if isinstance(error, SQLAlchemyError) and (problem := problem_of(error)):
                 return dump_error(EventError(Refusal.INTERNAL, problem.sentence))
             _log.exception("the tracker made a mistake with %s", event)
-            return dump_error(EventError(Refusal.INTERNAL, "the tracker made a mistake; its log says more"))
+            return dump_error(EventError(Refusal.INTERNAL, Text("tracker.mistake")))
 
     def _do(self, session: str, request: SwarmRequest) -> Wire:
         members = self._members
@@ -162,4 +164,4 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
 
 
 def _refused(error: EventError) -> ConnectionRefusedError:
-    return ConnectionRefusedError(str(error), {"error": str(error.reason)})
+    return ConnectionRefusedError(str(error), {"error": str(error.reason), "text": dump_text(error.message)})

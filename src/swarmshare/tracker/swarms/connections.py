@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import Refusal
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from swarmshare.tracker.domain.lookup import Identity
@@ -33,7 +34,7 @@ class MemberConnection:
         """Counts work at the time ``now`` (seconds); raises :class:`EventError` when the allowance is used up."""
         whole_at = max(self._whole_at, now) + units / RATE
         if whole_at - now > BURST / RATE:
-            raise EventError(Refusal.TOO_FAST, "too many events: wait a second")
+            raise EventError(Refusal.TOO_FAST, Text("event.too-many"))
         self._whole_at = whole_at
 
 

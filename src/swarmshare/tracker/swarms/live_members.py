@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import MAX_PEERS, JoinAnswer, MemberPage, Refusal
+from swarmshare.texts import Text
 from swarmshare.tracker.swarms.addresses import visible
 from swarmshare.tracker.swarms.connections import Connections, MemberConnection
 from swarmshare.tracker.swarms.registry import account_member
@@ -70,11 +71,11 @@ class LiveMembers:
         entry = self._directory.entry(join.info_hash)  # may wait for the database; the connection may end meanwhile
         connection = self._connection(session)
         if entry is None:
-            raise EventError(Refusal.UNKNOWN_SWARM, "the catalogue has no such info hash")
+            raise EventError(Refusal.UNKNOWN_SWARM, Text("event.unknown-swarm"))
         if entry.piece_count != join.piece_count:
-            raise EventError(Refusal.PIECE_COUNT, f"the manifest has {entry.piece_count:,} pieces")
+            raise EventError(Refusal.PIECE_COUNT, Text("event.piece-count", count=entry.piece_count))
         if join.info_hash not in connection.swarms and len(connection.swarms) >= MAX_SWARMS:
-            raise EventError(Refusal.TOO_MANY_SWARMS, f"one connection is in at most {MAX_SWARMS:,} swarms")
+            raise EventError(Refusal.TOO_MANY_SWARMS, Text("event.too-many-swarms", limit=MAX_SWARMS))
         who = account_member(connection.identity, join.peer_id)
         member = MemberRecord(
             who=who,
@@ -94,7 +95,7 @@ class LiveMembers:
             seen=self._registry.clock(),
         )
         if not self._registry.join(join.info_hash, entry.piece_count, member):
-            raise EventError(Refusal.SWARM_FULL, "this swarm has as many members as it may have")
+            raise EventError(Refusal.SWARM_FULL, Text("event.swarm-full"))
         previous = connection.swarms.get(join.info_hash, who)
         if previous != who:  # it calls itself by another peer id now
             self._registry.leave(join.info_hash, previous, session)
@@ -124,7 +125,7 @@ class LiveMembers:
         if known is None:
             raise _not_joined()
         if not known:
-            raise EventError(Refusal.PIECE_COUNT, "the manifest has no such piece")
+            raise EventError(Refusal.PIECE_COUNT, Text("event.no-piece"))
 
     def stats(self, session: str, stats: Stats) -> None:
         """Notes that a member lives, and how far it is."""
@@ -157,12 +158,12 @@ class LiveMembers:
         self._look(session, report.info_hash)
         account = self._connection(session).identity.account
         if not self._registry.report(report.info_hash, report.member, account):
-            raise EventError(Refusal.UNKNOWN_MEMBER, f"there is no member {report.member}")
+            raise EventError(Refusal.UNKNOWN_MEMBER, Text("event.unknown-member", member=report.member))
 
     def _connection(self, session: str) -> MemberConnection:
         connection = self._connections.get(session)
         if connection is None:
-            raise EventError(Refusal.SIGNED_OUT, "this connection has not signed in")
+            raise EventError(Refusal.SIGNED_OUT, Text("event.not-signed-in"))
         return connection
 
     def _who(self, session: str, info_hash: bytes) -> bytes:
@@ -194,4 +195,4 @@ class LiveMembers:
 
 
 def _not_joined() -> EventError:
-    return EventError(Refusal.NOT_JOINED, "this connection is not in that swarm (any more): join it")
+    return EventError(Refusal.NOT_JOINED, Text("event.not-joined"))

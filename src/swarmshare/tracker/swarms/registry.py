@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from swarmshare.common.bits import all_bits
 from swarmshare.errors import AnnounceError
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.values import SwarmDetail
 from swarmshare.tracker.swarms.addresses import Reach, reach
 from swarmshare.tracker.swarms.pacing import Pacer
@@ -240,7 +241,7 @@ class SwarmRegistry:
             if not self._replacements.take_place(info_hash, member):
                 self._store.remove(info_hash, who, "")  # it was somewhere else before
             elif self._store.put(info_hash, count, member) is None:
-                raise AnnounceError("this swarm has as many members as it may have: try again later")
+                raise AnnounceError(Text("announce.swarm-full"))
             elif event is AnnounceEvent.COMPLETED and (known is None or known.pieces is None):
                 self._store.completed(info_hash)
             self._changed(info_hash)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flask import request
 
 from swarmshare.common.text import clean
+from swarmshare.texts import Text
 from swarmshare.tracker.config import Registration
 from swarmshare.tracker.domain import values
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
@@ -192,9 +193,7 @@ def _add_invitations(routes: ApiRoutes, services: Services) -> None:
     def invite(json: requests.Invite, who: Holder) -> values.Secret:
         """Make an invitation: for one person to register, or for an account to set its password anew."""
         if json.account is None and services.accounts.settings().registration is Registration.CLOSED:
-            raise RefusalError(
-                Reason.REGISTRATION_CLOSED, "registration is closed: an invitation would let nobody register"
-            )
+            raise RefusalError(Reason.REGISTRATION_CLOSED, Text("invitation.closed"))
         return services.invitations.create(json.account)
 
     @routes.route("GET", "/invitations", may=May.ORGANISER, gives=answers.Invitations)

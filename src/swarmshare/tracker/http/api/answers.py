@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from msgspec import Struct
 
+from swarmshare.schema.text_wire import dump_text
 from swarmshare.tracker.domain import values
+
+if TYPE_CHECKING:
+    from swarmshare.texts import Text
+
+
+class SaidAs(Struct, frozen=True, kw_only=True):
+    """A sentence for people, without its language."""
+
+    code: str
+    """Stable; which sentence it is, such as ``account.name-taken``: there are several to a code of a problem."""
+    arguments: dict[str, Any]
+    """What is filled in, by name: a text, a whole number, or a sentence with ``english``, ``code``, ``arguments``."""
 
 
 class ProblemDetails(Struct, frozen=True, kw_only=True):
@@ -14,8 +29,15 @@ class ProblemDetails(Struct, frozen=True, kw_only=True):
     """Stable, for programs."""
     message: str
     """One line, for people."""
+    text: SaidAs
+    """The same for a program that translates it."""
     field: str | None = None
     """The part of the request that is wrong; of a manifest, the rule that it breaks."""
+
+
+def problem_details(code: str, message: Text, field: str | None = None) -> ProblemDetails:
+    """A problem, with its message as people read it and as programs translate it."""
+    return ProblemDetails(code=code, message=str(message), text=SaidAs(**dump_text(message)), field=field)
 
 
 class Me(Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from spectree.models import SecureType, SecurityScheme, SecuritySchemeData
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from swarmshare import __version__
+from swarmshare.texts import Text
 from swarmshare.tracker.domain.lookup import Role
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
 from swarmshare.tracker.http.api.answers import ProblemDetails
@@ -177,10 +178,10 @@ class ApiRoutes:
     def _holder(self, may: May) -> Holder:
         header = request.headers.get("Authorization", "")
         if not header.startswith(BEARER):
-            raise RefusalError(Reason.NO_TOKEN, "sign in, and send the token as 'Authorization: Bearer TOKEN'")
+            raise RefusalError(Reason.NO_TOKEN, Text("request.no-token"))
         holder = self._directory.holder(header.removeprefix(BEARER).strip())
         if may is May.ORGANISER and holder.identity.role is not Role.ORGANISER:
-            raise RefusalError(Reason.NOT_ORGANISER, "only an organiser may do that")
+            raise RefusalError(Reason.NOT_ORGANISER, Text("request.organisers-only"))
         return holder
 
     def _note_raw(
@@ -217,22 +218,23 @@ def _refuse_invalid(_request: object, _response: object, error: Exception | None
     text = str(error)
     at, named = _AT.search(text), _NAMED.search(text)
     parts = [match for match in (at and at["path"], named and named["name"]) if match]
-    raise RefusalError(Reason.INVALID, _AT.sub("", text).replace("`", "'"), field=".".join(parts) or None)
+    message = Text("request.invalid", reason=_AT.sub("", text).replace("`", "'"))
+    raise RefusalError(Reason.INVALID, message, field=".".join(parts) or None)
 
 
 def _check_json() -> None:
     """The body must be a JSON object, in so many words: what is read leniently later must not be lenient."""
     if not request.is_json:
-        raise RefusalError(Reason.WRONG_TYPE, "the body must be JSON: send 'Content-Type: application/json'")
+        raise RefusalError(Reason.WRONG_TYPE, Text("request.not-json"))
     if not isinstance(request.get_json(), dict):
-        raise RefusalError(Reason.INVALID, "the body must be a JSON object")
+        raise RefusalError(Reason.INVALID, Text("request.no-object"))
 
 
 def _raw_body(raw: Raw) -> bytes:
     if request.mimetype not in raw.types:
-        raise RefusalError(Reason.WRONG_TYPE, f"send the body with 'Content-Type: {raw.types[0]}'")
+        raise RefusalError(Reason.WRONG_TYPE, Text("request.content-type", type=raw.types[0]))
     request.max_content_length = raw.limit
     try:
         return request.get_data(cache=False)
     except RequestEntityTooLarge:
-        raise RefusalError(raw.too_large, f"the body is over {raw.limit:,} bytes") from None
+        raise RefusalError(raw.too_large, Text("request.too-large", limit=raw.limit)) from None
