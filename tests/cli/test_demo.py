@@ -131,7 +131,7 @@ def test_a_machine_that_dies_ends_it(tmp_path: Path, stage: Path) -> None:
 
 
 def test_no_room(tmp_path: Path, stage: Path) -> None:
-    (error,) = call(tmp_path, "demo", "--size", "1000000000", expect=1)
+    (error,) = call(tmp_path, "demo", "--size", str(2**30), expect=1)
     assert "not enough room" in error["message"]
     assert nothing_is_left(stage)
 

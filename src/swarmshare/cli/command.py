@@ -153,7 +153,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
     """What understands a command line that begins with ``first``: if that is a verb, it knows no other."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
     common.add_argument(
         "--log-level", choices=LOG_LEVELS, metavar="LEVEL", help=f"log what happens: {', '.join(LOG_LEVELS)}"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SIZE: Final = 200
 """MiB that are shared, by default."""
-MAX_SIZE: Final = 2**20
+MAX_SIZE: Final = 2**30
 """MiB that can be asked for: more than a disk has room for where somebody tries a demo."""
 _MIB: Final = 2**20
 

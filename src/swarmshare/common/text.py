@@ -22,7 +22,7 @@ REPLACEMENT: Final = "\ufffd"
 
 _BREAKS: Final = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
 _SPACE: Final = re.compile(r"\s+")
-_BIDI_MARKS: Final = r"\u061c\u200e\u200f\u206a-\u206f"
+_DEPRECATED: Final = r"\u206a-\u206f"
 # Without the variation selectors (U+FE00 and U+E0100 on): they choose how a character looks, and hide nothing.
 _ZERO_WIDTH: Final = (
     r"\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u2065\u3164\ufeff\uffa0\ufff0-\ufffb"
@@ -32,9 +32,14 @@ _ZERO_WIDTH: Final = (
 # but make two texts look alike.
 _JOINERS: Final = "\u200c\u200d"
 _JOINED: Final = r"[^\x00-\x7f\u200c\u200d]"
+# Names in Hebrew and Arabic have these marks beside their letters, where a number or a full stop would stand on the
+# wrong side; beside others they do nothing but make two texts look alike.
+_MARKS: Final = "\u061c\u200e\u200f"
+_RIGHT_TO_LEFT: Final = r"[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"
 _UNSAFE: Final = re.compile(
-    rf"[{CONTROL}{BIDI_OVERRIDES}{_BIDI_MARKS}{_ZERO_WIDTH}\ud800-\udfff]"
-    rf"|(?<!{_JOINED})[\u200c\u200d]|[\u200c\u200d](?!{_JOINED})"
+    rf"[{CONTROL}{BIDI_OVERRIDES}{_DEPRECATED}{_ZERO_WIDTH}\ud800-\udfff]"
+    rf"|(?<!{_JOINED})[{_JOINERS}]|[{_JOINERS}](?!{_JOINED})"
+    rf"|(?<!{_RIGHT_TO_LEFT})[{_MARKS}](?!{_RIGHT_TO_LEFT})"
 )
 
 
@@ -52,7 +57,8 @@ def clean(text: str, most: int | None = None) -> str:
         text = _UNSAFE.sub(REPLACEMENT, text)
     if most is None or len(text) <= most:
         return text
-    return text[: most - 3].rstrip(_JOINERS) + "..."  # a joiner at the cut would be one before ASCII
+    # What stands at the cut has lost the letter beside it, without which it would not be shown.
+    return text[: most - 3].rstrip(_JOINERS + _MARKS) + "..."
 
 
 def _without_breaks(space: re.Match[str]) -> str:
