@@ -167,7 +167,7 @@ class _MirrorReport:
                 say(f"{clean(manifest.name)}: deleted to make room; {holder} holds all of it")
             case Problem(message):
                 event("problem", message=clean(message))
-                say(f"Trouble: {message.removesuffix('.')}. It is tried again." if message else "All is well again")
+                say(f"Problem: {message.removesuffix('.')}. It is tried again." if message else "All is well again")
 
     def look(self, status: Status, now: float) -> None:
         """Report how much it holds: an event each time, and a line when that changed or a minute has passed."""

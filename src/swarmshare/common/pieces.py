@@ -23,7 +23,7 @@ class PieceState(IntEnum):
     MISSING = 0
     """No block of it is asked for or here."""
     IN_FLIGHT = 1
-    """It was begun: some of its blocks are asked for or here, but not all are here."""
+    """It was started: some of its blocks are asked for or here, but not all are here."""
     VERIFYING = 2
     """All blocks are here; whether they are right is not known yet."""
     HELD = 3

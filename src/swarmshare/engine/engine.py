@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from swarmshare.common.address import show_address
-from swarmshare.engine.announcing import TorrentView
 from swarmshare.engine.descriptors import divide_descriptors
 from swarmshare.engine.dialer import Dialer
 from swarmshare.engine.handshaking import (
@@ -28,6 +27,7 @@ from swarmshare.engine.listening import Listening, open_listeners
 from swarmshare.engine.peer_session import PeerSession
 from swarmshare.engine.snapshots import torrent_snapshot
 from swarmshare.engine.torrent import Torrent
+from swarmshare.engine.torrent_view import TorrentView
 from swarmshare.engine.transport import Transport
 from swarmshare.engine.unwrap import lone_exception
 from swarmshare.errors import RemoteProtocolError

@@ -52,13 +52,13 @@ class SessionOwner(Protocol):
     def after_reading(self, session: PeerSession) -> None:
         """Act once on all messages that came together, such as by asking the peer for more."""
 
-    async def may_read(self, count: int) -> None:
+    async def wait_to_read(self, count: int) -> None:
         """Wait, after ``count`` bytes were read, until more may be: while the disk is behind, or for a rate limit."""
 
     async def serve(self, session: PeerSession) -> None:
         """Put some of what the peer asked for into the session's output."""
 
-    async def may_send(self, count: int) -> None:
+    async def wait_to_send(self, count: int) -> None:
         """Wait until the upload limits let ``count`` bytes pass."""
 
     def sent(self) -> None:
@@ -231,7 +231,7 @@ class PeerSession:
         while connection.output_count > MAX_OUTPUT:
             self._drained = trio.Event()
             await self._drained.wait()
-        await self._owner.may_read(count)
+        await self._owner.wait_to_read(count)
 
     async def _write(self) -> None:
         connection, owner = self.connection, self._owner
@@ -239,7 +239,7 @@ class PeerSession:
             await owner.serve(self)
             if connection.has_output:
                 parts = connection.take_output()
-                await owner.may_send(sum(map(len, parts)))
+                await owner.wait_to_send(sum(map(len, parts)))
                 await self.transport.send(parts, owner.sent)
                 self._drained.set()
                 self.last_sent = trio.current_time()

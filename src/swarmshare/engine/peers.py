@@ -204,7 +204,7 @@ class Peers:
         """Count what came from a peer, and ask it for more."""
         self._downloads.after_reading(session)
 
-    async def may_read(self, count: int) -> None:
+    async def wait_to_read(self, count: int) -> None:
         """Wait, after ``count`` bytes were read, while the disk is behind, and for the download limits."""
         await self._context.disk.has_room()
         if self._limits.down:
@@ -214,7 +214,7 @@ class Peers:
         """Put some of what a peer asked for into its output."""
         await self._uploads.serve(session)
 
-    async def may_send(self, count: int) -> None:
+    async def wait_to_send(self, count: int) -> None:
         """Wait until the upload limits let ``count`` bytes pass."""
         if self._limits.up:
             await pass_all(self._limits.up, count)

@@ -170,7 +170,7 @@ class Torrent:
             self.peers.alone_since = trio.current_time()
             self.ready.set()
             _log.info("%s: checked, %d pieces held", self.manifest.info_hash, self.picker.held.held)
-            self._look_for_the_end()
+            self._check_complete()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.file_monitor.run)
                 nursery.start_soon(self._write_pieces)
@@ -217,7 +217,7 @@ class Torrent:
         for session in list(self.sessions):
             session.update_interest()
 
-    def _look_for_the_end(self) -> None:
+    def _check_complete(self) -> None:
         """Note that all wanted files are complete, if they are."""
         if not self.disk.unfinished and not self.is_complete:
             self.context.is_complete = True
@@ -269,7 +269,7 @@ class Torrent:
                     self.downloads.piece_verified(piece)
                     self.file_monitor.unsaved = True
                     await self.disk.finish_file_of(piece)
-                    self._look_for_the_end()
+                    self._check_complete()
                 case PieceOutcome.WRONG:
                     self.smart_ban.piece_failed(piece, written.leaves)
                     self.downloads.refill_all()
@@ -299,5 +299,5 @@ class Torrent:
 
     def _on_looked(self) -> None:
         self._apply_blocked()
-        self._look_for_the_end()
+        self._check_complete()
         self.downloads.refill_all()

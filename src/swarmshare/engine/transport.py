@@ -1,6 +1,7 @@
-"""The bytes of one connection: received into buffers, sent in parts. The only module that moves a peer's data.
+"""The bytes of one connection after its handshake: received into buffers, sent in parts.
 
-Today this is a plain TCP socket. An encrypted connection (TLS, or MSE) is another class with these methods.
+Nothing else moves a peer's data from there on. Today this is a plain TCP socket. An encrypted connection (TLS, or MSE)
+is another class with these methods, and has to carry the handshake (:mod:`swarmshare.engine.handshaking`) as well.
 """
 
 from __future__ import annotations
