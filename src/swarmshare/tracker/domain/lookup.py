@@ -48,7 +48,7 @@ class SwarmCounts(NamedTuple):
 
     @property
     def peers(self) -> int:
-        """All members, seeds included."""
+        """How many members the swarm has, seeds included."""
         return self.seeds + self.leeches
 
 
