@@ -50,6 +50,9 @@ _USUAL: Final = 1240, 760
 """Pixels at first, at 96 dots an inch."""
 _LEAST: Final = 640, 440
 
+SIGNALS_EVERY: Final = 100
+"""Milliseconds between looks for signals: a person who presses Ctrl-C waits no longer."""
+
 
 class MainWindow:
     """The program's only window; its parts see it as a :class:`~swarmshare.gui.shell.Shell`."""
@@ -260,11 +263,15 @@ class MainWindow:
         """What Ctrl-C in the terminal does: leave, after the same question; once more in the midst of that: end now."""
         asked = self._question is not None and self._question.winfo_exists()
         if self._leaving or asked:
-            self.interrupted = True
-            self.root.quit()
+            self.terminate()
         else:
             self.root.deiconify()
             self._question = ask_to_leave(self, self._leave_interrupted)
+
+    def terminate(self) -> None:
+        """What SIGTERM does: end now, without a question."""
+        self.interrupted = True
+        self.root.quit()
 
     def _leave_interrupted(self) -> None:
         self.interrupted = True
@@ -293,8 +300,7 @@ class MainWindow:
     def _surprised(self, kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
         """A bug of ours must not be silent, nor the end; but a signal is."""
         if isinstance(error, KeyboardInterrupt):
-            self.interrupted = True
-            self.root.quit()
+            self.terminate()
         else:
             self.say(sentence(error), "danger")
 
@@ -304,21 +310,34 @@ def run(thread: Beside | None = None, invitation: str = "") -> int:
 
     ``thread`` is the session's, by default a new one; ``invitation`` is filled in on the first page.
     """
-    preferences = Preferences()
-    use_language(preferences.get("language", ""))
-    if thread is None:
-        from swarmshare.app.thread import SessionThread
+    signals: list[int] = []
+    # An exception of a handler would be lost in a finalizer or a callback of Tk's; the loop sees to what is noted.
+    before = {
+        number: signal.signal(number, lambda number, _frame: signals.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        preferences = Preferences()
+        use_language(preferences.get("language", ""))
+        if thread is None:
+            from swarmshare.app.thread import SessionThread
 
-        thread = SessionThread()
-    window = MainWindow(thread, preferences, invitation)
-    # Python calls it between two of our callbacks, of which there are ten a second: Tk is not in the midst of anything.
-    before = signal.signal(signal.SIGINT, lambda _signal, _frame: window.root.after_idle(window.interrupt))
-    with swept_here(window.root):
-        window.poller.start()
-        try:
+            thread = SessionThread()
+        window = MainWindow(thread, preferences, invitation)
+
+        def look_at_signals() -> None:
+            window.root.after(SIGNALS_EVERY, look_at_signals)
+            while signals:
+                (window.interrupt if signals.pop(0) == signal.SIGINT else window.terminate)()
+
+        with swept_here(window.root):
+            window.poller.start()
+            window.root.after(SIGNALS_EVERY, look_at_signals)
             window.root.mainloop()
-        finally:
-            signal.signal(signal.SIGINT, before)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if thread is not None:
             thread.close()
             thread.closed.wait(MOST)
     if window.interrupted:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SMALL = bytes(range(32))
 HUGE = bytes(range(100, 132))
 ENTRIES = {SMALL: 200, HUGE: 2**21, **{bytes([number]) * 32: 8 for number in range(3)}}
-DEADLINE = 20
+DEADLINE = 60
 
 
 class Serving:
