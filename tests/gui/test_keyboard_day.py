@@ -252,7 +252,10 @@ def withdraw(person: Person) -> None:
     table = window.catalogue.table
     person.press("Control-Key-1")
     person.press("Home")
-    person.until(lambda: table.selected and table.selected[0].name == "Film")
+    person.until(lambda: table.selected)
+    if table.selected[0].name != "Film":  # the newest is first, but both may be of the same second
+        person.press("Down")
+    person.until(lambda: table.selected[0].name == "Film")
     person.press("Shift-F10")
     person.look("80-entry-menu")
     person.choose(_("Withdraw from the catalogue..."))
