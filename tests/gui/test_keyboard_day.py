@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import tkinter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +14,7 @@ from gui.person import Person
 from gui.real_window import opened, transfer, words_in
 from integration.group import PASSWORD, Machine, same
 
+from swarmshare.app import group, local_tracker
 from swarmshare.gui.dialogs.account_tab import AccountTab
 from swarmshare.gui.dialogs.dialog import Dialog
 from swarmshare.gui.dialogs.leaving import LeavingDialog
@@ -67,6 +69,11 @@ def test_a_day(
 ) -> None:
     display = request.getfixturevalue(screen)
     monkeypatch.setenv("DISPLAY", display)
+    with socket.socket() as probe:  # a tracker of one's own has one port, and another day may go on beside this one
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    for module in (local_tracker, group):
+        monkeypatch.setattr(module, "PORT", port)
     use_language(language)
     holiday, other = content(tmp_path, "Holiday", 3_000_000), content(tmp_path, "Film", 9_000_000)
     with ExitStack() as stack:
