@@ -49,7 +49,7 @@ SCREENS = pytest.mark.parametrize("screen", ["small_screen", "fine_screen"])
 EACH = pytest.mark.parametrize("language", LANGUAGES)
 
 
-def everything_at_work() -> ClientSnapshot:
+def everything_running() -> ClientSnapshot:
     states = list(TorrentState)
     transfers = [
         transfer(number, state=state, name=LONG if number == 3 else f"file {number}", unserved=number == 2)
@@ -100,7 +100,7 @@ def test_pages(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     display = open_at(screen, language, request, monkeypatch)
-    with window_over(preferences, everything_at_work()) as looking:
+    with window_over(preferences, everything_running()) as looking:
         person = Person(looking.window, display, tmp_path, NAMES)
         person.look("all")
         person.go_round()
@@ -114,10 +114,10 @@ def test_pages(
         person.press("F10")
         person.look("menu")
         person.press("Escape")
-        wrong = replace(everything_at_work(), tracker_problem="a b", listen_problem="c d")
+        wrong = replace(everything_running(), tracker_problem="a b", listen_problem="c d")
         looking.see(wrong)
         person.names |= {"a b", "c d"}
-        person.look("in-trouble")
+        person.look("with-problems")
         looking.see(snapshot(person=None))
         person.look("welcome")
         person.go_round()
@@ -131,7 +131,7 @@ def test_dialogs(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     display = open_at(screen, language, request, monkeypatch)
-    with window_over(preferences, everything_at_work()) as looking:
+    with window_over(preferences, everything_running()) as looking:
         person = Person(looking.window, display, tmp_path, NAMES)
         before = person.focus
         for name, show in at_work(looking):
@@ -151,7 +151,7 @@ def test_dialogs(
             assert not dialog.winfo_exists()
             assert looking.window.root.focus_lastfor() is before
             person.is_given(looking.window.root)
-        looking.see(replace(everything_at_work(), person=replace(shells.PERSON, role="member"), local_tracker=None))
+        looking.see(replace(everything_running(), person=replace(shells.PERSON, role="member"), local_tracker=None))
         dialog = open_settings(looking.window)
         assert dialog is not None
         person.is_given(dialog)

@@ -86,7 +86,7 @@ async def until_listed(running: Any, count: int) -> None:
     await running.until(lambda: len(running.session.snapshot().catalogue) == count)
 
 
-async def test_through_every_door(
+async def test_through_every_interface(
     group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     register_in_the_browser(next(event["url"] for event in group.verb.events if event["event"] == "setup"))
