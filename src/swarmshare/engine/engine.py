@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections import deque
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,7 +12,6 @@ import trio
 
 from swarmshare.common.address import show_address
 from swarmshare.engine.descriptors import divide_descriptors
-from swarmshare.engine.dialer import Dialer
 from swarmshare.engine.handshaking import (
     DIAL_ERRORS,
     ENCRYPTED,
@@ -35,7 +33,7 @@ from swarmshare.errors import RemoteProtocolError
 from swarmshare.schema.alerts import ConnectionFailed, OpenFilesLimit
 from swarmshare.schema.snapshot import EngineSnapshot
 from swarmshare.storage.opening import OpenFiles
-from swarmshare.swarm.diagnosis import NO_LISTENING, Cause, DialResult, Outcome
+from swarmshare.swarm.diagnosis import Cause, DialResult, Outcome
 from swarmshare.texts import Text
 from swarmshare.wire.handshake import Handshake, dial_handshakes
 
@@ -94,7 +92,6 @@ class Engine:
         self._half_open = trio.CapacityLimiter(MAX_HALF_OPEN)
         self._handshaking = 0
         self._up, self._down = (new_bucket(rate) if rate else None for rate in (config.limit_up, config.limit_down))
-        self._rng = random.Random()
         self._descriptors = divide_descriptors()
         self._opened = OpenFiles(self._descriptors.files)
         """The open files of all torrents."""
@@ -152,23 +149,22 @@ class Engine:
             fits = len(torrent.sessions) < self.config.max_peers and self._connections < self._descriptors.connections
             return fits and address not in torrent.smart_ban.banned and not torrent.known_peers.is_here(address)
 
-        dialer = Dialer(torrent.config.peers, partial(self._dial_and_share, torrent), may_dial, self._rng)
         try:
             with torrent.scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(torrent.run)
                     await torrent.ready.wait()
-                    nursery.start_soon(dialer.run)
+                    nursery.start_soon(torrent.dialer.run, partial(self._dial_and_share, torrent), may_dial)
                     for announcer in torrent.config.announcers:
-                        nursery.start_soon(self._announce, torrent, announcer, dialer)
+                        nursery.start_soon(self._announce, torrent, announcer)
         finally:
             for key in [key for key, known in self._torrents.items() if known is torrent]:
                 del self._torrents[key]
             _log.info("%s: stopped", torrent.manifest.info_hash)
             torrent.gone.set()
 
-    async def _announce(self, torrent: Torrent, announcer: Announcer, dialer: Dialer) -> None:
-        view = TorrentView(torrent, dialer, self.config.peer_id, self.listening.port or NO_LISTENING)
+    async def _announce(self, torrent: Torrent, announcer: Announcer) -> None:
+        view = TorrentView(torrent, self.config.peer_id)
         torrent.context.announce_queues.append(view.queue)
         try:
             await announcer.run(view)
@@ -256,7 +252,7 @@ class Engine:
         finally:
             self._connections -= 1
         _log.debug("%s: dialled %s: %s", torrent.manifest.info_hash, show_address(*address), result.outcome.name)
-        if torrent.dial_log.note(address, result, trio.current_time()):
+        if torrent.dialer.log.note(address, result, trio.current_time()):
             reason = Text("peer.hung-up-mse")
             info_hash = torrent.manifest.info_hash.full
             self.alerts.append(ConnectionFailed(info_hash, show_address(*address), Cause.HUNG_UP, reason))
