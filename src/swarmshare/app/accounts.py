@@ -52,7 +52,7 @@ def sign_out(signed_in: SignIn) -> None:
 
 @contextmanager
 def open_accounts(tracker: str, token: str | None) -> Iterator[AccountApi]:
-    """A tracker's API about accounts, for as long as the context lasts."""
+    """Open a tracker's API about accounts, for as long as the context lasts."""
     from swarmshare.tracker_client.account_api import AccountApi
     from swarmshare.tracker_client.http import Connection, tracker_url
 
@@ -61,7 +61,7 @@ def open_accounts(tracker: str, token: str | None) -> Iterator[AccountApi]:
 
 
 def invite(signed_in: SignIn) -> str:
-    """A fresh invitation for one other person."""
+    """Return a fresh invitation for one other person."""
     with open_accounts(signed_in.tracker, signed_in.token) as api:
         return api.invite().code
 

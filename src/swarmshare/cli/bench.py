@@ -80,7 +80,7 @@ def _piece_count(text: str) -> int:
 
 
 def _measure(name: str) -> Callable[[argparse.Namespace, Output], int]:
-    """What measures and prints; loaded when it is wanted."""
+    """Return what measures and prints; loaded when it is wanted."""
 
     def run(arguments: argparse.Namespace, output: Output) -> int:
 

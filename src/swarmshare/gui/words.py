@@ -29,7 +29,7 @@ _translation = gettext.NullTranslations()
 
 
 def system_language() -> str:
-    """The first of the languages that the system asks for and that there is; else English."""
+    """Return the first of the languages that the system asks for and that there is; else English."""
     wanted = next(filter(None, map(os.environ.get, ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))), "")
     for name in wanted.split(":"):
         for language in LANGUAGES:
@@ -49,7 +49,7 @@ def use_language(language: str | None) -> None:
 
 
 def language() -> str:
-    """The one that is spoken, a key of :data:`LANGUAGES`."""
+    """Return the one that is spoken, a key of :data:`LANGUAGES`."""
     return _language
 
 
@@ -59,13 +59,13 @@ def _(text: str) -> str:
 
 
 def translated(code: str) -> str | None:
-    """What the text of that ``code`` is in the language that is spoken; None for English, and where it is not known."""
+    """Return the text of that ``code`` in the language that is spoken; None for English, and where it is not known."""
     found = _translation.gettext(code)
     return found if found != code else None
 
 
 def ngettext(one: str, many: str, n: int) -> str:
-    """The form for ``n`` things, in the language that is spoken."""
+    """Return the form for ``n`` things, in the language that is spoken."""
     return _translation.ngettext(one, many, n)
 
 
@@ -90,7 +90,7 @@ def rate(per_second: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span, in its two largest units."""
+    """Return a time span, in its two largest units."""
     rest = max(round(seconds), 0)
     if rest < _MINUTE:
         return _("{seconds} s").format(seconds=rest)
@@ -104,7 +104,7 @@ def duration(seconds: float) -> str:
 
 
 def when(unix_seconds: float) -> str:
-    """A moment, in local time, to the minute; the bare number when no calendar reaches it."""
+    """Return a moment, in local time, to the minute; the bare number when no calendar reaches it."""
     try:
         moment = datetime.fromtimestamp(unix_seconds)
     except (OverflowError, OSError, ValueError):
@@ -119,7 +119,7 @@ def when(unix_seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A part from 0 to 1: rounded down, so that 100% says that really all is done."""
+    """Return a part from 0 to 1: rounded down, so that 100% says that really all is done."""
     if share >= 1:
         return "100%"
     tenths = max(int(share * 1000), 0)
@@ -127,7 +127,7 @@ def percent(share: float) -> str:
 
 
 def read_number(text: str) -> float | None:
-    """A number as somebody types it in the language that is spoken; None when it is none."""
+    """Return a number as somebody types it in the language that is spoken; None when it is none."""
     thousands, decimals = _SEPARATORS[_language]
     plain = text.strip().replace(thousands, "").replace(decimals, ".")
     if not plain or not plain.isascii() or not plain.replace(".", "", 1).isdecimal():

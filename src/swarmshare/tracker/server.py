@@ -144,7 +144,7 @@ class _Workers:
         self._pool = pool
 
     def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Returns or raises what ``work`` does in one of the threads."""
+        """Return or raise what ``work`` does in one of the threads."""
         result: T
         result, error = self._pool.apply(_caught, (work, args, kwargs))
         if error is not None:
@@ -153,7 +153,7 @@ class _Workers:
 
 
 def _caught(work: Callable[..., object], args: Any, kwargs: Any) -> tuple[object, Exception | None]:
-    """Returns an error instead of raising it: gevent prints what a thread raises, even when somebody waits for it."""
+    """Return an error instead of raising it: gevent prints what a thread raises, even when somebody waits for it."""
     try:
         return work(*args, **kwargs), None
     except Exception as error:
@@ -168,20 +168,20 @@ class _ClientHandler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
         super().__init__(sock, *arguments)
 
     def read_requestline(self) -> str:
-        """Returns the first line of a request; empty, as at the end, when the client is silent for too long."""
+        """Return the first line of a request; empty, as at the end, when the client is silent for too long."""
         with gevent.Timeout(IDLE, False):
             line: str = super().read_requestline()
             return line
         return ""
 
     def read_request(self, requestline: str) -> bool:
-        """Reads the headers of a request, within :data:`HEAD` seconds; False when they cannot be used."""
+        """Read the headers of a request, within :data:`HEAD` seconds; False when they cannot be used."""
         with gevent.Timeout(HEAD, ValueError("the headers take too long")):
             read: bool = super().read_request(requestline)
             return read
 
     def get_environ(self) -> dict[str, Any]:
-        """Returns the WSGI environment, with this connection in it for WebSockets."""
+        """Return the WSGI environment, with this connection in it for WebSockets."""
         return {**super().get_environ(), CONNECTION: self}
 
 

@@ -96,7 +96,7 @@ class AccountTab(ttk.Frame):
                 button.pack(side="left", padx=(0, pixels(self, 8)))
 
     def _offer_invitations(self, person: PersonSnapshot | None) -> None:
-        """The button is there for organisers only: a tracker refuses invitations by members."""
+        """Show the button to organisers only: a tracker refuses invitations by members."""
         if person is not None and person.is_organiser:
             self.invite.pack(side="left", padx=pixels(self, 8))
             self._say("")

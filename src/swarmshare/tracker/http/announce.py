@@ -35,7 +35,7 @@ DEFAULT_NUMWANT: Final = 50
 
 
 def blueprint(registry: SwarmRegistry, directory: Lookup) -> Blueprint:
-    """Returns the routes ``/announce`` and ``/scrape``, each also with a passkey as the next part of the path."""
+    """Return the routes ``/announce`` and ``/scrape``, each also with a passkey as the next part of the path."""
     views = _AnnounceViews(registry, directory)
     routes = Blueprint("announce", __name__)
     for path, view in (("/announce", views.announce), ("/scrape", views.scrape)):

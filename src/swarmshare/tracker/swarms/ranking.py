@@ -30,7 +30,7 @@ def rank(
     *,
     useful_only: bool = False,
 ) -> list[MemberRecord]:
-    """Returns up to ``want`` of ``members`` for somebody to dial who holds ``pieces`` (None: unknown), the best first.
+    """Return up to ``want`` of ``members`` for somebody to dial who holds ``pieces`` (None: unknown), the best first.
 
     First come those that nobody reported. Among these, whoever holds more of the rarest pieces that the asker lacks,
     then of the second rarest, and so on; ties by lot. A seed is told of those that are none. ``useful_only`` leaves out
