@@ -15,6 +15,7 @@ import trio
 import trio.testing
 from app.sessions import RunningSession, fill, other_member, running_session
 from tracker.trackers import PASSWORD, Server
+from waiting import TIMEOUT
 
 from swarmshare.app import group, local_tracker, processes
 from swarmshare.app.client_session import Published, Shared, ShareOptions
@@ -148,7 +149,7 @@ async def test_running_transfers_are_announced_at_the_new_tracker(tracker: str, 
         torrent = ann.session.transfers._by_hash[info_hash].torrent
         assert torrent is not None
         assert torrent.config.announcers == ()
-        with trio.fail_after(30):
+        with trio.fail_after(TIMEOUT):
             while (await friend.ask(lambda api: api.entry(info_hash))).seeds:  # noqa: ASYNC110
                 await trio.sleep(0.1)
 
@@ -260,7 +261,7 @@ async def test_a_tracker_that_another_process_runs_is_known(port: int) -> None:
 async def test_a_tracker_of_ones_own_ends_with_us(port: int) -> None:
     child = await trio.lowlevel.open_process([sys.executable, str(CHILD), str(port)], stdout=subprocess.PIPE)
     assert child.stdout is not None
-    with trio.fail_after(30):
+    with trio.fail_after(TIMEOUT):
         assert (await child.stdout.receive_some()).startswith(b"listens")
         child.send_signal(signal.SIGKILL)
         await child.wait()

@@ -9,6 +9,7 @@ import pytest
 import trio
 import trio.testing
 from app.sessions import fill, manifest_of, running_session
+from waiting import TIMEOUT
 
 from swarmshare.app.ledger import Ledger
 from swarmshare.app.transfer import COUNT_EVERY, LOOK_EVERY, Transfer
@@ -44,7 +45,7 @@ async def test_a_line_is_made_anew_only_when_something_changed(saved: SavedTrans
         transfer = Transfer(saved)
         torrent = engine.add(saved.manifest, TorrentConfig(folder=tmp_path))
         transfer.start(torrent)
-        with trio.fail_after(30):
+        with trio.fail_after(TIMEOUT):
             await torrent.finished.wait()
         now = trio.current_time()
         assert not transfer.line(now).no_peers

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 from engine.swarm import Swarm, address, corrupt, until
+from waiting import TIMEOUT
 
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.announcer import Member
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.engine.announcer import TrackerView
-
-TIMEOUT = 60
 
 
 class Hearsay:

@@ -12,6 +12,7 @@ import trio
 from engine.other_peers import OneHashSeed, listening
 from engine.swarm import Swarm, address, until
 from interop.peers import Libtorrent, seeds
+from waiting import TIMEOUT
 
 from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
     from swarmshare.engine.engine import Engine
     from swarmshare.manifest.manifest import Manifest
-
-TIMEOUT = 60
 
 
 @pytest.fixture

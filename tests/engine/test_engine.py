@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 from engine.swarm import Swarm, address, banned, corrupt, until
+from waiting import TIMEOUT
 
 from swarmshare.common.pieces import Priority
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.wire.messages import HashRequest
-
-TIMEOUT = 60
 
 
 async def test_what_ends_the_accept_loop_is_raised_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

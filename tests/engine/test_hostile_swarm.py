@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import trio
 from engine.swarm import Swarm, address, banned, corrupt, until
+from waiting import TIMEOUT
 
 from swarmshare.engine import dialer as dialer_module
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -43,7 +44,7 @@ async def test_four_liars_among_sixteen(tmp_path: Path, monkeypatch: pytest.Monk
         seeds = [await swarm.seed(f"seed-{number}", limit_up=500_000.0) for number in range(16)]
         for number in range(4):
             corrupt(seeds[number][1], 0.2, number)  # nearly every piece, so that none gets away with its one mistake
-        with trio.fail_after(120):
+        with trio.fail_after(TIMEOUT):
             async with open_engine(EngineConfig()) as engine:
                 config = TorrentConfig(folder=tmp_path / "leech", peers=tuple(address(peer) for peer, _ in seeds))
                 torrent = engine.add(swarm.manifest, config)
@@ -66,7 +67,7 @@ async def test_a_liar_that_dials_us_is_named_by_where_it_listens(tmp_path: Path)
         liar = await swarm.engine()
         lying = liar.add(swarm.manifest, TorrentConfig(folder=swarm.copy("liar"), peers=(address(engine),)))
         corrupt(lying, 1.0, 1)
-        with trio.fail_after(60):
+        with trio.fail_after(TIMEOUT):
             await until(lambda: banned(engine))
             assert banned(engine) == {liar.addresses[0]}
             await until(lambda: not torrent.sessions)

@@ -9,6 +9,7 @@ import pytest
 import trio
 from engine.swarm import Swarm, address
 from interop.peers import Libtorrent, seeds, until
+from waiting import TIMEOUT
 
 from swarmshare.app.magnets import manifest_of
 from swarmshare.engine import metadata
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-TIMEOUT = 60
 MANY = {f"file {number:03}": 100 for number in range(300)}
 """Names enough for an ``info`` dictionary of more than one part."""
 

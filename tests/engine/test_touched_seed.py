@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 from engine.swarm import Swarm, address, banned, until
+from waiting import TIMEOUT
 
 from swarmshare.engine import dialer as dialer_module
 from swarmshare.engine.config import TorrentConfig
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from swarmshare.engine.engine import Engine
     from swarmshare.engine.torrent import Torrent
 
-TIMEOUT = 60
 PIECES = 12
 
 
