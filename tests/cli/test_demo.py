@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from cli.terminal import Screen
     from rich.text import Text
 
-"""Seconds for a dozen processes, one after the other, on a machine that has other things to do."""
-
 
 @pytest.fixture(autouse=True)
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
