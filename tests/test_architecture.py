@@ -124,6 +124,19 @@ def test_no_import_circle_within_a_package(package: str) -> None:
     assert import_circles(package) == []
 
 
+def test_one_module_makes_what_carries_the_bytes_of_a_connection() -> None:
+    """So that encryption goes beneath all of them, the handshakes and the fetching of metadata included."""
+    makes, goes_around = set(), set()
+    for path in (PACKAGE / "engine").glob("*.py"):
+        called = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        if "Transport" in {func.id for func in called if isinstance(func, ast.Name)}:
+            makes.add(path.stem)
+        if {"send_all", "receive_some", "sendmsg"} & {func.attr for func in called if isinstance(func, ast.Attribute)}:
+            goes_around.add(path.stem)
+    assert makes == {"handshaking"}
+    assert goes_around == {"transport"}
+
+
 @pytest.mark.parametrize("path", sorted((PACKAGE / SERVER).rglob("*.py")), ids=module_name)
 def test_imports_within_the_tracker_point_down(path: Path) -> None:
     own = path.relative_to(PACKAGE / SERVER).parts[0].removesuffix(".py")

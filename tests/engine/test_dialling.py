@@ -116,7 +116,7 @@ async def test_libtorrent_that_takes_encrypted_connections_only(
             config = TorrentConfig(folder=tmp_path / "leech", peers=(peer.address,))
             other = leech.add(swarm.manifest, config)
             await until(lambda: failures(leech))
-            await until(lambda: other.dial_log.recent(trio.current_time()))
+            await until(lambda: other.dialer.log.recent(trio.current_time()))
             alone = leech.snapshot().torrents[0].no_peers
             assert alone is not None
             assert (alone.cause, "encrypted" in alone.message) == (Cause.HUNG_UP, True)
@@ -152,7 +152,7 @@ async def alone(tmp_path: Path, where: tuple[str, int]) -> AsyncIterator[Engine]
         engine = await swarm.engine()
         torrent = engine.add(swarm.manifest, TorrentConfig(folder=tmp_path / "leech", peers=(where,)))
         with trio.fail_after(TIMEOUT):
-            await until(lambda: torrent.dial_log.recent(trio.current_time()))
+            await until(lambda: torrent.dialer.log.recent(trio.current_time()))
         yield engine
 
 
@@ -195,8 +195,8 @@ async def test_two_seeds_do_not_miss_each_other(tmp_path: Path, monkeypatch: pyt
         engine = await swarm.engine()
         torrent = engine.add(swarm.manifest, TorrentConfig(folder=swarm.copy("two"), peers=(address(one),)))
         with trio.fail_after(TIMEOUT):
-            await until(lambda: torrent.dial_log.recent(trio.current_time()))
-        assert torrent.dial_log.recent(trio.current_time()) == {address(one): (Outcome.ENDED, None)}
+            await until(lambda: torrent.dialer.log.recent(trio.current_time()))
+        assert torrent.dialer.log.recent(trio.current_time()) == {address(one): (Outcome.ENDED, None)}
         assert cause(engine) is Cause.ONLY_HERE
 
 

@@ -149,9 +149,9 @@ async def test_liars_only_cost_time(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 async def test_it_is_given_a_few_times_and_no_more(tmp_path: Path) -> None:
     async with Swarm(tmp_path, {}) as swarm:
         seed, torrent = await swarm.seed("seed")
-        stream, *_ = await dial(address(seed), [Handshake(swarm.manifest.info_hash.truncated, bytes(20))])
-        async with stream:
-            messages = metadata._Messages(stream)
+        transport, *_ = await dial(address(seed), [Handshake(swarm.manifest.info_hash.truncated, bytes(20))])
+        with transport:
+            messages = metadata._Messages(transport)
             await messages.send(ExtendedHandshake().encode())
             await messages.handshake()
             with trio.fail_after(TIMEOUT):

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 WAY_OUT: Final = "It tries again by itself, and goes on as soon as that is put right."
 """What to do about a pause."""
-PUT_BACK: Final = "Put it back as it was, or publish what it is now; what is missing is fetched from others."
+PUT_BACK: Final = (
+    "What was removed is fetched from others; what was changed is left alone: put it back as it was, publish what it "
+    "is now, or run swarmshare recheck, which replaces the changes."
+)
 """What to do about a file that was changed."""
 LIMIT: Final = (
     "The system allows only {limit:,} open files and connections: some peers have to wait. "

@@ -31,6 +31,10 @@ ENGLISH: Final = {
     "hint.remove-yourself": "It is left; remove it yourself.",
     "hint.wait-for-writers": "Wait until nothing writes to it, then try again.",
     "hint.links": "Everything else is shared without it. On Windows, links need the developer mode.",
+    "hint.edited": (
+        "Put it back as it was, or remove it; or force a re-check (swarmshare recheck), which replaces the changes "
+        "with what others have."
+    ),
     "hint.copy-in-place": "Put a copy in its place, or choose another folder.",
     "hint.other-folder": "Choose another folder.",
     "hint.exclude": "Leave it out with --exclude.",

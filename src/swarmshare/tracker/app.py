@@ -88,7 +88,7 @@ def create_app(
     directory = Directory(database, clock, unsaved, open_swarms=config.open_swarms)
     rng = random.Random()
     registry = SwarmRegistry(
-        open_store(config, rng),
+        open_store(config, rng, monotonic),
         clock=monotonic,
         later=later,
         rng=rng,

@@ -55,7 +55,7 @@ class Tracker:
         self.now = 1000.0
         self.directory = Directory()
         self.registry = SwarmRegistry(
-            MemorySwarmStore(random.Random(1)),
+            MemorySwarmStore(random.Random(1), lambda: self.now),
             clock=lambda: self.now,
             later=lambda _seconds, _call: None,
             rng=random.Random(1),

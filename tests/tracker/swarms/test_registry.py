@@ -47,7 +47,7 @@ class World:
 
     def __init__(self, **options: Any) -> None:
         self.times = Times()
-        self.store = MemorySwarmStore(random.Random(1))
+        self.store = MemorySwarmStore(random.Random(1), self.times.clock)
         self.registry = SwarmRegistry(
             self.store,
             clock=self.times.clock,
@@ -539,7 +539,7 @@ def test_loopback_is_told_on_the_same_machine_only(world: World) -> None:
 
 
 def members_of(*held: bytes | None) -> Any:
-    store = MemorySwarmStore(random.Random(1))
+    store = MemorySwarmStore(random.Random(1), Times().clock)
     for number, pieces in enumerate(held):
         store.put(INFO_HASH, COUNT, member(b"%d" % number, pieces=pieces, held=5))
     snapshot = store.snapshot(INFO_HASH)

@@ -81,7 +81,7 @@ class SwarmRegistry:
 
         Args:
             store: The state of all swarms.
-            clock: Tells the time in seconds; monotonic.
+            clock: Measures time in this process, in seconds; monotonic. The store has a clock of its own.
             later: Calls a function after so many seconds.
             rng: Breaks ties between members that are equally useful.
             settings: The intervals that members are asked to keep.
@@ -96,7 +96,7 @@ class SwarmRegistry:
         self._channels: list[PushChannel] = []
         self._watchers: list[Callable[[bytes], object]] = []
         self._pacer = Pacer(PUSH_INTERVAL, later, self._tell)
-        self._replacements = Replacements(store)
+        self._replacements = Replacements(store, clock)
         later(EXPIRY_INTERVAL, self._expire)
 
     def attach(self, channel: PushChannel) -> None:
@@ -138,14 +138,14 @@ class SwarmRegistry:
         Returns:
             None when there is no such member; False when the manifest has no such piece; else True.
         """
-        known = self._store.have(info_hash, who, session, gained, lost, self.clock())
+        known = self._store.have(info_hash, who, session, gained, lost)
         if known:
             self._changed(info_hash)
         return known
 
     def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
         """Notes how far a member on ``session`` is, and that it lives; False when there is no such member."""
-        return self._store.progress(info_hash, who, session, progress, self.clock())
+        return self._store.progress(info_hash, who, session, progress)
 
     def report(self, info_hash: bytes, number: int, account: int) -> bool:
         """Notes that ``account`` reports the member ``number`` for wrong data; False when there is no such member."""
@@ -235,7 +235,6 @@ class SwarmRegistry:
                 downloaded=downloaded,
                 rate_up=0,
                 rate_down=0,
-                seen=self.clock(),
                 v1_only=by_v1 and (known is None or known.v1_only),
             )
             if not self._replacements.take_place(info_hash, member):
@@ -319,10 +318,9 @@ class SwarmRegistry:
 
     def _expire(self) -> None:
         self._later(EXPIRY_INTERVAL, self._expire)
-        now, settings = self.clock(), self.settings
-        announced = now - settings.announce_interval - GRACE
-        self._replacements.forget_before(announced)
-        self._forget(self._store.expire(now - MISSED * settings.live_interval, announced))
+        announced = self.settings.announce_interval + GRACE
+        self._replacements.forget(announced)
+        self._forget(self._store.expire(MISSED * self.settings.live_interval, announced))
 
     def _forget(self, removed: Iterable[RemovedMember]) -> None:
         for info_hash, _, session in removed:
