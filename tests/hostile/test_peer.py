@@ -1,4 +1,4 @@
-"""The kit's own peer: over streams in memory it keeps and breaks the rules that its script says, and an engine takes it."""
+"""The kit's own peer: over streams in memory it does what its script says, and an engine takes it for a seed."""
 
 from __future__ import annotations
 
