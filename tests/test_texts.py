@@ -165,7 +165,7 @@ def test_no_problem_is_told_with_words_that_have_no_code() -> None:
 
 def test_all_of_the_table_of_causes_can_be_said() -> None:
     for cause in diagnosis.Cause:
-        told = diagnosis._told(cause, ["a:1", "b:2"], Text("system.ENETUNREACH")).message
+        told = diagnosis.worded(cause, ["a:1", "b:2"], Text("system.ENETUNREACH")).message
         assert not places(told), f"{cause}: {told}"
 
 

@@ -146,9 +146,7 @@ async def test_running_transfers_are_announced_at_the_new_tracker(tracker: str, 
         await ann.until(lambda: any(entry.seeds == 1 for entry in ann.session.snapshot().catalogue))
         await ann.session.group.sign_out()
         await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)
-        torrent = ann.session.transfers._by_hash[info_hash].torrent
-        assert torrent is not None
-        assert torrent.config.announcers == ()
+        assert ann.torrent(info_hash).config.announcers == ()
         with trio.fail_after(TIMEOUT):
             while (await friend.ask(lambda api: api.entry(info_hash))).seeds:  # noqa: ASYNC110
                 await trio.sleep(0.1)
@@ -255,7 +253,8 @@ async def test_a_tracker_that_another_process_runs_is_known(port: int) -> None:
         await ann.session.group.stop_tracker()
         await ann.session.group.start_tracker()
         assert own(ann).ours
-        await ann.until(lambda: ann.session.group._beside is None)
+        await ann.session.group.stop_tracker()
+        await ann.until(lambda: ann.session.snapshot().local_tracker is None)
 
 
 async def test_a_tracker_of_ones_own_ends_with_us(port: int) -> None:

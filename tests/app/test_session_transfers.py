@@ -196,8 +196,7 @@ async def test_priorities_of_a_running_transfer(manifest: Manifest, tmp_path: Pa
 
 async def test_limits_of_a_running_transfer(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path, rate=2**17) as (ann, info_hash):
-        torrent = ann.session.transfers._by_hash[info_hash].torrent
-        assert torrent is not None
+        torrent = ann.torrent(info_hash)
         await ann.session.transfers.limit([info_hash], 1000.0, 2000.0)
         assert (len(torrent.limits.up), len(torrent.limits.down)) == (1, 1)
         await ann.session.transfers.sequential([info_hash], True)

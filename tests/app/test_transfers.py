@@ -116,8 +116,7 @@ async def test_bytes_are_saved_now_and_then(
     path = own_home / "transfers" / f"{saved.info_hash}.json"
     async with running_session() as ann:
         await ann.session.open_manifest(saved.manifest.encode(), saved.folder)
-        torrent = ann.session.transfers._by_hash[saved.info_hash].torrent
-        assert torrent is not None
+        torrent = ann.torrent(saved.info_hash)
         torrent.uploads.count(12_345)
         assert "12345" not in path.read_text()
         with trio.fail_after(100_000 * SAVE_EVERY):

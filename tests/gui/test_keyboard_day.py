@@ -97,7 +97,7 @@ def test_a_day(
 
 def first_start(person: Person, folder: Path, stack: ExitStack) -> Machine:
     window = person.window
-    page = window._welcome
+    page = window.welcome
     assert page is not None
     person.look("01-welcome")
     head = find(page, "TLabel", _("Welcome to SwarmShare"))
@@ -114,7 +114,7 @@ def first_start(person: Person, folder: Path, stack: ExitStack) -> Machine:
     person.fill_in((page.again, PASSWORD), (page.folder.entry, str(folder / "ana" / "there")))
     person.look("04-filled-in")
     person.press("Return")
-    person.until(lambda: window._welcome is None, "signed in")
+    person.until(lambda: window.welcome is None, "signed in")
     person.look("05-nothing-yet")
     return Machine(folder / "ben", stack, address)
 

@@ -108,7 +108,7 @@ async def test_through_every_interface(
     told = (f"{how} {name}{end}" for how, end in (("Wrote", ".torrent: "), ("Published", ": ")) for name in NAMES)
     assert not [line for line in told if line not in said]
 
-    bob = Machine(tmp_path / "bob", group._stack, tracker)
+    bob = Machine(tmp_path / "bob", group.stack, tracker)
     bob.register(MEMBER)
     (sign_in,) = SignIns(swarmshare_home()).all()
     entries = {event["name"]: event for event in bob.run("list") if event["event"] == "entry"}

@@ -267,7 +267,7 @@ def test_room_for_connections(
 
     monkeypatch.setattr(resource, "getrlimit", lambda _kind: limits)
     monkeypatch.setattr(resource, "setrlimit", set_limit)
-    assert module._most_connections() == left
+    assert module.most_connections() == left
     assert asked == [(limits[1], limits[1])]
 
 
@@ -277,7 +277,7 @@ def test_who_is_too_slow(monkeypatch: pytest.MonkeyPatch, said: bytes, drop: byt
     """Silent, or saying one letter now and then, so as never to be silent for long."""
     monkeypatch.setattr(module, "IDLE", 0.1)
     monkeypatch.setattr(module, "HEAD", 0.1)
-    server = WSGIServer(("127.0.0.1", 0), None, log=None, error_log=None, handler_class=module._ClientHandler)
+    server = WSGIServer(("127.0.0.1", 0), None, log=None, error_log=None, handler_class=module.ClientHandler)
     server.start()
 
     def drip() -> None:

@@ -207,7 +207,7 @@ class Script:
         return found(data) if callable(found) else found
 
 
-class _Quiet(WSGIRequestHandler):
+class Quiet(WSGIRequestHandler):
     def log(self, *_: Any) -> None:
         pass
 
@@ -217,7 +217,7 @@ def hostile(context: ssl.SSLContext | None = None) -> Iterator[tuple[str, Script
     """A Socket.IO server that says what a test wants, over TLS if it has a context; gives its address."""
     script = Script()
     application = socketio.WSGIApp(script.server)
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet, ssl_context=context)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet, ssl_context=context)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import socketio
 import trio
-from tracker_client.live import _Quiet
+from tracker_client.live import Quiet
 from werkzeug.serving import make_server
 
 from swarmshare.errors import TrackerError
@@ -69,7 +69,7 @@ class Liar:
 def lying() -> Iterator[tuple[str, Liar]]:
     liar = Liar()
     application = socketio.WSGIApp(liar.server, liar.http)
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

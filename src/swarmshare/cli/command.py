@@ -76,7 +76,7 @@ def run_command(argv: Sequence[str] | None) -> int:
     Raises :class:`OutputError` when the output fails, and :class:`SystemExit` for wrong usage.
     """
     given = sys.argv[1:] if argv is None else list(argv)
-    arguments = _parser(given[:1]).parse_args(given)
+    arguments = command_parser(given[:1]).parse_args(given)
     if arguments.verb is None:
         sys.stdout.write(OVERVIEW)
         return DONE
@@ -151,7 +151,7 @@ class _Parser(argparse.ArgumentParser):
         self.register("action", None, _Once)
 
 
-def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
+def command_parser(first: Sequence[str]) -> argparse.ArgumentParser:
     """What understands a command line that begins with ``first``: if that is a verb, it knows no other."""
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")

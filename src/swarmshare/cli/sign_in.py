@@ -86,7 +86,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run_register(arguments: argparse.Namespace, output: Output) -> int:
     """Make an account at a tracker, by an invitation or a setup token, and keep the token of its sign-in."""
     tracker, code = _invited_to(arguments.tracker, arguments.invite)
-    _warn(_url(tracker), output)
+    warn_in_the_clear(_url(tracker), output)
     password = passwords.new_password(arguments, arguments.user)
     _tell(
         *accounts.register(
@@ -104,7 +104,7 @@ def run_register(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_login(arguments: argparse.Namespace, output: Output) -> int:
     """Sign in at a tracker with a password, and keep the token that it gives."""
-    _warn(_url(arguments.tracker), output)
+    warn_in_the_clear(_url(arguments.tracker), output)
     password = passwords.read_password(arguments)
     _tell(*accounts.sign_in(arguments.tracker, arguments.user, password), output)
     _remember(arguments.ca, output)
@@ -177,7 +177,7 @@ def _url(tracker: str) -> str:
     return tracker_url(tracker)
 
 
-def _warn(tracker: str, output: Output) -> None:
+def warn_in_the_clear(tracker: str, output: Output) -> None:
     """Say it when strangers could read the password on its way: outside one's own network, and without TLS."""
     parts = urlsplit(tracker)
     if parts.scheme == "http" and not is_near(parts.hostname or ""):

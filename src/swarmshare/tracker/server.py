@@ -94,9 +94,9 @@ def serve(
         services = app.extensions[EXTENSION]
         use_for(services.socketio)
         # No log of requests: there are passkeys in their paths. What goes wrong inside is logged by the application.
-        pool = Pool(min(config.max_connections, _most_connections()))
+        pool = Pool(min(config.max_connections, most_connections()))
         servers = [
-            WSGIServer(listener, app, log=None, error_log=None, handler_class=_ClientHandler, spawn=pool)
+            WSGIServer(listener, app, log=None, error_log=None, handler_class=ClientHandler, spawn=pool)
             for listener in listeners
         ]
         stop = Event()
@@ -154,7 +154,7 @@ def _caught(work: Callable[..., object], args: Any, kwargs: Any) -> tuple[object
         return None, error
 
 
-class _ClientHandler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
+class ClientHandler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
     """One client's connection, with bounds on its silence."""
 
     def __init__(self, sock: socket.socket, *arguments: Any) -> None:
@@ -179,7 +179,7 @@ class _ClientHandler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
         return {**super().get_environ(), CONNECTION: self}
 
 
-def _most_connections() -> int:
+def most_connections() -> int:
     """How many connections there may be, after asking the system for as many as it gives."""
     if sys.platform == "win32":
         return WITHOUT_LIMIT

@@ -186,12 +186,17 @@ class _Announces:
         request = AnnounceRequest(
             wire_hash, peer_id, torrent.port, torrent.stats(), self._key, event, tracker.tracker_id
         )
-        reply = await get(request.url(tracker.url), lambda page: _read(tracker.url, page, peer_id))
+        reply = await get(request.url(tracker.url), lambda page: read_reply(tracker.url, page, peer_id))
         tracker.tracker_id = reply.tracker_id or tracker.tracker_id
         return reply
 
 
-def _read(url: str, page: Page, peer_id: bytes) -> Reply:
+def read_reply(url: str, page: Page, peer_id: bytes) -> Reply:
+    """Return the reply that is in ``page``, what ``url`` answered; our own ``peer_id`` is left out of its peers.
+
+    Raises:
+        TrackerError: It refuses, or answers with something that is no reply.
+    """
     try:
         return parse_reply(page.body, peer_id, from_loopback=page.from_loopback)
     except TrackerError as error:

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from ipaddress import ip_address
 from typing import Any
+from weakref import ref
 
 import pytest
 from tracker.realtime.serving_directory import Fixed
@@ -149,13 +150,19 @@ def test_a_watcher_is_told_even_when_nobody_is_left(world: World) -> None:
 
 
 def test_a_pacer_forgets_keys() -> None:
-    times, calls = Times(), Counter[str]()
-    pacer: Pacer[str] = Pacer(1.0, times.later, lambda key: calls.update([key]))
-    pacer.want("a")
-    pacer.want("b")
+    class Key:
+        pass
+
+    times, calls, keys = Times(), Counter[int](), [Key(), Key()]
+    pacer: Pacer[Key] = Pacer(1.0, times.later, lambda key: calls.update([id(key)]))
+    for key in keys:
+        pacer.want(key)
     times.pass_(5)
-    assert calls == {"a": 1, "b": 1}
-    assert not pacer._wanted
+    assert calls == {id(key): 1 for key in keys}
+    known = [ref(key) for key in keys]
+    keys.clear()
+    del key
+    assert [key() for key in known] == [None, None]
 
 
 # Connected peers
@@ -478,7 +485,9 @@ def test_two_strangers_behind_one_address_give_the_place_back(world: World) -> N
     world.announce(b"e", port=6881, key=b"e")
     world.times.pass_(300 + 60 + 10)
     assert seeds(world) == (0, 0)
-    assert world.registry._replacements._replaced == {}
+    world.announce(b"e", port=6881, key=b"e")
+    world.announce(b"e", port=6881, key=b"e", event=AnnounceEvent.STOPPED)
+    assert seeds(world) == (0, 0), "whose place it had is forgotten by now"
 
 
 def test_a_seed_is_told_of_leeches_only(world: World) -> None:
