@@ -21,7 +21,7 @@ from swarmshare.manifest.bencoding import encode
 from swarmshare.texts import Text
 from swarmshare.tracker.domain.database_problem import problem_of
 from swarmshare.tracker.http.announce_query import parse_announce, parse_scrape
-from swarmshare.tracker.swarms.addresses import believable, parse_address, visible
+from swarmshare.tracker.swarms.addresses import believable, parse_address, reach
 from swarmshare.tracker.swarms.views import AnnounceEvent
 
 if TYPE_CHECKING:
@@ -34,13 +34,16 @@ if TYPE_CHECKING:
     from swarmshare.tracker.http.metrics import AnswerTimes
     from swarmshare.tracker.swarms.addresses import Address
     from swarmshare.tracker.swarms.registry import SwarmRegistry
-    from swarmshare.tracker.swarms.views import AnnounceReply, Contact
+    from swarmshare.tracker.swarms.store.base import MemberRecord
+    from swarmshare.tracker.swarms.views import AnnounceReply
 
 MAX_NUMWANT: Final = 200
 """Most peers in one answer (what libtorrent asks for); 3.6 kB of IPv6 addresses."""
 DEFAULT_NUMWANT: Final = 50
 
 
+_CONTACT: Final = 6
+"""Bytes of an IPv4 address and a port."""
 _METHODS: Final = ("GET", "HEAD")
 
 _log = logging.getLogger(__name__)
@@ -164,7 +167,8 @@ def _answer_or_reason(answer: Callable[[], Value]) -> Value:
 
 def _reply(reply: AnnounceReply, query: AnnounceQuery, source: Address) -> Value:
     # Loopback or a private address of another network would send the asker to itself, or to a stranger.
-    peers = [peer for peer in reply.peers if visible(peer.address, source)]
+    own = reach(source.packed)
+    peers = [(address, peer) for peer in reply.peers for address in peer.addresses if reach(address) >= own]
     value: dict[bytes, Value] = {
         b"interval": reply.interval,
         b"min interval": reply.min_interval,
@@ -174,17 +178,14 @@ def _reply(reply: AnnounceReply, query: AnnounceQuery, source: Address) -> Value
         b"external ip": source.packed,
     }
     if query.compact:
-        value[b"peers"] = b"".join(_contact(peer) for peer in peers if len(peer.address) == 4)
-        value[b"peers6"] = b"".join(_contact(peer) for peer in peers if len(peer.address) == 16)
+        contacts = [address + peer.port.to_bytes(2, "big") for address, peer in peers]
+        value[b"peers"] = b"".join([contact for contact in contacts if len(contact) == _CONTACT])
+        value[b"peers6"] = b"".join([contact for contact in contacts if len(contact) != _CONTACT])
     else:
-        value[b"peers"] = [_entry(peer, with_id=not query.no_peer_id) for peer in peers]
+        value[b"peers"] = [_entry(address, peer, with_id=not query.no_peer_id) for address, peer in peers]
     return value
 
 
-def _contact(peer: Contact) -> bytes:
-    return peer.address + peer.port.to_bytes(2, "big")
-
-
-def _entry(peer: Contact, *, with_id: bool) -> dict[bytes, Value]:
-    entry: dict[bytes, Value] = {b"ip": str(ip_address(peer.address)).encode(), b"port": peer.port}
+def _entry(address: bytes, peer: MemberRecord, *, with_id: bool) -> dict[bytes, Value]:
+    entry: dict[bytes, Value] = {b"ip": str(ip_address(address)).encode(), b"port": peer.port}
     return {**entry, b"peer id": peer.peer_id} if with_id else entry
