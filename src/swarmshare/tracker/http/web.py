@@ -112,7 +112,6 @@ def _problem(problem: ProblemDetails, status: HTTPStatus) -> Response:
 
 
 def _add_headers(response: Response) -> Response:
-    if request.blueprint != "announce":  # where they would be half of the answer, and nobody reads them
-        response.headers.update(_HEADERS)
-        response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.update(_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
     return response
