@@ -24,7 +24,8 @@ from swarmshare.gui.dialogs.removing import RemovingDialog
 from swarmshare.gui.dialogs.settings import SettingsDialog
 from swarmshare.gui.dialogs.share import JobDialog, ShareDialog
 from swarmshare.gui.dialogs.withdrawing import WithdrawingDialog
-from swarmshare.gui.words import LANGUAGES, _, use_language
+from swarmshare.gui.words import _, use_language
+from swarmshare.languages import LANGUAGES
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:

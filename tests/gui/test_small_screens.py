@@ -26,7 +26,8 @@ from swarmshare.gui.dialogs.removing import ask_to_remove
 from swarmshare.gui.dialogs.settings import open_settings
 from swarmshare.gui.dialogs.share import JobDialog, open_share_dialog
 from swarmshare.gui.dialogs.withdrawing import ask_to_withdraw
-from swarmshare.gui.words import LANGUAGES, use_language
+from swarmshare.gui.words import use_language
+from swarmshare.languages import LANGUAGES
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.snapshot import TorrentState
 
