@@ -135,10 +135,10 @@ class Link:
         with trio.move_on_after(CLOSING, shield=True):
             await self.over.wait()
 
-    async def last(self) -> None:
-        """Waits until the connection ends, and raises :class:`TrackerError` then."""
+    async def last(self) -> TrackerError:
+        """Waits until the connection ends, and returns what is to be said of that."""
         await self.over.wait()
-        raise self._error(Text("tracker.broke"))
+        return self._error(Text("tracker.broke"))
 
     async def open(self) -> None:
         """Connects and signs in; raises :class:`TrackerError`."""
