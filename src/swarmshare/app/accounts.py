@@ -83,7 +83,13 @@ def invitation_link(tracker: str, code: str) -> str:
 def change_password(signed_in: SignIn, old: str, new: str) -> tuple[SignIn, SignedIn]:
     """Change one's password, and sign in anew here; every other sign-in of the account has ended then."""
     with open_accounts(signed_in.tracker, signed_in.token) as api:
-        api.change_password(old, new)
+        try:
+            api.change_password(old, new)
+        except TrackerError as error:
+            if error.rule != "credentials":
+                raise
+            # Signing in again, which the tracker's refusal leads to, would not help.
+            raise TrackerError(error.rule, Text("account.old-password")) from None
     return sign_in(signed_in.tracker, signed_in.user, new)
 
 

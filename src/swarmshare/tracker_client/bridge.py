@@ -12,7 +12,7 @@ import socket
 import threading
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 import socketio
@@ -135,10 +135,10 @@ class Link:
         with trio.move_on_after(CLOSING, shield=True):
             await self.over.wait()
 
-    async def last(self) -> TrackerError:
-        """Waits until the connection ends, and returns what is to be said of that."""
+    async def last(self) -> NoReturn:
+        """Waits until the connection ends, and raises :class:`TrackerError` then."""
         await self.over.wait()
-        return self._error(Text("tracker.broke"))
+        raise self._error(Text("tracker.broke"))
 
     async def open(self) -> None:
         """Connects and signs in; raises :class:`TrackerError`."""

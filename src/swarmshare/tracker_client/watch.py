@@ -108,7 +108,10 @@ async def _follow(tracker: str, token: str, watcher: Watcher) -> TrackerError:
         inbox.open()
         if link.way:
             watcher.away(TrackerError(NOT_LIVE, link.way))
-        return await link.last()
+        try:
+            await link.last()
+        except TrackerError as broke:
+            return broke
     finally:
         await link.aclose()
 

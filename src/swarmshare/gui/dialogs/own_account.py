@@ -69,10 +69,10 @@ def device_columns() -> list[Column[Token]]:
         return Label(_("This one"), "check-circle-fill", "success") if token.current else Label("")
 
     return [
-        Column("label", _("Machine"), 26, lambda t: clean(t.label) or _("without a name"), None),
-        Column("since", _("Since"), 17, lambda t: when(t.created_at), None),
-        Column("until", _("Until"), 17, lambda t: when(t.expires_at), None),
-        Column("here", _("Here"), 12, here, None),
+        Column("label", _("Machine"), 22, lambda t: clean(t.label) or _("without a name")),
+        Column("here", _("Here"), 12, here),
+        Column("since", _("Since"), 16, lambda t: when(t.created_at)),
+        Column("until", _("Until"), 16, lambda t: when(t.expires_at), hidden=True),
     ]
 
 
