@@ -594,7 +594,7 @@ def test_whoever_was_reported_comes_last() -> None:
 
 
 def test_of_very_many_members_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranking, "_CONSIDERED", 3)
+    monkeypatch.setattr(ranking, "CONSIDERED", 3)
     snapshot = members_of(*[bits(1)] * 6)
     assert len(order(snapshot, bits())) == len(order(snapshot, all_bits(COUNT))) == 3
     assert order(members_of(*[all_bits(COUNT)] * 6, bits()), all_bits(COUNT)) == [7]

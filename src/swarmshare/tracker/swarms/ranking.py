@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from swarmshare.tracker.swarms.store.base import MemberRecord
 
-_CONSIDERED: Final = 512
+CONSIDERED: Final = 512
 """Most members looked at; of more, a random choice. It bounds the work of one answer."""
 _TIERS: Final = 3
 """How many degrees of rarity are told apart; then all that is lacking counts alike."""
@@ -24,7 +24,7 @@ _MATCH: Final = tuple(bytes(48 + (byte == count) for byte in range(256)) for cou
 
 def consider(members: Sequence[MemberRecord], rng: random.Random) -> Sequence[MemberRecord]:
     """Return ``members``; of very many, a random choice, so that the work of one answer is bounded."""
-    return members if len(members) <= _CONSIDERED else rng.sample(members, _CONSIDERED)
+    return members if len(members) <= CONSIDERED else rng.sample(members, CONSIDERED)
 
 
 def draw(members: Sequence[MemberRecord], want: int, rng: random.Random) -> list[MemberRecord]:
