@@ -26,6 +26,13 @@ settings.register_profile("ci", settings.get_profile("swarmshare"), derandomize=
 settings.load_profile("ci" if os.environ.get("CI") else "swarmshare")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop measuring where pytest-xdist only hands out tests: none of our code runs there, and it costs as much."""
+    measured = coverage.Coverage.current()
+    if measured is not None and config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        measured.stop()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write what a worker covered while its session is still waited for.
