@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from interop.peers import VERSIONS, Libtorrent, need
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +31,18 @@ def pytest_configure(config: pytest.Config) -> None:
     measured = coverage.Coverage.current()
     if measured is not None and config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         measured.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure none of the processes that an ``unmeasured`` test starts: it would take twice as long.
+
+    Such a test goes all the way through what others test part by part, and these are measured.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("unmeasured"):
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

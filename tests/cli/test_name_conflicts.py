@@ -11,6 +11,8 @@ from cli.processes import TIMEOUT, call, event, seeding, start
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.unmeasured
+
 SIZE = 1_000_000
 OLD = {"photo": b"1" * SIZE, "same": b"s" * SIZE}
 

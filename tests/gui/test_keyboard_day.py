@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.gui.window import MainWindow
 
+pytestmark = pytest.mark.unmeasured
 
 NAMES = {"ana", "ben", "Holiday", "Film", "film.bin", "notes.txt", "http", "fast", *LANGUAGES.values()}
 

@@ -7,10 +7,13 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import pytest
 from integration.group import TIMEOUT, Group, same
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.unmeasured
 
 
 def test_the_main_job(group: Group, content: Path, tmp_path: Path) -> None:

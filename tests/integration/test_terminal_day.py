@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.unmeasured
+
 TIMEOUT = 60
 PASSWORD, ANOTHER = "correct horse", "battery staple"
 
