@@ -34,7 +34,7 @@ from swarmshare.tracker_client.http import Connection
 if TYPE_CHECKING:
     from swarmshare.app.snapshot import LocalTrackerSnapshot
 
-pytestmark = pytest.mark.usefixtures("own_home")
+pytestmark = [pytest.mark.usefixtures("own_home"), pytest.mark.unmeasured]
 
 CHILD = Path(__file__).with_name("child_tracker.py")
 

@@ -111,6 +111,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, s
         yield server, organiser(server)
 
 
+@pytest.mark.unmeasured
 def test_killed_in_the_midst(tmp_path: Path) -> None:
     """Whatever was acknowledged is there after SIGKILL, twice over, and the file is whole."""
     names: list[tuple[str, str]] = []
