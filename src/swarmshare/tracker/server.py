@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
     from swarmshare.tracker.config import TrackerConfig
     from swarmshare.tracker.services import Services
+
+_log: Final = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -103,9 +106,12 @@ def serve(
             setup_token = _setup_token(services)
             for server in servers:
                 server.start()
-            on_ready(_ready(listeners, own, config.public_url, setup_token))
+            ready = _ready(listeners, own, config.public_url, setup_token)
+            _log.info("listens at %s", ", ".join(ready.addresses))
+            on_ready(ready)
             stop.wait()
         finally:
+            _log.info("stops")
             for handler in handlers:
                 handler.cancel()
             if watch is not None:
