@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import trio
-from engine.swarm import Swarm, address, corrupt, until
+from engine.swarm import Swarm, address, until
+from hostile.peer import Liar
+from waiting import TIMEOUT
 
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.announcer import Member
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.engine.announcer import TrackerView
-
-TIMEOUT = 60
 
 
 class Hearsay:
@@ -62,14 +62,13 @@ async def test_who_is_found_is_dialled(tmp_path: Path) -> None:
 
 async def test_a_liar_is_named_to_announcers(tmp_path: Path) -> None:
     async with Swarm(tmp_path, {"a": 1_000_000}) as swarm:
-        liar, lying = await swarm.seed("liar")
-        corrupt(lying, 1.0, 1)
-        hearsay = Hearsay(lambda port: port.found([address(liar)]))
+        liar = await swarm.peer(Liar(swarm.manifest, swarm.content))
+        hearsay = Hearsay(lambda port: port.found([liar]))
         await swarm.leech("leech", announcers=(hearsay,))
         with trio.fail_after(TIMEOUT):
             await hearsay.started.wait()
             await hearsay.port.changed()
-        assert hearsay.port.changes().liars == {address(liar)}
+        assert hearsay.port.changes().liars == {liar}
 
 
 async def test_members_count_once_whether_connected_or_not(tmp_path: Path) -> None:

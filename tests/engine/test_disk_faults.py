@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 from engine.swarm import Swarm, address, until
+from waiting import TIMEOUT
 
 from swarmshare.engine import disk, file_monitor
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from swarmshare.engine.engine import Engine
     from swarmshare.manifest.layout import PieceIndex
 
-TIMEOUT = 60
 RATE = 1_500_000.0
 """Bytes a second of a seed: slow enough to do something in the midst of it."""
 

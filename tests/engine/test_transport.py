@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 from engine.swarm import Swarm, address
+from waiting import TIMEOUT
 
 from swarmshare.engine import handshaking
 from swarmshare.engine.config import new_peer_id
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-TIMEOUT = 60
 FLIPPED = bytes(255 - byte for byte in range(256))
 
 

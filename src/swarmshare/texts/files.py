@@ -17,6 +17,7 @@ ENGLISH: Final = {
     "value.no-unit": "{value} has no unit: write it as {number}KiB or {number}MiB",
     "value.size": "{value} is not a size such as 500KiB or 5MiB",
     "value.rate-low": "{value} is less than {least} bytes a second: nothing would ever be done",
+    "value.number": "{value} is not a number from 0 to {most}",
     "value.count": "{value} is not a whole number from {least} to {most}",
     "value.folder": "{value} is not the whole path of a folder, such as /srv/shared or ~/Shared",
     "value.file": "{value} is not the whole path of a file, such as /etc/ssl/group.pem",
@@ -58,6 +59,10 @@ ENGLISH: Final = {
     "storage.not-writable": "cannot be written to",
     "share.no-bytes": "nothing to share: there is no file with any bytes in it",
     "storage.neither": "neither a file nor a folder",
+    "share.link-above": "a link to a folder that it is in",
+    "share.link-to-nothing": "a link to nothing",
+    "share.link-outside": "a link to something outside the folder",
+    "share.link-left-out": "a link to something that is left out",
     "share.path-deep": "{folder}: in more than {limit} folders",
     "share.name-clash": (
         "{folder}: {path} is the same as another name to Windows or macOS, which do not tell apart upper and "

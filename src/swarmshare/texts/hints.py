@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 ENGLISH: Final = {
+    "hint.check-output": "Check where it is sent",
+    "hint.put-back-or-publish": (
+        "What was removed is fetched from others; what was changed is left alone: put it back as it was, publish what "
+        "it is now, or run swarmshare recheck, which replaces the changes."
+    ),
+    "hint.tried-again-by-itself": "It tries again by itself, and goes on as soon as that is put right.",
+    "hint.open-files-or-less": "Allow more (ulimit -n), or share less at once.",
     "hint.make-room": "Make room on the disk, or choose a folder on another one.",
     "hint.move-away": "Move it away, or choose another folder.",
     "hint.new-manifest": "The manifest is damaged, hostile or not BitTorrent v2: ask whoever made it for a new one.",

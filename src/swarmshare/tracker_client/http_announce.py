@@ -192,7 +192,7 @@ class _Announces:
         # The tracker by its host: somebody's passkey may be in its URL.
         name, event_name = tracker.name, event or "regular"
         try:
-            reply = await get(request.url(tracker.url), lambda page: _read(tracker.url, page, peer_id))
+            reply = await get(request.url(tracker.url), lambda page: read_reply(tracker.url, page, peer_id))
         except TrackerError as error:
             _log.debug("%s: tracker %s: announce (%s) failed: %s", wire_hash.hex(), name, event_name, error.rule)
             raise
@@ -201,7 +201,12 @@ class _Announces:
         return reply
 
 
-def _read(url: str, page: Page, peer_id: bytes) -> Reply:
+def read_reply(url: str, page: Page, peer_id: bytes) -> Reply:
+    """Return the reply that is in ``page``, what ``url`` answered; our own ``peer_id`` is left out of its peers.
+
+    Raises:
+        TrackerError: It refuses, or answers with something that is no reply.
+    """
     try:
         return parse_reply(page.body, peer_id, from_loopback=page.from_loopback)
     except TrackerError as error:

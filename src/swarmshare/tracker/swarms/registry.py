@@ -11,14 +11,14 @@ from swarmshare.texts import Text
 from swarmshare.tracker.domain.values import SwarmDetail
 from swarmshare.tracker.swarms.addresses import Reach, reach
 from swarmshare.tracker.swarms.pacing import Pacer
-from swarmshare.tracker.swarms.ranking import rank
+from swarmshare.tracker.swarms.ranking import consider, draw, rank
 from swarmshare.tracker.swarms.replacements import Replacements
 from swarmshare.tracker.swarms.store.base import MAX_SWARM, MemberRecord
-from swarmshare.tracker.swarms.views import AnnounceEvent, AnnounceReply, Contact, member_view, push
+from swarmshare.tracker.swarms.views import AnnounceEvent, AnnounceReply, member_view, push
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from swarmshare.common.bits import Runs
     from swarmshare.schema.tracker_events import Push
@@ -173,6 +173,7 @@ class SwarmRegistry:
         useful_only: bool,
     ) -> list[MemberRecord]:
         """Return up to ``want`` of ``candidates`` for the member ``own`` to dial, the best first."""
+        assert own.pieces is not None, "whoever is connected has told them"
         return rank(candidates, own.pieces, availability, want, self._rng, useful_only=useful_only)
 
     # Ordinary clients
@@ -257,7 +258,7 @@ class SwarmRegistry:
             counts.seeds,
             counts.leeches,
             counts.completed,
-            tuple(self._contacts(info_hash, who, count, numwant, seed=not left, by_v1=by_v1)) if numwant else (),
+            self._others(info_hash, who, count, numwant, seed=not left, by_v1=by_v1) if numwant else (),
         )
 
     # People and programs
@@ -335,15 +336,18 @@ class SwarmRegistry:
                 self._release(session, info_hash)
             self._changed(info_hash)
 
-    def _contacts(
+    def _others(
         self, info_hash: bytes, who: bytes, count: int, numwant: int, *, seed: bool, by_v1: bool
-    ) -> Iterator[Contact]:
-        members = self._store.members(info_hash)
+    ) -> Sequence[MemberRecord]:
         # A client that knows a hybrid by its v1 hash only hangs up on whoever dials it with the other.
-        candidates = [member for member in members if member.who != who and (by_v1 or not member.v1_only)]
-        for member in rank(candidates, all_bits(count) if seed else None, bytes(count), numwant, self._rng):
-            for address in member.addresses:
-                yield Contact(address, member.port, member.peer_id)
+        candidates = [
+            member
+            for member in consider(self._store.members(info_hash), self._rng)
+            if member.who != who
+            and (by_v1 or not member.v1_only)
+            and not (seed and member.held == count and member.pieces is not None)
+        ]
+        return draw(candidates, numwant, self._rng)
 
 
 def _log_member(info_hash: bytes, who: bytes, what: str) -> None:

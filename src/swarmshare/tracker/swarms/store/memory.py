@@ -123,7 +123,7 @@ class MemorySwarmStore:
         swarm = self._swarms.get(info_hash)
         if swarm is None:
             return SwarmCounts(completed=completed)
-        return SwarmCounts(swarm.seeds, len(swarm.members) - swarm.seeds, swarm.counts.least(), completed)
+        return SwarmCounts(swarm.seeds, len(swarm.members) - swarm.seeds, swarm.copies(), completed)
 
     def snapshot(self, info_hash: bytes) -> SwarmSnapshot | None:
         """Return a swarm as it is now; None when nobody is in it."""
