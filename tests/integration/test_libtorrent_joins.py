@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from integration.group import TIMEOUT, Group, same
+from integration.group import Group, same
 from interop.peers import Libtorrent
+from waiting import TIMEOUT
 
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.sign_ins import SignIns

@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from integration.group import TIMEOUT, Group, same
+from integration.group import Group, same
+from waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,6 +18,7 @@ import pytest
 from cli.processes import event
 from cli.terminal import terminal
 from integration.machines import ADDRESSES, Sockets, inside, ip, two_machines
+from waiting import TIMEOUT
 
 from swarmshare.manifest.build import Description
 from swarmshare.storage.create import create_manifest
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT = 60
 _SHELL = """
 import fcntl, os, sys, termios
 
