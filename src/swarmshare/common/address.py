@@ -17,7 +17,7 @@ _HOST_PORT: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^\[\]]+)):([0-9]{1,5})", re
 
 
 def read_address(text: str) -> Address:
-    """The host and port of ``HOST:PORT``, or of ``[HOST]:PORT`` for IPv6; port 0 is allowed.
+    """Return the host and port of ``HOST:PORT``, or of ``[HOST]:PORT`` for IPv6; port 0 is allowed.
 
     Raises :class:`ValueError` with a sentence for the user when it is neither.
     """
@@ -33,7 +33,7 @@ def show_address(host: str, port: int) -> str:
 
 
 def parse_ip(host: str) -> IPAddress | None:
-    """The IP address that ``host`` is, in its one form; None for a name.
+    """Return the IP address that ``host`` is, in its one form; None for a name.
 
     A zone (``%eth0``) is left out, because it means something on one machine only, and an IPv4 address that is mapped
     into IPv6 (RFC 4291, 2.5.5.2) is the IPv4 one: else one machine would count as two, and a check of what is

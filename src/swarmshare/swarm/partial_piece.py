@@ -52,7 +52,7 @@ class PartialPiece(Generic[Peer]):
         return taken
 
     def give_back(self, begin: int) -> None:
-        """The block that begins at byte ``begin`` is free again, and the next to go out."""
+        """Free the block that begins at byte ``begin``, which is the next to go out."""
         self.free.insert(0, self.blocks[begin // BLOCK_LENGTH])
 
     @property

@@ -56,7 +56,7 @@ class PiecePicker(Generic[Peer]):
     """
 
     def __init__(self, layout: PieceLayout, rng: random.Random) -> None:
-        """A picker for the pieces of ``layout``, none of which is held; ``rng`` breaks ties among equally rare ones."""
+        """Pick among the pieces of ``layout``, none of which is held; ``rng`` breaks ties among equally rare ones."""
         count = layout.piece_count
         self.sequential = False
         self._rng = rng
@@ -241,7 +241,7 @@ class PiecePicker(Generic[Peer]):
         )
 
     def blocks_of(self, peer: Peer) -> tuple[Block, ...]:
-        """The blocks outstanding at ``peer``, oldest first."""
+        """Return the blocks outstanding at ``peer``, oldest first."""
         return self._requests.at(peer)
 
     def returned(self, peer: Peer, block: Block) -> None:
@@ -284,12 +284,12 @@ class PiecePicker(Generic[Peer]):
         return Received(wanted=True, piece_complete=True, cancel=also_asked)
 
     def contributors(self, piece: int) -> dict[int, Peer]:
-        """The peer that delivered each block of ``piece`` so far, by the byte it begins at; empty for a HELD piece."""
+        """Return who delivered each block of ``piece`` so far, by the byte it begins at; empty for a HELD piece."""
         partial = self._partials.get(piece)
         return dict(partial.delivered) if partial else {}
 
     def parts_of(self, peer: Peer) -> set[int]:
-        """The pieces on their way to us of which ``peer`` delivered a block or is to deliver one."""
+        """Return the pieces on their way to us of which ``peer`` delivered a block or is to deliver one."""
         delivered = {piece for piece, partial in self._partials.items() if peer in partial.delivered.values()}
         return delivered.union(block.piece for block in self._requests.at(peer))
 
@@ -349,7 +349,7 @@ class PiecePicker(Generic[Peer]):
         return choose(has, Priority.HIGH, limit, without) or choose(has, Priority.NORMAL, limit, without)
 
     def _started(self, peer: Peer, has: Bitfield, without: Collection[int]) -> list[PartialPiece[Peer]]:
-        """The pieces with a free block that ``peer`` may be asked for: high priority first, then the oldest."""
+        """Return the pieces with a free block that ``peer`` may be asked for: high priority first, then the oldest."""
         started = [
             partial
             for piece, partial in self._with_free.items()

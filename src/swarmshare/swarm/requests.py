@@ -33,7 +33,7 @@ class Requests(Generic[Peer]):
         return any(self._by_peer.values())
 
     def at(self, peer: Peer) -> tuple[Block, ...]:
-        """The blocks outstanding at ``peer``, oldest first."""
+        """Return the blocks outstanding at ``peer``, oldest first."""
         return tuple(self._by_peer.get(peer, ()))
 
     def is_idle(self, peer: Peer) -> bool:
@@ -41,7 +41,7 @@ class Requests(Generic[Peer]):
         return not self._by_peer.get(peer)
 
     def at_one(self) -> Iterator[Block]:
-        """The blocks that just one peer was asked for: the end of the longest queue first."""
+        """Yield the blocks that just one peer was asked for: the end of the longest queue first."""
         for blocks in sorted(self._by_peer.values(), key=len, reverse=True):
             yield from (block for block in reversed(blocks) if block not in self._at_two)
 

@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
+from waiting import TIMEOUT
 
 from swarmshare.tracker.domain import database as module
 from swarmshare.tracker.domain.database import MIGRATIONS, Database, newest_version
@@ -67,7 +68,7 @@ from swarmshare.tracker.domain.database import MIGRATIONS, Database, newest_vers
 Database(None, Path({str(tmp_path)!r})).close()
 assert "alembic" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=TIMEOUT)
 
 
 def test_every_table_can_be_made_in_postgresql() -> None:

@@ -37,7 +37,7 @@ class Database:
     """The accounts and the catalogue, on disk."""
 
     def __init__(self, url: str | None, data: Path) -> None:
-        """Opens ``url``, or ``tracker.db`` in the folder ``data``, and brings its tables up to date.
+        """Open ``url``, or ``tracker.db`` in the folder ``data``, and bring its tables up to date.
 
         Raises :class:`DatabaseError`, without the password that a URL may have.
         """
@@ -75,13 +75,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Gives a session that sees one state of the database, and changes nothing."""
+        """Give a session that sees one state of the database and changes nothing."""
         with self._watched(), Session(self._engine, autoflush=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Gives a transaction: all of it happens, or nothing when the block raises. Never wait for anything inside."""
+        """Give a transaction: all of it happens, or nothing when the block raises. Never wait for anything inside."""
         with self._watched():
             if not self._turn.acquire(timeout=sqlite.PATIENCE):
                 raise TimeoutError("other requests wait to write")
@@ -97,7 +97,7 @@ class Database:
         self._note(None)
 
     def look(self) -> DatabaseProblem | None:
-        """What is wrong at this moment. With SQLite, that is told at once, whoever waits for what."""
+        """Return what is wrong at this moment. With SQLite, that is told at once, whoever waits for what."""
         if self._problem is DatabaseProblem.DAMAGED:
             return self._problem
         if self.file is not None:
@@ -113,7 +113,7 @@ class Database:
         return None
 
     def close(self) -> None:
-        """Closes every connection to the database; using it afterwards fails."""
+        """Close every connection to the database; using it afterwards fails."""
         self._engine.dispose()
 
     @contextmanager
@@ -139,7 +139,7 @@ class Database:
             _log.error("%s%s", problem.sentence, f" ({reason})" if reason else "")
 
     def failure(self, error: SQLAlchemyError | sqlite3.Error | OSError) -> DatabaseError:
-        """What to say of a database that cannot be used from the start."""
+        """Return what to say of a database that cannot be used from the start."""
         reason = system_says(str(error.orig if isinstance(error, DBAPIError) else error))
         if isinstance(error, OSError):
             reason = os_reason(error)
@@ -189,7 +189,7 @@ def rows_changed(session: Session, statement: UpdateBase) -> int:
 
 
 def sqlite_file(url: str | None, data: Path) -> Path | None:
-    """The file of the database at ``url``, or of the one in the folder ``data``; None when it is in no file."""
+    """Return the file of the database at ``url``, or of the one in the folder ``data``; None when it is in no file."""
     if url is None:
         return data / FILE_NAME
     try:

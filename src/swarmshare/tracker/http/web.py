@@ -73,7 +73,7 @@ class Web(Flask):
         self.after_request(_add_headers)
 
     def log_exception(self, exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
-        """Logs an error by the route: the path itself may have a passkey or a setup token in it."""
+        """Log an error by the route: the path itself may have a passkey or a setup token in it."""
         self.logger.error("%s %s failed", request.method, request.url_rule, exc_info=exc_info)
 
 
@@ -87,7 +87,7 @@ def _refused(error: RefusalError) -> Response:
 
 
 def _database_failed(error: SQLAlchemyError) -> Response:
-    """A full disk, a server that is away: for whoever runs the tracker to deal with. The log has been told."""
+    """Answer for a full disk or a server that is away, for whoever runs the tracker; the log has been told."""
     if (problem := problem_of(error)) is None:
         raise error
     if not request.path.startswith(PREFIX):

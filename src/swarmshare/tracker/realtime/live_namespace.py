@@ -49,7 +49,7 @@ class LiveNamespace(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no t
         counts: Callable[[bytes], SwarmCounts],
         later: Callable[[float, Callable[[], None]], object],
     ) -> None:
-        """``counts`` tells how the swarm with a full info hash is; ``later`` calls after so many seconds."""
+        """Start; ``counts`` tells how the swarm with a full info hash is, and ``later`` calls after so many seconds."""
         super().__init__(LIVE)
         self._directory = directory
         self._counts = counts
@@ -58,7 +58,7 @@ class LiveNamespace(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no t
         self._pacer: Pacer[None] = Pacer(INTERVAL, later, lambda _: self._tell_swarms())
 
     def trigger_event(self, event: object, *args: Any) -> None:
-        """Handles whatever Socket.IO tells of. A watcher may give its own events the names of Socket.IO's."""
+        """Handle whatever Socket.IO tells of. A watcher may give its own events the names of Socket.IO's."""
         session, *data = args
         if event == "connect" and data and data[0] is self.server.get_environ(session, LIVE):
             self._connect(session, data[1] if len(data) > 1 else None)
@@ -83,7 +83,7 @@ class LiveNamespace(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no t
             self._pacer.want(None)
 
     def accounts_changed(self) -> None:
-        """Does nothing: watchers are cut in :meth:`account_cut`."""
+        """Do nothing: watchers are cut in :meth:`account_cut`."""
 
     def account_cut(self, account: int) -> None:
         """Cuts every watcher that is connected for ``account``."""

@@ -54,7 +54,7 @@ _log = logging.getLogger(__name__)
 
 
 def use_for(socketio: SocketIO) -> None:
-    """Makes ``socketio`` send and receive its packets as this module does."""
+    """Make ``socketio`` send and receive its packets as this module does."""
     server, engine = socketio.server, socketio.server.eio
     server.async_handlers = False  # one peer's events are worked off in their order, and none in a greenlet of its own
     server.packet_class = _bounded(server.packet_class)
@@ -109,7 +109,7 @@ class Unpolled(JoinableQueue):  # type: ignore[misc]
     """Packets for one who polls; nobody waits to put one in."""
 
     def put(self, item: Packet | None, *arguments: Any) -> None:
-        """Adds a packet, or None for the end; beyond :data:`MAX_UNPOLLED` packets it is dropped."""
+        """Add a packet, or None for the end; beyond :data:`MAX_UNPOLLED` packets it is dropped."""
         if item is None or self.qsize() < MAX_UNPOLLED:
             super().put(item, *arguments)
 
@@ -131,7 +131,7 @@ class WebSocket:
     """
 
     def __init__(self, handler: Any, engine: Any) -> None:
-        """``handler`` is how an Engine.IO session would use us; ``engine`` is its server, whose bound holds."""
+        """Start with ``handler``, which an Engine.IO session would use; ``engine`` is its server, whose bound holds."""
         self._session: Socket = handler.__self__
         self._max_message: int = engine.max_http_buffer_size
         self._protocol = Connection(ConnectionType.SERVER)
@@ -166,7 +166,7 @@ class WebSocket:
         return ()
 
     def put(self, packet: Packet | None) -> None:
-        """Sends a packet; None closes the connection. Engine.IO takes this object for its queue of packets."""
+        """Send a packet; None closes the connection. Engine.IO takes this object for its queue of packets."""
         if packet is None:
             self._send(CloseConnection(CloseReason.NORMAL_CLOSURE))
         else:
@@ -177,7 +177,7 @@ class WebSocket:
             self._write(packet.frame)
 
     def join(self) -> None:
-        """Returns at once: what was put is being sent already."""
+        """Return at once: what was put is being sent already."""
 
     def _serve(self, session: Socket) -> None:
         messages = self._messages()
@@ -192,7 +192,7 @@ class WebSocket:
             session.receive(Packet(encoded_packet=message))
 
     def _move(self, session: Socket, messages: Iterator[str | bytes]) -> bool:
-        """A session that was polling may come here; whether it does."""
+        """Return a session that was polling may come here; whether it does."""
         session.upgrading = True
         try:
             if next(messages, None) != "2probe":
@@ -204,7 +204,7 @@ class WebSocket:
             session.upgrading = False
 
     def _messages(self) -> Iterator[str | bytes]:
-        """What the peer sends, until it ends the connection or breaks the protocol."""
+        """Yield what the peer sends, until it ends the connection or breaks the protocol."""
         parts: list[Any] = []
         length = 0
         while data := self._socket.recv(READ):

@@ -32,7 +32,7 @@ parse_address = lru_cache(maxsize=4096)(parse_peer_ip)
 
 @lru_cache(maxsize=4096)
 def reach(packed: bytes) -> Reach:
-    """Returns how far an address reaches; ``packed`` is its 4 or 16 bytes."""
+    """Return how far an address reaches; ``packed`` is its 4 or 16 bytes."""
     address = ip_address(packed)
     if address.is_loopback:
         return Reach.MACHINE
