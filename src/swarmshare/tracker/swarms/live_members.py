@@ -190,7 +190,7 @@ class LiveMembers:
     def _ranked(
         self, session: str, own: MemberRecord, snapshot: SwarmSnapshot, want: int, *, useful_only: bool
     ) -> list[MemberRecord]:
-        """Returns up to ``want`` members for the asker to dial, the best first, at addresses that mean them to it."""
+        """Return up to ``want`` members for the asker to dial, the best first, at addresses that mean them to it."""
         asker = reach(self._connection(session).address.packed)
         candidates = [
             member
