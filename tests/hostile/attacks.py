@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 AGAIN: Final = 0.05
 """Seconds until it connects again: a flood of connections alone would be another attack."""
-PORTION: Final = 500
-"""Messages of a flood that are sent at once."""
 
 
 class Attack(Peer):
@@ -235,12 +233,12 @@ class FalseSeed(Attack):
 
 
 class NeverReads(Attack):
-    """Asks for as many blocks as it may, on fifty connections, and reads none of them.
+    """Asks for as many blocks as it may, on forty connections, and reads none of them.
 
     Achieves: each connection that has been unchoked holds a batch of blocks, with the chunks of 1 MiB they are part of.
     """
 
-    count = 50
+    count = 40
 
     async def call(self, stream: trio.abc.Stream) -> None:
         if isinstance(stream, trio.SocketStream):
@@ -270,6 +268,11 @@ class Flood(Attack):
     Each of them is allowed; there are only too many.
     """
 
+    portion = 500
+    """How often they are sent at once."""
+    pause = 0.0
+    """Seconds until the next portion: more, where the victim is to get a turn in the same process."""
+
     async def harm(self, wire: Wire) -> None:
         portion = await self.prepare(wire)
         self.arrived()
@@ -277,7 +280,7 @@ class Flood(Attack):
             nursery.start_soon(self._read, wire, nursery.cancel_scope)
             while True:
                 await wire.send(portion)
-                await trio.lowlevel.checkpoint()
+                await trio.sleep(self.pause)
 
     @staticmethod
     async def _read(wire: Wire, scope: trio.CancelScope) -> None:
@@ -296,7 +299,7 @@ class InterestFlood(Flood):
     """
 
     async def prepare(self, wire: Wire) -> bytes:
-        return (Interested().encode() + NotInterested().encode()) * PORTION
+        return (Interested().encode() + NotInterested().encode()) * self.portion
 
 
 class HaveFlood(Flood):
@@ -306,7 +309,7 @@ class HaveFlood(Flood):
     """
 
     async def prepare(self, wire: Wire) -> bytes:
-        return Have(0).encode() * PORTION
+        return Have(0).encode() * self.portion
 
 
 class ChokeFlood(Flood):
@@ -317,7 +320,7 @@ class ChokeFlood(Flood):
 
     async def prepare(self, wire: Wire) -> bytes:
         await wire.send(HaveAll())
-        return (Unchoke().encode() + Choke().encode()) * PORTION
+        return (Unchoke().encode() + Choke().encode()) * self.portion
 
 
 class MetadataFlood(Flood):
@@ -328,7 +331,7 @@ class MetadataFlood(Flood):
 
     async def prepare(self, wire: Wire) -> bytes:
         await wire.send(ExtendedHandshake().encode())
-        return Extended(OUR_IDS[METADATA], MetadataMessage(REQUEST, 0).encode()).encode() * PORTION
+        return Extended(OUR_IDS[METADATA], MetadataMessage(REQUEST, 0).encode()).encode() * self.portion
 
 
 class HandshakeFlood(Flood):
@@ -350,7 +353,7 @@ class CancelFlood(Flood):
 
     async def prepare(self, wire: Wire) -> bytes:
         await until_unchoked(wire)
-        return (Request(0, 0, BLOCK_LENGTH).encode() + Cancel(0, 0, BLOCK_LENGTH).encode()) * PORTION
+        return (Request(0, 0, BLOCK_LENGTH).encode() + Cancel(0, 0, BLOCK_LENGTH).encode()) * self.portion
 
 
 class HashFlood(Attack):

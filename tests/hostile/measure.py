@@ -3,8 +3,8 @@
     python tests/hostile/measure.py [ATTACK...]
 
 The victim, the attacker and the honest peer are processes of their own. Printed are seconds of the honest transfer of
-64 MiB, first without an attack; how many times as long it took; seconds of processor that the victim used, and its memory
-at most.
+64 MiB, first without an attack; how many times as long it took; seconds of processor that the victim used, and the most
+memory that it had.
 """
 
 from __future__ import annotations
