@@ -18,11 +18,11 @@ TESTS: Final = ROOT / "tests"
 
 LAYERS: Final = {
     "errors": 0, "texts": 0, "common": 0, "manifest": 0, "wire": 0, "swarm": 0, "schema": 0,
-    "storage": 1, "engine": 2, "tracker_client": 3, "app": 4, "cli": 5, "gui": 5, "bench": 5,
+    "storage": 1, "languages": 1, "engine": 2, "tracker_client": 3, "app": 4, "cli": 5, "gui": 5, "bench": 5,
 }  # fmt: skip
 """The layer of each package: a package may import those of its own layer and of the layers below."""
 SERVER: Final = "tracker"
-SERVER_MAY_USE: Final = {"tracker", "schema", "common", "manifest", "errors", "texts"}
+SERVER_MAY_USE: Final = {"tracker", "schema", "common", "manifest", "errors", "texts", "languages"}
 SERVER_LAYERS: Final = {"config": 0, "domain": 1, "swarms": 2, "services": 3, "http": 4, "realtime": 4}
 """The layer of each package and module of the tracker that others of it may import; all else starts it."""
 FRONT_ENDS_MAY_START: Final = {("cli", "tracker")}
@@ -123,6 +123,19 @@ def import_circles(package: str) -> list[list[str]]:
 def test_no_import_circle_within_a_package(package: str) -> None:
     """What imports each other, even for types alone, cannot be understood or tested one without the other."""
     assert import_circles(package) == []
+
+
+def test_one_module_makes_what_carries_the_bytes_of_a_connection() -> None:
+    """So that encryption goes beneath all of them, the handshakes and the fetching of metadata included."""
+    makes, goes_around = set(), set()
+    for path in (PACKAGE / "engine").glob("*.py"):
+        called = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        if "Transport" in {func.id for func in called if isinstance(func, ast.Name)}:
+            makes.add(path.stem)
+        if {"send_all", "receive_some", "sendmsg"} & {func.attr for func in called if isinstance(func, ast.Attribute)}:
+            goes_around.add(path.stem)
+    assert makes == {"handshaking"}
+    assert goes_around == {"transport"}
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / SERVER).rglob("*.py")), ids=module_name)

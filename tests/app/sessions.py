@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 from tracker.trackers import PASSWORD
+from waiting import TIMEOUT
 
 from swarmshare.app.client_session import ClientSession, open_session
 from swarmshare.app.compose import announcers_for
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
-
-TIMEOUT = 30
 
 
 class RunningSession:

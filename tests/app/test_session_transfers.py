@@ -15,6 +15,7 @@ import pytest
 import trio
 from app.sessions import RunningSession, fill, huge, manifest_of, running_session
 from integration.group import same
+from waiting import TIMEOUT
 
 from swarmshare.app import transfer, transfers
 from swarmshare.app.client_session import Problem
@@ -323,7 +324,7 @@ async def test_killed_and_gone_on(manifest: Manifest, tmp_path: Path, own_home: 
             [sys.executable, str(CHILD), str(path), str(tmp_path / "downloads")], stdout=subprocess.PIPE
         )
         assert child.stdout is not None
-        with trio.fail_after(30):
+        with trio.fail_after(TIMEOUT):
             assert (await child.stdout.receive_some()).startswith(b"some")
         with pytest.raises(StorageError, match="another window of SwarmShare is at work"):
             async with running_session():

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from manifest.makers import encoded, folder_doc
-from tracker.trackers import PASSWORD, TIMEOUT
+from tracker.trackers import PASSWORD
+from waiting import TIMEOUT
 
 from swarmshare.cli.command import run_command
 from swarmshare.cli.render import Output

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli.processes import TIMEOUT, call, event, start
+from cli.processes import call, event, start
 from cli.terminal import terminal
+from waiting import TIMEOUT
 
 from swarmshare.cli import demo
 from swarmshare.cli.demo_data import digests, make_folder, spoil
@@ -20,9 +21,6 @@ from swarmshare.cli.demo_view import MachineStats, render_stats
 if TYPE_CHECKING:
     from cli.terminal import Screen
     from rich.text import Text
-
-PATIENCE = 3 * TIMEOUT
-"""Seconds for a dozen processes, one after the other, on a machine that has other things to do."""
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +53,7 @@ def nothing_is_left(stage: Path) -> bool:
 def play(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     """All that a demo tells, which is to end well."""
     process = start(folder, "demo", *arguments)
-    out, error = process.communicate(timeout=PATIENCE)
+    out, error = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0, error
     return [json.loads(line) for line in out.splitlines()]
 

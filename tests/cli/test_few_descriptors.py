@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from cli.processes import TIMEOUT, event
+from cli.processes import event
+from waiting import TIMEOUT
 
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from cli.processes import TIMEOUT, call, event, start
+from cli.processes import call, event, start
 from tracker.trackers import PASSWORD, Server
+from waiting import TIMEOUT
 
 from swarmshare.cli.command import run_command
 

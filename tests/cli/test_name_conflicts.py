@@ -6,7 +6,8 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from cli.processes import TIMEOUT, call, event, seeding, start
+from cli.processes import call, event, seeding, start
+from waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,6 +12,7 @@ import trio
 from engine.swarm import Swarm, address, until
 from hostile.peer import Content, Peer, listening
 from interop.peers import Libtorrent, seeds
+from waiting import TIMEOUT
 
 from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
     from swarmshare.engine.engine import Engine
     from swarmshare.manifest.manifest import Manifest
-
-TIMEOUT = 60
 
 
 @pytest.fixture
@@ -118,7 +117,7 @@ async def test_libtorrent_that_takes_encrypted_connections_only(
             config = TorrentConfig(folder=tmp_path / "leech", peers=(peer.address,))
             other = leech.add(swarm.manifest, config)
             await until(lambda: failures(leech))
-            await until(lambda: other.dial_log.recent(trio.current_time()))
+            await until(lambda: other.dialer.log.recent(trio.current_time()))
             alone = leech.snapshot().torrents[0].no_peers
             assert alone is not None
             assert (alone.cause, "encrypted" in alone.message) == (Cause.HUNG_UP, True)
@@ -154,7 +153,7 @@ async def alone(tmp_path: Path, where: tuple[str, int]) -> AsyncIterator[Engine]
         engine = await swarm.engine()
         torrent = engine.add(swarm.manifest, TorrentConfig(folder=tmp_path / "leech", peers=(where,)))
         with trio.fail_after(TIMEOUT):
-            await until(lambda: torrent.dial_log.recent(trio.current_time()))
+            await until(lambda: torrent.dialer.log.recent(trio.current_time()))
         yield engine
 
 
@@ -197,8 +196,8 @@ async def test_two_seeds_do_not_miss_each_other(tmp_path: Path, monkeypatch: pyt
         engine = await swarm.engine()
         torrent = engine.add(swarm.manifest, TorrentConfig(folder=swarm.copy("two"), peers=(address(one),)))
         with trio.fail_after(TIMEOUT):
-            await until(lambda: torrent.dial_log.recent(trio.current_time()))
-        assert torrent.dial_log.recent(trio.current_time()) == {address(one): (Outcome.ENDED, None)}
+            await until(lambda: torrent.dialer.log.recent(trio.current_time()))
+        assert torrent.dialer.log.recent(trio.current_time()) == {address(one): (Outcome.ENDED, None)}
         assert cause(engine) is Cause.ONLY_HERE
 
 

@@ -11,6 +11,7 @@ import pytest
 import trio
 from engine.swarm import Swarm, address, banned, until
 from hostile.peer import Liar, Peer
+from waiting import TIMEOUT
 
 from swarmshare.common.address import show_address
 from swarmshare.common.pieces import Priority
@@ -24,8 +25,6 @@ from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-TIMEOUT = 60
 
 
 async def test_what_ends_the_accept_loop_is_raised_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

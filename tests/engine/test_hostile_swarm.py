@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 from engine.swarm import Swarm, address, banned, until
 from hostile.peer import Liar
+from waiting import TIMEOUT
 
 from swarmshare.common.address import show_address
 from swarmshare.engine import dialer as dialer_module
@@ -45,7 +46,7 @@ async def test_four_liars_among_sixteen(tmp_path: Path, monkeypatch: pytest.Monk
         seeds = [await swarm.seed(f"seed-{number}", limit_up=700_000.0) for number in range(12)]
         # Of nearly every piece one block, so that none gets away with its one mistake.
         liars = [await swarm.peer(Liar(swarm.manifest, swarm.content, 0.2, seed=number)) for number in range(4)]
-        with trio.fail_after(120):
+        with trio.fail_after(TIMEOUT):
             async with open_engine(EngineConfig()) as engine:
                 config = TorrentConfig(folder=tmp_path / "leech", peers=(*liars, *(address(peer) for peer, _ in seeds)))
                 torrent = engine.add(swarm.manifest, config)
@@ -66,7 +67,7 @@ async def test_a_liar_that_dials_us_is_named_by_where_it_listens(tmp_path: Path)
     async with Swarm(tmp_path, {"a": 1_000_000}) as swarm:
         engine, torrent = await swarm.leech("leech")
         liar = Liar(swarm.manifest, swarm.content, port=7)
-        with trio.fail_after(60):
+        with trio.fail_after(TIMEOUT):
             await liar.dial(address(engine))  # until it is hung up on
             await until(lambda: not torrent.sessions)
         assert banned(engine) == {"127.0.0.1:7"}

@@ -10,6 +10,7 @@ import trio
 from engine.swarm import Swarm, address
 from hostile.peer import Peer, Wire, listening
 from interop.peers import Libtorrent, seeds, until
+from waiting import TIMEOUT
 
 from swarmshare.app.magnets import manifest_of
 from swarmshare.engine import metadata
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from swarmshare.manifest.manifest import Manifest
 
-TIMEOUT = 60
 MANY = {f"file {number:03}": 100 for number in range(300)}
 """Names enough for an ``info`` dictionary of more than one part."""
 

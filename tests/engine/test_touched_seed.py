@@ -8,6 +8,7 @@ import pytest
 import trio
 from engine.swarm import Swarm, address, banned, until
 from hostile.peer import TouchedSeed
+from waiting import TIMEOUT
 
 from swarmshare.common.address import show_address
 from swarmshare.engine import dialer as dialer_module
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from swarmshare.engine.engine import Engine
 
-TIMEOUT = 60
 PIECES = 12
 
 

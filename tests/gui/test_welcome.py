@@ -78,6 +78,18 @@ def test_registering(page: WelcomePage, shell: WrittenShell) -> None:
     assert shell.last().args[0][4:6] == (None, "setup_2")
 
 
+@pytest.mark.parametrize("field", ["tracker", "invitation"])
+def test_the_link_of_an_invitation_is_taken_wherever_it_is_pasted(
+    page: WelcomePage, shell: WrittenShell, field: str
+) -> None:
+    shell.last().answer(["http://10.0.0.1:6969"])
+    type_into(getattr(page, field), "http://192.168.1.5:6969/join/invite_1")
+    for entry, text in ((page.user, "ben"), (page.password, "correct horse"), (page.again, "correct horse")):
+        type_into(entry, text)
+    click(page.enter)
+    assert shell.last().args[0][:5] == ("http://192.168.1.5:6969", "ben", "correct horse", True, "invite_1")
+
+
 def test_signing_in(page: WelcomePage, shell: WrittenShell) -> None:
     click(page.have_account)
     assert not page.again.winfo_viewable()

@@ -8,6 +8,7 @@ import trio
 from engine.swarm import Swarm, until
 from hostile.peer import Content, Liar, Peer, Wire
 from trio.testing import memory_stream_pair
+from waiting import TIMEOUT
 
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.manifest.layout import Block
@@ -27,7 +28,6 @@ from swarmshare.wire.messages import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-TIMEOUT = 60
 FIRST = Block(0, 0, 2**14)
 
 

@@ -11,13 +11,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
     from pathlib import Path
 
-TIMEOUT = 90
 PASSWORD = "correct horse battery"
 
 

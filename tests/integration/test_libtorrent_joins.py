@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from integration.group import TIMEOUT, Group, same
+from integration.group import Group, same
 from interop.peers import Libtorrent
+from waiting import TIMEOUT
 
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.sign_ins import SignIns

@@ -7,7 +7,8 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from integration.group import TIMEOUT, Group, same
+from integration.group import Group, same
+from waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,10 @@ import pytest
 import requests
 import trio
 from app.sessions import running_session
-from integration.group import PASSWORD, TIMEOUT, Group, Machine, same
+from integration.group import PASSWORD, Group, Machine, same
 from integration.names import NAMES
 from tracker.trackers import tracker_in
+from waiting import TIMEOUT
 from werkzeug.http import parse_options_header
 
 from swarmshare.app.compose import announcers_for

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from conftest import ROOT
-from tracker.trackers import PASSWORD, TIMEOUT, Server
+from tracker.trackers import PASSWORD, Server
+from waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from pathlib import Path

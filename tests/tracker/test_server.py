@@ -20,7 +20,8 @@ import requests
 import socketio
 from gevent.pywsgi import WSGIServer
 from manifest.makers import encoded, folder_doc, put
-from tracker.trackers import PASSWORD, TIMEOUT, Server
+from tracker.trackers import PASSWORD, Server
+from waiting import TIMEOUT
 
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.tracker_wire import parse_state

@@ -11,7 +11,8 @@ import requests
 import socketio
 import trio
 from manifest.makers import encoded, folder_doc
-from tracker.trackers import PASSWORD, TIMEOUT, Server
+from tracker.trackers import PASSWORD, Server
+from waiting import TIMEOUT
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from swarmshare.common.bits import bits_of_runs, pieces_of_bits

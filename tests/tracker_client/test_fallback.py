@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 from tracker_client.live import HASH, PIECES, Group, Port
-from tracker_client.reverse_proxy import TIMEOUT, no_websockets, nothing_live, proxied
+from tracker_client.reverse_proxy import no_websockets, nothing_live, proxied
 from tracker_client.test_watch import Notes
+from waiting import TIMEOUT
 
 from swarmshare.common.bits import all_bits
 from swarmshare.errors import TrackerError

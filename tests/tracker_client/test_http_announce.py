@@ -13,8 +13,9 @@ from engine.swarm import until
 from manifest.makers import encoded, good_doc, hybrid_doc
 from tracker.http.test_libtorrent_announce import register, scraped
 from tracker.trackers import Server
-from tracker_client.ordinary import TIMEOUT, Torrent, contact, ordinary, page, reply, until_cut
+from tracker_client.ordinary import Torrent, contact, ordinary, page, reply, until_cut
 from trio.testing import wait_all_tasks_blocked
+from waiting import TIMEOUT
 
 from swarmshare.manifest.bencoding import encode
 from swarmshare.manifest.parse import parse_manifest

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from swarmshare.app import accounts
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from swarmshare.cli.render import Output
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import SignedIn
-
-_LINK: Final = re.compile(r"(https?://.+)/join/([^/?#]+)")
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -145,8 +142,8 @@ def run_token(arguments: argparse.Namespace, output: Output) -> int:
 
 def _invited_to(tracker: str | None, invitation: str | None) -> tuple[str, str | None]:
     """The tracker, and the code of an invitation that may be a link to it."""
-    if invitation is not None and (found := _LINK.fullmatch(invitation.strip())):
-        link, code = found.groups()
+    if invitation is not None and (found := accounts.invited_to(invitation)):
+        link, code = found
         if tracker is not None and _url(tracker) != _url(link):
             raise TrackerError("which-tracker", Text("cli.other-tracker", link=link, tracker=tracker))
         return link, code

@@ -17,7 +17,8 @@ from swarmshare.gui.dialogs.limits import RateField
 from swarmshare.gui.sentences import spoken, translate
 from swarmshare.gui.tab_keys import bind_tab_keys
 from swarmshare.gui.theme import DARK, LIGHT, SYSTEM, use_theme
-from swarmshare.gui.words import LANGUAGES, _, read_number
+from swarmshare.gui.words import _, read_number
+from swarmshare.languages import LANGUAGES
 from swarmshare.texts import text_of
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -91,6 +92,7 @@ def _own_names() -> set[str]:
     return {"localhost", name, short, f"{short}.local"}
 
 
+@lru_cache(maxsize=256)  # nearly every request says the same one
 def _is_address(name: str) -> bool:
     try:
         ip_address(name)
