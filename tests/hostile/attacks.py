@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import trio
-from hostile.peer import ENDED, Peer, Wire, new_id
+from hostile.peer import Peer, Wire, new_id
 
 from swarmshare.manifest.layout import Block
 from swarmshare.manifest.merkle import BLOCK_LENGTH, piece_height
@@ -68,7 +68,7 @@ class Attack(Peer):
 
     async def _stay(self, address: Address) -> None:
         while True:
-            with suppress(OSError, *ENDED):
+            with suppress(OSError):
                 await self.dial(address)
             await trio.sleep(AGAIN)
 
