@@ -34,7 +34,7 @@ from swarmshare.tracker_client.http import Connection
 if TYPE_CHECKING:
     from swarmshare.app.snapshot import LocalTrackerSnapshot
 
-pytestmark = pytest.mark.usefixtures("own_home")
+pytestmark = [pytest.mark.usefixtures("own_home"), pytest.mark.unmeasured]
 
 CHILD = Path(__file__).with_name("child_tracker.py")
 
@@ -78,8 +78,10 @@ async def test_signed_in_until_signed_out(tracker: str, name: str) -> None:
         assert person(ann) is not None
         await ann.until(lambda: person(ann).role == "member")  # type: ignore[union-attr]
         token = SignIns(swarmshare_home()).all()[0].token
+        assert not ann.session.snapshot().earlier_user
         await ann.session.group.sign_out()
         assert person(ann) is None
+        assert ann.session.snapshot().earlier_user == name
         assert not ann.session.snapshot().catalogue
         assert tracker in await ann.session.group.known_trackers()
         with Connection(tracker, token) as connection, pytest.raises(TrackerError):
@@ -172,6 +174,7 @@ async def test_a_sign_in_that_is_not_valid(tracker: str) -> None:
     async with running_session() as ann:
         await ann.until(lambda: person(ann) is None)
         assert ann.session.snapshot().tracker_problem.endswith("Sign in again.")
+        assert ann.session.snapshot().earlier_user == "me"
 
 
 async def test_running_transfers_are_announced_at_the_new_tracker(tracker: str, name: str, tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def play(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
+@pytest.mark.unmeasured
 def test_all_of_it(tmp_path: Path, stage: Path) -> None:
     events = play(tmp_path, "--size", "8")
     assert nothing_is_left(stage)
@@ -84,6 +85,7 @@ def test_a_liar_is_named(tmp_path: Path, stage: Path) -> None:
     assert found["Cho"] != found["Ann"]
 
 
+@pytest.mark.unmeasured
 def test_ctrl_c_while_bars_grow(tmp_path: Path, stage: Path) -> None:
     def growing(screen: Screen) -> bool:
         return any(line.startswith("  Ben   \u2501") and "down" in line for line in screen.lines)
@@ -114,6 +116,7 @@ def test_nobody_disturbs_the_tidying_up(stage: Path, monkeypatch: pytest.MonkeyP
     assert nothing_is_left(stage)
 
 
+@pytest.mark.unmeasured
 def test_a_machine_that_dies_ends_it(tmp_path: Path, stage: Path) -> None:
     process = start(tmp_path, "demo")
     while event(process, "progress")["machine"] != "Ben":

@@ -121,6 +121,7 @@ def test_it_holds_the_newest_and_survives_being_killed(group: Group) -> None:
                 assert not list(mia.glob("data/first*"))
 
 
+@pytest.mark.unmeasured
 def test_the_only_copy_stays(group: Group) -> None:
     ann, mia = group.join("ann"), group.join("mia")
     with ending(start(mia, "mirror", "--data", "data", "--quota", f"{LENGTH + TINY}B")) as process:
@@ -132,6 +133,7 @@ def test_the_only_copy_stays(group: Group) -> None:
             assert holds(mia, "tiny")
 
 
+@pytest.mark.unmeasured
 def test_only_what_matches(group: Group) -> None:
     ann, mia = group.join("ann"), group.join("mia")
     with (

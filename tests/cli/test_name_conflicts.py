@@ -12,6 +12,8 @@ from waiting import TIMEOUT
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.unmeasured
+
 SIZE = 1_000_000
 OLD = {"photo": b"1" * SIZE, "same": b"s" * SIZE}
 

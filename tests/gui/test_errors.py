@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from swarmshare.gui.window import MainWindow
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[Group]:

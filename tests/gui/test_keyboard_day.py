@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from swarmshare.gui.window import MainWindow
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.mark.parametrize(("screen", "language"), [("small_screen", "en"), ("fine_screen", "pt_BR")])
 def test_a_day(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from swarmshare.gui.dialogs.dialog import Dialog
     from swarmshare.gui.window import MainWindow
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[Group]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import pytest
 from integration.group import Group, same
 from interop.peers import Libtorrent
 from waiting import TIMEOUT
@@ -16,6 +17,8 @@ from swarmshare.tracker_client.http import Connection
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.unmeasured
 
 
 def test_an_ordinary_client_takes_part(group: Group, content: Path, tmp_path: Path, version: str) -> None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from swarmshare.storage.sign_ins import SignIn
 
+pytestmark = pytest.mark.unmeasured
+
 ORGANISER, MEMBER = "Ольга Łódź", "بوب"
 LAST = NAMES[-1]
 

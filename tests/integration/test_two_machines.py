@@ -32,9 +32,12 @@ if TYPE_CHECKING:
 
     from cli.terminal import Screen, Terminal
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).resolve().parents[2]
 _SHELL = """
 import fcntl, os, sys, termios
+
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execvp("bash", ["bash", "-c", sys.argv[1]])
 """

@@ -67,6 +67,7 @@ class Group:
         self._path = swarmshare_home() / "window-trackers.json"
         self._memory = load_memory(self._path)
         self._following: trio.CancelScope | None = None
+        self._signed_out = ""
         self._beside: LocalTrackerSnapshot | None = None
         self._asking = trio.CapacityLimiter(ASKING)
 
@@ -86,6 +87,13 @@ class Group:
     def signed_in(self) -> SignIn | None:
         """The sign-in that is in use; None while there is none."""
         return self.catalogue.sign_in if self.catalogue is not None else None
+
+    @property
+    def earlier_user(self) -> str:
+        """Who was signed in last, when nobody is any more; else empty."""
+        if self.catalogue is None:
+            return self._signed_out
+        return self.catalogue.sign_in.user if self.catalogue.person is None else ""
 
     def require_sign_in(self) -> SignIn:
         """The sign-in that is in use; raises :class:`TrackerError` when there is none."""
@@ -156,6 +164,7 @@ class Group:
         Raises :class:`TrackerError` when the tracker cannot be told: it is forgotten here all the same.
         """
         sign_in = self.require_sign_in()
+        self._signed_out = sign_in.user
         self._follow(None)
         try:
             await trio.to_thread.run_sync(accounts.sign_out, sign_in, abandon_on_cancel=True, limiter=self._asking)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import ttkbootstrap as ttk
 
 from swarmshare.app.accounts import invited_to
+from swarmshare.gui.dialogs.account_tab import is_for_here_only
 from swarmshare.gui.dialogs.choosing import FolderField
 from swarmshare.gui.dialogs.dialog import Check, Form, field, rewrite
 from swarmshare.gui.scrolled import Scrolled
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 ONLY_HERE: Final = (("localhost", 0),)
 """Listening on this machine only; a window listens for the network where nobody says otherwise."""
+ANYWHERE: Final = (("*", 0),)
 SETUP: Final = "setup_"
 """How a tracker's setup token begins."""
 WIDTH: Final = 560
@@ -65,6 +67,8 @@ class WelcomePage(ttk.Frame):
         self._local: LocalTrackerSnapshot | None = None
         self._runs = False
         self._filled = False
+        self._lets_in = True
+        """Whether others may connect by the settings as they are."""
         gap = pixels(self, 8)
         page = Scrolled(self, pixels(self, WIDTH + 64))
         page.pack(fill="both", expand=True)
@@ -80,8 +84,8 @@ class WelcomePage(ttk.Frame):
         self._new = True
         self.choose(new=True)
         shell.submit(self._offer, lambda session: session.group.known_trackers)
-        watch(self, shell, self._see)
         self.user.focus_set()
+        watch(self, shell, self._see)
 
     def _head(self, card: ttk.Frame, gap: int) -> None:
         row = ttk.Frame(card)
@@ -189,6 +193,11 @@ class WelcomePage(ttk.Frame):
             self._filled = True
             if snapshot.settings.folder is not None:
                 rewrite(self.folder.entry, str(snapshot.settings.folder))
+            self.everybody.on = self._lets_in = snapshot.settings.lets_others_in
+            if snapshot.earlier_user and not self.user.get():
+                self.choose(new=False)  # whoever was signed in a moment ago has an account
+                self.user.insert(0, snapshot.earlier_user)
+                self.password.focus_set()
         if snapshot.local_tracker != self._local:
             self._local = snapshot.local_tracker
             self._see_tracker(self._local)
@@ -212,10 +221,11 @@ class WelcomePage(ttk.Frame):
         else:
             self._setup_token = local.setup_token
             self.tracker.set(local.own_url)
-            self._note.configure(
-                text=_("The tracker runs. Give this address to the others: {url}").format(url=local.url),
-                bootstyle="success",
-            )
+            if is_for_here_only(local.url):
+                text = _("A tracker runs on this machine, and only this machine reaches it: {url}")
+            else:
+                text = _("The tracker runs. Give this address to the others: {url}")
+            self._note.configure(text=text.format(url=local.url), bootstyle="success")
             if local.ours:
                 self.choose(new=bool(local.setup_token))
 
@@ -261,8 +271,8 @@ class WelcomePage(ttk.Frame):
             return
         self.enter.configure(state="disabled")
         settings: dict[str, object] = {"folder": self.folder.path}
-        if not self.everybody.on:
-            settings["listen"] = ONLY_HERE
+        if self.everybody.on != self._lets_in:
+            settings["listen"] = ANYWHERE if self.everybody.on else ONLY_HERE
         tracker, code = self.tracker.get().strip(), self.invitation.get().strip()
         tracker, code = invited_to(tracker) or invited_to(code) or (tracker, code)
         local = self._shell.snapshot.local_tracker if self._shell.snapshot else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
@@ -18,6 +19,8 @@ from swarmshare.tracker_client.http import Answer, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_log: Final = logging.getLogger(__name__)
 
 MAX_EVENT: Final = 2 * 2**20
 """Bytes of the longest event: counts of a thousand swarms, or an entry."""
@@ -71,6 +74,7 @@ async def watch(tracker: str, token: str, watcher: Watcher) -> None:
                 watcher.away(error)
             broke_before = True
         except TrackerError as error:
+            _log.info("%s: the catalogue is not followed: %s", tracker, error)
             if error.rule in _SIGNED_OUT:
                 raise
             if error.rule == NOT_LIVE and await _ask(tracker, token, watcher):
@@ -106,6 +110,7 @@ async def _follow(tracker: str, token: str, watcher: Watcher) -> TrackerError:
         # Only now, so that nothing that happens meanwhile is missed.
         watcher.listed(*await _listed(tracker, token))
         inbox.open()
+        _log.info("%s: follows the catalogue", tracker)
         if link.way:
             watcher.away(TrackerError(NOT_LIVE, link.way))
         try:

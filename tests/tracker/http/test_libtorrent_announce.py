@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from swarmshare.manifest.manifest import Manifest
 
+pytestmark = pytest.mark.unmeasured
+
 PLAIN = 2
 """libtorrent's ``enc_policy.pe_disabled``."""
 

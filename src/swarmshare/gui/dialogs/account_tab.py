@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import ttkbootstrap as ttk
 
 from swarmshare.app.accounts import invitation_link
+from swarmshare.common.address import is_loopback
 from swarmshare.gui.dialogs.dialog import rewrite
 from swarmshare.gui.dialogs.members import MembersDialog
 from swarmshare.gui.dialogs.own_account import DevicesDialog, PasswordDialog
@@ -184,8 +185,7 @@ class AccountTab(ttk.Frame):
 
 def is_for_here_only(url: str) -> bool:
     """Whether ``url`` means something on this machine only."""
-    host = urlsplit(url).hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def address_for_others(tracker: str, local: LocalTrackerSnapshot | None) -> str:

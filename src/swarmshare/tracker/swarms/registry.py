@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from swarmshare.common.bits import all_bits
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from swarmshare.tracker.domain.lookup import Identity, SwarmCounts, SwarmEntry
     from swarmshare.tracker.swarms.addresses import Address
     from swarmshare.tracker.swarms.store.base import Progress, RemovedMember, SwarmSnapshot, SwarmStore
+
+_log: Final = logging.getLogger(__name__)
 
 PUSH_INTERVAL: Final = 0.25
 """Seconds between two pushes of one swarm, at least."""
@@ -124,12 +127,14 @@ class SwarmRegistry:
         _, displaced = placed
         if displaced:
             self._release(displaced, info_hash)
+        _log_member(info_hash, member.who, "joins")
         self._changed(info_hash)
         return True
 
     def leave(self, info_hash: bytes, who: bytes, session: str) -> None:
         """Removes a member that joined on ``session``; nothing happens when it is gone already."""
-        self._store.remove(info_hash, who, session)
+        if self._store.remove(info_hash, who, session):
+            _log_member(info_hash, who, "leaves")
         self._changed(info_hash)
 
     def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
@@ -216,6 +221,7 @@ class SwarmRegistry:
         by_v1 = wire_hash != info_hash[: len(wire_hash)]
         who = account_member(identity, peer_id) if identity is not None else _anonymous(peer_id, key, addresses[0])
         known = self._store.member(info_hash, who)
+        _log_member(info_hash, who, "announces")
         if event is AnnounceEvent.STOPPED:
             self._replacements.remove(info_hash, count, who, self.reachable(addresses)[0], port)
             self._changed(info_hash)
@@ -324,7 +330,8 @@ class SwarmRegistry:
         self._forget(self._store.expire(MISSED * self.settings.live_interval, announced))
 
     def _forget(self, removed: Iterable[RemovedMember]) -> None:
-        for info_hash, _, session in removed:
+        for info_hash, who, session in removed:
+            _log_member(info_hash, who, "is removed")
             if session:
                 self._release(session, info_hash)
             self._changed(info_hash)
@@ -341,6 +348,14 @@ class SwarmRegistry:
             and not (seed and member.held == count and member.pieces is not None)
         ]
         return draw(candidates, numwant, self._rng)
+
+
+def _log_member(info_hash: bytes, who: bytes, what: str) -> None:
+    """Log what a member does; of ``who`` the account alone is told, as the rest may be a client's secret."""
+    if _log.isEnabledFor(logging.DEBUG):
+        kind, _, rest = who.partition(b" ")
+        name = f"account {rest.partition(b' ')[0].decode()}" if kind == b"account" else "a client without an account"
+        _log.debug("%s: %s %s", info_hash.hex(), name, what)
 
 
 def account_member(identity: Identity, peer_id: bytes) -> bytes:
