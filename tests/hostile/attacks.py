@@ -229,6 +229,47 @@ class FalseSeed(Attack):
         await drain(wire)
 
 
+class Overeager(Attack):
+    """A seed whose every block is right, and comes three times, the last one late: after the next.
+
+    Achieves: three times the bytes on the link; two of three are dropped.
+    """
+
+    def __init__(self, manifest: Manifest, content: Content) -> None:
+        super().__init__(manifest, content)
+        self._last: Block | None = None
+
+    async def harm(self, wire: Wire) -> None:
+        await wire.send(HaveAll())
+        self.arrived()
+        while (messages := await wire.receive()) is not None:
+            for message in messages:
+                await self.on(wire, message)
+
+    async def on_request(self, wire: Wire, block: Block) -> None:
+        assert self.content is not None
+        blocks = [block, block] if self._last is None else [block, block, self._last]
+        self._last = block
+        for one in blocks:
+            await wire.send_block(one, self.content.block(one))
+
+
+class ForgedHashes(Overeager):
+    """An honest seed but for hashes: it answers every request of them by made-up ones.
+
+    Achieves: ten seconds, the time in which an honest peer might still answer, for each that is asked of it where a
+    manifest came without piece layers (a magnet link's). Wrong hashes are never taken: they prove themselves.
+    """
+
+    async def on_request(self, wire: Wire, block: Block) -> None:
+        assert self.content is not None
+        await wire.send_block(block, self.content.block(block))
+
+    async def on_hash_request(self, wire: Wire, request: HashRequest) -> None:
+        hashes = random.Random(4).randbytes(32 * (request.length + request.proof_layers))
+        await wire.send(Hashes(request.root, request.base, request.index, request.length, request.proof_layers, hashes))
+
+
 # ---------------------------------------------------------------------- memory
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LENGTH: Final = 64 * 2**20
 LONGEST: Final = 30.0
 """Seconds after which a transfer is given up."""
-TO_A_LEECH: Final = {"HalfPieceLiar", "ReturningLiars", "FalseSeed", "ChokeFlood"}
+TO_A_LEECH: Final = {"HalfPieceLiar", "ReturningLiars", "FalseSeed", "Overeager", "ForgedHashes", "ChokeFlood"}
 """What is done to one who downloads; everything else to a seed."""
 HUGE_PIECES: Final = {"HashFlood": 2**25}
 NAMES: Final = [
