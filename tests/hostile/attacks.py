@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import trio
-from hostile.peer import ENDED, Peer, Wire, new_id
+from hostile.peer import Peer, Wire, new_id
 
 from swarmshare.manifest.layout import Block
 from swarmshare.manifest.merkle import BLOCK_LENGTH, piece_height
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 AGAIN: Final = 0.05
 """Seconds until it connects again: a flood of connections alone would be another attack."""
-PORTION: Final = 500
-"""Messages of a flood that are sent at once."""
 
 
 class Attack(Peer):
@@ -70,7 +68,7 @@ class Attack(Peer):
 
     async def _stay(self, address: Address) -> None:
         while True:
-            with suppress(OSError, *ENDED):
+            with suppress(OSError):
                 await self.dial(address)
             await trio.sleep(AGAIN)
 
@@ -231,16 +229,57 @@ class FalseSeed(Attack):
         await drain(wire)
 
 
+class Overeager(Attack):
+    """A seed whose every block is right, and comes three times, the last one late: after the next.
+
+    Achieves: three times the bytes on the link; two of three are dropped.
+    """
+
+    def __init__(self, manifest: Manifest, content: Content) -> None:
+        super().__init__(manifest, content)
+        self._last: Block | None = None
+
+    async def harm(self, wire: Wire) -> None:
+        await wire.send(HaveAll())
+        self.arrived()
+        while (messages := await wire.receive()) is not None:
+            for message in messages:
+                await self.on(wire, message)
+
+    async def on_request(self, wire: Wire, block: Block) -> None:
+        assert self.content is not None
+        blocks = [block, block] if self._last is None else [block, block, self._last]
+        self._last = block
+        for one in blocks:
+            await wire.send_block(one, self.content.block(one))
+
+
+class ForgedHashes(Overeager):
+    """An honest seed but for hashes: it answers every request of them by made-up ones.
+
+    Achieves: ten seconds, the time in which an honest peer might still answer, for each that is asked of it where a
+    manifest came without piece layers (a magnet link's). Wrong hashes are never taken: they prove themselves.
+    """
+
+    async def on_request(self, wire: Wire, block: Block) -> None:
+        assert self.content is not None
+        await wire.send_block(block, self.content.block(block))
+
+    async def on_hash_request(self, wire: Wire, request: HashRequest) -> None:
+        hashes = random.Random(4).randbytes(32 * (request.length + request.proof_layers))
+        await wire.send(Hashes(request.root, request.base, request.index, request.length, request.proof_layers, hashes))
+
+
 # ---------------------------------------------------------------------- memory
 
 
 class NeverReads(Attack):
-    """Asks for as many blocks as it may, on fifty connections, and reads none of them.
+    """Asks for as many blocks as it may, on forty connections, and reads none of them.
 
     Achieves: each connection that has been unchoked holds a batch of blocks, with the chunks of 1 MiB they are part of.
     """
 
-    count = 50
+    count = 40
 
     async def call(self, stream: trio.abc.Stream) -> None:
         if isinstance(stream, trio.SocketStream):
@@ -270,6 +309,11 @@ class Flood(Attack):
     Each of them is allowed; there are only too many.
     """
 
+    portion = 500
+    """How often they are sent at once."""
+    pause = 0.0
+    """Seconds until the next portion: more, where the victim is to get a turn in the same process."""
+
     async def harm(self, wire: Wire) -> None:
         portion = await self.prepare(wire)
         self.arrived()
@@ -277,7 +321,7 @@ class Flood(Attack):
             nursery.start_soon(self._read, wire, nursery.cancel_scope)
             while True:
                 await wire.send(portion)
-                await trio.lowlevel.checkpoint()
+                await trio.sleep(self.pause)
 
     @staticmethod
     async def _read(wire: Wire, scope: trio.CancelScope) -> None:
@@ -296,7 +340,7 @@ class InterestFlood(Flood):
     """
 
     async def prepare(self, wire: Wire) -> bytes:
-        return (Interested().encode() + NotInterested().encode()) * PORTION
+        return (Interested().encode() + NotInterested().encode()) * self.portion
 
 
 class HaveFlood(Flood):
@@ -306,7 +350,7 @@ class HaveFlood(Flood):
     """
 
     async def prepare(self, wire: Wire) -> bytes:
-        return Have(0).encode() * PORTION
+        return Have(0).encode() * self.portion
 
 
 class ChokeFlood(Flood):
@@ -317,7 +361,7 @@ class ChokeFlood(Flood):
 
     async def prepare(self, wire: Wire) -> bytes:
         await wire.send(HaveAll())
-        return (Unchoke().encode() + Choke().encode()) * PORTION
+        return (Unchoke().encode() + Choke().encode()) * self.portion
 
 
 class MetadataFlood(Flood):
@@ -328,7 +372,7 @@ class MetadataFlood(Flood):
 
     async def prepare(self, wire: Wire) -> bytes:
         await wire.send(ExtendedHandshake().encode())
-        return Extended(OUR_IDS[METADATA], MetadataMessage(REQUEST, 0).encode()).encode() * PORTION
+        return Extended(OUR_IDS[METADATA], MetadataMessage(REQUEST, 0).encode()).encode() * self.portion
 
 
 class HandshakeFlood(Flood):
@@ -350,7 +394,7 @@ class CancelFlood(Flood):
 
     async def prepare(self, wire: Wire) -> bytes:
         await until_unchoked(wire)
-        return (Request(0, 0, BLOCK_LENGTH).encode() + Cancel(0, 0, BLOCK_LENGTH).encode()) * PORTION
+        return (Request(0, 0, BLOCK_LENGTH).encode() + Cancel(0, 0, BLOCK_LENGTH).encode()) * self.portion
 
 
 class HashFlood(Attack):

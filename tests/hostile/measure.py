@@ -3,8 +3,8 @@
     python tests/hostile/measure.py [ATTACK...]
 
 The victim, the attacker and the honest peer are processes of their own. Printed are seconds of the honest transfer of
-64 MiB, first without an attack; how many times as long it took; seconds of processor that the victim used, and its
-memory at most.
+64 MiB, first without an attack; how many times as long it took; seconds of processor that the victim used, and the most
+memory (MiB) that it had; how much it gave, or fetched (MiB).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LENGTH: Final = 64 * 2**20
 LONGEST: Final = 30.0
 """Seconds after which a transfer is given up."""
-TO_A_LEECH: Final = {"HalfPieceLiar", "ReturningLiars", "FalseSeed", "ChokeFlood"}
+TO_A_LEECH: Final = {"HalfPieceLiar", "ReturningLiars", "FalseSeed", "Overeager", "ForgedHashes", "ChokeFlood"}
 """What is done to one who downloads; everything else to a seed."""
 HUGE_PIECES: Final = {"HashFlood": 2**25}
 NAMES: Final = [
@@ -57,10 +57,12 @@ class Row(NamedTuple):
     """Seconds of the victim's processor."""
     memory: int
     """Most bytes that the victim had in memory."""
+    moved: int
+    """Bytes of blocks that it fetched, as one who downloads, or gave, as a seed."""
 
 
 async def play_victim(manifest: Manifest, folder: Path) -> None:
-    """Share until the input ends; tell where, and when the content is whole."""
+    """Share until the input ends; tell where, when the content is whole, and for each line what has come and gone."""
     async with open_engine(EngineConfig(listen=(("127.0.0.1", 0),))) as engine, trio.open_nursery() as nursery:
         torrent = engine.add(manifest, TorrentConfig(folder=folder))
         await torrent.ready.wait()
@@ -70,8 +72,11 @@ async def play_victim(manifest: Manifest, folder: Path) -> None:
             await torrent.finished.wait()
             print("whole", flush=True)
 
-        nursery.start_soon(tell)
-        await trio.to_thread.run_sync(sys.stdin.read)
+        if not torrent.is_complete:
+            nursery.start_soon(tell)
+        while await trio.to_thread.run_sync(sys.stdin.readline):
+            snapshot = engine.snapshot().torrents[0]
+            print("moved", snapshot.downloaded, snapshot.uploaded, flush=True)
         nursery.cancel_scope.cancel()
 
 
@@ -108,6 +113,17 @@ def read(child: subprocess.Popen[str]) -> str:
     return child.stdout.readline()
 
 
+def moved(victim: subprocess.Popen[str]) -> tuple[int, int]:
+    """Bytes of blocks that the victim has fetched and given so far."""
+    assert victim.stdin is not None
+    victim.stdin.write("\n")
+    victim.stdin.flush()
+    while not (line := read(victim)).startswith("moved"):
+        pass
+    _, down, up = line.split()
+    return int(down), int(up)
+
+
 def cost(pid: int) -> tuple[float, int]:
     """Seconds of processor so far, and most bytes of memory."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -136,11 +152,12 @@ async def run(name: str, swarm: Swarm, root: Path, manifest: Path) -> Row:
                         await torrent.finished.wait()
             seconds = float("inf") if scope.cancelled_caught else time.monotonic() - began
             used, memory = cost(victim.pid)
-            return Row(seconds, used - processor, memory)
+            down, up = moved(victim)
+            return Row(seconds, used - processor, memory, down if to_leech else up)
 
 
 async def measure(names: list[str]) -> None:
-    print(f"{'attack':20} {'seconds':>8} {'times':>6} {'processor':>10} {'MiB':>6}")
+    print(f"{'attack':20} {'seconds':>8} {'times':>6} {'processor':>10} {'memory':>7} {'moved':>7}")
     for name in names:
         with TemporaryDirectory() as folder:
             root = Path(folder)
@@ -148,9 +165,14 @@ async def measure(names: list[str]) -> None:
                 manifest = kept(swarm.manifest, root)
                 plain = await run("", swarm, root, manifest)
                 row = await run(name, swarm, root, manifest)
-        times = row.seconds / plain.seconds
-        print(f"{'':20} {plain.seconds:8.1f} {'':6} {plain.processor:10.1f} {plain.memory / 2**20:6.0f}")
-        print(f"{name:20} {row.seconds:8.1f} {times:6.1f} {row.processor:10.1f} {row.memory / 2**20:6.0f}", flush=True)
+        show("", plain, plain)
+        show(name, row, plain)
+
+
+def show(name: str, row: Row, plain: Row) -> None:
+    memory, moved = row.memory / 2**20, row.moved / 2**20
+    times = row.seconds / plain.seconds
+    print(f"{name:20} {row.seconds:8.1f} {times:6.1f} {row.processor:10.1f} {memory:7.0f} {moved:7.0f}", flush=True)
 
 
 if __name__ == "__main__":
