@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from swarmshare.wire.connection import Negotiated, PeerConnection
+from swarmshare.wire.connection import PeerConnection
 from swarmshare.wire.handshake import HANDSHAKE_LENGTH, Handshake, decode_handshake
+from swarmshare.wire.phases import Negotiated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
