@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import subprocess
 import sys
 
 import pytest
 
-from swarmshare.cli.command import MODULES, _parser, run_command
+from swarmshare.cli.command import MODULES, command_parser, run_command
 
 HEAVY = {"trio", "gevent", "flask", "sqlalchemy", "socketio", "requests", "tkinter", "ttkbootstrap", "libtorrent"}
 
@@ -43,7 +44,7 @@ def test_no_value_of_an_option_is_lost_in_silence(capsys: pytest.CaptureFixture[
     """An option that has one value is refused twice, in every verb; those that may be repeated keep all."""
     seen = 0
     for verb in [verb for known in MODULES.values() for verb in known]:
-        parser = _parser([verb])
+        parser = command_parser([verb])
         (verbs,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
         for action in verbs.choices[verb]._actions:
             if not action.option_strings or action.nargs == 0 or isinstance(action, argparse._SubParsersAction):
@@ -60,3 +61,24 @@ def test_no_value_of_an_option_is_lost_in_silence(capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit, match="2"):
         run_command(["start", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:1"])
     assert "argument --listen: is given twice, and can have one value" in capsys.readouterr().err
+
+
+def test_what_goes_wrong_is_said_in_the_language_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANGUAGE", "pt_BR")
+    for wrong, said in (
+        (["show"], "faltam estes argumentos: FILE|INFOHASH|NAME|MAGNET. Veja: swarmshare show --help"),
+        (["show", "x", "--frob"], "argumentos desconhecidos: --frob. Veja: swarmshare show --help"),
+        (["bench", "hash", "--size", "1.5"], "argumento --size: '1.5' não é um número inteiro de 0 a 1.000.000.000. "
+         "Veja: swarmshare bench hash --help"),
+    ):  # fmt: skip
+        with pytest.raises(SystemExit, match="2"):
+            run_command(wrong)
+        assert capsys.readouterr().err == f"swarmshare: {said}\n"
+    assert run_command(["show", "/nowhere.torrent", "--json"]) == 1
+    heard = capsys.readouterr()
+    assert heard.err == "swarmshare: /nowhere.torrent: não existe\n"
+    assert json.loads(heard.out)["message"] == "/nowhere.torrent: no such file or directory"

@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from waiting import TIMEOUT
 
 from swarmshare.tracker.own_addresses import host_for_neighbours
 
-TIMEOUT = 60
 LAUNCHER = Path(__file__).parents[2] / "tracker_app.py"
 
 

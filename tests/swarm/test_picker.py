@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from weakref import ref
 
 import pytest
 
@@ -267,7 +268,20 @@ def test_in_the_endgame_a_third_peer_takes_the_place_of_the_second() -> None:
     for peer in ("a", "b", "c"):
         picker.peer_gone(peer)
     assert picker.state(0) is PieceState.MISSING
-    assert not picker._requests._by_peer, "nothing is kept of who has gone"
+
+
+def test_nothing_is_kept_of_who_has_gone() -> None:
+    class Gone:
+        pass
+
+    everything, peer = Bitfield.full(1), Gone()
+    picker: PiecePicker[Gone] = PiecePicker(PieceLayout(2 * BLOCK, [2 * BLOCK]), random.Random(0))
+    picker.peer_joined(everything)
+    assert picker.pick(peer, everything, 2)
+    picker.peer_gone(peer)
+    remembered = ref(peer)
+    del peer
+    assert remembered() is None
 
 
 def test_the_endgame_repeats_little_and_nothing_that_is_skipped() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pickle import dumps
 
 import pytest
 
@@ -138,11 +139,12 @@ def test_a_peer_that_rejects_everything_costs_little(picker: PiecePicker[str]) -
 
 
 def test_what_is_remembered_of_old_rejections_has_a_bound() -> None:
-    rejections = Rejections()
+    rejections, sizes = Rejections(), list[int]()
     for piece in range(3 * MAX_REJECTED):
         rejections.rejected(piece, float(piece))
         rejections.pass_time(float(piece))
-        assert len(rejections._pauses) <= MAX_REJECTED
+        sizes.append(len(dumps(rejections)))
+    assert max(sizes) < 1.2 * sizes[MAX_REJECTED], "bytes of all that it knows"
     assert 3 * MAX_REJECTED - 1 in rejections.waiting
     rejections.forget(3 * MAX_REJECTED - 1)
     assert 3 * MAX_REJECTED - 1 not in rejections.waiting

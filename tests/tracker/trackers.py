@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from manifest.makers import encoded, good_doc
+from waiting import TIMEOUT
 
 from swarmshare.schema.text_wire import read_text
 from swarmshare.tracker.app import EXTENSION, create_app
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from swarmshare.tracker.services import Services
 
 PASSWORD = "correct horse"
-TIMEOUT = 60
 
 
 class Clock:

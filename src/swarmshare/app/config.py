@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from swarmshare.app.quiet_hours import read_hours
-from swarmshare.common.address import Address, read_address, show_address
+from swarmshare.common.address import Address, is_loopback, read_address, show_address
 from swarmshare.common.sizes import read_count, read_rate, shown
 from swarmshare.engine.config import EngineConfig
 from swarmshare.errors import SwarmShareError
@@ -66,6 +66,11 @@ class Settings:
     quiet_limit_up: float | None = None
     """The limits of these hours; None: none."""
     quiet_limit_down: float | None = None
+
+    @property
+    def lets_others_in(self) -> bool:
+        """Whether other machines can dial us, as far as it is for us to say."""
+        return not all(is_loopback(host) for host, _port in self.listen)
 
     def limits_at(self, minute: int) -> tuple[float | None, float | None]:
         """Return the limits up and down in bytes a second that count at ``minute`` of the day; None: no limit."""

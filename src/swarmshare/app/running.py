@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from swarmshare.errors import StorageError
+from swarmshare.schema.text_wire import dump_text
 from swarmshare.storage.files import read_small
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.lock import locked
@@ -97,6 +98,7 @@ def torrent_fields(torrents: Iterable[TorrentSnapshot]) -> list[dict[str, object
             "name": torrent.manifest.name,
             "state": torrent.state.value,
             "error": torrent.error,
+            "texts": _dumped(torrent.error, torrent.tracker_problem),
             "bytes_done": torrent.bytes_done,
             "bytes_total": torrent.bytes_total,
             "rate_down": round(torrent.rate_down),
@@ -116,6 +118,7 @@ def transfer_fields(transfers: Iterable[TransferSnapshot]) -> list[dict[str, obj
             "name": transfer.name,
             "state": transfer.state.value,
             "error": transfer.problem,
+            "texts": _dumped(transfer.problem),
             "bytes_done": transfer.bytes_done,
             "bytes_total": transfer.bytes_total,
             "rate_down": round(transfer.rate_down),
@@ -125,6 +128,11 @@ def transfer_fields(transfers: Iterable[TransferSnapshot]) -> list[dict[str, obj
         }
         for transfer in islice(transfers, MAX_TORRENTS)
     ]
+
+
+def _dumped(*problems: str) -> list[object]:
+    """Those of ``problems`` that there are, with their codes: whoever asks for them may speak another language."""
+    return [{"english": text, **dump_text(text)} for text in problems if isinstance(text, Text)]
 
 
 def _is_held(lock: Path) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from swarmshare.app.config import MAX_PEERS
+from swarmshare.cli.render import for_people
 from swarmshare.common.address import read_address
 from swarmshare.common.sizes import read_count, read_rate, read_size
+from swarmshare.texts import Text, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +22,10 @@ LISTEN_HELP: Final = (
     "where peers can dial us, repeat at will; port 0: any; * for all addresses; default: for the machines of this "
     "network where a tracker is reached by others, too, else for this machine only"
 )
+
+
+MAX_NUMBER: Final = 10**9
+"""The most that an option takes which says no more than that it is a number."""
 
 
 def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +73,11 @@ def add_ca_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def wrong_value(what: Text) -> argparse.ArgumentTypeError:
+    """Return the error that the ``type`` of an option raises: it is told of that option, in the user's language."""
+    return argparse.ArgumentTypeError(for_people(what))
+
+
 def argument(read: Callable[[str], T]) -> Callable[[str], T]:
     """``read`` as the ``type`` of an option: its :class:`ValueError` is what the user is told."""
 
@@ -73,7 +85,7 @@ def argument(read: Callable[[str], T]) -> Callable[[str], T]:
         try:
             return read(text)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
+            raise wrong_value(text_of(error)) from None
 
     return convert
 
@@ -81,6 +93,13 @@ def argument(read: Callable[[str], T]) -> Callable[[str], T]:
 def whole_number(least: int, most: int) -> Callable[[str], int]:
     """The ``type`` of an option that takes a whole number from ``least`` to ``most``."""
     return argument(lambda text: read_count(text, least, most))
+
+
+def decimal(text: str) -> float:
+    """Return a number from 0 to :data:`MAX_NUMBER`, such as ``2.5``."""
+    if re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,10})?", text) and float(text) <= MAX_NUMBER:
+        return float(text)
+    raise wrong_value(Text("value.number", value=repr(text), most=MAX_NUMBER))
 
 
 address = argument(read_address)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.cli.arguments import MAX_NUMBER, whole_number
+
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from swarmshare.cli import Verbs
@@ -37,7 +39,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     picker = kinds.add_parser("picker", parents=[common], help="choose pieces, of few and of very many")
     picker.add_argument(
         "--pieces",
-        type=_piece_count,
+        type=whole_number(MIN_PIECES, MAX_NUMBER),
         nargs="+",
         default=[1_000, 10_000, 100_000],
         metavar="N",
@@ -70,13 +72,6 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     gui.add_argument("--rounds", type=int, default=3, metavar="N", help="downloads of each kind; default: 3")
     gui.add_argument("--starts", type=int, default=5, metavar="N", help="default: 5")
     gui.set_defaults(run=_measure("run_gui"))
-
-
-def _piece_count(text: str) -> int:
-    count = int(text)
-    if count < MIN_PIECES:
-        raise argparse.ArgumentTypeError(f"{count} pieces are too few; at least {MIN_PIECES}")
-    return count
 
 
 def _measure(name: str) -> Callable[[argparse.Namespace, Output], int]:

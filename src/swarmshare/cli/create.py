@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import locale
 import os
 import re
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from swarmshare import __version__
+from swarmshare.cli.arguments import wrong_value
 from swarmshare.cli.render import Output, plural, size
 from swarmshare.cli.show import summary_fields, summary_rows
 from swarmshare.common.sizes import read_size
@@ -29,6 +29,8 @@ from swarmshare.storage.target import check_target
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
+    import argparse
+
     from swarmshare.cli import Verbs
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.plan import SharePlan
@@ -80,9 +82,9 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     plan = make_plan(arguments.path, name=name, exclude=arguments.exclude, output=target)
     _check_replaceable(target, force=arguments.force)
     for path, reason in plan.skipped[:SKIPPED_SHOWN]:
-        output.line(f"Skipped {path}: {reason}")
+        output.line(Text("cli.skipped", path=path, reason=reason))
     if len(plan.skipped) > SKIPPED_SHOWN:
-        output.line(f"Skipped {len(plan.skipped) - SKIPPED_SHOWN:,} more")
+        output.line(Text("cli.skipped-more", count=len(plan.skipped) - SKIPPED_SHOWN))
 
     about = Description(
         trackers=tuple(arguments.tracker),
@@ -156,7 +158,7 @@ def plain_text(text: str) -> str:
             return os.fsencode(text).decode(encoding)
         except (UnicodeError, LookupError):
             pass
-    raise argparse.ArgumentTypeError("is not valid UTF-8")
+    raise wrong_value(Text("cli.not-utf8"))
 
 
 def piece_size(text: str) -> int | None:
@@ -168,7 +170,7 @@ def piece_size(text: str) -> int | None:
     except ValueError:
         length = 0
     if not BLOCK_LENGTH <= length <= MAX_PIECE_LENGTH or length & (length - 1):
-        raise argparse.ArgumentTypeError(f"{text!r} is not auto or a power of two from 16KiB to 256MiB")
+        raise wrong_value(Text("cli.piece-size", text=repr(text)))
     return length
 
 
@@ -189,5 +191,5 @@ def _url(text: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a URL of the kind {'://, '.join(schemes)}://")
+        raise wrong_value(Text("cli.url", text=repr(text), schemes=f"{'://, '.join(schemes)}://"))
     return text

@@ -13,9 +13,8 @@ from rich.live import Live
 from rich.text import Text
 
 from swarmshare.cli.live_view import render_end, render_engine
-from swarmshare.cli.render import PLAIN_INTERVAL, Output, OutputError
+from swarmshare.cli.render import PLAIN_INTERVAL, Output, OutputError, for_people
 from swarmshare.cli.torrent_text import plain_line
-from swarmshare.common.text import clean
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ class LiveDisplay:
 
     def say(self, text: str) -> None:
         """Print ``text`` above the display, with the next frame."""
-        self._lines.append(clean(text))
+        self._lines.append(for_people(text))
 
     def note(self, text: str) -> None:
         """Do nothing: such details are in the display."""

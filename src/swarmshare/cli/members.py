@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmshare.app.accounts import open_accounts
+from swarmshare.app.accounts import invitation_link, open_accounts
 from swarmshare.app.signed_in import signed_in_at
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.confirm import add_yes, confirm
@@ -95,7 +95,7 @@ def run_invite(arguments: argparse.Namespace, output: Output) -> int:
         output.line(f"{person.user} sets a new password with this, once, until {date(expires_at)}:")
         output.line(f'  swarmshare password --tracker {url} --user "{person.user}" --invite {code}')
         return 0
-    link = f"{url}/join/{code}"
+    link = invitation_link(url, code)
     output.event("invitation", **fields, user=None, link=link)
     output.line(f"Send this link to one person; it works once, until {date(expires_at)}:")
     output.line(f"  {link}")

@@ -7,6 +7,7 @@ import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.cli.render import for_people
 from swarmshare.errors import StorageError, SwarmShareError
 from swarmshare.texts import Text, about, os_reason
 
@@ -67,11 +68,11 @@ def new_password(arguments: argparse.Namespace, user: str) -> str:
         try:
             check_password(password, user)
         except RefusalError as error:
-            _say(f"{_sentence(str(error))} Try again.")
+            _say(for_people(Text("cli.bad-password", reason=error.message)))
             continue
         if password == getpass.getpass("Again: "):
             return password
-        _say("The two passwords are not the same. Try again.")
+        _say(for_people(Text("cli.passwords-differ")))
 
 
 def password_in(source: str) -> str:
@@ -103,7 +104,3 @@ def _require_terminal() -> None:
 def _say(text: str) -> None:
     """A line for who types: standard output may be for programs."""
     print(text, file=sys.stderr, flush=True)
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

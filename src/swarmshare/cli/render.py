@@ -13,7 +13,9 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Final
 
 from swarmshare.common.text import clean
+from swarmshare.languages import say, system_language
 from swarmshare.schema.text_wire import dump_text
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 PLAIN_INTERVAL: Final = 2.0
 """Seconds between progress lines where there is no terminal to redraw."""
 
+TRIED_AGAIN: Final = Text("hint.tried-again-by-itself")
+"""What follows when a transfer has to wait."""
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -56,6 +60,25 @@ def date(timestamp: int) -> str:
         return str(timestamp)
 
 
+def for_people(text: str) -> str:
+    """Return ``text`` as one line for people, cleaned; a :class:`~swarmshare.texts.Text` in their language.
+
+    Programs get English, and its code.
+    """
+    return clean(say(text, system_language()))
+
+
+def number(value: int) -> str:
+    """Return a number as people's language writes it: ``1,234``, or ``1.234``."""
+    return say(value, system_language())
+
+
+def sentence(text: str) -> str:
+    """Return ``text`` as :func:`for_people`, with a full stop where it has no end: another sentence may follow."""
+    words = for_people(text)
+    return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
 class OutputError(OSError):
     """Standard output or standard error took no more."""
 
@@ -80,8 +103,8 @@ class Output:
             _print(json.dumps({"event": event, **fields}, ensure_ascii=True), sys.stdout, flush=True)
 
     def line(self, text: str = "") -> None:
-        """Print one line for people; ``text`` is cleaned first."""
-        _print(clean(text), self._people)
+        """Print one line for people, as :func:`for_people`."""
+        _print(for_people(text), self._people)
 
     def fields(self, rows: list[tuple[str, str]]) -> None:
         """Labelled values, aligned; a row without a value is left out."""
@@ -96,8 +119,8 @@ class Output:
         self.complaint(error.advice)
 
     def complaint(self, text: str) -> None:
-        """One line on standard error, cleaned: what goes with exit status 1."""
-        _print(f"swarmshare: {clean(text)}", sys.stderr)
+        """One line on standard error, as :func:`for_people`: what goes with exit status 1."""
+        _print(f"swarmshare: {for_people(text)}", sys.stderr)
 
     @contextmanager
     def progress(self, label: str) -> Iterator[OnProgress]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from swarmshare.app import accounts
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from swarmshare.cli.render import Output
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import SignedIn
-
-_LINK: Final = re.compile(r"(https?://.+)/join/([^/?#]+)")
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -86,7 +83,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run_register(arguments: argparse.Namespace, output: Output) -> int:
     """Make an account at a tracker, by an invitation or a setup token, and keep the token of its sign-in."""
     tracker, code = _invited_to(arguments.tracker, arguments.invite)
-    _warn(_url(tracker), output)
+    warn_in_the_clear(_url(tracker), output)
     password = passwords.new_password(arguments, arguments.user)
     _tell(
         *accounts.register(
@@ -104,7 +101,7 @@ def run_register(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_login(arguments: argparse.Namespace, output: Output) -> int:
     """Sign in at a tracker with a password, and keep the token that it gives."""
-    _warn(_url(arguments.tracker), output)
+    warn_in_the_clear(_url(arguments.tracker), output)
     password = passwords.read_password(arguments)
     _tell(*accounts.sign_in(arguments.tracker, arguments.user, password), output)
     _remember(arguments.ca, output)
@@ -145,8 +142,8 @@ def run_token(arguments: argparse.Namespace, output: Output) -> int:
 
 def _invited_to(tracker: str | None, invitation: str | None) -> tuple[str, str | None]:
     """The tracker, and the code of an invitation that may be a link to it."""
-    if invitation is not None and (found := _LINK.fullmatch(invitation.strip())):
-        link, code = found.groups()
+    if invitation is not None and (found := accounts.invited_to(invitation)):
+        link, code = found
         if tracker is not None and _url(tracker) != _url(link):
             raise TrackerError("which-tracker", Text("cli.other-tracker", link=link, tracker=tracker))
         return link, code
@@ -177,7 +174,7 @@ def _url(tracker: str) -> str:
     return tracker_url(tracker)
 
 
-def _warn(tracker: str, output: Output) -> None:
+def warn_in_the_clear(tracker: str, output: Output) -> None:
     """Say it when strangers could read the password on its way: outside one's own network, and without TLS."""
     parts = urlsplit(tracker)
     if parts.scheme == "http" and not is_near(parts.hostname or ""):

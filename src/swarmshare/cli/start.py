@@ -20,6 +20,7 @@ from swarmshare.app.processes import EXIT, Process, ProcessError, Processes
 from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli import gui, passwords, sign_in
 from swarmshare.cli.arguments import address
+from swarmshare.cli.render import for_people
 from swarmshare.errors import SwarmShareError, TrackerError
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.texts import Text
@@ -129,20 +130,20 @@ def free_address(wanted: Address, output: Output) -> Address:
         return wanted
     for other in range(port + 1, port + OTHER_PORTS):
         if is_free(host, other):
-            output.complaint(f"port {port} is taken: {_what_is_at(port)}. The tracker takes port {other} instead")
+            output.complaint(Text("cli.port-taken", port=str(port), what=_what_is_at(port), other=str(other)))
             return host, other
     return wanted
 
 
-def _what_is_at(port: int) -> str:
+def _what_is_at(port: int) -> Text:
     """What listens at ``port``, as far as asking it tells."""
     try:
         with open_tracker(f"http://{HERE}:{port}") as (_, api):
             api.account()
     except TrackerError as error:
         if error.rule in {"unreachable", "not-a-tracker"}:
-            return f"another program is there ({error})"
-    return "a tracker is there that another user or another home runs"
+            return Text("cli.other-program", reason=error.message)
+    return Text("cli.other-tracker-there")
 
 
 class _CtrlCError(KeyboardInterrupt):
@@ -192,7 +193,7 @@ def _look(news: list[ProcessEvent], output: Output) -> None:
         if item.event == EXIT and item.fields["status"] == INTERRUPTED:
             raise KeyboardInterrupt
         if item.event == EXIT and item.fields["status"]:
-            output.complaint(f"the window ended: {item.by.last_words}")
+            output.complaint(Text("cli.window-ended", reason=item.by.last_words))
             _say_what_next(output)
 
 
@@ -240,7 +241,7 @@ def _ask_name() -> str:
         try:
             return checked_name(answer.strip() or suggested)
         except RefusalError as error:
-            print(f"This is no name: {error}.", file=sys.stderr, flush=True)
+            print(for_people(Text("cli.no-name", reason=error.message)), file=sys.stderr, flush=True)
 
 
 def _nobody() -> SwarmShareError:
@@ -253,7 +254,7 @@ def _tell_account(url: str, output: Output) -> None:
         with open_tracker(url, signed_in_at(url).token) as (_, api):
             known = api.account()
     except TrackerError as error:
-        output.line(f"{error}. In another terminal, type:")
+        output.line(Text("cli.type-elsewhere", reason=error.message))
         output.line(f"  {_program()} login --tracker {url} --user NAME")
         return
     output.line(f"{known.user} ({known.role}) is signed in at {url}")

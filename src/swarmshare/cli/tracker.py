@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from contextlib import contextmanager, suppress
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from swarmshare.app.running import telling_status
-from swarmshare.cli.arguments import address, whole_number
+from swarmshare.cli.arguments import address, whole_number, wrong_value
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.lock import locked
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
     from swarmshare.cli import Verbs
@@ -140,11 +140,11 @@ def _url(text: str) -> str:
     except ValueError:
         valid = False
     if not valid or parts.query or parts.fragment or parts.username:
-        raise argparse.ArgumentTypeError(f"{text!r} is not http(s)://HOST[:PORT]")
+        raise wrong_value(Text("cli.tracker-url", text=repr(text)))
     return text.rstrip("/")
 
 
 def _name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a machine")
+        raise wrong_value(Text("cli.machine-name", text=repr(text)))
     return text

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from swarmshare.engine.context import TorrentContext
     from swarmshare.engine.downloads import Downloads
     from swarmshare.engine.limits import TorrentLimits
+    from swarmshare.engine.listening import Listening
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.engine.smart_ban import SmartBan
     from swarmshare.engine.uploads import Uploads
@@ -63,7 +64,7 @@ class Peers:
         smart_ban: SmartBan,
         choking: Choking,
         limits: TorrentLimits,
-        port: int,
+        listening: Listening,
         on_verifiable: Callable[[list[int]], None],
     ) -> None:
         """Dispatch what peers say to the parts of the torrent.
@@ -76,7 +77,7 @@ class Peers:
             smart_ban: Decides who may not join, and takes hashes, too.
             choking: Decides whom to serve.
             limits: What rates to keep to.
-            port: Where we listen, to be told to peers; 0: nowhere.
+            listening: Where we listen, to be told to peers.
             on_verifiable: Called with the numbers of files that can be verified since their piece layers came.
         """
         self.manifest = context.manifest
@@ -92,7 +93,7 @@ class Peers:
         self._smart_ban = smart_ban
         self._choking = choking
         self._limits = limits
-        self._port = port
+        self._listening = listening
         self._on_verifiable = on_verifiable
         self._piece_count = context.layout.piece_count
         self._joined = trio.Event()
@@ -132,7 +133,7 @@ class Peers:
                 ids=self._extensions.ids,
                 client=self._engine.client,
                 upload_only=self._context.is_complete,
-                port=self._port or None,
+                port=self._listening.port or None,
                 metadata_size=None if self.manifest.private else len(self.manifest.info),
             )
             connection.send_extended(handshake.encode())

@@ -66,7 +66,7 @@ class MainWindow:
         self.root.report_callback_exception = self._surprised
         self.poller = Poller(self.root, thread, show=self._show, note=self._note, ended=self._ended)
         self._problems: dict[str, str] = {}
-        self._welcome: WelcomePage | None = None
+        self.welcome: WelcomePage | None = None
         self._leaving = False
         self.interrupted = False
         """Whether it ends because of a signal."""
@@ -111,7 +111,7 @@ class MainWindow:
 
     def focus_page(self) -> None:
         """Give the keyboard to what is in sight."""
-        (self.page.table.body if self._welcome is None else self._welcome.user).focus_set()
+        (self.page.table.body if self.welcome is None else self.welcome.user).focus_set()
 
     def _place(self) -> None:
         scale = pixels(self.root, 100) / 100
@@ -197,14 +197,14 @@ class MainWindow:
             self.side_bar.pack_forget()
         elif not first and not self.side_bar.winfo_manager():
             self.side_bar.pack(side="left", fill="y")
-        if wanted and self._welcome is None:
+        if wanted and self.welcome is None:
             from swarmshare.gui.welcome import WelcomePage
 
-            self._welcome = WelcomePage(self.pages, self, self._invitation)
+            self.welcome = WelcomePage(self.pages, self, self._invitation)
             self._show_page()
-        elif not wanted and self._welcome is not None:
-            self._welcome.destroy()
-            self._welcome = None
+        elif not wanted and self.welcome is not None:
+            self.welcome.destroy()
+            self.welcome = None
             self._show_page()
             self._pass_focus_on()
 
@@ -234,8 +234,8 @@ class MainWindow:
 
     def _show_page(self) -> None:
         """Only one is there at a time: Tab would go through those below it, too."""
-        shown = self._welcome or self.page
-        for page in (self.catalogue, self.transfers, self._welcome):
+        shown = self.welcome or self.page
+        for page in (self.catalogue, self.transfers, self.welcome):
             if page is shown:
                 page.place(relwidth=1, relheight=1)
             elif page is not None:
@@ -279,11 +279,12 @@ class MainWindow:
 
     def _leave(self) -> None:
         self._leaving = True
-        self._remember()
+        self.remember()
         self.poller.stop()
         wait_for_the_end(self.root, self._thread, self.root.destroy)
 
-    def _remember(self) -> None:
+    def remember(self) -> None:
+        """Save the window's size, its page and its columns, for the next time it is opened."""
         self.transfers.remember()
         zoomed = self.root.tk.call("tk", "windowingsystem") != "aqua" and bool(self.root.attributes("-zoomed"))
         self.preferences.set("window.zoomed", zoomed)

@@ -1,10 +1,10 @@
 """The files of one torrent on a disk: reading and writing pieces, and finding out which ones are there.
 
 A file grows under a name of this torrent only (``name.DIGITS.part``) and gets its own name when it is whole. What has
-that name already is used for what is right of it, and left as it is, unless it was this torrent's whole file before, or
-all that is not right of it is empty: see docs/adr/0008. Nothing outside the download folder is touched, whatever links
-lie in it: writing follows none, and refuses a file with a second name (a hard link); reading follows those that stay
-inside.
+that name already is used for what is right of it, and left as it is, unless a person wants this torrent's own file
+mended, or all that is not right of it is empty: see docs/adr/0008. Nothing outside the download folder is touched,
+whatever links lie in it: writing follows none, and refuses a file with a second name (a hard link); reading follows
+those that stay inside.
 
 What was held of a file is held until the file is *lost*: gone, replaced, shortened, or changed by another program.
 Methods that stumble over it say so, :meth:`TorrentStorage.lost_files` finds it out, and a scan tells what is left.
@@ -253,9 +253,18 @@ class TorrentStorage:
         """Those of them that another program began, by the last scan, so that :meth:`prepare` would go on with them."""
         return {number for number in numbers if self._files[number].is_unfinished()}
 
-    def own(self, number: int, inode: int) -> None:
-        """The file of that inode is this torrent's own, if it has the name of file ``number``: it was whole before."""
-        self._files[number].own(inode)
+    def own(self, number: int, inode: int, *, whole: bool = True, mending: bool = False) -> None:
+        """Note that the file of that inode is this torrent's own, if it has the name of file ``number``.
+
+        It was whole before, and is so still if it is ``whole``; else it is left alone, or written into if it is
+        ``mending``: a person wants it to become what it was.
+        """
+        self._files[number].own(inode, whole=whole, mending=mending)
+
+    def edited(self, numbers: Collection[int]) -> dict[int, StorageError]:
+        """Return those of the files ``numbers`` that are left alone, as other programs changed them, and why."""
+        found = {number: self._files[number].edited() for number in numbers}
+        return {number: error for number, error in found.items() if error is not None}
 
     def close(self) -> None:
         """Close the files; those in use by another thread as soon as it is done. Using them again opens them again."""

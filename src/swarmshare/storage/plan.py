@@ -53,7 +53,7 @@ class SharePlan:
     """False when a single file is shared, which is then called ``name``."""
     files: tuple[PlannedFile, ...]
     """In canonical order."""
-    skipped: tuple[tuple[Path, str], ...]
+    skipped: tuple[tuple[Path, Text], ...]
     """What will not be shared, and why: links that lead outside, pipes and sockets."""
     excluded: int
     """How many files and folders a pattern left out."""
@@ -111,7 +111,7 @@ class _Walk:
         self._patterns = patterns
         self._replaced = replaced
         self._entries = 0
-        self.skipped: list[tuple[Path, str]] = []
+        self.skipped: list[tuple[Path, Text]] = []
         self.excluded = 0
 
     def folder(self, folder: Path, above: names.Path, entered: frozenset[Path]) -> Iterator[PlannedFile]:
@@ -144,13 +144,13 @@ class _Walk:
             return
         if entry.is_symlink():
             target = self._inside(source)
-            if isinstance(target, str):
+            if isinstance(target, Text):
                 self.skipped.append((source, target))
                 return
             source = target
         status = os.stat(source, follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode) and source in entered:
-            self.skipped.append((Path(entry.path), "a link to a folder that it is in"))
+            self.skipped.append((Path(entry.path), Text("share.link-above")))
         elif stat.S_ISDIR(status.st_mode):
             _check_name(path[-1], source)
             yield from self.folder(source, path, entered)
@@ -158,19 +158,19 @@ class _Walk:
             _check_name(path[-1], source)
             yield _planned(path, source, status)
         else:
-            self.skipped.append((source, "not a regular file"))
+            self.skipped.append((source, Text("storage.not-regular")))
 
-    def _inside(self, link: Path) -> Path | str:
+    def _inside(self, link: Path) -> Path | Text:
         """What a link leads to, or why it is not followed."""
         try:
             target = link.resolve(strict=True)
         except (OSError, RuntimeError):
-            return "a link to nothing"
+            return Text("share.link-to-nothing")
         if not target.is_relative_to(self._root):
-            return "a link to something outside the folder"
+            return Text("share.link-outside")
         parts = target.relative_to(self._root).parts
         if target == self._replaced or any(self._is_excluded(parts[:depth]) for depth in range(1, len(parts) + 1)):
-            return "a link to something that is left out"
+            return Text("share.link-left-out")
         return target
 
     def _is_excluded(self, path: names.Path) -> bool:

@@ -1,9 +1,9 @@
 """Sentences for people that can be said in another language: a code, and what is filled into its English template.
 
 Lower layers know no languages. They say everything as a :class:`Text`; the English of each code stands once, in the
-tables of this package. A window looks the *code* up among its translations, and fills in the same arguments; what it
-has no translation for stays English. ``tests/test_texts.py`` proves that every code that is said is in the tables, and
-has a translation.
+tables of this package. Whoever shows it (the window, the command line, a tracker's pages) looks the *code* up among the
+translations, and fills in the same arguments, by ``languages/``; what has no translation stays English.
+``tests/test_texts.py`` proves that every code that is said is in the tables, and has a translation.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from errno import ETIMEDOUT, errorcode
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias, Union
 
-from swarmshare.texts import commands, files, hints, peers, systems, trackers
+from swarmshare.texts import commands, files, hints, pages, peers, systems, trackers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 Value: TypeAlias = Union[str, int, "Text"]
 
 ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
-    {**commands.ENGLISH, **files.ENGLISH, **hints.ENGLISH, **peers.ENGLISH, **systems.ENGLISH, **trackers.ENGLISH}
+    {
+        **commands.ENGLISH,
+        **files.ENGLISH,
+        **hints.ENGLISH,
+        **pages.ENGLISH,
+        **peers.ENGLISH,
+        **systems.ENGLISH,
+        **trackers.ENGLISH,
+    }
 )
 """The English template of each code, with names in braces for the arguments."""
 
@@ -98,7 +106,7 @@ def text_of(error: Exception) -> Text:
     return said if isinstance(said, Text) else system_says(str(error))
 
 
-def about(subject: object, what: Text) -> Text:
+def about(subject: object, what: str) -> Text:
     """``what``, said of ``subject``: a path, the address of a tracker, a name."""
     return Text("about", subject=subject, what=what)
 

@@ -12,7 +12,7 @@ import socket
 import threading
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 import socketio
@@ -135,7 +135,7 @@ class Link:
         with trio.move_on_after(CLOSING, shield=True):
             await self.over.wait()
 
-    async def last(self) -> None:
+    async def last(self) -> NoReturn:
         """Waits until the connection ends, and raises :class:`TrackerError` then."""
         await self.over.wait()
         raise self._error(Text("tracker.broke"))

@@ -5,6 +5,7 @@ All of it is hints for the download, which goes on whatever the tracker does: it
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from swarmshare.schema.tracker_events import Push, SwarmRequest
     from swarmshare.tracker_client.bridge import Link
     from swarmshare.tracker_client.connection import TrackerConnection
+
+_log: Final = logging.getLogger(__name__)
 
 HAVE_INTERVAL: Final = 0.25
 """Seconds between two tellings of what we gained."""
@@ -95,6 +98,8 @@ class _Membership:
         self._torrent = torrent
         self._connection = connection
         self._info_hash = torrent.manifest.info_hash.full
+        self._name = torrent.manifest.info_hash
+        """For the log."""
         self._view = SwarmView(torrent)
         self._liars: deque[Address] = deque(maxlen=MAX_LIARS)
         self._waiting: deque[Push] = deque()
@@ -119,6 +124,7 @@ class _Membership:
                     since = trio.current_time()
                     end = await self._take_part(self._link)
                     self._lost_at = trio.current_time()
+                    _log.info("%s: tracker %s: no longer connected: %s", self._name, self._connection.tracker, end)
                     if isinstance(end, EventError):
                         if end.reason not in _QUIET:
                             self._torrent.tell_problem(about(self._connection.tracker, end.message))
@@ -193,6 +199,7 @@ class _Membership:
         )
         self._view.start(parse_state(await self._ask(join), self.piece_count))
         self._joined = True
+        _log.info("%s: tracker %s: joined", self._name, self._connection.tracker)
         self._torrent.tell_problem((self._link.way if self._link is not None else None) or "")
 
     async def _tell_pieces(self) -> None:
@@ -224,6 +231,7 @@ class _Membership:
             self._news = trio.Event()
             if not await self._catch_up():
                 self._missed = False
+                _log.debug("%s: tracker %s: missed a push", self._name, self._connection.tracker)
                 answer = await self._ask(Resync(self._info_hash))
                 self._view.start(parse_state(answer, self.piece_count))
                 self._news.set()  # what waits still may go on from there

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from swarmshare.schema.tracker_events import Push
     from swarmshare.tracker_client.bridge import Link
+
+_log: Final = logging.getLogger(__name__)
 
 SHORTEST: Final = 0.5
 LONGEST: Final = 30.0
@@ -103,8 +106,11 @@ class TrackerConnection:
                         self.tracker, self.token, NAMESPACE, {PUSH: self._push}, self._max_message()
                     )
                 except TrackerError as error:
+                    _log.info("%s: no connection: %s", self.tracker, error)
                     for listener in list(self._listeners.values()):
                         listener.away(error)
+                else:
+                    _log.info("%s: connected, %s", self.tracker, "by long polling" if self._link.polls else "live")
             self._link.max_message = self._max_message()
             return self._link
 

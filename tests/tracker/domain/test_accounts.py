@@ -9,6 +9,7 @@ from tracker.trackers import PASSWORD, Person, Tracker, person, problem, tracker
 
 from swarmshare.tracker.config import Rate
 from swarmshare.tracker.domain import invitations, sessions
+from swarmshare.tracker.domain.passwords import Passwords
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,20 +58,20 @@ def test_a_setup_token_is_used_once(tracker: Tracker, tmp_path: Path) -> None:
         assert problem(register(other, "B", setup_token=second)) == (403, "setup-token", "setup_token")
 
 
-def test_two_that_use_one_setup_token_at_once(tmp_path: Path) -> None:
+def test_two_that_use_one_setup_token_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second comes while the password of the first is being hashed."""
     with tracker_in(tmp_path) as tracker:
         with tracker.services.database.write() as session:
             session.connection().exec_driver_sql("UPDATE account SET role = 'member'")
         token = tracker.services.accounts.new_setup_token() or ""
-        hash_one = tracker.services.accounts._passwords.hash
+        hash_one = Passwords.hash
 
-        def slowly(password: str) -> str:
-            tracker.services.accounts._passwords.hash = hash_one  # type: ignore[method-assign]
+        def slowly(passwords: Passwords, password: str) -> str:
+            monkeypatch.setattr(Passwords, "hash", hash_one)
             assert register(tracker, "First", setup_token=token).status_code == 201
-            return hash_one(password)
+            return hash_one(passwords, password)
 
-        tracker.services.accounts._passwords.hash = slowly  # type: ignore[method-assign]
+        monkeypatch.setattr(Passwords, "hash", slowly)
         assert problem(register(tracker, "Second", setup_token=token))[1] == "setup-token"
         assert problem(sign_in(tracker, "Second"))[1] == "credentials"
 
@@ -116,16 +117,16 @@ def test_who_is_not_invited_learns_nothing(tracker: Tracker, name: str, password
     assert problem(register(tracker, name, password))[1] == "invitation-required"
 
 
-def test_two_that_use_one_invitation_at_once(tracker: Tracker) -> None:
+def test_two_that_use_one_invitation_at_once(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     code = tracker.invite()
-    hash_one = tracker.services.accounts._passwords.hash
+    hash_one = Passwords.hash
 
-    def slowly(password: str) -> str:
-        tracker.services.accounts._passwords.hash = hash_one  # type: ignore[method-assign]
+    def slowly(passwords: Passwords, password: str) -> str:
+        monkeypatch.setattr(Passwords, "hash", hash_one)
         assert register(tracker, "First", invitation=code).status_code == 201
-        return hash_one(password)
+        return hash_one(passwords, password)
 
-    tracker.services.accounts._passwords.hash = slowly  # type: ignore[method-assign]
+    monkeypatch.setattr(Passwords, "hash", slowly)
     assert problem(register(tracker, "Second", invitation=code))[1] == "invitation-used"
     assert problem(sign_in(tracker, "Second"))[1] == "credentials"
 
@@ -287,16 +288,16 @@ def test_signing_in_is_limited_by_address(tmp_path: Path) -> None:
         assert tracker.ask("POST", "/tokens", json=body, environ_base=elsewhere).status_code == 201
 
 
-def test_a_password_changed_while_another_is_checked(tracker: Tracker) -> None:
+def test_a_password_changed_while_another_is_checked(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever knew the old one gets no token that outlives it."""
-    verify = tracker.services.sessions._passwords.verify
+    verify = Passwords.verify
 
-    def slowly(hashed: str | None, password: str) -> bool:
-        tracker.services.sessions._passwords.verify = verify  # type: ignore[method-assign]
+    def slowly(passwords: Passwords, hashed: str | None, password: str) -> bool:
+        monkeypatch.setattr(Passwords, "verify", verify)
         tracker.services.accounts.change_password("Olga", PASSWORD, "another one", address="")
-        return verify(hashed, password)
+        return verify(passwords, hashed, password)
 
-    tracker.services.sessions._passwords.verify = slowly  # type: ignore[method-assign]
+    monkeypatch.setattr(Passwords, "verify", slowly)
     assert problem(sign_in(tracker, "Olga"))[:2] == (401, "credentials")
 
 

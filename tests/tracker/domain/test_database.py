@@ -37,8 +37,8 @@ def count(database: Database) -> int:
 
 
 def test_the_tables_are_what_the_models_say(database: Database) -> None:
-    with database._engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+    with database.read() as session:
+        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
         assert compare_metadata(context, Table.metadata) == []
 
 

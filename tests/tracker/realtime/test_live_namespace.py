@@ -186,7 +186,7 @@ def test_what_a_watcher_sends_does_nothing(tracker: Tracker, event: str) -> None
 def test_the_reason_of_a_refusal(tracker: Tracker) -> None:
     namespace = tracker.services.socketio.server.namespace_handlers["/live"]
     with pytest.raises(ConnectionRefusedError) as refused:
-        namespace._connect("session", {"token": "x"})
+        namespace.trigger_event("connect", "session", None, {"token": "x"})
     text = {"code": "token.unknown", "arguments": {}}
     assert refused.value.error_args["data"] == {"error": str(Refusal.SIGNED_OUT), "text": text}
 

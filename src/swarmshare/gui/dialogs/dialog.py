@@ -118,6 +118,8 @@ class Dialog(ttk.Toplevel):
         before = self._before if self._before is not None and self._before.winfo_exists() else self._parent
         if before.winfo_exists() and before.winfo_viewable():
             self.grab_release()
+            if isinstance(self._parent, Dialog):
+                self._parent.grab_set()  # one that was brought up by another gives it all input back
             before.focus_set()  # now: without a window manager, the keyboard would be nobody's in a moment
         super().destroy()
 
@@ -147,10 +149,10 @@ class Form:
         self._rows += 1
         if not hint:
             return title, widget
-        small = ttk.Label(
-            self.frame, text=hint, bootstyle="secondary", justify="left", wraplength=pixels(self.frame, 420)
-        )
-        small.grid(row=self._rows, column=1, sticky="w", pady=(0, self._gap // 2))
+        most = pixels(self.frame, 420)
+        small = ttk.Label(self.frame, text=hint, bootstyle="secondary", justify="left", wraplength=most)
+        small.bind("<Configure>", lambda event: small.configure(wraplength=min(event.width, most)))
+        small.grid(row=self._rows, column=1, sticky="ew", pady=(0, self._gap // 2))
         self._rows += 1
         return title, widget, small
 

@@ -52,8 +52,10 @@ def state_name(state: TorrentState) -> str:
 def changed_in_words(files: Sequence[str]) -> str:
     """That other programs changed or removed ``files``, of which the first is named, and what to do about it."""
     text = ngettext(
-        "{file} was changed or removed by another program. Put it back as it was, or share what it is now",
-        "{file} and others were changed or removed by another program. Put them back, or share what they are now",
+        "{file} was changed or removed by another program. Changes are left alone: put it back as it was, share what "
+        "it is now, or force a re-check, which replaces them",
+        "{file} and others were changed or removed by another program. Changes are left alone: put them back, share "
+        "what they are now, or force a re-check, which replaces them",
         len(files),
     )
     return text.format(file=clean(files[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, select
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from swarmshare.tracker.domain.passwords import Passwords
     from swarmshare.tracker.domain.ratelimit import RateLimit
     from swarmshare.tracker.domain.sessions import Sessions
+
+_log: Final = logging.getLogger(__name__)
 
 _REGISTRATION: Final = "registration"
 _SETUP: Final = "setup"
@@ -135,6 +138,7 @@ class Accounts:
                 signed_in = values.SignedIn(account=as_account(row), token=self._sessions.issue(session, row.id, label))
         except IntegrityError:
             raise RefusalError(Reason.NAME_TAKEN, Text("account.name-taken", name=repr(name)), field="name") from None
+        _log.info("account %d is made: %s, %s, from %s", signed_in.account.id, name, signed_in.account.role, address)
         self._changes.accounts_changed()
         return signed_in
 
@@ -165,6 +169,7 @@ class Accounts:
             if not _organisers(session):
                 raise RefusalError(Reason.LAST_ORGANISER, Text("account.last-organiser"))
             changed = as_account(row)
+        _log.info("account %d is %s%s now", account, changed.role, " and suspended" if changed.suspended else "")
         self._changes.account_cut(account)
         return changed
 
@@ -194,6 +199,7 @@ class Accounts:
                 invitations.redeem(session, invitation, int(self._clock()), account=account)
             _row(session, account).password = hashed
             session.execute(delete(TokenRow).where(TokenRow.account == account))
+        _log.info("account %d has another password", account)
         self._changes.account_cut(account)
 
     def passkey(self, account: int) -> str | None:
@@ -214,6 +220,7 @@ class Accounts:
     def _set_passkey(self, account: int, passkey: str | None) -> None:
         with self._database.write() as session:
             _row(session, account).passkey = passkey
+        _log.info("account %d has %s passkey", account, "no" if passkey is None else "another")
         self._changes.account_cut(account)
 
     def settings(self) -> values.Settings:

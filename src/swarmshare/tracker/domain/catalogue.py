@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from swarmshare.tracker.domain.changes import ChangeFeed
     from swarmshare.tracker.domain.database import Database
     from swarmshare.tracker.domain.offload import Offload
+
+_log: Final = logging.getLogger(__name__)
 
 MAX_COMMENT: Final = 2_000
 """Characters of a comment that lists show; the manifest has all of it."""
@@ -120,6 +123,7 @@ class Catalogue:
             raise _already_published(manifest) from None
         entry = self.entry(manifest.info_hash.full)
         if owner is None:
+            _log.info("%s: published by %s", manifest.info_hash, publisher.name)
             self._changes.published(entry)
         return entry, owner is None
 
@@ -216,6 +220,7 @@ class Catalogue:
             if row.publisher != who.account and who.role is not Role.ORGANISER:
                 raise RefusalError(Reason.NOT_YOURS, Text("catalogue.not-yours"))
             session.delete(row)
+        _log.info("%s: withdrawn by %s", info_hash.hex(), who.name)
         self._changes.withdrawn(info_hash)
 
     def _value(self, row: EntryRow, publisher: str, info_hash_v1: bytes | None) -> values.EntryView:

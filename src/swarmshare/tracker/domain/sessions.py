@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import delete, select
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from swarmshare.tracker.domain.passwords import Passwords
     from swarmshare.tracker.domain.ratelimit import RateLimit
     from swarmshare.tracker.domain.unsaved_tokens import UnsavedTokens
+
+_log: Final = logging.getLogger(__name__)
 
 MAX_TOKENS: Final = 100
 """Most tokens of one account; the oldest makes room for a new one."""
@@ -83,6 +86,7 @@ class Sessions:
         database cannot take at the moment is kept in memory.
         """
         proven = self.authenticate(name, password, address=address)
+        _log.info("account %d signs in from %s", proven.account, address)
         try:
             with self._database.write() as session:
                 row = self._still(session, proven)
@@ -113,6 +117,7 @@ class Sessions:
                 None,
             )
         if not self._passwords.verify(hashed, password) or hashed is None:
+            _log.info("a wrong name or password from %s", address)
             raise _wrong()
         self._by_account.restore(key)
         if suspended_at is not None:
@@ -158,6 +163,7 @@ class Sessions:
 
         Those that were made with its other tokens come back by themselves.
         """
+        _log.info("account %d revokes a token", account)
         if self._unsaved.revoke(account, token):
             self._changes.account_cut(account)
             return

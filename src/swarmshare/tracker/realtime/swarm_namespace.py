@@ -123,6 +123,7 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
         address = parse_address(environ.get("REMOTE_ADDR", ""))
         if address is None:
             raise _refused(EventError(Refusal.MALFORMED, Text("event.no-address")))
+        _log.debug("account %d connects from %s", identity.account, address)
         self._members.connect(session, identity, address)
 
     def _answer(self, session: str, event: object, data: list[Any]) -> Wire:

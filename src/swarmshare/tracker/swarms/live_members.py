@@ -92,7 +92,6 @@ class LiveMembers:
             downloaded=0,
             rate_up=0,
             rate_down=0,
-            seen=self._registry.clock(),
         )
         if not self._registry.join(join.info_hash, entry.piece_count, member):
             raise EventError(Refusal.SWARM_FULL, Text("event.swarm-full"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from swarmshare.common.bits import all_bits
@@ -10,20 +11,22 @@ from swarmshare.texts import Text
 from swarmshare.tracker.domain.values import SwarmDetail
 from swarmshare.tracker.swarms.addresses import Reach, reach
 from swarmshare.tracker.swarms.pacing import Pacer
-from swarmshare.tracker.swarms.ranking import rank
+from swarmshare.tracker.swarms.ranking import consider, draw, rank
 from swarmshare.tracker.swarms.replacements import Replacements
 from swarmshare.tracker.swarms.store.base import MAX_SWARM, MemberRecord
-from swarmshare.tracker.swarms.views import AnnounceEvent, AnnounceReply, Contact, member_view, push
+from swarmshare.tracker.swarms.views import AnnounceEvent, AnnounceReply, member_view, push
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from swarmshare.common.bits import Runs
     from swarmshare.schema.tracker_events import Push
     from swarmshare.tracker.domain.lookup import Identity, SwarmCounts, SwarmEntry
     from swarmshare.tracker.swarms.addresses import Address
     from swarmshare.tracker.swarms.store.base import Progress, RemovedMember, SwarmSnapshot, SwarmStore
+
+_log: Final = logging.getLogger(__name__)
 
 PUSH_INTERVAL: Final = 0.25
 """Seconds between two pushes of one swarm, at least."""
@@ -81,7 +84,7 @@ class SwarmRegistry:
 
         Args:
             store: The state of all swarms.
-            clock: Tells the time in seconds; monotonic.
+            clock: Measures time in this process, in seconds; monotonic. The store has a clock of its own.
             later: Calls a function after so many seconds.
             rng: Breaks ties between members that are equally useful.
             settings: The intervals that members are asked to keep.
@@ -96,7 +99,7 @@ class SwarmRegistry:
         self._channels: list[PushChannel] = []
         self._watchers: list[Callable[[bytes], object]] = []
         self._pacer = Pacer(PUSH_INTERVAL, later, self._tell)
-        self._replacements = Replacements(store)
+        self._replacements = Replacements(store, clock)
         later(EXPIRY_INTERVAL, self._expire)
 
     def attach(self, channel: PushChannel) -> None:
@@ -124,12 +127,14 @@ class SwarmRegistry:
         _, displaced = placed
         if displaced:
             self._release(displaced, info_hash)
+        _log_member(info_hash, member.who, "joins")
         self._changed(info_hash)
         return True
 
     def leave(self, info_hash: bytes, who: bytes, session: str) -> None:
         """Removes a member that joined on ``session``; nothing happens when it is gone already."""
-        self._store.remove(info_hash, who, session)
+        if self._store.remove(info_hash, who, session):
+            _log_member(info_hash, who, "leaves")
         self._changed(info_hash)
 
     def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
@@ -138,14 +143,14 @@ class SwarmRegistry:
         Returns:
             None when there is no such member; False when the manifest has no such piece; else True.
         """
-        known = self._store.have(info_hash, who, session, gained, lost, self.clock())
+        known = self._store.have(info_hash, who, session, gained, lost)
         if known:
             self._changed(info_hash)
         return known
 
     def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
         """Notes how far a member on ``session`` is, and that it lives; False when there is no such member."""
-        return self._store.progress(info_hash, who, session, progress, self.clock())
+        return self._store.progress(info_hash, who, session, progress)
 
     def report(self, info_hash: bytes, number: int, account: int) -> bool:
         """Notes that ``account`` reports the member ``number`` for wrong data; False when there is no such member."""
@@ -168,6 +173,7 @@ class SwarmRegistry:
         useful_only: bool,
     ) -> list[MemberRecord]:
         """Returns up to ``want`` of ``candidates`` for the member ``own`` to dial, the best first."""
+        assert own.pieces is not None, "whoever is connected has told them"
         return rank(candidates, own.pieces, availability, want, self._rng, useful_only=useful_only)
 
     # Ordinary clients
@@ -215,6 +221,7 @@ class SwarmRegistry:
         by_v1 = wire_hash != info_hash[: len(wire_hash)]
         who = account_member(identity, peer_id) if identity is not None else _anonymous(peer_id, key, addresses[0])
         known = self._store.member(info_hash, who)
+        _log_member(info_hash, who, "announces")
         if event is AnnounceEvent.STOPPED:
             self._replacements.remove(info_hash, count, who, self.reachable(addresses)[0], port)
             self._changed(info_hash)
@@ -235,7 +242,6 @@ class SwarmRegistry:
                 downloaded=downloaded,
                 rate_up=0,
                 rate_down=0,
-                seen=self.clock(),
                 v1_only=by_v1 and (known is None or known.v1_only),
             )
             if not self._replacements.take_place(info_hash, member):
@@ -252,7 +258,7 @@ class SwarmRegistry:
             counts.seeds,
             counts.leeches,
             counts.completed,
-            tuple(self._contacts(info_hash, who, count, numwant, seed=not left, by_v1=by_v1)) if numwant else (),
+            self._others(info_hash, who, count, numwant, seed=not left, by_v1=by_v1) if numwant else (),
         )
 
     # People and programs
@@ -319,26 +325,37 @@ class SwarmRegistry:
 
     def _expire(self) -> None:
         self._later(EXPIRY_INTERVAL, self._expire)
-        now, settings = self.clock(), self.settings
-        announced = now - settings.announce_interval - GRACE
-        self._replacements.forget_before(announced)
-        self._forget(self._store.expire(now - MISSED * settings.live_interval, announced))
+        announced = self.settings.announce_interval + GRACE
+        self._replacements.forget(announced)
+        self._forget(self._store.expire(MISSED * self.settings.live_interval, announced))
 
     def _forget(self, removed: Iterable[RemovedMember]) -> None:
-        for info_hash, _, session in removed:
+        for info_hash, who, session in removed:
+            _log_member(info_hash, who, "is removed")
             if session:
                 self._release(session, info_hash)
             self._changed(info_hash)
 
-    def _contacts(
+    def _others(
         self, info_hash: bytes, who: bytes, count: int, numwant: int, *, seed: bool, by_v1: bool
-    ) -> Iterator[Contact]:
-        members = self._store.members(info_hash)
+    ) -> Sequence[MemberRecord]:
         # A client that knows a hybrid by its v1 hash only hangs up on whoever dials it with the other.
-        candidates = [member for member in members if member.who != who and (by_v1 or not member.v1_only)]
-        for member in rank(candidates, all_bits(count) if seed else None, bytes(count), numwant, self._rng):
-            for address in member.addresses:
-                yield Contact(address, member.port, member.peer_id)
+        candidates = [
+            member
+            for member in consider(self._store.members(info_hash), self._rng)
+            if member.who != who
+            and (by_v1 or not member.v1_only)
+            and not (seed and member.held == count and member.pieces is not None)
+        ]
+        return draw(candidates, numwant, self._rng)
+
+
+def _log_member(info_hash: bytes, who: bytes, what: str) -> None:
+    """Log what a member does; of ``who`` the account alone is told, as the rest may be a client's secret."""
+    if _log.isEnabledFor(logging.DEBUG):
+        kind, _, rest = who.partition(b" ")
+        name = f"account {rest.partition(b' ')[0].decode()}" if kind == b"account" else "a client without an account"
+        _log.debug("%s: %s %s", info_hash.hex(), name, what)
 
 
 def account_member(identity: Identity, peer_id: bytes) -> bytes:

@@ -11,6 +11,8 @@ from swarmshare.schema.tracker_events import AvailabilityChanges, Holds, MemberC
 from swarmshare.tracker.domain.values import MemberView
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from swarmshare.tracker.swarms.store.base import MemberRecord, SwarmChanges
 
 
@@ -25,15 +27,6 @@ class AnnounceEvent(StrEnum):
     """BEP 21: it has all it wants, though not everything."""
 
 
-class Contact(NamedTuple):
-    """Where an ordinary client can reach another member."""
-
-    address: bytes
-    """4 or 16 bytes."""
-    port: int
-    peer_id: bytes
-
-
 class AnnounceReply(NamedTuple):
     """The answer to an announce, before it is bencoded."""
 
@@ -45,7 +38,8 @@ class AnnounceReply(NamedTuple):
     leeches: int
     downloaded: int
     """How many members completed since the tracker started."""
-    peers: tuple[Contact, ...]
+    peers: Sequence[MemberRecord]
+    """Whom to dial."""
 
 
 def peer_view(member: MemberRecord, piece_count: int) -> MemberInfo:

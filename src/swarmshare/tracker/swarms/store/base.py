@@ -6,6 +6,9 @@ every method is one atomic step. ``tests/tracker/swarms/store_contract.py`` stat
 A swarm is named by its full info hash, begins with the first member and ends with the last. What is known of its
 members is told on as changes: each taking of changes has the next ``seq`` of the swarm's ``epoch``. A new epoch
 means that nothing told before counts.
+
+Time is the store's own: it notes when a member was heard of, and callers say only how many seconds ago is too long. So
+trackers that share a store need not have the same time, and whose clock is wrong does no harm.
 """
 
 from __future__ import annotations
@@ -51,8 +54,9 @@ class MemberRecord(NamedTuple):
     rate_up: int
     """Bytes a second."""
     rate_down: int
-    seen: float
-    """When it was last heard of, in seconds on the caller's clock."""
+    seen: float | None = None
+    """Kept by the store: when it was last heard of, in seconds on the store's clock. A caller has None, which is now,
+    or puts back what it was given before."""
     number: int = 0
     """Given by the store: from 1, ascending, used once in an epoch."""
     blamed: int = 0
@@ -131,14 +135,14 @@ class SwarmStore(Protocol):
             many swarms.
         """
 
-    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs, seen: float) -> bool | None:
+    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
         """Notes the pieces that a member, on this session, gained and lost; if it holds all now, it completed.
 
         Returns:
             None when there is no such member, or its pieces are unknown; False when there is no such piece; else True.
         """
 
-    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress, seen: float) -> bool:
+    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
         """Notes how far a member, on this session, is, which no change tells of; False when there is no such member."""
 
     def remove(self, info_hash: bytes, who: bytes, session: str) -> bool:
@@ -148,7 +152,10 @@ class SwarmStore(Protocol):
         """Notes that ``account`` reports a member, which counts once; False when there is no such member."""
 
     def expire(self, live: float, announced: float) -> list[RemovedMember]:
-        """Removes all members with a session last seen before ``live``, and without one before ``announced``."""
+        """Remove all members that were not heard of for too many seconds, and return them.
+
+        That is more than ``live`` for those with a session, and more than ``announced`` for those without.
+        """
 
     def expel(self, account: int) -> list[RemovedMember]:
         """Removes all members of an account from every swarm."""

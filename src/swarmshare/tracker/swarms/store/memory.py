@@ -22,9 +22,15 @@ class MemorySwarmStore:
     Nothing in it waits, so no other greenlet runs in between: every method is one atomic step.
     """
 
-    def __init__(self, rng: random.Random) -> None:
-        """Begins without swarms; ``rng`` gives epochs, and must not give the same ones after a restart."""
+    def __init__(self, rng: random.Random, clock: Callable[[], float]) -> None:
+        """Start without swarms.
+
+        Args:
+            rng: Gives epochs, and must not give the same ones after a restart.
+            clock: Measures time, in seconds; monotonic, so that nobody is forgotten because a clock was put right.
+        """
         self._rng = rng
+        self._clock = clock
         self._swarms: dict[bytes, SwarmState] = {}
         self._completed: dict[bytes, int] = {}
 
@@ -35,9 +41,9 @@ class MemorySwarmStore:
             if len(self._swarms) >= MAX_SWARMS:
                 return None
             swarm = self._swarms[info_hash] = SwarmState(self._rng, piece_count)
-        return swarm.put(member)
+        return swarm.put(member if member.seen is not None else member._replace(seen=self._clock()))
 
-    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs, seen: float) -> bool | None:
+    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
         """Notes the pieces that a member gained and lost; None without such a member, False without such a piece."""
         found = self._find(info_hash, who, session)
         if found is None or found[1].pieces is None:
@@ -45,17 +51,17 @@ class MemorySwarmStore:
         swarm, member = found
         if max((run.stop for runs in (gained, lost) for run in runs[-1:]), default=0) > swarm.piece_count:
             return False
-        if swarm.have(member, gained, lost, seen):
+        if swarm.have(member, gained, lost, self._clock()):
             self.completed(info_hash)
         return True
 
-    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress, seen: float) -> bool:
+    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
         """Notes how far a member on this session is; False when there is no such member."""
         found = self._find(info_hash, who, session)
         if found is None:
             return False
         swarm, member = found
-        swarm.members[who] = member._replace(seen=seen, **progress._asdict())
+        swarm.members[who] = member._replace(seen=self._clock(), **progress._asdict())
         return True
 
     def remove(self, info_hash: bytes, who: bytes, session: str) -> bool:
@@ -73,8 +79,11 @@ class MemorySwarmStore:
         return swarm is not None and swarm.blame(number, account)
 
     def expire(self, live: float, announced: float) -> list[RemovedMember]:
-        """Removes the members that were not heard of for too long, and returns them."""
-        return self._remove_where(lambda member: member.seen < (live if member.session else announced))
+        """Remove the members that were not heard of for too long, and return them."""
+        now = self._clock()
+        return self._remove_where(
+            lambda member: member.seen is not None and now - member.seen > (live if member.session else announced)
+        )
 
     def expel(self, account: int) -> list[RemovedMember]:
         """Removes the members of an account from every swarm, and returns them."""
@@ -114,7 +123,7 @@ class MemorySwarmStore:
         swarm = self._swarms.get(info_hash)
         if swarm is None:
             return SwarmCounts(completed=completed)
-        return SwarmCounts(swarm.seeds, len(swarm.members) - swarm.seeds, swarm.counts.least(), completed)
+        return SwarmCounts(swarm.seeds, len(swarm.members) - swarm.seeds, swarm.copies(), completed)
 
     def snapshot(self, info_hash: bytes) -> SwarmSnapshot | None:
         """Returns a swarm as it is now; None when nobody is in it."""

@@ -45,6 +45,7 @@ class SwarmState:
         self.members: dict[bytes, MemberRecord] = {}  # in the order of their numbers
         self.counts = PieceCounts(piece_count)
         self.seeds = 0
+        self._copies: int | None = 0  # None: to be counted anew
         self._who: dict[int, bytes] = {}
         self._at: dict[tuple[bytes, int], set[int]] = {}  # by address and port, numbers
         self._reports: dict[int, set[int]] = {}
@@ -81,8 +82,9 @@ class SwarmState:
                 self._count(before, -1)
                 self._count(member, 1)
                 self._told_anew(member)
-            self._unlist(before)
-            self._list(member)
+            if (member.addresses, member.port) != (before.addresses, before.port):
+                self._unlist(before)
+                self._list(member)
             self.members[member.who] = member
             return member, ""
         if before is not None:
@@ -117,7 +119,7 @@ class SwarmState:
             else:
                 self.counts.remove(as_bits(change, count))
         if gain or loss:
-            self._changed = True
+            self._changed, self._copies = True, None
             if not self.detailed:
                 self._pieces |= gain | loss
             elif member.number not in self._joined:
@@ -148,6 +150,12 @@ class SwarmState:
         accounts.add(account)
         self.members[who] = self.members[who]._replace(blamed=len(accounts))
         return True
+
+    def copies(self) -> int:
+        """Return how many members hold the rarest piece, up to 255: asked for more often than it changes."""
+        if self._copies is None:
+            self._copies = self.counts.least()
+        return self._copies
 
     def at(self, address: bytes, port: int) -> list[MemberRecord]:
         """Returns the members at an address and port, in the order of their numbers."""
@@ -198,10 +206,9 @@ class SwarmState:
     def _count(self, member: MemberRecord, sign: int) -> None:
         if member.pieces is None:
             return
-        if sign > 0:
-            self.counts.add(member.pieces)
-        else:
-            self.counts.remove(member.pieces)
+        if member.held:
+            self._copies = None
+            (self.counts.add if sign > 0 else self.counts.remove)(member.pieces)
         self.seeds += sign * (member.held == self.piece_count)
         if not self.detailed:
             self._pieces |= as_number(member.pieces)
