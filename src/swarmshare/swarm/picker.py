@@ -166,7 +166,7 @@ class PiecePicker(Generic[Peer]):
     def pick(
         self, peer: Peer, has: Bitfield, count: int, without: Collection[int] = (), longest: int = 1
     ) -> list[Block]:
-        """The blocks to ask of ``peer`` now, ``count`` leaves at most; they are outstanding at it from here on.
+        """Return the blocks to ask of ``peer`` now, ``count`` leaves at most; they are outstanding at it from here on.
 
         First the pieces that were started, because only whole pieces can be verified and shared; then new ones, the
         rarest first. Within each of the two, high priority comes first. In the endgame (:attr:`in_endgame`) an idle

@@ -74,7 +74,7 @@ class Directory:
             return None
 
     def is_suspended(self, token: str) -> bool:
-        """Returns whether ``token`` would be good if its account were not suspended."""
+        """Return whether ``token`` would be good if its account were not suspended."""
         try:
             self.holder(token)
         except RefusalError as refusal:

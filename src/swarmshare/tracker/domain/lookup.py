@@ -59,7 +59,7 @@ class Lookup(Protocol):
         """Return who holds ``token``; None when it is unknown, revoked or expired, or its account is suspended."""
 
     def is_suspended(self, token: str) -> bool:
-        """Returns whether it is only because its account is suspended that nobody is identified by ``token``."""
+        """Return whether it is only because its account is suspended that nobody is identified by ``token``."""
 
     def by_passkey(self, passkey: str) -> Identity | None:
         """Return the account whose announce URL has ``passkey``; None if it is unknown or the account suspended."""
