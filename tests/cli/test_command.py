@@ -72,7 +72,7 @@ def test_what_goes_wrong_is_said_in_the_language_of_the_environment(
     for wrong, said in (
         (["show"], "faltam estes argumentos: FILE|INFOHASH|NAME|MAGNET. Veja: swarmshare show --help"),
         (["show", "x", "--frob"], "argumentos desconhecidos: --frob. Veja: swarmshare show --help"),
-        (["bench", "hash", "--size", "1.5"], "argumento --size: '1.5' não é um número inteiro de 0 a 1.000.000.000. "
+        (["bench", "hash", "--size", "1.5"], "argumento --size: '1.5' não é um número inteiro de 1 a 1.000.000.000. "
          "Veja: swarmshare bench hash --help"),
     ):  # fmt: skip
         with pytest.raises(SystemExit, match="2"):

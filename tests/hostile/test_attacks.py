@@ -16,6 +16,7 @@ from engine.swarm import Swarm, address, banned, until
 from hostile import attacks
 from hostile.attacks import Attack, under
 from hostile.peer import ENDED, Peer, Wire
+from waiting import TIMEOUT
 
 from swarmshare.engine.config import TorrentConfig
 from swarmshare.manifest.bencoding import encode_with_raw
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from swarmshare.manifest.manifest import Manifest
 
-TIMEOUT = 60
 ELSEWHERE = "127.0.0.2" if sys.platform == "linux" else None
 """Another address of this machine, where there is one without asking."""
 CONTENT = {"a": 100_000}

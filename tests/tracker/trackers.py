@@ -176,15 +176,20 @@ def _new_database() -> bytes:
         return (Path(folder) / FILE_NAME).read_bytes()
 
 
-@contextmanager
-def tracker_in(folder: Path, **settings: Any) -> Iterator[Tracker]:
-    """A tracker whose organiser is called Olga."""
-    clock = Clock()
+def make_database(folder: Path) -> None:
+    """Give a tracker that starts in ``folder`` a database as its first start leaves it, if there is none."""
     file = folder / FILE_NAME
     if not file.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
         make_file(file)
         file.write_bytes(_new_database())
+
+
+@contextmanager
+def tracker_in(folder: Path, **settings: Any) -> Iterator[Tracker]:
+    """A tracker whose organiser is called Olga."""
+    clock = Clock()
+    make_database(folder)
     config = TrackerConfig(data=folder, **{"password_memory": 2**16, **settings})
     work = Work()
     app = create_app(config, clock=clock, monotonic=clock, later=clock.later, offload=work)
@@ -199,9 +204,21 @@ def tracker_in(folder: Path, **settings: Any) -> Iterator[Tracker]:
 
 
 class Server:
-    """A tracker as a process, on a port of its own choice; ``before`` is a program that becomes it."""
+    """A tracker as a process, on a port of its own choice; ``before`` is a program that becomes it.
 
-    def __init__(self, folder: Path, *options: str, listen: str = "127.0.0.1:0", before: Sequence[str] = ()) -> None:
+    It finds a database that has nobody in it, unless it is ``bare``: then it is to make its folder and all itself.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        listen: str = "127.0.0.1:0",
+        before: Sequence[str] = (),
+        bare: bool = False,
+    ) -> None:
+        if not bare:
+            make_database(folder)
         self.process = subprocess.Popen(
             [
                 *before, sys.executable, "-X", "dev", "-W", "error", "-m", "swarmshare",

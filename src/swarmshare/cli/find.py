@@ -59,7 +59,7 @@ class EntryError(SwarmShareError):
 
 
 def find_manifest(what: str, tracker: str | None, peers: Sequence[Address] = ()) -> Manifest:
-    """The manifest that ``what`` means; ``peers`` are asked, too, for what a magnet link names.
+    """Return the manifest that ``what`` means; ``peers`` are asked, too, for what a magnet link names.
 
     Raises :class:`SwarmShareError`, which says what ``what`` is not.
     """
@@ -72,7 +72,7 @@ def find_manifest(what: str, tracker: str | None, peers: Sequence[Address] = ())
 
 
 def find_entry(what: str, sign_in: SignIn) -> Entry:
-    """The entry that ``what`` means in the catalogue at ``sign_in``. Raises as :func:`find_manifest` does."""
+    """Return the entry that ``what`` means in the catalogue at ``sign_in``. Raises as :func:`find_manifest` does."""
     if (magnet := magnet_in(what)) is not None:
         what = str(magnet.info_hash)
     elif _is_file(what):
@@ -86,7 +86,7 @@ def find_entry(what: str, sign_in: SignIn) -> Entry:
 
 
 def load_manifest(path: Path) -> Manifest:
-    """The manifest in a file; an error names the file."""
+    """Return the manifest in a file; an error names the file."""
     if path.is_dir():
         raise EntryError(Text("cli.folder-no-manifest", path=repr(str(path))), hint=Text("hint.give-file"))
     try:
@@ -96,7 +96,7 @@ def load_manifest(path: Path) -> Manifest:
 
 
 def magnet_in(what: str) -> Magnet | None:
-    """The magnet link that ``what`` is; None when it is none. Raises :class:`~swarmshare.errors.MagnetError`."""
+    """Return the magnet link that ``what`` is; None when it is none. Raises :class:`~swarmshare.errors.MagnetError`."""
     return parse_magnet(what) if is_magnet(what) else None
 
 

@@ -147,7 +147,7 @@ def _fields(person: Person) -> dict[str, object]:
 
 
 def _for_others(tracker: str, output: Output) -> str:
-    """The tracker's address for other machines: one that is this machine's own is no use to them."""
+    """Return the tracker's address for other machines: one that is this machine's own is no use to them."""
     found = address_for_others(tracker)
     if found is None:
         output.line("Note: only this machine reaches this tracker, so the link is for this machine only.")

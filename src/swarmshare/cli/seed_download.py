@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swarmshare.app.config import load_settings
-from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
+from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument, require_data_folder
 from swarmshare.cli.find import HELP, METAVAR, find_manifest, magnet_in
 from swarmshare.common.pieces import Priority
 from swarmshare.common.text import clean
@@ -69,8 +68,7 @@ def run_seed(arguments: argparse.Namespace, output: Output) -> int:
     manifests = [find_manifest(what, arguments.tracker, arguments.peer) for what in arguments.files]
     for manifest in manifests:
         refuse_too_deep(manifest, arguments.data)
-    if not os.path.isdir(arguments.data):
-        raise StorageError(arguments.data, Text("storage.no-folder"), hint=Text("hint.data-folder"))
+    require_data_folder(arguments.data)
     torrents = [(manifest, config_for(manifest, arguments.data, arguments)) for manifest in manifests]
     EngineRun(arguments, output).run(torrents, serve_parts=True)
     return 0

@@ -141,7 +141,7 @@ def run_token(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _invited_to(tracker: str | None, invitation: str | None) -> tuple[str, str | None]:
-    """The tracker, and the code of an invitation that may be a link to it."""
+    """Return the tracker, and the code of an invitation that may be a link to it."""
     if invitation is not None and (found := accounts.invited_to(invitation)):
         link, code = found
         if tracker is not None and _url(tracker) != _url(link):
@@ -160,7 +160,7 @@ def _tell(sign_in: SignIn, answer: SignedIn, output: Output) -> None:
 
 
 def _remember(ca: Path | None, output: Output) -> None:
-    """What was needed to sign in is needed each time from now on, and in the window."""
+    """Keep what was needed to sign in: it is needed each time from now on, and in the window."""
     if ca is not None:
         from swarmshare.app.settings_file import change_settings
 

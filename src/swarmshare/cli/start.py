@@ -136,7 +136,7 @@ def free_address(wanted: Address, output: Output) -> Address:
 
 
 def _what_is_at(port: int) -> Text:
-    """What listens at ``port``, as far as asking it tells."""
+    """Return what listens at ``port``, as far as asking it tells."""
     try:
         with open_tracker(f"http://{HERE}:{port}") as (_, api):
             api.account()
@@ -177,7 +177,7 @@ def _stay(processes: Processes, window: Process | None, output: Output, *, until
 
 
 def _hear(processes: Processes, tracker: Process, output: Output) -> dict[str, dict[str, Any]]:
-    """What the tracker tells until it listens, by event."""
+    """Return what the tracker tells until it listens, by event."""
     told: dict[str, dict[str, Any]] = {}
     while "listening" not in told:
         news = list(processes.told(None))
@@ -228,7 +228,7 @@ def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any]
 
 
 def _ask_name() -> str:
-    """A name that an account may have: asked for until it is one, before any password is."""
+    """Return a name that an account may have: asked for until it is one, before any password is."""
     try:
         suggested = getpass.getuser()
     except (KeyError, OSError):  # a user that the system has no name for
@@ -278,7 +278,7 @@ def introduce(url: str, own_url: str, registration: str, output: Output) -> None
 
 
 def _invitation(url: str) -> str | None:
-    """A fresh one; None when whoever is signed in here may make none."""
+    """Return a fresh one; None when whoever is signed in here may make none."""
     try:
         return accounts.invite(signed_in_at(url))
     except TrackerError:
@@ -298,7 +298,7 @@ def _say_what_next(output: Output, *, stops_it: bool = True) -> None:
 
 
 def _program() -> str:
-    """What to type for ``swarmshare`` here."""
+    """Return what to type for ``swarmshare`` here."""
     if shutil.which("swarmshare"):
         return "swarmshare"
     path = Path(sys.executable).with_name("swarmshare")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.cli.arguments import add_tracker_argument
+from swarmshare.cli.arguments import add_tracker_argument, require_data_folder
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
 from swarmshare.cli.render import Output, for_people, number, plural, size
 from swarmshare.common.text import clean
-from swarmshare.errors import StorageError
 from swarmshare.storage.too_deep import refuse_too_deep
 from swarmshare.storage.verify import FileReport, FileVerdict, verify_data
 from swarmshare.texts import Text, about
@@ -54,8 +52,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     """Verify; names each file that is not right, with the bytes that are wrong."""
     manifest = find_manifest(arguments.what, arguments.tracker)
     refuse_too_deep(manifest, arguments.dir)
-    if not os.path.isdir(arguments.dir):
-        raise StorageError(arguments.dir, Text("storage.no-folder"), hint=Text("hint.data-folder"))
+    require_data_folder(arguments.dir)
     with output.progress("Checking") as progress:
         report = verify_data(manifest, arguments.dir, progress=progress)
     for file in report.bad:

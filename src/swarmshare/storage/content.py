@@ -171,7 +171,7 @@ class ContentFile:
                 self.record.unfinished = FileIdentity.of(found.status)
 
     def named(self) -> Found | None:
-        """What bears its final name and has its length, as far as that can be looked at."""
+        """Return what bears its final name and has its length, as far as that can be looked at."""
         with contextlib.suppress(StorageError):
             for place in self.where.find():
                 if place.finished:
@@ -227,7 +227,7 @@ class ContentFile:
         return self.record.place
 
     def look(self, place: Place) -> os.stat_result:
-        """What is at ``place``; :class:`LostError` when it is not what we know of. ``lock`` must be held."""
+        """Return what is at ``place``; :class:`LostError` when it is not what we know of. ``lock`` must be held."""
         try:
             status = self.where.look(place)
             if self.record.is_other(status):

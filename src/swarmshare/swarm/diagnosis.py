@@ -149,7 +149,7 @@ def explain(situation: Situation) -> NoPeers | None:
 
 
 def _of_dials(dials: Mapping[tuple[str, int], DialResult], situation: Situation) -> NoPeers | None:
-    """The nearest miss."""
+    """Return the nearest miss."""
     for outcome in list(Outcome)[: list(Outcome).index(Outcome.NOT_WANTED)]:
         those = [address for address, result in dials.items() if result.outcome is outcome]
         if not those or (outcome is Outcome.ENDED and situation.complete):

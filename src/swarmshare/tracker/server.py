@@ -141,7 +141,7 @@ class _Workers:
         self._pool = pool
 
     def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Returns or raises what ``work`` does in one of the threads."""
+        """Return or raise what ``work`` does in one of the threads."""
         result: T
         result, error = self._pool.apply(_caught, (work, args, kwargs))
         if error is not None:
@@ -150,7 +150,7 @@ class _Workers:
 
 
 def _caught(work: Callable[..., object], args: Any, kwargs: Any) -> tuple[object, Exception | None]:
-    """Returns an error instead of raising it: gevent prints what a thread raises, even when somebody waits for it."""
+    """Return an error instead of raising it: gevent prints what a thread raises, even when somebody waits for it."""
     try:
         return work(*args, **kwargs), None
     except Exception as error:

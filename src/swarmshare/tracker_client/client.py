@@ -72,7 +72,7 @@ class TrackerAnnouncer:
         self._tracker, self._token = tracker, token
 
     async def run(self, torrent: TrackerView) -> None:
-        """Takes part in the swarm of ``torrent`` until cancelled, and tells it of peers and problems."""
+        """Take part in the swarm of ``torrent`` until cancelled, and tell it of peers and problems."""
         await _Membership(torrent, connection_to(self._tracker, self._token, torrent.peer_id)).run()
 
 
@@ -115,7 +115,7 @@ class _Membership:
         """When the last connection ended."""
 
     async def run(self) -> None:
-        """Takes part until cancelled; then leaves, within :data:`GOODBYE` seconds."""
+        """Take part until cancelled; then leave, within :data:`GOODBYE` seconds."""
         backoff = Backoff()
         async with self._connection.listening(self._info_hash, self):
             try:
@@ -136,7 +136,7 @@ class _Membership:
                     await self._leave()
 
     async def _live(self) -> Link:
-        """A live connection, as soon as there is one; ordinary announces meanwhile, where these get through."""
+        """Return a live connection, as soon as there is one; ordinary announces meanwhile, where these get through."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
@@ -148,7 +148,7 @@ class _Membership:
     # What the connection tells
 
     def pushed(self, push: Push) -> None:
-        """Keeps a push until it is taken; when too many wait, the whole swarm is asked for instead."""
+        """Keep a push until it is taken; when too many wait, the whole swarm is asked for instead."""
         if len(self._waiting) < MAX_WAITING:
             self._waiting.append(push)
         else:
@@ -238,7 +238,7 @@ class _Membership:
                 await trio.sleep(RESYNC_INTERVAL)
 
     async def _catch_up(self) -> bool:
-        """Takes the pushes that wait; False when one is missing."""
+        """Take the pushes that wait; False when one is missing."""
         while self._waiting and not self._missed:
             if not self._view.apply(self._waiting.popleft()):
                 return False

@@ -44,7 +44,7 @@ class Guard:
             self._origins.add(f"{parts.scheme}://{parts.netloc}".lower())
 
     def before(self, app: WSGIApplication) -> WSGIApplication:
-        """Returns ``app`` behind this guard: a request that is not for us gets a refusal instead."""
+        """Return ``app`` behind this guard: a request that is not for us gets a refusal instead."""
 
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             host, origin = environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN")

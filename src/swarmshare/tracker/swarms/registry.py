@@ -55,13 +55,13 @@ class PushChannel(Protocol):
     """The way to the connected members, as the swarms need it."""
 
     def push(self, told: Push) -> None:
-        """Sends an event to all connected members of its swarm."""
+        """Send an event to all connected members of its swarm."""
 
     def release(self, session: str, info_hash: bytes) -> None:
-        """Ends what ``session`` hears of a swarm, in which it is a member no more."""
+        """End what ``session`` hears of a swarm, in which it is a member no more."""
 
     def cut(self, account: int) -> None:
-        """Ends all connections of an account."""
+        """End all connections of an account."""
 
 
 class SwarmRegistry:
@@ -103,15 +103,15 @@ class SwarmRegistry:
         later(EXPIRY_INTERVAL, self._expire)
 
     def attach(self, channel: PushChannel) -> None:
-        """Sends pushes through ``channel``, too, from now on."""
+        """Send pushes through ``channel``, too, from now on."""
         self._channels.append(channel)
 
     def watch(self, watcher: Callable[[bytes], object]) -> None:
-        """Calls ``watcher`` with the info hash of a swarm that changed; for each, at most once in 250 ms."""
+        """Call ``watcher`` with the info hash of a swarm that changed; for each, at most once in 250 ms."""
         self._watchers.append(watcher)
 
     def reachable(self, addresses: Iterable[Address]) -> tuple[bytes, ...]:
-        """Returns where others reach a member that is seen at ``addresses``: 4 or 16 bytes each."""
+        """Return where others reach a member that is seen at ``addresses``: 4 or 16 bytes each."""
         packed = [address.packed for address in addresses]
         elsewhere = [address for address in packed if reach(address) is not Reach.MACHINE]
         return tuple(elsewhere or self._own_addresses or packed)
@@ -119,7 +119,7 @@ class SwarmRegistry:
     # Connected members
 
     def join(self, info_hash: bytes, piece_count: int, member: MemberRecord) -> bool:
-        """Puts a connected member into a swarm; False when the swarm is full, or there are too many swarms."""
+        """Put a connected member into a swarm; False when the swarm is full, or there are too many swarms."""
         self._replacements.take_place(info_hash, member)
         placed = self._store.put(info_hash, piece_count, member)
         if placed is None:
@@ -132,13 +132,13 @@ class SwarmRegistry:
         return True
 
     def leave(self, info_hash: bytes, who: bytes, session: str) -> None:
-        """Removes a member that joined on ``session``; nothing happens when it is gone already."""
+        """Remove a member that joined on ``session``; nothing happens when it is gone already."""
         if self._store.remove(info_hash, who, session):
             _log_member(info_hash, who, "leaves")
         self._changed(info_hash)
 
     def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
-        """Notes that a member on ``session`` gained and lost pieces.
+        """Note that a member on ``session`` gained and lost pieces.
 
         Returns:
             None when there is no such member; False when the manifest has no such piece; else True.
@@ -149,15 +149,15 @@ class SwarmRegistry:
         return known
 
     def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
-        """Notes how far a member on ``session`` is, and that it lives; False when there is no such member."""
+        """Note how far a member on ``session`` is, and that it lives; False when there is no such member."""
         return self._store.progress(info_hash, who, session, progress)
 
     def report(self, info_hash: bytes, number: int, account: int) -> bool:
-        """Notes that ``account`` reports the member ``number`` for wrong data; False when there is no such member."""
+        """Note that ``account`` reports the member ``number`` for wrong data; False when there is no such member."""
         return self._store.blame(info_hash, number, account)
 
     def look(self, info_hash: bytes, who: bytes, session: str) -> tuple[MemberRecord, SwarmSnapshot] | None:
-        """Returns a member that joined on ``session``, and its swarm; None when it is no member (any more)."""
+        """Return a member that joined on ``session``, and its swarm; None when it is no member (any more)."""
         member, snapshot = self._store.member(info_hash, who), self._store.snapshot(info_hash)
         if member is None or member.session != session or snapshot is None:
             return None
@@ -172,7 +172,7 @@ class SwarmRegistry:
         *,
         useful_only: bool,
     ) -> list[MemberRecord]:
-        """Returns up to ``want`` of ``candidates`` for the member ``own`` to dial, the best first."""
+        """Return up to ``want`` of ``candidates`` for the member ``own`` to dial, the best first."""
         assert own.pieces is not None, "whoever is connected has told them"
         return rank(candidates, own.pieces, availability, want, self._rng, useful_only=useful_only)
 
@@ -194,7 +194,7 @@ class SwarmRegistry:
         key: bytes,
         identity: Identity | None,
     ) -> AnnounceReply:
-        """Notes that an ordinary client is there, and finds others for it to dial.
+        """Note that an ordinary client is there, and find others for it to dial.
 
         Whoever announces with the same peer id and the same account (or, without a passkey, the same ``key``) is the
         same client, at one more address perhaps. Of a hybrid, clients announce each ``wire_hash`` that they know, and
@@ -264,13 +264,13 @@ class SwarmRegistry:
     # People and programs
 
     def counts(self, info_hash: bytes) -> SwarmCounts:
-        """Returns a swarm in a few numbers; cheap enough to ask for hundreds."""
+        """Return a swarm in a few numbers; cheap enough to ask for hundreds."""
         return self._store.counts(info_hash)
 
     def detail(
         self, info_hash: bytes, *, offset: int = 0, limit: int = MAX_SWARM, pieces: bool = True
     ) -> SwarmDetail | None:
-        """Returns a swarm, and up to ``limit`` of its members from ``offset`` on; None when nobody is in it.
+        """Return a swarm, and up to ``limit`` of its members from ``offset`` on; None when nobody is in it.
 
         ``pieces`` says whether to add the bitfields of these members.
         """
@@ -293,7 +293,7 @@ class SwarmRegistry:
         )
 
     def totals(self) -> tuple[int, int]:
-        """Returns how many swarms there are, and how many members in all of them."""
+        """Return how many swarms there are, and how many members in all of them."""
         return self._store.totals()
 
     def disconnect_account(self, account: int) -> None:
@@ -303,7 +303,7 @@ class SwarmRegistry:
             channel.cut(account)
 
     def withdraw(self, info_hash: bytes) -> None:
-        """Ends the swarm of an entry that is no longer in the catalogue."""
+        """End the swarm of an entry that is no longer in the catalogue."""
         self._forget(self._store.close(info_hash))
 
     # Within
@@ -359,7 +359,7 @@ def _log_member(info_hash: bytes, who: bytes, what: str) -> None:
 
 
 def account_member(identity: Identity, peer_id: bytes) -> bytes:
-    """Returns what the store knows a member with an account by: nobody else can say the same."""
+    """Return what the store knows a member with an account by: nobody else can say the same."""
     return b"account %d " % identity.account + peer_id
 
 
@@ -369,7 +369,7 @@ def _anonymous(peer_id: bytes, key: bytes, address: Address) -> bytes:
 
 
 def _merged(addresses: tuple[bytes, ...], port: int, known: MemberRecord | None) -> tuple[bytes, ...]:
-    """Adds the addresses that are known of another protocol, at the same port: a client announces from each."""
+    """Add the addresses that are known of another protocol, at the same port: a client announces from each."""
     lengths = {len(address) for address in addresses}
     before = known.addresses if known is not None and known.port == port else ()
     return addresses + tuple(address for address in before if len(address) not in lengths)

@@ -37,7 +37,7 @@ class Replacements:
         """By swarm and ``who`` of a member without an account, the other such one whose place it took, and when."""
 
     def take_place(self, info_hash: bytes, member: MemberRecord) -> bool:
-        """Removes the members that ``member`` replaces, before it is put into the store.
+        """Remove the members that ``member`` replaces, before it is put into the store.
 
         Returns:
             False when whoever is there may not be replaced: ``member`` is then the same machine, and no further member.
@@ -56,7 +56,7 @@ class Replacements:
         return not taken
 
     def remove(self, info_hash: bytes, piece_count: int, who: bytes, address: bytes, port: int) -> None:
-        """Removes a client that stops, and puts the one back whose place it had taken.
+        """Remove a client that stops, and put the one back whose place it had taken.
 
         Args:
             info_hash: The full info hash of the swarm.

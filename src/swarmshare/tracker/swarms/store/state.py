@@ -72,7 +72,7 @@ class SwarmState:
         self._pieces = 0  # of all members; while not
 
     def put(self, member: MemberRecord) -> tuple[MemberRecord, str] | None:
-        """Puts ``member`` in; returns it with its number, and the session that lost it, or None without room."""
+        """Put ``member`` in; return it with its number, and the session that lost it, or None without room."""
         if member.pieces is not None:
             member = member._replace(held=as_number(member.pieces).bit_count())
         before = self.members.get(member.who)
@@ -102,7 +102,7 @@ class SwarmState:
         return member, before.session if before is not None else ""
 
     def have(self, member: MemberRecord, gained: Runs, lost: Runs, seen: float) -> bool:
-        """Notes the pieces that ``member`` gained and lost; returns whether it completed by that."""
+        """Note the pieces that ``member`` gained and lost; return whether it completed by that."""
         assert member.pieces is not None
         count = self.piece_count
         before = as_number(member.pieces)
@@ -129,7 +129,7 @@ class SwarmState:
         return completed
 
     def remove(self, member: MemberRecord) -> None:
-        """Removes ``member``, which is in the swarm."""
+        """Remove ``member``, which is in the swarm."""
         del self.members[member.who], self._who[member.number]
         self._reports.pop(member.number, None)
         self._unlist(member)
@@ -142,7 +142,7 @@ class SwarmState:
         self._fit()
 
     def blame(self, number: int, account: int) -> bool:
-        """Notes that ``account`` reports the member ``number``, once; False when there is no such member."""
+        """Note that ``account`` reports the member ``number``, once; False when there is no such member."""
         who = self._who.get(number)
         if who is None:
             return False
@@ -158,11 +158,11 @@ class SwarmState:
         return self._copies
 
     def at(self, address: bytes, port: int) -> list[MemberRecord]:
-        """Returns the members at an address and port, in the order of their numbers."""
+        """Return the members at an address and port, in the order of their numbers."""
         return [self.members[self._who[number]] for number in sorted(self._at.get((address, port), ()))]
 
     def snapshot(self) -> SwarmSnapshot:
-        """Returns the swarm as it is now, at the ``seq`` of the last changes."""
+        """Return the swarm as it is now, at the ``seq`` of the last changes."""
         seeds, availability = self.seeds, self.counts.saturated()
         members = tuple(self.members.values())
         leeches = len(members) - seeds
@@ -171,7 +171,7 @@ class SwarmState:
         )
 
     def take_changes(self) -> SwarmChanges | None:
-        """Takes what changed since the last taking, with the next ``seq``; None when nothing did."""
+        """Take what changed since the last taking, with the next ``seq``; None when nothing did."""
         if not self._changed:
             return None
         self.seq += 1
@@ -241,5 +241,5 @@ class SwarmState:
 
 
 def _shown(member: MemberRecord) -> tuple[object, ...]:
-    """Returns the part of a member that other members are told of."""
+    """Return the part of a member that other members are told of."""
     return member.user, member.addresses, member.port, member.pieces, member.held
