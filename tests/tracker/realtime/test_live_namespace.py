@@ -196,7 +196,7 @@ def test_who_is_suspended_is_told_that(tracker: Tracker) -> None:
     tracker.ask("PATCH", f"/accounts/{ann.account}", tracker.organiser, json={"suspended": True})
     namespace = tracker.services.socketio.server.namespace_handlers["/live"]
     with pytest.raises(ConnectionRefusedError) as refused:
-        namespace._connect("session", {"token": ann.token})
+        namespace.trigger_event("connect", "session", None, {"token": ann.token})
     assert refused.value.error_args["data"]["error"] == str(Refusal.SUSPENDED)
     assert tracker.services.directory.is_suspended(ann.token)
     tracker.ask("PATCH", f"/accounts/{ann.account}", tracker.organiser, json={"suspended": False})
