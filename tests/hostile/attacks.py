@@ -1,7 +1,9 @@
 """What hostile peers do, one class an attack: each says what one attacker does, and what it achieves today.
 
 An attack dials its victim, and comes again under a new id whenever it is hung up on. The figures are of a machine with
-two busy cores, by ``python tests/hostile/measure.py``; they tell the order of things, and no more.
+two cores that had much else to do (a load of 12), by ``python tests/hostile/measure.py``: a transfer of 64 MiB takes 1
+to 5 s there, and 0.3 s of the victim's processor, when nobody attacks, and is given up after 30 s. They tell the order
+of things, and no more.
 """
 
 from __future__ import annotations
@@ -121,7 +123,7 @@ async def under(attack: Attack, address: Address) -> AsyncIterator[None]:
 class SilentConnections(Attack):
     """A hundred sockets that never say a word, opened anew when they are closed.
 
-    Achieves: nobody else can connect to the engine, whatever the torrent.
+    Achieves: nobody else can connect to the engine, whatever the torrent. Not a byte of 64 MiB was given.
     """
 
     count = 100
@@ -136,6 +138,7 @@ class IdlePeers(Attack):
     """Fifty handshakes, each with an id of its own, and nothing after them.
 
     Achieves: the torrent is full for ever. It takes no more peers, and dials none itself.
+    Not a byte of 64 MiB was given.
     """
 
     count = 50
@@ -179,7 +182,8 @@ class OurOwnId(Squatter):
 class HalfPieceLiar(Attack):
     """Says that it holds all, answers one half of what it is asked for by garbage and the other not at all.
 
-    Achieves: pieces wait for blocks that never come, and the blocks that came are wrong: the endgame stands still.
+    Achieves: pieces wait for blocks that never come, and the blocks that came are wrong: the endgame stands still,
+    with an honest seed connected. Not finished after 30 s, with 67 of 64 MiB fetched.
     """
 
     count = 6
@@ -202,6 +206,7 @@ class ReturningLiars(Attack):
     """Ten seeds that give nothing but garbage, and come again under a new id when they are banned.
 
     Achieves: what it sends is fetched and thrown away, again and again, for a ban is of an address and an id.
+    2.7 to 20 times as long, 132 MiB fetched for 64, five times the processor.
     """
 
     count = 10
@@ -220,7 +225,7 @@ class ReturningLiars(Attack):
 class FalseSeed(Attack):
     """Says that it holds all, unchokes, and answers nothing.
 
-    Achieves: what was asked of it is asked of somebody else, after a time.
+    Achieves next to nothing: what was asked of it is asked of somebody else, after a time.
     """
 
     async def harm(self, wire: Wire) -> None:
@@ -232,7 +237,7 @@ class FalseSeed(Attack):
 class Overeager(Attack):
     """A seed whose every block is right, and comes three times, the last one late: after the next.
 
-    Achieves: three times the bytes on the link; two of three are dropped.
+    Achieves: three times the bytes on the link; two of three are dropped. 1.3 times as long.
     """
 
     def __init__(self, manifest: Manifest, content: Content) -> None:
@@ -336,7 +341,8 @@ class Flood(Attack):
 class InterestFlood(Flood):
     """Interested, not interested, and so on.
 
-    Achieves: each one makes the victim choose whom to serve, among all its peers.
+    Achieves: each one makes the victim choose whom to serve, among all its peers. 4 of 64 MiB were given in 30 s,
+    for all the processor that there was.
     """
 
     async def prepare(self, wire: Wire) -> bytes:
@@ -346,7 +352,7 @@ class InterestFlood(Flood):
 class HaveFlood(Flood):
     """Says again and again that it has the same piece.
 
-    Achieves: each one is taken for news.
+    Achieves: each one is taken for useful. 63 of 64 MiB were given in 30 s, for 25 times the processor.
     """
 
     async def prepare(self, wire: Wire) -> bytes:
@@ -356,7 +362,7 @@ class HaveFlood(Flood):
 class ChokeFlood(Flood):
     """Chokes and unchokes.
 
-    Achieves: each one gives back, and asks again, what was asked of it.
+    Achieves: each one gives back, and asks again, what was asked of it. 5 times as long, ten times the processor.
     """
 
     async def prepare(self, wire: Wire) -> bytes:
@@ -367,7 +373,8 @@ class ChokeFlood(Flood):
 class MetadataFlood(Flood):
     """Asks for a part of the ``info`` dictionary again and again.
 
-    Achieves: it is sent some three times; each of the rest costs a reading and a rejection.
+    Achieves: it is sent some three times; each of the rest costs a reading and a rejection. 20 of 64
+    MiB were given in 30 s, for 25 times the processor.
     """
 
     async def prepare(self, wire: Wire) -> bytes:
@@ -378,7 +385,7 @@ class MetadataFlood(Flood):
 class HandshakeFlood(Flood):
     """Extension handshakes of 64 KiB, of ids that nobody knows.
 
-    Achieves: each is decoded as a whole.
+    Achieves: each is decoded as a whole. 2 of 64 MiB were given in 30 s.
     """
 
     async def prepare(self, wire: Wire) -> bytes:
@@ -389,7 +396,8 @@ class HandshakeFlood(Flood):
 class CancelFlood(Flood):
     """Asks for a block, and takes it back at once.
 
-    Achieves: each pair wakes the task that serves, and is answered by a rejection.
+    Achieves: each pair wakes the task that serves, and is answered by a rejection. 8 times as long,
+    14 times the processor.
     """
 
     async def prepare(self, wire: Wire) -> bytes:
@@ -400,7 +408,8 @@ class CancelFlood(Flood):
 class HashFlood(Attack):
     """Asks for the leaves of a piece, two at a time: for each 53 bytes the victim hashes all of that piece.
 
-    Achieves: with large pieces, one request costs seconds of processor, and a piece of memory.
+    Achieves: with large pieces, one request costs seconds of processor, and a piece of memory. With pieces of 32 MiB:
+    4.6 times as long, ten times the processor, 204 MiB of memory instead of 48.
     """
 
     async def harm(self, wire: Wire) -> None:

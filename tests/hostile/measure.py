@@ -62,22 +62,15 @@ class Row(NamedTuple):
 
 
 async def play_victim(manifest: Manifest, folder: Path) -> None:
-    """Share until the input ends; tell where, when the content is whole, and for each line what has come and gone."""
-    async with open_engine(EngineConfig(listen=(("127.0.0.1", 0),))) as engine, trio.open_nursery() as nursery:
+    """Share until the input ends; tell where, and for each line what has come and gone, and whether it is whole."""
+    async with open_engine(EngineConfig(listen=(("127.0.0.1", 0),))) as engine:
         torrent = engine.add(manifest, TorrentConfig(folder=folder))
         await torrent.ready.wait()
         print(*address(engine), flush=True)
 
-        async def tell() -> None:
-            await torrent.finished.wait()
-            print("whole", flush=True)
-
-        if not torrent.is_complete:
-            nursery.start_soon(tell)
         while await trio.to_thread.run_sync(sys.stdin.readline):
             snapshot = engine.snapshot().torrents[0]
-            print("moved", snapshot.downloaded, snapshot.uploaded, flush=True)
-        nursery.cancel_scope.cancel()
+            print(snapshot.downloaded, snapshot.uploaded, int(torrent.finished.is_set()), flush=True)
 
 
 async def play_attacker(name: str, manifest: Manifest, folder: Path, host: str, port: str) -> None:
@@ -113,15 +106,13 @@ def read(child: subprocess.Popen[str]) -> str:
     return child.stdout.readline()
 
 
-def moved(victim: subprocess.Popen[str]) -> tuple[int, int]:
-    """Bytes of blocks that the victim has fetched and given so far."""
+def state(victim: subprocess.Popen[str]) -> tuple[int, int, bool]:
+    """Bytes of blocks that the victim has fetched and given so far, and whether it has all."""
     assert victim.stdin is not None
     victim.stdin.write("\n")
     victim.stdin.flush()
-    while not (line := read(victim)).startswith("moved"):
-        pass
-    _, down, up = line.split()
-    return int(down), int(up)
+    down, up, whole = map(int, read(victim).split())
+    return down, up, bool(whole)
 
 
 def cost(pid: int) -> tuple[float, int]:
@@ -147,12 +138,13 @@ async def run(name: str, swarm: Swarm, root: Path, manifest: Path) -> Row:
                 torrent = honest.add(swarm.manifest, config)
                 with trio.move_on_after(LONGEST) as scope:
                     if to_leech:
-                        await trio.to_thread.run_sync(read, victim, abandon_on_cancel=True)
+                        while not (await trio.to_thread.run_sync(state, victim))[2]:  # noqa: ASYNC110  # it is another process
+                            await trio.sleep(0.1)
                     else:
                         await torrent.finished.wait()
             seconds = float("inf") if scope.cancelled_caught else time.monotonic() - began
             used, memory = cost(victim.pid)
-            down, up = moved(victim)
+            down, up, _ = state(victim)
             return Row(seconds, used - processor, memory, down if to_leech else up)
 
 
