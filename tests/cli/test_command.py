@@ -7,10 +7,15 @@ import json
 import re
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
+from manifest.makers import encoded, folder_doc
 
 from swarmshare.cli.command import MODULES, command_parser, run_command
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEAVY = {"trio", "gevent", "flask", "sqlalchemy", "socketio", "requests", "tkinter", "ttkbootstrap", "libtorrent"}
 
@@ -82,3 +87,15 @@ def test_what_goes_wrong_is_said_in_the_language_of_the_environment(
     heard = capsys.readouterr()
     assert heard.err == "swarmshare: /nowhere.torrent: não existe\n"
     assert json.loads(heard.out)["message"] == "/nowhere.torrent: no such file or directory"
+
+
+def test_a_download_that_cannot_be_says_why_and_no_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """How far it came would be the last line otherwise, below the reason."""
+    torrent = tmp_path / "top.torrent"
+    torrent.write_bytes(encoded(folder_doc({b"a": 5, b"b": 5})))
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top" / "a").write_bytes(b"other")
+    assert run_command(["download", str(torrent), "--to", str(tmp_path)]) == 1
+    out, error = capsys.readouterr()
+    assert [line for line in out.splitlines() if line] == [f"Downloading top to {tmp_path}"]
+    assert "is there already" in error

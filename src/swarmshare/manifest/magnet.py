@@ -54,8 +54,12 @@ class Magnet:
 
 
 def magnet_of(manifest: Manifest) -> str:
-    """Return the link that leads to ``manifest``; a hybrid's has its v1 hash, too, for the swarm of v1."""
-    trackers = tuple(url for tier in manifest.trackers for url in tier)
+    """Return the link that leads to ``manifest``, as others may see it; a hybrid's has its v1 hash, too.
+
+    A private manifest's trackers are left out: its announce URL has the passkey of whoever fetched it. Members of the
+    group need none, because the catalogue has what the link names.
+    """
+    trackers = tuple(url for tier in manifest.trackers for url in tier) if not manifest.private else ()
     return str(
         Magnet(
             info_hash=manifest.info_hash,

@@ -204,6 +204,9 @@ def _responses(model: type | None, statuses: Sequence[HTTPStatus], reasons: Sequ
     by_status: dict[HTTPStatus, list[str]] = defaultdict(list)
     for reason in (*reasons, Reason.INVALID):
         by_status[reason.status].append(f"`{reason.code}`")
+    # What stands before every operation, and asks none of them: the guard.
+    by_status[HTTPStatus.FORBIDDEN].append("`origin`")
+    by_status[HTTPStatus.MISDIRECTED_REQUEST].append("`host`")
     answers: dict[str, Any] = {
         f"HTTP_{refused.value}": (ProblemDetails, f"{refused.phrase}: {', '.join(codes)}")
         for refused, codes in by_status.items()
