@@ -238,7 +238,7 @@ def test_argparse_says_nothing_that_has_no_translation() -> None:
 
 def test_all_of_the_table_of_causes_can_be_said() -> None:
     for cause in diagnosis.Cause:
-        told = diagnosis._told(cause, ["a:1", "b:2"], Text("system.ENETUNREACH")).message
+        told = diagnosis.worded(cause, ["a:1", "b:2"], Text("system.ENETUNREACH")).message
         assert not places(told), f"{cause}: {told}"
 
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from swarmshare.cli.command import MODULES, _parser, run_command
+from swarmshare.cli.command import MODULES, command_parser, run_command
 
 HEAVY = {
     *("trio", "gevent", "flask", "sqlalchemy", "socketio", "requests", "tkinter", "ttkbootstrap", "libtorrent"),
@@ -52,7 +52,7 @@ def test_no_value_of_an_option_is_lost_in_silence(capsys: pytest.CaptureFixture[
     """An option that has one value is refused twice, in every verb; those that may be repeated keep all."""
     seen = 0
     for verb in [verb for known in MODULES.values() for verb in known]:
-        parser = _parser([verb])
+        parser = command_parser([verb])
         (verbs,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
         for action in verbs.choices[verb]._actions:
             if not action.option_strings or action.nargs == 0 or isinstance(action, argparse._SubParsersAction):

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cli.processes import TIMEOUT, seeding
+from cli.processes import seeding
+from waiting import TIMEOUT
 
 from swarmshare.manifest.parse import parse_manifest
 

@@ -6,10 +6,13 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from cli.processes import TIMEOUT, call, event, seeding, start
+from cli.processes import call, event, seeding, start
+from waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.unmeasured
 
 SIZE = 1_000_000
 OLD = {"photo": b"1" * SIZE, "same": b"s" * SIZE}

@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from waiting import TIMEOUT
 
 from swarmshare.tracker.own_addresses import host_for_neighbours
 
-TIMEOUT = 60
 LAUNCHER = Path(__file__).parents[2] / "tracker_app.py"
 
 
@@ -122,11 +122,17 @@ def test_it_listens_wherever_it_is_told_to(tmp_path: Path) -> None:
         wanted = [f"127.0.0.2:{other.getsockname()[1]}", f"127.0.0.1:{probe.getsockname()[1]}"]
     process = start(tmp_path, "--json", "--listen", wanted[0], "--listen", wanted[1])
     assert process.stdout is not None
-    told = [json.loads(process.stdout.readline()) for _ in range(3)]
+    told = [json.loads(process.stdout.readline()) for _ in range(2)]
+    try:
+        for address in wanted:  # before the next line is waited for, which would not come of one that listens once
+            with urlopen(f"http://{address}/healthz", timeout=TIMEOUT) as page:
+                assert page.status == 200
+    except OSError:
+        process.kill()
+        process.communicate(timeout=TIMEOUT)
+        raise
+    told.append(json.loads(process.stdout.readline()))
     assert [event["address"] for event in told if event["event"] == "listening"] == wanted
-    for address in wanted:
-        with urlopen(f"http://{address}/healthz", timeout=TIMEOUT) as page:
-            assert page.status == 200
     process.send_signal(signal.SIGTERM)
     _, error = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, error.splitlines()[-1]) == (130, "swarmshare: interrupted")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from engine.other_peers import OneHashSeed, listening
 from engine.swarm import Swarm, address, until
+from hostile.peer import Content, Peer, listening
 from interop.peers import Libtorrent, seeds
+from waiting import TIMEOUT
 
 from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from swarmshare.engine.engine import Engine
     from swarmshare.manifest.manifest import Manifest
 
-TIMEOUT = 60
-
 
 @pytest.fixture
 def hybrid(tmp_path: Path) -> Manifest:
@@ -54,9 +53,10 @@ def is_whole(tmp_path: Path) -> bool:
 @pytest.mark.parametrize("v1", [True, False])
 async def test_a_hybrid_from_a_seed_that_knows_one_of_its_hashes(hybrid: Manifest, tmp_path: Path, v1: bool) -> None:
     assert hybrid.info_hash_v1 is not None
-    seed = OneHashSeed(hybrid, tmp_path / "source", hybrid.info_hash_v1 if v1 else hybrid.info_hash.truncated)
+    info_hash = hybrid.info_hash_v1 if v1 else hybrid.info_hash.truncated
+    seed = Peer(hybrid, Content(hybrid, tmp_path / "source"), info_hash=info_hash, extended=False, v2=False)
     with trio.fail_after(TIMEOUT):
-        async with listening(seed) as where, open_engine(EngineConfig()) as engine:
+        async with listening(seed.accept) as where, open_engine(EngineConfig()) as engine:
             torrent = engine.add(hybrid, TorrentConfig(folder=tmp_path / "here", peers=(where,)))
             await torrent.finished.wait()
     assert is_whole(tmp_path)
@@ -117,7 +117,7 @@ async def test_libtorrent_that_takes_encrypted_connections_only(
             config = TorrentConfig(folder=tmp_path / "leech", peers=(peer.address,))
             other = leech.add(swarm.manifest, config)
             await until(lambda: failures(leech))
-            await until(lambda: other.dial_log.recent(trio.current_time()))
+            await until(lambda: other.dialer.log.recent(trio.current_time()))
             alone = leech.snapshot().torrents[0].no_peers
             assert alone is not None
             assert (alone.cause, "encrypted" in alone.message) == (Cause.HUNG_UP, True)
@@ -153,7 +153,7 @@ async def alone(tmp_path: Path, where: tuple[str, int]) -> AsyncIterator[Engine]
         engine = await swarm.engine()
         torrent = engine.add(swarm.manifest, TorrentConfig(folder=tmp_path / "leech", peers=(where,)))
         with trio.fail_after(TIMEOUT):
-            await until(lambda: torrent.dial_log.recent(trio.current_time()))
+            await until(lambda: torrent.dialer.log.recent(trio.current_time()))
         yield engine
 
 
@@ -196,8 +196,8 @@ async def test_two_seeds_do_not_miss_each_other(tmp_path: Path, monkeypatch: pyt
         engine = await swarm.engine()
         torrent = engine.add(swarm.manifest, TorrentConfig(folder=swarm.copy("two"), peers=(address(one),)))
         with trio.fail_after(TIMEOUT):
-            await until(lambda: torrent.dial_log.recent(trio.current_time()))
-        assert torrent.dial_log.recent(trio.current_time()) == {address(one): (Outcome.ENDED, None)}
+            await until(lambda: torrent.dialer.log.recent(trio.current_time()))
+        assert torrent.dialer.log.recent(trio.current_time()) == {address(one): (Outcome.ENDED, None)}
         assert cause(engine) is Cause.ONLY_HERE
 
 

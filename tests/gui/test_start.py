@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import TIMEOUT
 
-TIMEOUT = 60
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT = """
 import sys

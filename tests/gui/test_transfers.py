@@ -235,7 +235,7 @@ def test_size_page_and_divider_are_remembered(display: str, preferences: Prefere
         window.root.geometry("1000x600")
         settle(window.root)
         window.turn_to("paused")
-        window._remember()
+        window.remember()
     again = type(preferences)(preferences.path)
     assert again.get("window.size", [0, 0]) == [1000, 600]
     assert again.get("window.page", "") == "paused"

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import trio
 from trio.testing import wait_all_tasks_blocked
+from waiting import TIMEOUT
 
 from swarmshare.engine.announcer import Changes, TransferStats
 from swarmshare.manifest.bencoding import encode
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from swarmshare.common.address import Address
     from swarmshare.engine.announcer import Member
     from swarmshare.manifest.manifest import Manifest
-
-TIMEOUT = 60
 
 
 class Asked(NamedTuple):

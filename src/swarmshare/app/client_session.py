@@ -165,6 +165,7 @@ class ClientSession:
             jobs=self.jobs.snapshots(),
             local_tracker=group.local_tracker,
             settings=self._settings,
+            earlier_user=group.earlier_user,
         )
 
     # ------------------------------------------------------------------ new transfers

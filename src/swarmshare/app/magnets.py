@@ -33,7 +33,7 @@ MAX_PEERS: Final = 50
 
 
 async def manifest_of(magnet: Magnet, peers: Iterable[Address] = ()) -> Manifest:
-    """What the link names, from ``peers``, from those that the link names, and from those its trackers know.
+    """Return what the link names, from ``peers``, from those that the link names, and from those its trackers know.
 
     Its piece layers are yet to come. Raises :class:`SwarmShareError` when nobody gives it in time.
     """
@@ -54,7 +54,7 @@ async def manifest_of(magnet: Magnet, peers: Iterable[Address] = ()) -> Manifest
 
 
 def peers_of(magnet: Magnet) -> tuple[Address, ...]:
-    """The peers that the link names, as far as they can be: they have what it leads to, not only its manifest."""
+    """Return the peers that the link names, as far as possible: they have what it leads to, not only its manifest."""
     found: dict[Address, None] = {}
     for peer in magnet.peers:
         try:
@@ -73,7 +73,7 @@ def _with_trackers(info: bytes, trackers: tuple[str, ...]) -> bytes:
 
 
 def shareable_magnet(manifest: Manifest) -> str:
-    """The link to ``manifest`` as others may see it.
+    """Return the link to ``manifest`` as others may see it.
 
     A private manifest's trackers are left out: its announce URL has the passkey of whoever fetched it. Members of the
     group need none, because the catalogue has what the link names.

@@ -214,7 +214,7 @@ def _announce(plan: LoadPlan, swarms: Sequence[bytes]) -> list[float]:
 
 
 def _crowd(peers: Sequence[LoadPeer], swarm: bytes, plan: LoadPlan) -> tuple[float, float, list[float]]:
-    """A large swarm, in which every peer finishes 50 pieces a second."""
+    """Return a large swarm, in which every peer finishes 50 pieces a second."""
     _at_once((_join, peer, swarm, plan.piece_count) for peer in peers)
     latencies: list[float] = []
     counts: list[int] = []

@@ -49,7 +49,7 @@ def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def sharing_flags(arguments: argparse.Namespace) -> dict[str, object]:
-    """The settings that the options give, by name; None for those that were not given."""
+    """Return the settings that the options give, by name; None for those that were not given."""
     return {
         "listen": tuple(arguments.listen) if arguments.listen else None,
         "max_peers": arguments.max_peers,
@@ -99,7 +99,7 @@ def argument(read: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """The ``type`` of an option that takes a whole number from ``least`` to ``most``."""
+    """Return the ``type`` of an option that takes a whole number from ``least`` to ``most``."""
     return argument(lambda text: read_count(text, least, most))
 
 

@@ -131,7 +131,7 @@ def _import(api: AccountApi, what: str, document: dict[str, Any]) -> dict[str, i
 
 
 def batches(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """``records`` in parts of about :data:`BATCH` characters; one part, of nothing, when there are none."""
+    """Yield ``records`` in parts of about :data:`BATCH` characters; one part, of nothing, when there are none."""
     part: list[dict[str, Any]] = []
     length = 0
     for record in records:

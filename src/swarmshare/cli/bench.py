@@ -79,7 +79,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def _measure(name: str) -> Callable[[argparse.Namespace, Output], int]:
-    """What measures and prints; loaded when it is wanted."""
+    """Return what measures and prints; loaded when it is wanted."""
 
     def run(arguments: argparse.Namespace, output: Output) -> int:
 

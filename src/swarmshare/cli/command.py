@@ -80,7 +80,7 @@ def run_command(argv: Sequence[str] | None) -> int:
     """
     given = sys.argv[1:] if argv is None else list(argv)
     _translate_argparse()
-    arguments = _parser(given[:1]).parse_args(given)
+    arguments = command_parser(given[:1]).parse_args(given)
     if arguments.verb is None:
         sys.stdout.write(OVERVIEW)
         return DONE
@@ -177,8 +177,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"swarmshare: {for_people(Text('cli.usage', what=message, program=self.prog))}\n")
 
 
-def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
-    """What understands a command line that begins with ``first``: if that is a verb, it knows no other."""
+def command_parser(first: Sequence[str]) -> argparse.ArgumentParser:
+    """Return what understands a command line that begins with ``first``: if that is a verb, it knows no other."""
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
     common.add_argument(

@@ -127,7 +127,7 @@ def tell_lost_folder(plan: SharePlan, manifest: Manifest, output: Output) -> Non
 
 
 def now() -> int:
-    """The time, or the one that a reproducible build asks for."""
+    """Return the time, or the one that a reproducible build asks for."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     if not epoch:
         return int(time.time())

@@ -65,7 +65,7 @@ class EngineReport:
         self._names = {manifest.info_hash.full: named(manifest) for manifest in manifests}
 
     def listening(self, addresses: Sequence[str], reach: ListenReach) -> None:
-        """It accepts connections now, from as far as ``reach``."""
+        """Say that it accepts connections now, from as far as ``reach``."""
         for address in addresses:
             self._output.event("listening", address=address, reach=reach.value)
         self._display.say(f"Listening on {' and '.join(addresses)}, {_FOR[reach]}" if addresses else "Not listening")
@@ -120,7 +120,7 @@ class EngineReport:
                 pass
 
     def _connection_failed(self, alert: ConnectionFailed) -> None:
-        """It may have been about any torrent, or none of ours."""
+        """Say what may have been about any torrent, or none of ours."""
         info_hash = alert.info_hash
         self._output.event(
             "connection_failed",

@@ -54,7 +54,7 @@ class EntryError(SwarmShareError):
 
 
 def find_manifest(what: str, tracker: str | None, peers: Sequence[Address] = ()) -> Manifest:
-    """The manifest that ``what`` means; ``peers`` are asked, too, for what a magnet link names.
+    """Return the manifest that ``what`` means; ``peers`` are asked, too, for what a magnet link names.
 
     Raises :class:`SwarmShareError`, which says what ``what`` is not.
     """
@@ -69,7 +69,7 @@ def find_manifest(what: str, tracker: str | None, peers: Sequence[Address] = ())
 
 
 def find_entry(what: str, sign_in: SignIn) -> Entry:
-    """The entry that ``what`` means in the catalogue at ``sign_in``. Raises as :func:`find_manifest` does."""
+    """Return the entry that ``what`` means in the catalogue at ``sign_in``. Raises as :func:`find_manifest` does."""
     from swarmshare.app.signed_in import open_tracker
 
     if (magnet := magnet_in(what)) is not None:
@@ -85,7 +85,7 @@ def find_entry(what: str, sign_in: SignIn) -> Entry:
 
 
 def load_manifest(path: Path) -> Manifest:
-    """The manifest in a file; an error names the file."""
+    """Return the manifest in a file; an error names the file."""
     from swarmshare.manifest.bencoding import MAX_BYTES
     from swarmshare.manifest.parse import parse_manifest
     from swarmshare.storage.files import read_small
@@ -99,7 +99,7 @@ def load_manifest(path: Path) -> Manifest:
 
 
 def magnet_in(what: str) -> Magnet | None:
-    """The magnet link that ``what`` is; None when it is none. Raises :class:`~swarmshare.errors.MagnetError`."""
+    """Return the magnet link that ``what`` is; None when it is none. Raises :class:`~swarmshare.errors.MagnetError`."""
     from swarmshare.manifest.magnet import is_magnet, parse_magnet
 
     return parse_magnet(what) if is_magnet(what) else None

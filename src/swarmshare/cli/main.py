@@ -81,7 +81,7 @@ def _mend_streams() -> None:
 
 
 def _terminal_encoding() -> str | None:
-    """The locale's encoding, where UTF-8 mode hides it; None for what the streams have.
+    """Return the locale's encoding, where UTF-8 mode hides it; None for what the streams have.
 
     Not ASCII, which UTF-8 mode is meant to replace.
     """

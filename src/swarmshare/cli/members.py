@@ -76,7 +76,7 @@ def run_members(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_invite(arguments: argparse.Namespace, output: Output) -> int:
     """Make an invitation; or list them, or make one void."""
-    from swarmshare.app.accounts import open_accounts
+    from swarmshare.app.accounts import invitation_link, open_accounts
     from swarmshare.app.signed_in import signed_in_at
 
     sign_in = signed_in_at(arguments.tracker)
@@ -97,7 +97,7 @@ def run_invite(arguments: argparse.Namespace, output: Output) -> int:
         output.line(f"{person.user} sets a new password with this, once, until {date(expires_at)}:")
         output.line(f'  swarmshare password --tracker {url} --user "{person.user}" --invite {code}')
         return 0
-    link = f"{url}/join/{code}"
+    link = invitation_link(url, code)
     output.event("invitation", **fields, user=None, link=link)
     output.line(f"Send this link to one person; it works once, until {date(expires_at)}:")
     output.line(f"  {link}")
@@ -154,7 +154,7 @@ def _fields(person: Person) -> dict[str, object]:
 
 
 def _for_others(tracker: str, output: Output) -> str:
-    """The tracker's address for other machines: one that is this machine's own is no use to them."""
+    """Return the tracker's address for other machines: one that is this machine's own is no use to them."""
     from swarmshare.cli.network import address_for_others
 
     found = address_for_others(tracker)

@@ -24,7 +24,8 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="verify again what seed and download know already",
         description="Forget which pieces were right, verify all of the data on all cores, and remember the result: the "
-        "next seed or download goes on from there. Stop whatever shares it first.",
+        "next seed or download goes on from there, and writes what others have over files that were changed since they "
+        "were complete. Stop whatever shares it first.",
     )
     parser.add_argument("what", metavar=METAVAR, help=HELP)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder that contains its name")
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     path = resume_folder() / f"{manifest.info_hash}.resume"
     forget_pieces(path, manifest)  # also when this is interrupted
     storage = TorrentStorage(manifest, arguments.data)
-    load_resume(path, manifest, storage)  # which files are its own is not forgotten: only these are ever mended
+    load_resume(path, manifest, storage)  # which files are its own is not forgotten: only these are to be mended
     held = Bitfield(manifest.layout.piece_count)
     with output.progress("Checking") as progress:
         for piece in storage.scan(progress):

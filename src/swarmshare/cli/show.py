@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
-    """The labels and values of a manifest that people get to see; a row without a value is left out."""
+    """Return the labels and values of a manifest that people get to see; a row without a value is left out."""
     from swarmshare.manifest.magnet import magnet_of
 
     lacking = len(manifest.missing_layers)
@@ -81,7 +81,7 @@ def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
 
 
 def summary_fields(manifest: Manifest) -> dict[str, object]:
-    """The fields of the event that describes a manifest to programs."""
+    """Return the fields of the event that describes a manifest to programs."""
     from swarmshare.manifest.magnet import magnet_of
 
     return {

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from swarmshare.cli import passwords
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from swarmshare.cli.render import Output
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import SignedIn
-
-_LINK: Final = re.compile(r"(https?://.+)/join/([^/?#]+)")
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -85,7 +82,7 @@ def run_register(arguments: argparse.Namespace, output: Output) -> int:
     from swarmshare.app import accounts
 
     tracker, code = _invited_to(arguments.tracker, arguments.invite)
-    _warn(_url(tracker), output)
+    warn_in_the_clear(_url(tracker), output)
     password = passwords.new_password(arguments, arguments.user)
     _tell(
         *accounts.register(
@@ -105,7 +102,7 @@ def run_login(arguments: argparse.Namespace, output: Output) -> int:
     """Sign in at a tracker with a password, and keep the token that it gives."""
     from swarmshare.app import accounts
 
-    _warn(_url(arguments.tracker), output)
+    warn_in_the_clear(_url(arguments.tracker), output)
     password = passwords.read_password(arguments)
     _tell(*accounts.sign_in(arguments.tracker, arguments.user, password), output)
     _remember(arguments.ca, output)
@@ -152,9 +149,11 @@ def run_token(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _invited_to(tracker: str | None, invitation: str | None) -> tuple[str, str | None]:
-    """The tracker, and the code of an invitation that may be a link to it."""
-    if invitation is not None and (found := _LINK.fullmatch(invitation.strip())):
-        link, code = found.groups()
+    """Return the tracker, and the code of an invitation that may be a link to it."""
+    from swarmshare.app import accounts
+
+    if invitation is not None and (found := accounts.invited_to(invitation)):
+        link, code = found
         if tracker is not None and _url(tracker) != _url(link):
             raise TrackerError("which-tracker", Text("cli.other-tracker", link=link, tracker=tracker))
         return link, code
@@ -171,7 +170,7 @@ def _tell(sign_in: SignIn, answer: SignedIn, output: Output) -> None:
 
 
 def _remember(ca: Path | None, output: Output) -> None:
-    """What was needed to sign in is needed each time from now on, and in the window."""
+    """Keep what was needed to sign in: it is needed each time from now on, and in the window."""
     if ca is not None:
         from swarmshare.app.settings_file import change_settings
 
@@ -185,7 +184,7 @@ def _url(tracker: str) -> str:
     return tracker_url(tracker)
 
 
-def _warn(tracker: str, output: Output) -> None:
+def warn_in_the_clear(tracker: str, output: Output) -> None:
     """Say it when strangers could read the password on its way: outside one's own network, and without TLS."""
     from swarmshare.tracker_client.proxies import is_near
 

@@ -139,7 +139,7 @@ def free_address(wanted: Address, output: Output) -> Address:
 
 
 def _what_is_at(port: int) -> Text:
-    """What listens at ``port``, as far as asking it tells."""
+    """Return what listens at ``port``, as far as asking it tells."""
     from swarmshare.app.signed_in import open_tracker
     from swarmshare.tracker.own_addresses import HERE
 
@@ -183,7 +183,7 @@ def _stay(processes: Processes, window: Process | None, output: Output, *, until
 
 
 def _hear(processes: Processes, tracker: Process, output: Output) -> dict[str, dict[str, Any]]:
-    """What the tracker tells until it listens, by event."""
+    """Return what the tracker tells until it listens, by event."""
     told: dict[str, dict[str, Any]] = {}
     while "listening" not in told:
         news = list(processes.told(None))
@@ -236,7 +236,7 @@ def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any]
 
 
 def _ask_name() -> str:
-    """A name that an account may have: asked for until it is one, before any password is."""
+    """Return a name that an account may have: asked for until it is one, before any password is."""
     from swarmshare.tracker.domain.account_names import checked_name
     from swarmshare.tracker.domain.refusals import RefusalError
 
@@ -293,7 +293,7 @@ def introduce(url: str, own_url: str, registration: str, output: Output) -> None
 
 
 def _invitation(url: str) -> str | None:
-    """A fresh one; None when whoever is signed in here may make none."""
+    """Return a fresh one; None when whoever is signed in here may make none."""
     from swarmshare.app import accounts
     from swarmshare.app.signed_in import signed_in_at
 
@@ -316,7 +316,7 @@ def _say_what_next(output: Output, *, stops_it: bool = True) -> None:
 
 
 def _program() -> str:
-    """What to type for ``swarmshare`` here."""
+    """Return what to type for ``swarmshare`` here."""
     if shutil.which("swarmshare"):
         return "swarmshare"
     path = Path(sys.executable).with_name("swarmshare")

@@ -98,6 +98,7 @@ class FileMonitor:
             held.set(piece)
         self._disk.count(right)
         self._context.picker.start_with(held)
+        await self._block_edited(range(len(self._context.manifest.files)))
         await self._prepare()
 
     async def run(self) -> None:
@@ -141,11 +142,17 @@ class FileMonitor:
             self._refused(error)
             return
         if files:
+            await self._block_edited(files)
+            self._on_looked()
             self._compare(files, right)
         if files or self._to_prepare:
             self._to_prepare = False
             await self._prepare()
             self._on_looked()
+
+    async def _block_edited(self, files: Collection[int]) -> None:
+        """Block those of ``files`` that somebody edited, before their pieces are missing: none is to be asked for."""
+        self._disk.blocked |= await trio.to_thread.run_sync(self._disk.storage.edited, files)
 
     async def _prepare(self) -> None:
         disk = self._disk

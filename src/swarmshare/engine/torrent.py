@@ -33,7 +33,7 @@ import trio
 from swarmshare.common.pieces import Priority
 from swarmshare.engine.choking import Choking
 from swarmshare.engine.context import TorrentContext
-from swarmshare.engine.dialer import DialLog
+from swarmshare.engine.dialer import Dialer
 from swarmshare.engine.disk import PieceOutcome, TorrentDisk
 from swarmshare.engine.downloads import Downloads
 from swarmshare.engine.file_monitor import FileMonitor
@@ -120,7 +120,8 @@ class Torrent:
         self.disk = TorrentDisk(
             manifest, config, engine.resume_folder, opened, self._on_disk_problem, self._on_disk_notice
         )
-        self.context = context = TorrentContext(manifest, self.picker, self.disk, alert)
+        self.dialer = Dialer(config.peers, random.Random())
+        self.context = context = TorrentContext(manifest, self.picker, self.disk, self.dialer, alert)
         self.sessions = context.sessions
         self.known_peers = context.known_peers
         self.uploads = Uploads(context, self._on_unreadable)
@@ -137,12 +138,11 @@ class Torrent:
             smart_ban=self.smart_ban,
             choking=self._choking,
             limits=self.limits,
-            port=self.listening.port,
+            listening=self.listening,
             on_verifiable=self._on_verifiable,
         )
         self._blocked: set[int] = set()
         """The files that are not asked for because the disk refuses them."""
-        self.dial_log = DialLog()
 
     # ------------------------------------------------------------------ life
 

@@ -68,7 +68,7 @@ class SharePlan:
 def make_plan(
     root: Path, *, name: str | None = None, exclude: Sequence[str] = (), output: Path | None = None
 ) -> SharePlan:
-    """What sharing ``root``, a file or a folder, under ``name`` (by default its own) would share.
+    """Return what sharing ``root``, a file or a folder, under ``name`` (by default its own) would share.
 
     ``exclude`` adds shell patterns to :data:`DEFAULT_EXCLUDES`; each is tried on a name and on a path below ``root``.
     ``output`` is the manifest about to be written: it is left out, by whatever link it is reached. A link is followed
@@ -119,7 +119,7 @@ class _Walk:
         self.excluded = 0
 
     def folder(self, folder: Path, above: names.Path, entered: frozenset[Path]) -> Iterator[PlannedFile]:
-        """The files below ``folder``, whose path in the manifest is ``above``; ``entered`` are the folders it is in."""
+        """Yield the files below ``folder``, whose path in the manifest is ``above``; ``entered`` has those it is in."""
         if len(above) >= names.MAX_DEPTH:
             raise ManifestError(
                 "path-deep", Text("share.path-deep", folder=folder, limit=names.MAX_DEPTH), hint=Text("hint.exclude")
@@ -165,7 +165,7 @@ class _Walk:
             self.skipped.append((source, Text("storage.not-regular")))
 
     def _inside(self, link: Path) -> Path | Text:
-        """What a link leads to, or why it is not followed."""
+        """Return what a link leads to, or why it is not followed."""
         try:
             target = link.resolve(strict=True)
         except (OSError, RuntimeError):
@@ -182,7 +182,7 @@ class _Walk:
 
 
 def _check_name(name: str, path: Path, hint: Text = _RENAME_OR_EXCLUDE) -> None:
-    """A name that we would refuse in a manifest is refused here, where its owner can still change it."""
+    """Refuse a name that we would refuse in a manifest here, where its owner can still change it."""
     try:
         names.check_component(name.encode(errors="surrogateescape"), str(path))
     except ManifestError as error:

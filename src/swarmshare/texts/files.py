@@ -53,6 +53,7 @@ ENGLISH: Final = {
     "storage.taken-content": "is there already with other content, and it is left alone",
     "storage.taken": "is there already, and it is left alone",
     "storage.taken-size": "there is such a file already, of {size} bytes instead of {length}, and it is left alone",
+    "storage.edited": "was changed by another program after it was complete, and is left alone",
     "storage.replaced": "replaced by another file",
     "storage.changed": "changed by another program",
     "storage.shorter": "shorter than it was",

@@ -7,7 +7,8 @@ from typing import Final
 ENGLISH: Final = {
     "hint.check-output": "Check where it is sent",
     "hint.put-back-or-publish": (
-        "Put it back as it was, or publish what it is now; what is missing is fetched from others."
+        "What was removed is fetched from others; what was changed is left alone: put it back as it was, publish what "
+        "it is now, or run swarmshare recheck, which replaces the changes."
     ),
     "hint.tried-again-by-itself": "It tries again by itself, and goes on as soon as that is put right.",
     "hint.open-files-or-less": "Allow more (ulimit -n), or share less at once.",
@@ -37,6 +38,10 @@ ENGLISH: Final = {
     "hint.remove-yourself": "It is left; remove it yourself.",
     "hint.wait-for-writers": "Wait until nothing writes to it, then try again.",
     "hint.links": "Everything else is shared without it. On Windows, links need the developer mode.",
+    "hint.edited": (
+        "Put it back as it was, or remove it; or force a re-check (swarmshare recheck), which replaces the changes "
+        "with what others have."
+    ),
     "hint.copy-in-place": "Put a copy in its place, or choose another folder.",
     "hint.other-folder": "Choose another folder.",
     "hint.exclude": "Leave it out with --exclude.",

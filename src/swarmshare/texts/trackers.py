@@ -77,6 +77,7 @@ ENGLISH: Final = {
     "account.name-end": "a name ends with a letter or a digit",
     "account.name-invisible": "the name has an invisible character in it",
     "account.credentials": "the name or the password is wrong",
+    "account.old-password": "the password until now is another one",
     "token.none": "there is no such token of yours",
     "import.same-passkey": "two accounts have the same passkey",
     "import.same-hash": "two manifests have the same SHA-1 info hash",

@@ -37,7 +37,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
 def main(directory: Fixed, ping_interval: float, ping_timeout: float, settings: SwarmSettings) -> None:
     app = Flask("serving")
     socketio = SocketIO(app, async_mode="gevent", ping_interval=ping_interval, ping_timeout=ping_timeout)
-    store = MemorySwarmStore(random.Random())
+    store = MemorySwarmStore(random.Random(), time.monotonic)
     registry = SwarmRegistry(
         store,
         clock=time.monotonic,

@@ -10,8 +10,10 @@ This stands before everything, Socket.IO too, which never asks Flask.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import socket
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from swarmshare.tracker.config import TrackerConfig
+
+_log: Final = logging.getLogger(__name__)
 
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[0-9a-z._-]{1,253}))(?::[0-9]{1,5})?", re.IGNORECASE)
 _ANNOUNCES: Final = ("/announce", "/scrape")
@@ -40,7 +44,7 @@ class Guard:
             self._origins.add(f"{parts.scheme}://{parts.netloc}".lower())
 
     def before(self, app: WSGIApplication) -> WSGIApplication:
-        """Returns ``app`` behind this guard: a request that is not for us gets a refusal instead."""
+        """Return ``app`` behind this guard: a request that is not for us gets a refusal instead."""
 
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             host, origin = environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN")
@@ -91,6 +95,7 @@ def _own_names() -> set[str]:
     return {"localhost", name, short, f"{short}.local"}
 
 
+@lru_cache(maxsize=256)  # nearly every request says the same one
 def _is_address(name: str) -> bool:
     try:
         ip_address(name)
@@ -102,6 +107,7 @@ def _is_address(name: str) -> bool:
 def _refuse(
     environ: WSGIEnvironment, start_response: StartResponse, status: str, code: str, message: str
 ) -> Iterable[bytes]:
+    _log.debug("a request from %s is refused: %s", environ.get("REMOTE_ADDR"), message)
     if _is_announce(environ):  # of any other status, clients only show the number
         body, media_type, status = encode({b"failure reason": message.encode()}), "text/plain", "200 OK"
     else:
