@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from swarmshare.app.config import MAX_PEERS
 from swarmshare.cli.render import for_people
 from swarmshare.common.address import read_address
 from swarmshare.common.sizes import read_count, read_rate, read_size
@@ -115,4 +114,10 @@ address = argument(read_address)
 peer_address = argument(lambda text: read_address(text, 1))
 rate = argument(read_rate)
 byte_size = argument(read_size)
-peer_count = whole_number(1, MAX_PEERS)
+
+
+def peer_count(text: str) -> int:
+    """Return the most peers of a torrent, as the setting takes it."""
+    from swarmshare.app.config import MAX_PEERS  # settings take longer to load than all the rest here
+
+    return whole_number(1, MAX_PEERS)(text)
