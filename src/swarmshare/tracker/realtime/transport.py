@@ -130,6 +130,8 @@ class WebSocket:
     ========  ==========  =========  =====================================================================
     """
 
+    __slots__ = ("_last", "_max_message", "_protocol", "_session", "_socket", "_unsent", "_waiting")
+
     def __init__(self, handler: Any, engine: Any) -> None:
         """Start with ``handler``, which an Engine.IO session would use; ``engine`` is its server, whose bound holds."""
         self._session: Socket = handler.__self__
@@ -153,6 +155,10 @@ class WebSocket:
         headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)]
         start_response("101 Switching Protocols", headers)(b"")
         connection.close_connection = True
+        connection.upgraded()
+        address = environ["REMOTE_ADDR"]
+        environ.clear()  # Socket.IO keeps it as long as the connection, and is asked for its address only
+        environ["REMOTE_ADDR"] = address
         self._socket.settimeout(None)  # whoever is silent is noticed by its pings
         try:
             self._serve(session)
