@@ -44,9 +44,11 @@ KERNEL: Final = 4 * BLOCK
 class Simulation:
     """The time, and what is to happen in it."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, longest: int = 1) -> None:
+        """``longest`` is how many leaves each request may ask for, whatever the rate."""
         self.now = 0.0
         self.rng = random.Random(seed)
+        self.longest = longest
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._number = count()
 
@@ -71,6 +73,7 @@ class Session:
         self.twin: Session
         self.has = other.picker.held.copy()
         self.requester = Requester(node.picker, self)
+        self.requester.pipeline.longest = lambda now: node.world.longest  # type: ignore[method-assign]
         self.asked: dict[Block, bool] = {}
         self.owed: dict[Block, None] = {}
         self.sending: list[Block] = []
@@ -210,10 +213,10 @@ class Node:
         if received.wanted:
             session.requester.pipeline.on_block(now, block.length)
             session.meter_from.add(now, block.length)
-            for other in received.cancel:
+            for other, theirs in received.cancel:
                 assert isinstance(other, Session)
-                self._cancel(other, block)
-                other.requester.pipeline.on_returned(now, 1)
+                self._cancel(other, theirs)
+                other.requester.pipeline.on_returned(now, len(theirs.leaves))
             if received.piece_complete:
                 self._piece_complete(block.piece)
         self._refill(session)
@@ -370,7 +373,7 @@ class Node:
                 self.picker.peer_gone(session)
                 for block in blocks:
                     self._cancel(session, block)
-                session.requester.pipeline.on_returned(now, len(blocks))
+                session.requester.pipeline.on_returned(now, sum(len(block.leaves) for block in blocks))
             self._refill(session)
         self.world.after(TICK, self._tick)
 

@@ -49,6 +49,26 @@ def test_a_peer_that_chokes_is_asked_for_what_it_allows(picker: PiecePicker[str]
     assert pieces(requester.choose(0.0, EVERYTHING, (), {5, 9})) == {5, 9}
 
 
+def test_requests_are_long_for_a_fast_peer_that_takes_them(picker: PiecePicker[str]) -> None:
+    requester = Requester(picker, "a")
+    requester.proven = True
+    requester.pipeline.peer_longest = 2
+    now = 0.0
+    while True:
+        blocks = requester.choose(now, EVERYTHING, (), None)
+        if blocks[0].length == 2 * BLOCK:
+            break
+        for block in blocks:
+            picker.received("a", block)
+            requester.pipeline.on_block(now, block.length)
+        now += 0.05
+    assert {block.length for block in blocks} == {2 * BLOCK}
+    outstanding = requester.pipeline.outstanding
+    assert outstanding == 2 * len(blocks)
+    requester.rejected(blocks[0], now, choking=False)
+    assert requester.pipeline.outstanding == outstanding - 2
+
+
 def test_a_block_whose_answer_is_still_to_come_is_not_asked_again(picker: PiecePicker[str]) -> None:
     requester = Requester(picker, "a")
     requester.proven = True

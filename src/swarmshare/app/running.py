@@ -132,7 +132,7 @@ def transfer_fields(transfers: Iterable[TransferSnapshot]) -> list[dict[str, obj
 
 def _dumped(*problems: str) -> list[object]:
     """Those of ``problems`` that there are, with their codes: whoever asks for them may speak another language."""
-    return [{"english": text, **dump_text(text)} for text in problems if isinstance(text, Text)]
+    return [{"english": text, **(dump_text(text) if isinstance(text, Text) else {})} for text in problems if text]
 
 
 def _is_held(lock: Path) -> bool:

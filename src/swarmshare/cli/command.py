@@ -161,7 +161,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **options)
         self.register("action", None, _Once)
         # argparse itself would speak of an "invalid int value".
-        self.register("type", int, whole_number(0, MAX_NUMBER))
+        self.register("type", int, whole_number(1, MAX_NUMBER))
         self.register("type", float, decimal)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:

@@ -68,7 +68,8 @@ def new_password(arguments: argparse.Namespace, user: str) -> str:
         try:
             check_password(password, user)
         except RefusalError as error:
-            _say(for_people(Text("cli.bad-password", reason=error.message)))
+            reason = for_people(error.message)
+            _say(for_people(Text("cli.bad-password", reason=reason[:1].upper() + reason[1:])))
             continue
         if password == getpass.getpass("Again: "):
             return password

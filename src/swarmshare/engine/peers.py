@@ -12,6 +12,7 @@ from swarmshare.engine.extensions import Extensions
 from swarmshare.engine.limits import pass_all
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.manifest.layout import Block
+from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.schema.alerts import PeerDropped
 from swarmshare.texts import Text
 from swarmshare.wire.extensions import DONT_HAVE, UPLOAD_ONLY, ExtendedHandshake, decode_dont_have
@@ -235,6 +236,7 @@ class Peers:
     def _on_extended_handshake(self, session: PeerSession, handshake: ExtendedHandshake) -> None:
         session.client, session.ids = handshake.client, handshake.ids
         session.requester.pipeline.peer_limit = handshake.queue
+        session.requester.pipeline.peer_longest = session.connection.allow_long(handshake.max_request) // BLOCK_LENGTH
         if session.listens is None and handshake.port is not None:
             session.listens = (session.host, handshake.port)
             self._context.known_peers.connected(session.listens)

@@ -111,7 +111,7 @@ class MainWindow:
 
     def focus_page(self) -> None:
         """Give the keyboard to what is in sight."""
-        (self.page.table.body if self.welcome is None else self.welcome.user).focus_set()
+        (self.page.table.body if self.welcome is None else self.welcome.first).focus_set()
 
     def _place(self) -> None:
         scale = pixels(self.root, 100) / 100

@@ -259,7 +259,16 @@ def _text(data: bytes) -> str:
 
 
 def _dump_member(peer: MemberInfo) -> Wire:
-    return {**peer._asdict(), "addresses": list(peer.addresses), "holds": str(peer.holds)}
+    member, user, addresses, port, live, holds, share = peer
+    return {
+        "member": member,
+        "user": user,
+        "addresses": list(addresses),
+        "port": port,
+        "live": live,
+        "holds": str(holds),
+        "share": share,
+    }
 
 
 def _parse_member(data: object) -> MemberInfo:

@@ -23,6 +23,7 @@ DEFAULT_EXCLUDES: Final = (
     ".directory", ".Trash-*", ".nfs*",
 )  # fmt: skip
 """Droppings of desktops and file servers, which nobody means to share."""
+_RENAME_OR_EXCLUDE: Final = Text("hint.rename-or-exclude")
 MAX_ENTRIES: Final = 1_000_000
 """Most files and folders of one walk. A few links to folders that have links themselves can make billions of paths."""
 
@@ -82,8 +83,11 @@ def make_plan(
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
         reason = os_reason(error) if isinstance(error, OSError) else Text("storage.link-circle")
         raise StorageError(root, reason) from error
-    name = real_root.name if name is None else name
-    _check_name(name, root)
+    if name is None:
+        name = real_root.name
+        _check_name(name, root, Text("hint.rename"))
+    else:
+        _check_name(name, root, Text("hint.other-given-name"))
     walk = _Walk(real_root, (*DEFAULT_EXCLUDES, *exclude), replaced)
     if stat.S_ISDIR(status.st_mode):
         files = sorted(walk.folder(real_root, (), frozenset()), key=lambda file: canonical_key(file.path))
@@ -177,12 +181,12 @@ class _Walk:
         return names.matches(path[-1], self._patterns) or names.matches("/".join(path), self._patterns)
 
 
-def _check_name(name: str, path: Path) -> None:
+def _check_name(name: str, path: Path, hint: Text = _RENAME_OR_EXCLUDE) -> None:
     """Refuse a name that we would refuse in a manifest here, where its owner can still change it."""
     try:
         names.check_component(name.encode(errors="surrogateescape"), str(path))
     except ManifestError as error:
-        raise ManifestError(error.rule, error.message, hint=Text("hint.rename-or-exclude")) from None
+        raise ManifestError(error.rule, error.message, hint=hint) from None
 
 
 def _check_portable(root: Path, name: str, files: Sequence[PlannedFile]) -> None:

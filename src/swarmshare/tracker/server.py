@@ -96,7 +96,7 @@ def serve(
         # No log of requests: there are passkeys in their paths. What goes wrong inside is logged by the application.
         pool = Pool(min(config.max_connections, most_connections()))
         servers = [
-            WSGIServer(listener, app, log=None, error_log=None, handler_class=ClientHandler, spawn=pool)
+            WSGIServer(listener, app.wsgi_app, log=None, error_log=None, handler_class=ClientHandler, spawn=pool)
             for listener in listeners
         ]
         stop = Event()

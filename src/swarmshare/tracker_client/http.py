@@ -264,7 +264,8 @@ class Connection:
         except TrackerError:
             return self._odd(response, content)
         hint = None
-        if response.status_code == requests.codes.unauthorized and self._token is not None:
+        # A wrong password is no reason to sign in again: the token is not what was refused.
+        if response.status_code == requests.codes.unauthorized and self._token is not None and code != "credentials":
             hint = Text("hint.sign-in-again", tracker=self.tracker)
         return TrackerError(code, message, hint=hint)
 

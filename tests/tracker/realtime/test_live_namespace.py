@@ -191,6 +191,19 @@ def test_the_reason_of_a_refusal(tracker: Tracker) -> None:
     assert refused.value.error_args["data"] == {"error": str(Refusal.SIGNED_OUT), "text": text}
 
 
+def test_who_is_suspended_is_told_that(tracker: Tracker) -> None:
+    ann = tracker.join("Ann")
+    tracker.ask("PATCH", f"/accounts/{ann.account}", tracker.organiser, json={"suspended": True})
+    namespace = tracker.services.socketio.server.namespace_handlers["/live"]
+    with pytest.raises(ConnectionRefusedError) as refused:
+        namespace.trigger_event("connect", "session", None, {"token": ann.token})
+    assert refused.value.error_args["data"]["error"] == str(Refusal.SUSPENDED)
+    assert tracker.services.directory.is_suspended(ann.token)
+    tracker.ask("PATCH", f"/accounts/{ann.account}", tracker.organiser, json={"suspended": False})
+    assert not tracker.services.directory.is_suspended(ann.token)
+    assert tracker.watch(ann).is_connected("/live")
+
+
 def test_swarm_detail(tracker: Tracker) -> None:
     tracker.publish(tracker.organiser, hybrid_doc())
     path = f"/swarms/{parse_manifest(encoded(hybrid_doc())).info_hash}"

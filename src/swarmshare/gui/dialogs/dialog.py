@@ -115,7 +115,9 @@ class Dialog(ttk.Toplevel):
 
     def destroy(self) -> None:
         """Close it; the keyboard is for what had it before."""
-        before = self._before if self._before is not None and self._before.winfo_exists() else self._parent
+        before = self._before
+        if before is None or not before.winfo_exists() or not before.winfo_viewable():
+            before = self._parent  # another page may be in sight by now: the window knows what is to have it
         if before.winfo_exists() and before.winfo_viewable():
             self.grab_release()
             if isinstance(self._parent, Dialog):

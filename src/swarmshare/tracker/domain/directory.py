@@ -73,6 +73,14 @@ class Directory:
         except RefusalError:
             return None
 
+    def is_suspended(self, token: str) -> bool:
+        """Return whether ``token`` would be good if its account were not suspended."""
+        try:
+            self.holder(token)
+        except RefusalError as refusal:
+            return refusal.reason is Reason.SUSPENDED
+        return False
+
     def by_passkey(self, passkey: str) -> Identity | None:
         """Return the account whose announce URL has ``passkey``; what cannot be one is not even looked up."""
         return self._passkeys.get(passkey, self._find_passkey) if is_passkey(passkey) else None

@@ -58,6 +58,9 @@ class Lookup(Protocol):
     def identify(self, token: str) -> Identity | None:
         """Return who holds ``token``; None when it is unknown, revoked or expired, or its account is suspended."""
 
+    def is_suspended(self, token: str) -> bool:
+        """Return whether it is only because its account is suspended that nobody is identified by ``token``."""
+
     def by_passkey(self, passkey: str) -> Identity | None:
         """Return the account whose announce URL has ``passkey``; None if it is unknown or the account suspended."""
 

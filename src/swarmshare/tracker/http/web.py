@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from swarmshare.texts import Text
+from swarmshare.tracker.domain import strict_json
 from swarmshare.tracker.domain.database_problem import problem_of
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
 from swarmshare.tracker.http.api.answers import ProblemDetails, problem_details
@@ -48,18 +49,15 @@ _HEADERS: Final = {
 
 
 class Json(JSONProvider):
-    """JSON by msgspec: one reading of every text. Surrogates, NaN and what nests without end are refused."""
+    """Flask's way to JSON, which is :mod:`~swarmshare.tracker.domain.strict_json`."""
 
     def dumps(self, obj: Any, **_: Any) -> str:
         """Return ``obj``, which may be a msgspec struct, as JSON."""
-        return msgspec.json.encode(obj).decode()
+        return strict_json.dumps(obj)
 
     def loads(self, s: str | bytes, **_: Any) -> Any:
-        """Return the value of a JSON text; raise :class:`ValueError` when it is not exactly JSON."""
-        try:
-            return msgspec.json.decode(s)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise ValueError(str(error)) from None
+        """Return the value of a JSON text; raises :class:`ValueError` when it is not exactly JSON."""
+        return strict_json.loads(s)
 
 
 class Web(Flask):

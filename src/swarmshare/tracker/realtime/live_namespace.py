@@ -22,7 +22,7 @@ from swarmshare.schema.text_wire import dump_text
 from swarmshare.schema.tracker_events import LIVE, Refusal
 from swarmshare.schema.tracker_wire import parse_token
 from swarmshare.texts import Text
-from swarmshare.tracker.domain.refusals import RefusalError
+from swarmshare.tracker.domain.refusals import Reason, RefusalError
 from swarmshare.tracker.swarms.pacing import Pacer
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ class LiveNamespace(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no t
         try:
             account = self._directory.holder(parse_token(auth)).identity.account
         except (EventError, RefusalError) as error:
-            data = {"error": str(Refusal.SIGNED_OUT), "text": dump_text(error.message)}
+            suspended = isinstance(error, RefusalError) and error.reason is Reason.SUSPENDED
+            refusal = Refusal.SUSPENDED if suspended else Refusal.SIGNED_OUT
+            data = {"error": str(refusal), "text": dump_text(error.message)}
             raise ConnectionRefusedError(str(error), data) from None
         if Counter(self._accounts.values())[account] >= MAX_WATCHERS:
             message = Text("event.too-many-watchers")

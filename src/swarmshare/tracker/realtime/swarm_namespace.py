@@ -111,13 +111,17 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
 
     def _connect(self, session: str, environ: dict[str, Any], auth: object) -> None:
         try:
-            identity = self._directory.identify(parse_token(auth))
+            token = parse_token(auth)
+            identity = self._directory.identify(token)
+            suspended = identity is None and self._directory.is_suspended(token)
         except EventError as error:
             raise _refused(error) from None
         except SQLAlchemyError as error:
             if (problem := problem_of(error)) is None:
                 raise
             raise _refused(EventError(Refusal.INTERNAL, problem.sentence)) from None
+        if suspended:
+            raise _refused(EventError(Refusal.SUSPENDED, Text("account.suspended")))
         if identity is None:
             raise _refused(EventError(Refusal.SIGNED_OUT, Text("token.invalid")))
         address = parse_address(environ.get("REMOTE_ADDR", ""))

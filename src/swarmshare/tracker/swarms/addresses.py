@@ -13,7 +13,11 @@ Address: TypeAlias = IPAddress
 
 
 class Reach(IntEnum):
-    """Which machines an address means the same one to; a wider reach is larger."""
+    """Which machines an address means the same one to; a wider reach is larger.
+
+    Nobody is told of an address with a smaller reach than its own: loopback would be the asker itself, a private
+    address somebody else.
+    """
 
     MACHINE = 0
     """Loopback: the machine itself."""
@@ -43,8 +47,3 @@ def believable(claim: Address, source: Address) -> bool:
     """
     own = reach(source.packed)
     return claim.version != source.version and own is not Reach.WORLD and reach(claim.packed) is own
-
-
-def visible(packed: bytes, asker: Address) -> bool:
-    """Whether ``asker`` may be told of an address: to it, loopback is itself, a private one somebody else."""
-    return reach(packed) >= reach(asker.packed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import MAX_PEERS, JoinAnswer, MemberPage, Refusal
 from swarmshare.texts import Text
-from swarmshare.tracker.swarms.addresses import visible
+from swarmshare.tracker.swarms.addresses import reach
 from swarmshare.tracker.swarms.connections import Connections, MemberConnection
 from swarmshare.tracker.swarms.registry import account_member
 from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, detail_limit
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Join,
         ListMembers,
         MemberInfo,
+        MemberPieces,
         ReportMember,
         Stats,
     )
@@ -105,6 +106,13 @@ class LiveMembers:
         """Return a swarm as one of its members is told of it: all that matters, at one ``seq``."""
         own, snapshot = self._look(session, info_hash)
         count = snapshot.piece_count
+        ranked = self._ranked(session, own, snapshot, MAX_PEERS, useful_only=False)
+        holdings: tuple[MemberPieces, ...] | None = None
+        if snapshot.detailed:  # then whoever is told of as a peer is told of as a member, too
+            holdings = tuple(holding(member, count) for member in snapshot.members)
+            views = {told.peer.member: told.peer for told in holdings}
+        else:
+            views = {member.number: peer_view(member, count) for member in ranked}
         return JoinAnswer(
             epoch=snapshot.epoch,
             seq=snapshot.seq,
@@ -112,9 +120,9 @@ class LiveMembers:
             member=own.number,
             seeds=snapshot.seeds,
             leeches=snapshot.leeches,
-            peers=self._peers(session, own, snapshot, MAX_PEERS, useful_only=False),
+            peers=tuple(views[member.number] for member in ranked),
             availability=snapshot.availability,
-            holdings=tuple(holding(m, count) for m in snapshot.members) if snapshot.detailed else None,
+            holdings=holdings,
         )
 
     def have(self, session: str, have: HaveUpdate) -> None:
@@ -142,7 +150,8 @@ class LiveMembers:
     def more_peers(self, session: str, request: FindPeers) -> tuple[MemberInfo, ...]:
         """Return members that hold what this one lacks, the most useful first."""
         own, snapshot = self._look(session, request.info_hash)
-        return self._peers(session, own, snapshot, request.want, useful_only=True)
+        ranked = self._ranked(session, own, snapshot, request.want, useful_only=True)
+        return tuple(peer_view(member, snapshot.piece_count) for member in ranked)
 
     def members(self, session: str, request: ListMembers) -> MemberPage:
         """Return a page of the members and what each holds, by their numbers."""
@@ -178,19 +187,17 @@ class LiveMembers:
             raise _not_joined()
         return found
 
-    def _peers(
+    def _ranked(
         self, session: str, own: MemberRecord, snapshot: SwarmSnapshot, want: int, *, useful_only: bool
-    ) -> tuple[MemberInfo, ...]:
-        address = self._connection(session).address
+    ) -> list[MemberRecord]:
+        """Return up to ``want`` members for the asker to dial, the best first, at addresses that mean them to it."""
+        asker = reach(self._connection(session).address.packed)
         candidates = [
             member
             for member in snapshot.members
-            if member.number != own.number
-            and not member.v1_only
-            and any(visible(packed, address) for packed in member.addresses)
+            if member.number != own.number and not member.v1_only and asker <= max(map(reach, member.addresses))
         ]
-        ranked = self._registry.rank(candidates, own, snapshot.availability, want, useful_only=useful_only)
-        return tuple(peer_view(member, snapshot.piece_count) for member in ranked)
+        return self._registry.rank(candidates, own, snapshot.availability, want, useful_only=useful_only)
 
 
 def _not_joined() -> EventError:

@@ -50,15 +50,9 @@ def peer_view(member: MemberRecord, piece_count: int) -> MemberInfo:
         holds = Holds.ALL
     else:
         holds = Holds.SOME if member.held else Holds.NONE
-    return MemberInfo(
-        member=member.number,
-        user=member.user,
-        addresses=tuple(map(_text, member.addresses)),
-        port=member.port,
-        live=bool(member.session),
-        holds=holds,
-        share=_share(member, piece_count),
-    )
+    addresses = tuple(map(_text, member.addresses))
+    share = _share(member, piece_count)
+    return MemberInfo(member.number, member.user, addresses, member.port, bool(member.session), holds, share)
 
 
 def holding(member: MemberRecord, piece_count: int) -> MemberPieces:
@@ -97,6 +91,8 @@ def member_view(member: MemberRecord, piece_count: int, *, pieces: bool) -> Memb
 
 
 def _share(member: MemberRecord, piece_count: int) -> float:
+    if not member.held and piece_count:
+        return 0.0
     return round(member.held / piece_count, 4) if piece_count else float(not member.left)
 
 
