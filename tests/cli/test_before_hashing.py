@@ -142,6 +142,6 @@ def test_a_folder_one_level_too_deep(
     monkeypatch.setattr(engine_run.EngineRun, "run", run)
     assert run_command(["create", str(shared)]) == 0
     capsys.readouterr()
-    place = {"seed": ["--data", shared], "verify": [shared], "download": ["--to", shared]}[verb]
-    told = fails(capsys, verb, "shared.torrent", *place)
+    option = {"seed": ("--data",), "verify": (), "download": ("--to",)}[verb]
+    told = fails(capsys, verb, "shared.torrent", *option, shared)
     assert f"this is shared itself, in {shared.parent}" in told
