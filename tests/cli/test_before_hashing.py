@@ -142,6 +142,6 @@ def test_a_folder_one_level_too_deep(
     monkeypatch.setattr(engine_run.EngineRun, "run", run)
     assert run_command(["create", str(shared)]) == 0
     capsys.readouterr()
-    option = {"seed": ("--data",), "verify": (), "download": ("--to",)}[verb]
-    told = fails(capsys, verb, "shared.torrent", *option, shared)
+    places: dict[str, list[object]] = {"seed": ["--data", shared], "verify": [shared], "download": ["--to", shared]}
+    told = fails(capsys, verb, "shared.torrent", *places[verb])
     assert f"this is shared itself, in {shared.parent}" in told

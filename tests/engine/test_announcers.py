@@ -110,7 +110,7 @@ async def test_members_count_once_whether_connected_or_not(tmp_path: Path) -> No
             torrent.known_peers.connected(("192.0.2.5", 5))
             assert (engine.snapshot().torrents[0].announced_only, torrent.known_peers.announced_only) == (1, 1)
             torrent.known_peers.disconnected(("192.0.2.5", 5))
-            port.tell_problem("the tracker is away")
+            port.report_problem("the tracker is away")
             assert engine.snapshot().torrents[0].tracker_problem == "the tracker is away"
             await engine.remove(torrent)
         assert engine.snapshot().torrents == ()

@@ -149,7 +149,7 @@ async def test_what_was_taken_away_and_put_back_is_found_without_a_restart(
 ) -> None:
     """Nobody has anything else to offer, so it is from the disk that it comes back."""
     monkeypatch.setattr(disk, "RETRY_AFTER", 0.05)
-    monkeypatch.setattr(file_monitor, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(file_monitor, "CHECK_INTERVAL", 0.05)
     async with Swarm(tmp_path, {"a": 400_000, "b": 400_000}) as swarm:
         engine, torrent = await swarm.seed("seed")
         everything = torrent.picker.held.held
@@ -208,7 +208,7 @@ async def test_a_seeded_file_that_is_touched(tmp_path: Path, piece: int) -> None
         assert engine.snapshot().torrents[0].changed_files == ("a",)
         assert not [alert for alert in leech.alerts if isinstance(alert, (PieceFailed, PeerDropped))]
         shutil.copy2(swarm.source / "a", tmp_path / "seed" / "top" / "a")  # it is put back
-        torrent.file_monitor.look_soon()
+        torrent.file_monitor.check_soon()
         with trio.fail_after(TIMEOUT):
             await leeching.finished.wait()
         assert engine.snapshot().torrents[0].changed_files == ()
@@ -232,7 +232,7 @@ async def test_an_edited_file_is_left_alone_until_it_is_rechecked(tmp_path: Path
                 await torrent.finished.wait()
             edit(path)
             edited = path.read_bytes()
-            torrent.file_monitor.look_soon()
+            torrent.file_monitor.check_soon()
             with trio.fail_after(TIMEOUT):
                 await until(lambda: torrent.disk.problem is not None)
             snapshot = engine.snapshot().torrents[0]
@@ -263,10 +263,10 @@ async def test_an_edited_file_that_is_removed_is_fetched_again(tmp_path: Path) -
         with trio.fail_after(TIMEOUT):
             await torrent.finished.wait()
             edit(path)
-            torrent.file_monitor.look_soon()
+            torrent.file_monitor.check_soon()
             await until(lambda: torrent.disk.problem is not None)
             path.unlink()
-            torrent.file_monitor.look_soon()
+            torrent.file_monitor.check_soon()
             await until(lambda: torrent.is_complete)
         assert swarm.is_whole("edited")
 

@@ -44,7 +44,7 @@ _FOR: Final = {
 
 REPEAT_AFTER: Final = 600.0
 """Seconds after which the same problem with a tracker is told again, if it is still there or is back."""
-MAX_TOLD: Final = 1000
+MAX_REPORTED: Final = 1000
 """Most problems that are remembered; further ones are not told: there is enough to read."""
 
 
@@ -143,7 +143,7 @@ class EngineReport:
         now, key = self._clock(), (name, problem)
         for old in [old for old, at in self._told_at.items() if now - at >= REPEAT_AFTER]:
             del self._told_at[old]
-        if not problem or key in self._told_at or len(self._told_at) >= MAX_TOLD:
+        if not problem or key in self._told_at or len(self._told_at) >= MAX_REPORTED:
             return False
         self._told_at[key] = now
         return True

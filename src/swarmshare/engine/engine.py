@@ -252,7 +252,7 @@ class Engine:
         finally:
             self._connections -= 1
         _log.debug("%s: dialled %s: %s", torrent.manifest.info_hash, show_address(*address), result.outcome.name)
-        if torrent.dialer.log.note(address, result, trio.current_time()):
+        if torrent.dialer.log.record(address, result, trio.current_time()):
             reason = Text("peer.hung-up-mse")
             info_hash = torrent.manifest.info_hash.full
             self.alerts.append(ConnectionFailed(info_hash, show_address(*address), Cause.HUNG_UP, reason))
@@ -268,7 +268,7 @@ class Engine:
             return result_of(error)
         with transport:
             session = PeerSession(torrent.peers, transport, theirs, ours, dialled=True)
-            return DialResult(Outcome.ENDED if await self._share(torrent, session) else Outcome.NOT_WANTED)
+            return DialResult(Outcome.CONNECTED if await self._share(torrent, session) else Outcome.NOT_WANTED)
 
     @staticmethod
     async def _share(torrent: Torrent, session: PeerSession) -> bool:

@@ -127,7 +127,7 @@ class _Membership:
                     _log.info("%s: tracker %s: no longer connected: %s", self._name, self._connection.tracker, end)
                     if isinstance(end, EventError):
                         if end.reason not in _QUIET:
-                            self._torrent.tell_problem(about(self._connection.tracker, end.message))
+                            self._torrent.report_problem(about(self._connection.tracker, end.message))
                         await trio.sleep(backoff.pause(trio.current_time() - since))
                     elif not self._joined:
                         self.away(end)
@@ -162,7 +162,7 @@ class _Membership:
         if self._nursery is not None and error.rule == NOT_LIVE and not self._fallback.runs:
             self._nursery.start_soon(self._fallback.run)
         if not self._fallback.runs:
-            self._torrent.tell_problem(error.advice)
+            self._torrent.report_problem(error.advice)
 
     # What we do
 
@@ -200,7 +200,7 @@ class _Membership:
         self._view.start(parse_state(await self._ask(join), self.piece_count))
         self._joined = True
         _log.info("%s: tracker %s: joined", self._name, self._connection.tracker)
-        self._torrent.tell_problem((self._link.way if self._link is not None else None) or "")
+        self._torrent.report_problem((self._link.way if self._link is not None else None) or "")
 
     async def _tell_pieces(self) -> None:
         while True:

@@ -72,7 +72,7 @@ def test_swarms_are_told_at_most_once_a_second(tracker: Tracker) -> None:
 
 
 def test_many_swarms_are_told_in_parts(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_namespace, "MAX_TOLD", 2)
+    monkeypatch.setattr(live_namespace, "MAX_PUSHED", 2)
     manifests = []
     for number in range(5):
         doc = put(folder_doc({b"a": 5, b"b": 5}), "info/name", b"%d" % number)

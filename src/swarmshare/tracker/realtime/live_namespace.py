@@ -36,7 +36,7 @@ INTERVAL: Final = 1.0
 """Seconds between two ``swarms``."""
 MAX_WATCHERS: Final = 20
 """Most watchers of one account: as many windows as one may reasonably have open."""
-MAX_TOLD: Final = 1_000
+MAX_PUSHED: Final = 1_000
 """Most swarms in one ``swarms``; the rest is told a second later."""
 
 
@@ -101,7 +101,7 @@ class LiveNamespace(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no t
         self.emit("withdrawn", {"info_hash": info_hash.hex()})
 
     def _tell_swarms(self) -> None:
-        told = list(self._changed)[:MAX_TOLD]
+        told = list(self._changed)[:MAX_PUSHED]
         for info_hash in told:
             del self._changed[info_hash]
         if self._changed:
