@@ -121,8 +121,7 @@ class Swarm:
     async def leech(self, name: str, *peers: Engine, **options: Any) -> tuple[Engine, Torrent]:
         """A peer that dials ``peers``."""
         engine = await self.engine(**options.pop("config", {}))
-        config = TorrentConfig(folder=self.folder / name, peers=tuple(map(address, peers)), **options)
-        return engine, self.add(engine, config)
+        return engine, self.join(engine, name, peers=tuple(map(address, peers)), **options)
 
     def block(self, block: Block) -> bytes:
         """The right bytes of a block."""
@@ -131,6 +130,10 @@ class Swarm:
         with self.source.joinpath(*self.manifest.files[span.file].path).open("rb") as file:
             file.seek(span.offset + block.begin)
             return file.read(block.length).ljust(block.length, b"\0")
+
+    def join(self, engine: Engine, name: str, **options: Any) -> Torrent:
+        """Let ``engine`` share the content in the folder ``name``."""
+        return self.add(engine, TorrentConfig(folder=self.folder / name, **options))
 
     def is_whole(self, name: str) -> bool:
         files = [path.relative_to(self.source) for path in self.source.rglob("*") if path.is_file()]
