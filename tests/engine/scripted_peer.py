@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import trio
 from engine.swarm import address
 
+from swarmshare.engine.torrent import KEEP_ALIVE_AFTER
 from swarmshare.manifest.layout import Block
 from swarmshare.wire.codec import MessageReader
 from swarmshare.wire.extensions import HANDSHAKE_ID, ExtendedHandshake, decode_extended_handshake
 from swarmshare.wire.handshake import HANDSHAKE_LENGTH, Handshake, decode_handshake
-from swarmshare.wire.messages import Cancel, Extended, Message, Request, encode_piece_head
+from swarmshare.wire.messages import KEEP_ALIVE, Cancel, Extended, Message, Request, encode_piece_head
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -46,10 +47,18 @@ class ScriptedPeer:
         self._reader = MessageReader(swarm.manifest.layout.piece_count, self._place)
         self._seen: dict[type, int] = {}
         self._news = trio.Event()
+        self._turn = trio.Lock()
 
     def _place(self, block: Block) -> memoryview:
         data = self.blocks[Block._make(block)] = bytearray(block.length)
         return memoryview(data)
+
+    async def stay(self) -> None:
+        """Say now and then that it is still there."""
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while True:
+                await trio.sleep(KEEP_ALIVE_AFTER)
+                await self.say(KEEP_ALIVE)
 
     async def run(self) -> None:
         """Listen until the connection ends."""
@@ -77,7 +86,8 @@ class ScriptedPeer:
 
     async def say(self, *messages: Message | bytes) -> None:
         """Send messages, or bytes as they are."""
-        await self.stream.send_all(b"".join(m if isinstance(m, bytes) else m.encode() for m in messages))
+        async with self._turn:
+            await self.stream.send_all(b"".join(m if isinstance(m, bytes) else m.encode() for m in messages))
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for what depends on messages alone."""
@@ -150,8 +160,12 @@ async def connected(
     peer_id: bytes = b"",
     fast: bool = True,
     extended: bool = True,
+    alive: bool = True,
 ) -> AsyncIterator[ScriptedPeer]:
-    """A peer at ``host`` that has dialled ``engine``; it has said nothing yet but its handshake."""
+    """A peer at ``host`` that has dialled ``engine``; it has said nothing yet but its handshake.
+
+    It sends keep-alives, unless it is not ``alive``.
+    """
     where = address(engine)
     with network.at(host):
         stream = await trio.open_tcp_stream(*where)
@@ -161,6 +175,8 @@ async def connected(
     peer = ScriptedPeer(swarm, stream, await _handshake(stream))
     async with stream, trio.open_nursery() as nursery:
         nursery.start_soon(peer.run)
+        if alive:
+            nursery.start_soon(peer.stay)
         yield peer
         nursery.cancel_scope.cancel()
 
@@ -187,6 +203,7 @@ async def listening(
             await stream.send_all(hello)
             peer = ScriptedPeer(swarm, stream, theirs)
             nursery.start_soon(peer.run)
+            nursery.start_soon(peer.stay)
             await talk(peer)  # type: ignore[misc]
             nursery.cancel_scope.cancel()
 

@@ -48,14 +48,14 @@ async def take_all(swarm: Swarm, peer: ScriptedPeer) -> None:
         for piece in swarm.manifest.layout.file_pieces(0)
         for begin in range(0, swarm.manifest.piece_length, BLOCK_LENGTH)
     ]
-    while received(peer) < 10 * RATE * SECONDS:
+    while received(peer) < 5 * RATE * SECONDS:
         await peer.say(*map(Request._make, blocks))
         for _ in blocks:
             await peer.hears(Piece)
 
 
-def received(peer: ScriptedPeer, since: float = 0.0) -> int:
-    """Bytes of blocks that came later than ``since``."""
+def received(peer: ScriptedPeer, since: float = -1.0) -> int:
+    """Bytes of blocks that came later than ``since``; all of them if it is not given."""
     return sum(message.length for at, message in peer.heard if isinstance(message, Piece) and at > since)
 
 

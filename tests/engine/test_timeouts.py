@@ -118,7 +118,7 @@ async def test_a_silent_peer_is_told_that_we_are_here_and_given_up_after_two_min
 ) -> None:
     async with Swarm(tmp_path, {"a": 5}, network=network) as swarm:
         engine, torrent = await swarm.seed("seed")
-        async with connected(swarm, network, engine) as peer:
+        async with connected(swarm, network, engine, alive=False) as peer:
             start = trio.current_time()
             await peer.say(HaveNone())
             assert await peer.ended() - start == pytest.approx(IDLE_TIMEOUT, abs=2 * TICK)
@@ -133,7 +133,7 @@ async def test_a_keep_alive_a_minute_keeps_a_connection(
 ) -> None:
     async with Swarm(tmp_path, {"a": 5}, network=network) as swarm:
         engine, torrent = await swarm.seed("seed")
-        async with connected(swarm, network, engine) as peer:
+        async with connected(swarm, network, engine, alive=False) as peer:
             for _ in range(20):
                 await peer.say(KEEP_ALIVE)
                 await trio.sleep(IDLE_TIMEOUT / 2)
