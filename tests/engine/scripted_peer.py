@@ -30,6 +30,10 @@ PATIENCE = 3600.0
 _Kind = TypeVar("_Kind", bound=Message)
 
 
+class EndedError(AssertionError):
+    """The engine closed the connection before what was waited for came."""
+
+
 class ScriptedPeer:
     """One end of a connection with an engine, after the handshakes."""
 
@@ -105,7 +109,8 @@ class ScriptedPeer:
                         self._seen[kind] = number + 1
                         return message
                 self._seen[kind] = len(self.heard)
-                assert self.ended_at is None, f"the connection ended before {kind.__name__} came"
+                if self.ended_at is not None:
+                    raise EndedError(f"the connection ended before {kind.__name__} came")
                 await self._news.wait()
 
     def all(self, kind: type[_Kind]) -> list[_Kind]:
@@ -140,14 +145,18 @@ class ScriptedPeer:
     async def serve(
         self, *, wrong: Callable[[Block], bool] = lambda _: False, pause: float = 0.0, count: float = float("inf")
     ) -> None:
-        """Answer up to ``count`` requests, each after ``pause`` seconds; cancelled ones are left out."""
+        """Answer up to ``count`` requests, each after ``pause`` seconds; cancelled ones are left out.
+
+        It ends with the connection.
+        """
         number = 0
-        while number < count:
-            block = Block._make(await self.hears(Request))
-            await trio.sleep(pause)
-            if not any(cancelled == block for cancelled in self.all(Cancel)):
-                await self.give(block, wrong=wrong(block))
-                number += 1
+        with suppress(EndedError, trio.BrokenResourceError):
+            while number < count:
+                block = Block._make(await self.hears(Request))
+                await trio.sleep(pause)
+                if not any(cancelled == block for cancelled in self.all(Cancel)):
+                    await self.give(block, wrong=wrong(block))
+                    number += 1
 
 
 @asynccontextmanager
