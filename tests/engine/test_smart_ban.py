@@ -127,7 +127,11 @@ async def test_of_two_that_send_one_piece_together_the_leaves_tell_who_lied(
             asked = await honest.hears(HashRequest)
             leaves = leaf_hashes((swarm.source / "a").read_bytes())
             assert (asked.base, asked.index, asked.length, asked.proof_layers) == (0, 0, 8, 0)
+            by_host = {session.host: session.requester.conduct.wrong for session in torrent.sessions}
+            assert by_host == {"10.9.0.1": set(), "10.9.0.2": set()}
             await honest.say(Hashes(asked.root, 0, 0, 8, 0, leaves))
+            with trio.fail_after(5):
+                await until(lambda: by_host == {"10.9.0.1": set(), "10.9.0.2": {0}})
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(honest.serve)
                 nursery.start_soon(liar.serve)
@@ -135,7 +139,5 @@ async def test_of_two_that_send_one_piece_together_the_leaves_tell_who_lied(
                     await torrent.finished.wait()
                 nursery.cancel_scope.cancel()
             assert {request.piece for request in liar.all(Request)[lied:]} <= {3}
-            by_host = {session.host: session.requester.conduct.wrong for session in torrent.sessions}
-            assert by_host == {"10.9.0.1": set(), "10.9.0.2": {0}}
         assert not banned(engine), "it was its first"
         assert (tmp_path / "leech" / "top" / "a").read_bytes() == (swarm.source / "a").read_bytes()
