@@ -1,6 +1,8 @@
 # The two commands are `make run` and `make test`; both set everything up first.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests start hundreds of processes: none is to compile anew what the last one did.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: setup run test lint bench demo screenshots lock clean
 

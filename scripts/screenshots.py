@@ -151,8 +151,8 @@ def tour(camera: Camera, folder: Path, tracker: str) -> None:
     from swarmshare.gui.dialogs.dialog import rewrite
 
     window = camera.window
-    camera.until(lambda: window._welcome)
-    page = window._welcome
+    camera.until(lambda: window.welcome)
+    page = window.welcome
     assert page is not None
     rewrite(page.folder.entry, f"{HOME}/Downloads")
     camera.shoot("welcome")
@@ -162,7 +162,7 @@ def tour(camera: Camera, folder: Path, tracker: str) -> None:
         entry.insert(0, text)
     rewrite(page.folder.entry, str(home / "Downloads"))
     page.enter.invoke()
-    camera.until(lambda: window._welcome is None)
+    camera.until(lambda: window.welcome is None)
     camera.until(lambda: window.snapshot and len(window.snapshot.catalogue) >= len(SHARED) + 1)
     window.turn_to("catalogue")
     camera.shoot("catalogue")

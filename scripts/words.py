@@ -5,7 +5,7 @@
 
 Sentences are the literals inside ``_(...)``, ``ngettext(...)`` and ``mark(...)`` under src/swarmshare/gui, and the
 texts of all layers, in the tables of ``swarmshare.texts``. Of these the .po has the code, and the English as a comment:
-when that changes, the translation is dropped, and is to be made again.
+when that changes, the translation is dropped, and is to be made again. What argparse says is there, too.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
+from swarmshare.languages import DOMAIN, LOCALE  # noqa: E402
 from swarmshare.texts import ENGLISH  # noqa: E402
+from swarmshare.texts.usage import ARGPARSE  # noqa: E402
 
 GUI = ROOT / "src" / "swarmshare" / "gui"
-LOCALE = GUI / "locale"
-DOMAIN = "swarmshare"
 SINGLE, PLURAL = {"_", "mark"}, {"ngettext"}
 HEADERS = {
     "pt_BR": "Language: pt_BR\nMIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n"
@@ -32,7 +32,7 @@ HEADERS = {
 }
 FORMS = 2
 """Of a plural, in every language that there is."""
-PLACE = re.compile(r"\{\w+\}")
+PLACE = re.compile(r"\{\w+\}|%(?:\(\w+\))?[sr]")
 
 
 @dataclass
@@ -88,8 +88,9 @@ def extract(folder: Path = GUI) -> dict[tuple[str, str], Message]:
 
 
 def texts() -> dict[tuple[str, str], Message]:
-    """The texts of all layers, by their codes."""
-    all_texts = (Message(code, places=["texts:0"], english=english) for code, english in sorted(ENGLISH.items()))
+    """The texts of all layers, by their codes, and what argparse says."""
+    all_texts = [Message(code, places=["texts:0"], english=english) for code, english in sorted(ENGLISH.items())]
+    all_texts += [Message(english, places=["argparse:0"]) for english in ARGPARSE]
     return {message.key: message for message in all_texts}
 
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from interop.peers import VERSIONS, Libtorrent, need
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +24,25 @@ settings.register_profile("swarmshare", deadline=None, suppress_health_check=[He
 # The same examples each time where nobody watches; new ones each time where somebody does.
 settings.register_profile("ci", settings.get_profile("swarmshare"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "swarmshare")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop measuring where pytest-xdist only hands out tests: none of our code runs there, and it costs as much."""
+    measured = coverage.Coverage.current()
+    if measured is not None and config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        measured.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure none of the processes that an ``unmeasured`` test starts: it would take twice as long.
+
+    Such a test goes all the way through what others test part by part, and these are measured.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("unmeasured"):
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

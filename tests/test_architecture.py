@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "src" / "swarmshare"
+TESTS: Final = ROOT / "tests"
 
 LAYERS: Final = {
     "errors": 0, "texts": 0, "common": 0, "manifest": 0, "wire": 0, "swarm": 0, "schema": 0,
-    "storage": 1, "engine": 2, "tracker_client": 3, "app": 4, "cli": 5, "gui": 5, "bench": 5,
+    "storage": 1, "languages": 1, "engine": 2, "tracker_client": 3, "app": 4, "cli": 5, "gui": 5, "bench": 5,
 }  # fmt: skip
 """The layer of each package: a package may import those of its own layer and of the layers below."""
 SERVER: Final = "tracker"
-SERVER_MAY_USE: Final = {"tracker", "schema", "common", "manifest", "errors", "texts"}
+SERVER_MAY_USE: Final = {"tracker", "schema", "common", "manifest", "errors", "texts", "languages"}
 SERVER_LAYERS: Final = {"config": 0, "domain": 1, "swarms": 2, "services": 3, "http": 4, "realtime": 4}
 """The layer of each package and module of the tracker that others of it may import; all else starts it."""
 FRONT_ENDS_MAY_START: Final = {("cli", "tracker")}
@@ -124,6 +125,19 @@ def test_no_import_circle_within_a_package(package: str) -> None:
     assert import_circles(package) == []
 
 
+def test_one_module_makes_what_carries_the_bytes_of_a_connection() -> None:
+    """So that encryption goes beneath all of them, the handshakes and the fetching of metadata included."""
+    makes, goes_around = set(), set()
+    for path in (PACKAGE / "engine").glob("*.py"):
+        called = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        if "Transport" in {func.id for func in called if isinstance(func, ast.Name)}:
+            makes.add(path.stem)
+        if {"send_all", "receive_some", "sendmsg"} & {func.attr for func in called if isinstance(func, ast.Attribute)}:
+            goes_around.add(path.stem)
+    assert makes == {"handshaking"}
+    assert goes_around == {"transport"}
+
+
 @pytest.mark.parametrize("path", sorted((PACKAGE / SERVER).rglob("*.py")), ids=module_name)
 def test_imports_within_the_tracker_point_down(path: Path) -> None:
     own = path.relative_to(PACKAGE / SERVER).parts[0].removesuffix(".py")
@@ -140,6 +154,59 @@ def test_untyped_libraries_stay_in_the_modules_that_wrap_them(path: Path) -> Non
     used = {name.split(".")[0] for name in imports(path)}
     for library, wrappers in UNTYPED.items():
         assert library not in used or str(path.relative_to(PACKAGE)) in wrappers
+
+
+PRIVATE_IN_TESTS: Final = {
+    ("cli/test_command.py", "_AppendAction"): "argparse lists the options of a parser in no other way",
+    ("cli/test_command.py", "_SubParsersAction"): "as above",
+    ("cli/test_command.py", "_actions"): "as above",
+    ("conftest.py", "_exit"): "a forked child must not run what pytest does at the end",
+    ("gui/conftest.py", "_default_root"): "tkinter forgets its first window in no other way",
+    ("gui/real_window.py", "_default_root"): "as above",
+    ("gui/test_notify.py", "_running"): "that the programs of notifications have ended is told nowhere",
+    ("storage/test_create.py", "_ZEROS"): "padding longer than this buffer would take gigabytes of content",
+    ("storage/test_create.py", "_rehearse"): "the second check is reached only where the first one fails",
+    ("storage/test_pieces.py", "_FILE"): "a system without O_NOFOLLOW",
+    ("storage/test_pieces.py", "_HAS_DIR_FD"): "a system without dir_fd",
+    ("storage/test_pieces.py", "_HAS_PREAD"): "a system without pread",
+    ("storage/test_pieces.py", "_hash_run"): "the moment between hashing a file and looking at its times again",
+    ("storage/test_pieces.py", "_read_full"): "a disk that fails at one place of a file, under a buffered reader",
+    ("test_setup.py", "_base_executable"): "the Python beneath a virtual environment has no public name",
+    ("tracker/domain/test_accounts.py", "_check_admission"): "a database that lets two transactions run side by side",
+}
+"""The private names that a test, by its file, uses for want of anything else, with the reason.
+
+A test of the inside breaks with each change of it: look for a public way, or make one, before a line is added here.
+"""
+_NOT_PRIVATE: Final = {"_replace", "_make", "_asdict", "_fields", "_"}
+"""Methods of named tuples, and gettext's function."""
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name not in _NOT_PRIVATE
+
+
+def private_uses(path: Path) -> set[str]:
+    """The private names of other objects and modules that a file reads, calls, patches or imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self" | "cls")):
+                pass
+            case ast.Attribute(attr=name):
+                names.add(name)
+            case ast.Call(func=ast.Name(id="setattr" | "getattr") | ast.Attribute(attr="setattr"), args=arguments):
+                strings = [argument.value for argument in arguments if isinstance(argument, ast.Constant)]
+                names |= {text.rpartition(".")[2] for text in strings if isinstance(text, str)}
+            case ast.ImportFrom(names=aliases):
+                names |= {alias.name for alias in aliases}
+    return {name for name in names if is_private(name)}
+
+
+def test_tests_use_no_private_names_but_these() -> None:
+    found = {(str(path.relative_to(TESTS)), name) for path in TESTS.rglob("*.py") for name in private_uses(path)}
+    assert found - PRIVATE_IN_TESTS.keys() == set(), "use what is public, or give the reason in this file"
+    assert PRIVATE_IN_TESTS.keys() - found == set(), "these are not used any more"
 
 
 @pytest.mark.parametrize("name", ["tracker_app.py", "peer_gui.py"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import copy
 import errno
@@ -16,11 +17,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pytest
 
 from swarmshare.common.text import MAX_TEXT
-from swarmshare.gui.words import DOMAIN, LANGUAGES, LOCALE
+from swarmshare.languages import DOMAIN, LANGUAGES, LOCALE
 from swarmshare.schema import text_wire
 from swarmshare.schema.text_wire import dump_text, read_text
 from swarmshare.swarm import diagnosis
 from swarmshare.texts import ENGLISH, Text, about, advise, fill, os_reason, places, text_of
+from swarmshare.texts.usage import ARGPARSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +30,28 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parent.parent / "src" / "swarmshare"
 BY_NUMBER: Final = "system."
 """How the codes begin that are made from the number of an error, and so stand nowhere as a literal."""
-FROM_TABLE: Final = {("swarm/diagnosis.py", "code")}
-"""The one place where the code of a text comes from a table, which is walked, too."""
+FROM_TABLE: Final = {("swarm/diagnosis.py", "code"), ("tracker/http/visitor.py", "code")}
+"""Where the code of a text comes from a table, or from the templates of pages, which are walked, too."""
+TEMPLATES: Final = ROOT / "tracker" / "http" / "templates"
+IN_TEMPLATES: Final = re.compile(r'say\("([^"]+)"((?:, \w+=[\w.]+)*)\)')
+"""A text in a page: its code, and its arguments."""
+NAMES: Final = {"SwarmShare", "openapi.json", "swarmshare", "list", "login", "register", "NAME", "CODE", "announce"}
+"""Words of pages that are the same in every language: names, and what is typed."""
+ERRORS: Final = {"message", "reason", "problem", "advice", "error", "tracker_problem", "strerror", "last_words"}
+"""Names of variables and attributes that have a text in them."""
+NEVER_MET: Final = {
+    ".__call__() not defined", "%r is not callable", "'required' is an invalid argument for positionals",
+    "cannot merge actions - two groups are named %r", "dest= is required for options like %r",
+    "invalid conflict_resolution value: %r", "mutually exclusive arguments must be optional",
+    "invalid option string %(option)r: must start with a character %(prefix_chars)r",
+    "conflicting option string: %s", "conflicting option strings: %s", "conflicting subparser: %s",
+    "conflicting subparser alias: %s", "cannot have multiple subparser arguments", "unexpected option string: %s",
+    "%(heading)s:", "usage: ", "positional arguments", "options", "show this help message and exit",
+    "argument \"-\" with mode %r", "can't open '%(filename)s': %(error)s",
+    "invalid %(type)s value: %(value)r", "expected %s argument", "expected %s arguments",
+    "unknown parser %(parser_name)r (choices: %(choices)s)", "%(prog)s: error: %(message)s\n",
+}  # fmt: skip
+"""What argparse says to programmers, in help, and of what this program's options never are."""
 MESSAGES: Final = {"message", "hint", "reason", "what", "why"}
 """Arguments of an error that people read; ``rule`` and the like are for programs."""
 
@@ -78,6 +100,9 @@ def texts_said() -> Iterator[Said]:
             continue
         code = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
         yield Said(f"{module}:{node.lineno}", code, {str(keyword.arg) for keyword in node.keywords})
+    for path in sorted(TEMPLATES.iterdir()):
+        for code, arguments in IN_TEMPLATES.findall(path.read_text()):
+            yield Said(path.name, code, set(re.findall(r"(\w+)=", arguments)))
 
 
 @cache
@@ -156,16 +181,72 @@ def test_no_error_is_raised_with_words_that_have_no_code() -> None:
 
 
 def test_no_problem_is_told_with_words_that_have_no_code() -> None:
-    told = {"tell_problem", "PeerDropped", "ConnectionFailed", "TorrentWaiting", "FileNotice", "NoPeers", "DialResult"}
+    told = {
+        "report_problem",
+        "PeerDropped",
+        "ConnectionFailed",
+        "TorrentWaiting",
+        "FileNotice",
+        "NoPeers",
+        "DialResult",
+    }
     for module, node in calls():
         if called(node) in told:
             for argument in node.args:
                 assert not is_plain(argument), f"{module}:{node.lineno}: {ast.unparse(argument)} has no code"
 
 
+def test_no_complaint_of_the_command_line_is_without_a_code() -> None:
+    """What goes to standard error, and what argparse is told of a wrong value."""
+    found = 0
+    for module, node in calls():
+        if not module.startswith("cli/"):
+            continue
+        if called(node) in {"complaint", "wrong_value", "_complain"}:
+            found += 1
+            assert not is_plain(node.args[0]), f"{module}:{node.lineno}: {ast.unparse(node.args[0])} has no code"
+        if called(node) in {"ArgumentTypeError", "ArgumentError"}:
+            found += 1
+            said = node.args[-1]
+            translated = isinstance(said, ast.Call) and called(said) == "for_people"
+            assert translated, f"{module}:{node.lineno}: {ast.unparse(said)} is not translated"
+    assert found > 10
+
+
+def test_no_text_loses_its_code_where_it_is_shown() -> None:
+    """In an f-string a text is plain English, so whatever is made of one has to be a text as well."""
+    for module, tree in trees().items():
+        if not module.startswith(("cli/", "tracker/http/")):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Name | ast.Attribute):
+                name = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
+                assert name not in ERRORS, f"{module}:{node.lineno}: {ast.unparse(node.value)} loses its code"
+
+
+def test_pages_have_no_words_of_their_own() -> None:
+    for path in sorted(TEMPLATES.iterdir()):
+        shown = re.sub(r"\{%.*?%\}|\{\{.*?\}\}|<[^>]*>", " ", path.read_text(), flags=re.DOTALL)
+        words = {word.strip(".") for word in re.findall(r"(?<![-\w])[A-Za-z][\w.]*", shown)}
+        assert words <= NAMES, f"{path.name}: {words - NAMES}"
+
+
+def test_argparse_says_nothing_that_has_no_translation() -> None:
+    tree = ast.parse(Path(argparse.__file__).read_text())
+    said = {
+        argument.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and called(node) in {"_", "ngettext"}
+        for argument in node.args
+        if isinstance(argument, ast.Constant)
+    }
+    assert said <= set(ARGPARSE) | NEVER_MET, f"a new Python says more (texts/usage.py): {said - NEVER_MET}"
+    assert set(ARGPARSE[:5]) <= said
+
+
 def test_all_of_the_table_of_causes_can_be_said() -> None:
     for cause in diagnosis.Cause:
-        told = diagnosis._told(cause, ["a:1", "b:2"], Text("system.ENETUNREACH")).message
+        told = diagnosis.worded(cause, ["a:1", "b:2"], Text("system.ENETUNREACH")).message
         assert not places(told), f"{cause}: {told}"
 
 
@@ -176,6 +257,10 @@ def test_every_text_has_a_translation_that_fills_in_the_same(language: str) -> N
         said = known.gettext(code)
         assert said != code, f"{code} is not translated: {english}"
         assert Counter(re.findall(r"\{\w+\}", said)) == Counter(re.findall(r"\{\w+\}", english)), code
+    for english in ARGPARSE:
+        said, place = known.gettext(english), r"%(?:\(\w+\))?[sr]"
+        assert said != english, f"{english} is not translated"
+        assert re.findall(place, said) == re.findall(place, english), english
 
 
 def test_a_text_is_its_english_and_remembers_its_parts() -> None:

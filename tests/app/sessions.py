@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 from tracker.trackers import PASSWORD
+from waiting import TIMEOUT
 
 from swarmshare.app.client_session import ClientSession, open_session
 from swarmshare.app.compose import announcers_for
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 
     from swarmshare.app.client_session import Fact
     from swarmshare.app.snapshot import TransferSnapshot
+    from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
-
-TIMEOUT = 30
 
 
 class RunningSession:
@@ -43,6 +43,13 @@ class RunningSession:
         """By name."""
         return {transfer.name: transfer for transfer in self.session.snapshot().transfers}
 
+    def torrent(self, info_hash: str) -> Torrent:
+        """What the engine runs of a transfer."""
+        transfer = self.session.transfers.get(info_hash)
+        assert transfer is not None
+        assert transfer.torrent is not None
+        return transfer.torrent
+
     async def until(self, condition: Callable[[], object]) -> None:
         with trio.fail_after(TIMEOUT):
             while not condition():  # noqa: ASYNC110  # a window polls snapshots, too
@@ -50,7 +57,7 @@ class RunningSession:
 
     async def listed(self) -> None:
         """The catalogue is here: what is published from now on is news."""
-        await self.until(lambda: self.session.group.catalogue is not None and self.session.group.catalogue._listed)
+        await self.until(lambda: self.session.group.catalogue is not None and self.session.group.catalogue.is_listed)
 
     async def fact(self, kind: type[Any]) -> Any:
         """The first fact of a kind."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 from engine.swarm import until
+from waiting import TIMEOUT
 
 from swarmshare.app.mirror import Deleted, Mirror, News, Problem, Sharing
 from swarmshare.app.mirror_store import STATE, MirrorStore, open_store
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
 
 LENGTH = 20_000
-DEADLINE = 60
 
 
 @dataclass(eq=False)
@@ -154,7 +154,7 @@ class World:
                     quota=quota, match=match, tell=news.append, poll=0.05,
                 )  # fmt: skip
                 nursery.start_soon(mirror.run)
-                with trio.fail_after(DEADLINE):
+                with trio.fail_after(TIMEOUT):
                     yield Running(mirror, folder, store, news)
                 nursery.cancel_scope.cancel()
 

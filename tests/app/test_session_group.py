@@ -15,8 +15,9 @@ import trio
 import trio.testing
 from app.sessions import RunningSession, fill, other_member, running_session
 from tracker.trackers import PASSWORD, Server
+from waiting import TIMEOUT
 
-from swarmshare.app import group, local_tracker, processes
+from swarmshare.app import accounts, group, local_tracker, processes
 from swarmshare.app.client_session import Published, Shared, ShareOptions
 from swarmshare.app.publishing import hash_path
 from swarmshare.app.snapshot import PersonSnapshot
@@ -27,13 +28,14 @@ from swarmshare.manifest.build import Description
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIn, SignIns
+from swarmshare.tracker_client import connection as tracker_connection
 from swarmshare.tracker_client.api import TrackerApi
 from swarmshare.tracker_client.http import Connection
 
 if TYPE_CHECKING:
     from swarmshare.app.snapshot import LocalTrackerSnapshot
 
-pytestmark = pytest.mark.usefixtures("own_home")
+pytestmark = [pytest.mark.usefixtures("own_home"), pytest.mark.unmeasured]
 
 CHILD = Path(__file__).with_name("child_tracker.py")
 
@@ -77,8 +79,10 @@ async def test_signed_in_until_signed_out(tracker: str, name: str) -> None:
         assert person(ann) is not None
         await ann.until(lambda: person(ann).role == "member")  # type: ignore[union-attr]
         token = SignIns(swarmshare_home()).all()[0].token
+        assert not ann.session.snapshot().earlier_user
         await ann.session.group.sign_out()
         assert person(ann) is None
+        assert ann.session.snapshot().earlier_user == name
         assert not ann.session.snapshot().catalogue
         assert tracker in await ann.session.group.known_trackers()
         with Connection(tracker, token) as connection, pytest.raises(TrackerError):
@@ -101,6 +105,66 @@ async def test_an_invitation(tracker: str) -> None:
         code = await ann.session.group.invite()
         with Connection(tracker) as connection:
             assert TrackerApi(connection).register("Guest", PASSWORD, "test", invitation=code).user == "Guest"
+
+
+async def test_members_are_suspended_and_let_in_again(tracker: str, name: str) -> None:
+    async with running_session() as ann:
+        with Connection(tracker) as connection:
+            token = TrackerApi(connection).register(name, PASSWORD, "test").token
+        await ann.session.group.sign_in(tracker, "Olga", PASSWORD)
+        member = next(member for member in await ann.session.group.members() if member.user == name)
+        assert (member.role, member.suspended) == ("member", False)
+        assert (await ann.session.group.suspend(member.number, True)).suspended
+        with Connection(tracker, token) as connection, pytest.raises(TrackerError):
+            TrackerApi(connection).account()
+        assert not (await ann.session.group.suspend(member.number, False)).suspended
+        with Connection(tracker) as connection:
+            assert TrackerApi(connection).sign_in(name, PASSWORD, "test").user == name
+
+
+async def test_who_is_suspended_is_told_that_and_is_back_when_let_in_again(
+    tracker: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracker_connection, "SHORTEST", 0.01)
+    with Connection(tracker) as link:
+        organiser = TrackerApi(link).sign_in("Olga", PASSWORD, "test").token
+    async with running_session() as ann:
+        await ann.session.group.register(tracker, name, PASSWORD)
+        await ann.listed()
+        with accounts.open_accounts(tracker, organiser) as api:
+            number = next(member.number for member in api.people() if member.user == name)
+            api.suspend(number, True)
+            await ann.until(lambda: "this account is suspended" in ann.session.snapshot().tracker_problem)
+            assert person(ann) == PersonSnapshot(name, "member", tracker), "to sign in again would not help"
+            api.suspend(number, False)
+        await ann.until(lambda: not ann.session.snapshot().tracker_problem)
+
+
+async def test_another_password_signs_out_all_other_machines_and_not_this_one(tracker: str, name: str) -> None:
+    async with running_session() as ann:
+        await ann.session.group.register(tracker, name, PASSWORD)
+        await ann.listed()
+        with pytest.raises(TrackerError) as wrong:
+            await ann.session.group.change_password("wrong horse battery", "another horse battery")
+        assert wrong.value.advice == "the password until now is another one"
+        assert person(ann) is not None
+        with Connection(tracker) as connection:
+            there = TrackerApi(connection).sign_in(name, PASSWORD, "the machine there").token
+        labels = {device.label: device for device in await ann.session.group.devices()}
+        assert len(labels) == 2
+        assert not labels["the machine there"].current
+        await ann.session.group.change_password(PASSWORD, "another horse battery")
+        with Connection(tracker, there) as connection, pytest.raises(TrackerError):
+            TrackerApi(connection).account()
+        await ann.listed()
+        assert person(ann) == PersonSnapshot(name, "member", tracker)
+        assert not ann.session.snapshot().tracker_problem
+        with Connection(tracker) as connection:
+            there = TrackerApi(connection).sign_in(name, "another horse battery", "the machine there").token
+        device = next(device for device in await ann.session.group.devices() if not device.current)
+        await ann.session.group.sign_device_out(device.number)
+        with Connection(tracker, there) as connection, pytest.raises(TrackerError):
+            TrackerApi(connection).account()
 
 
 async def test_of_two_sign_ins_the_last_one_counts(tracker: str, name: str, tmp_path: Path) -> None:
@@ -129,6 +193,7 @@ async def test_a_sign_in_that_is_not_valid(tracker: str) -> None:
     async with running_session() as ann:
         await ann.until(lambda: person(ann) is None)
         assert ann.session.snapshot().tracker_problem.endswith("Sign in again.")
+        assert ann.session.snapshot().earlier_user == "me"
 
 
 async def test_running_transfers_are_announced_at_the_new_tracker(tracker: str, name: str, tmp_path: Path) -> None:
@@ -145,10 +210,8 @@ async def test_running_transfers_are_announced_at_the_new_tracker(tracker: str, 
         await ann.until(lambda: any(entry.seeds == 1 for entry in ann.session.snapshot().catalogue))
         await ann.session.group.sign_out()
         await ann.until(lambda: ann.transfers[name].state is TorrentState.SEEDING)
-        torrent = ann.session.transfers._by_hash[info_hash].torrent
-        assert torrent is not None
-        assert torrent.config.announcers == ()
-        with trio.fail_after(30):
+        assert ann.torrent(info_hash).config.announcers == ()
+        with trio.fail_after(TIMEOUT):
             while (await friend.ask(lambda api: api.entry(info_hash))).seeds:  # noqa: ASYNC110
                 await trio.sleep(0.1)
 
@@ -254,13 +317,14 @@ async def test_a_tracker_that_another_process_runs_is_known(port: int) -> None:
         await ann.session.group.stop_tracker()
         await ann.session.group.start_tracker()
         assert own(ann).ours
-        await ann.until(lambda: ann.session.group._beside is None)
+        await ann.session.group.stop_tracker()
+        await ann.until(lambda: ann.session.snapshot().local_tracker is None)
 
 
 async def test_a_tracker_of_ones_own_ends_with_us(port: int) -> None:
     child = await trio.lowlevel.open_process([sys.executable, str(CHILD), str(port)], stdout=subprocess.PIPE)
     assert child.stdout is not None
-    with trio.fail_after(30):
+    with trio.fail_after(TIMEOUT):
         assert (await child.stdout.receive_some()).startswith(b"listens")
         child.send_signal(signal.SIGKILL)
         await child.wait()

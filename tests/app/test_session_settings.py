@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 import pytest
@@ -14,20 +15,19 @@ from tracker.trackers import PASSWORD
 
 from swarmshare.app import client_session
 from swarmshare.app.config import SettingsError, load_settings
-from swarmshare.engine.engine import Engine
 from swarmshare.schema.snapshot import TorrentState
+
+if TYPE_CHECKING:
+    from swarmshare.engine.torrent import Torrent
 
 
 def addresses(ann: RunningSession) -> tuple[str, ...]:
     return ann.session.snapshot().addresses
 
 
-def limits(ann: RunningSession) -> tuple[float | None, float | None]:
-    """What the engine's buckets let pass, in bytes a second."""
-    engine = ann.session.transfers._engine
-    assert isinstance(engine, Engine)
-    up, down = (bucket._rate if bucket is not None else None for bucket in (engine._up, engine._down))
-    return up, down
+def limits(torrent: Torrent) -> tuple[list[float | None], list[float | None]]:
+    """The limits that count for a torrent, the engine's first, up and down, in bytes a second."""
+    return [bucket.rate for bucket in torrent.limits.up], [bucket.rate for bucket in torrent.limits.down]
 
 
 async def test_the_folder_that_is_in_use_is_shown(own_home: Path) -> None:
@@ -89,22 +89,18 @@ async def test_limits_count_at_once_and_stay(own_home: Path, tmp_path: Path) -> 
     manifest = manifest_of(fill(tmp_path / "top", {"a": 100_000, "b": 1}))
     async with running_session() as ann:
         info_hash = await ann.session.open_manifest(manifest.encode(), tmp_path)
-        torrent = ann.session.transfers._by_hash[info_hash].torrent
-        assert torrent is not None
+        torrent = ann.torrent(info_hash)
         before = addresses(ann)
         await ann.session.transfers.limit([info_hash], 500.0, None)
         await ann.session.change_settings({"limit_up": 10000.0, "limit_down": 20000.0})
-        assert limits(ann) == (10000.0, 20000.0)
-        assert [bucket._rate for bucket in torrent.limits.up] == [10000.0, 500.0]
-        assert [bucket._rate for bucket in torrent.limits.down] == [20000.0]
+        assert limits(torrent) == ([10000.0, 500.0], [20000.0])
         await ann.session.change_settings({"limit_up": None})
-        assert limits(ann) == (None, 20000.0)
-        assert [bucket._rate for bucket in torrent.limits.up] == [500.0]
+        assert limits(torrent) == ([500.0], [20000.0])
         assert addresses(ann) == before
         assert ann.session.snapshot().settings.limit_down == 20000.0
     assert load_settings().settings.limit_down == 20000.0
     async with running_session() as ann:
-        assert limits(ann) == (None, 20000.0)
+        assert limits(ann.torrent(info_hash)) == ([500.0], [20000.0])
 
 
 async def test_the_folder_of_the_next_download(own_home: Path, tmp_path: Path) -> None:
@@ -134,17 +130,19 @@ async def test_a_settings_file_that_cannot_be_read(own_home: Path) -> None:
             pass
 
 
-async def test_quiet_hours(own_home: Path, autojump_clock: trio.testing.MockClock) -> None:
-    now = ["07:59"]
+async def test_quiet_hours(own_home: Path, tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    now, manifest = ["07:59"], manifest_of(fill(tmp_path / "top", {"a": 1, "b": 1}))
     async with running_session(clock=lambda: time.strptime(now[0], "%H:%M")) as ann:
+        torrent = ann.torrent(await ann.session.open_manifest(manifest.encode(), tmp_path))
         await ann.session.change_settings({"limit_up": 9000.0, "quiet_limit_up": 10000.0, "quiet_limit_down": 20000.0})
         await ann.session.change_settings({"quiet_hours": "08:00-18:00"})
-        assert limits(ann) == (9000.0, None)
-        for now[0], wanted in (("08:00", (10000.0, 20000.0)), ("17:59", (10000.0, 20000.0)), ("18:00", (9000.0, None))):
+        assert limits(torrent) == ([9000.0], [])
+        quiet = [10000.0], [20000.0]
+        for now[0], wanted in (("08:00", quiet), ("17:59", quiet), ("18:00", ([9000.0], []))):
             await trio.sleep(2 * client_session.LOOK_AT_CLOCK)
-            assert limits(ann) == wanted
+            assert limits(torrent) == wanted
         now[0] = "12:00"
         await ann.session.change_settings({"limit_down": 1024.0})
-        assert limits(ann) == (10000.0, 20000.0)
+        assert limits(torrent) == quiet
         await ann.session.change_settings({"quiet_hours": None})
-        assert limits(ann) == (9000.0, 1024.0)
+        assert limits(torrent) == ([9000.0], [1024.0])

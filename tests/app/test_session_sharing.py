@@ -10,6 +10,7 @@ import trio
 from app.sessions import fill, huge, manifest_of, other_member, running_session
 from integration.group import same
 from tracker.trackers import PASSWORD
+from waiting import TIMEOUT
 
 from swarmshare.app.client_session import JobFailed, Published, Shared, ShareOptions
 from swarmshare.app.publishing import ask_before
@@ -45,7 +46,7 @@ async def test_from_one_machine_to_another(tracker: str, name: str, tmp_path: Pa
         assert manifest.comment == "by the sea"
         (tmp_path / "friend").mkdir()
         torrent = friend.share(manifest, tmp_path / "friend")
-        with trio.fail_after(30):
+        with trio.fail_after(TIMEOUT):
             await torrent.finished.wait()
         assert same(folder, tmp_path / "friend" / "Holiday")
         await ann.until(lambda: ann.transfers["Holiday"].copies == 1 and not ann.transfers["Holiday"].only_here)

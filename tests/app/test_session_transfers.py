@@ -15,6 +15,7 @@ import pytest
 import trio
 from app.sessions import RunningSession, fill, huge, manifest_of, running_session
 from integration.group import same
+from waiting import TIMEOUT
 
 from swarmshare.app import transfer, transfers
 from swarmshare.app.client_session import Problem
@@ -195,8 +196,7 @@ async def test_priorities_of_a_running_transfer(manifest: Manifest, tmp_path: Pa
 
 async def test_limits_of_a_running_transfer(manifest: Manifest, tmp_path: Path) -> None:
     async with downloading(manifest, tmp_path, rate=2**17) as (ann, info_hash):
-        torrent = ann.session.transfers._by_hash[info_hash].torrent
-        assert torrent is not None
+        torrent = ann.torrent(info_hash)
         await ann.session.transfers.limit([info_hash], 1000.0, 2000.0)
         assert (len(torrent.limits.up), len(torrent.limits.down)) == (1, 1)
         await ann.session.transfers.sequential([info_hash], True)
@@ -324,7 +324,7 @@ async def test_killed_and_gone_on(manifest: Manifest, tmp_path: Path, own_home: 
             [sys.executable, str(CHILD), str(path), str(tmp_path / "downloads")], stdout=subprocess.PIPE
         )
         assert child.stdout is not None
-        with trio.fail_after(30):
+        with trio.fail_after(TIMEOUT):
             assert (await child.stdout.receive_some()).startswith(b"some")
         with pytest.raises(StorageError, match="another window of SwarmShare is at work"):
             async with running_session():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from app.sessions import fill, manifest_of
+from waiting import TIMEOUT
 
 from swarmshare.app import thread as module
 from swarmshare.app.client_session import Published, Shared, ShareOptions, open_session
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.manifest.manifest import Manifest
-
-TIMEOUT = 30
 
 
 def until(condition: Callable[[], object]) -> None:

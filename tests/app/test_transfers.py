@@ -9,9 +9,10 @@ import pytest
 import trio
 import trio.testing
 from app.sessions import fill, manifest_of, running_session
+from waiting import TIMEOUT
 
 from swarmshare.app.ledger import Ledger
-from swarmshare.app.transfer import COUNT_EVERY, LOOK_EVERY, Transfer
+from swarmshare.app.transfer import COUNT_EVERY, LOOK_EVERY, SHOW_LAST, Transfer
 from swarmshare.app.transfers import SAVE_EVERY
 from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -23,6 +24,8 @@ from swarmshare.storage.saved_transfers import SavedTransfer, SavedTransfers, op
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from swarmshare.engine.torrent import Torrent
 
 pytestmark = pytest.mark.usefixtures("own_home")
 
@@ -44,7 +47,7 @@ async def test_a_line_is_made_anew_only_when_something_changed(saved: SavedTrans
         transfer = Transfer(saved)
         torrent = engine.add(saved.manifest, TorrentConfig(folder=tmp_path))
         transfer.start(torrent)
-        with trio.fail_after(30):
+        with trio.fail_after(TIMEOUT):
             await torrent.finished.wait()
         now = trio.current_time()
         assert not transfer.line(now).no_peers
@@ -59,6 +62,40 @@ async def test_a_line_is_made_anew_only_when_something_changed(saved: SavedTrans
         other = transfer.line(later + LOOK_EVERY)
         assert (other.seeds, other.copies, other.only_here) == (1, 1, 0)
         await engine.remove(torrent)
+
+
+async def test_who_had_it_before_a_restart_is_not_forgotten_at_once(saved: SavedTransfer, tmp_path: Path) -> None:
+    async with open_engine(EngineConfig()) as engine:
+        transfer = Transfer(saved)
+
+        async def run() -> Torrent:
+            torrent = engine.add(saved.manifest, TorrentConfig(folder=tmp_path))
+            transfer.start(torrent)
+            with trio.fail_after(TIMEOUT):
+                await torrent.finished.wait()
+            return torrent
+
+        async def stop(torrent: Torrent, now: float) -> None:
+            transfer.look_last(now)
+            await engine.remove(torrent)
+            transfer.stop()
+
+        torrent = await run()
+        assert (transfer.line(0.0).copies, transfer.line(0.0).only_here) == (0, 11), "nobody ever had it"
+        torrent.picker.peer_joined(torrent.picker.held)
+        await stop(torrent, 2 * COUNT_EVERY)
+        for _each in range(2):  # also when it is started twice, one soon after the other
+            torrent = await run()
+            line, whole = transfer.line(10.0), transfer.snapshot()
+            assert whole is not None
+            assert (line.copies, line.only_here, whole.seeds) == (1, 0, 1), "who is there now is not known yet"
+            await stop(torrent, 11.0)
+        torrent = await run()
+        transfer.line(20.0)
+        line, whole = transfer.line(20.0 + SHOW_LAST + LOOK_EVERY + COUNT_EVERY), transfer.snapshot()
+        assert whole is not None
+        assert (line.copies, line.only_here, whole.seeds) == (0, 11, 0), "nobody has come"
+        await stop(torrent, 30.0)
 
 
 async def test_a_running_transfer_between_two_engines(saved: SavedTransfer) -> None:
@@ -115,8 +152,7 @@ async def test_bytes_are_saved_now_and_then(
     path = own_home / "transfers" / f"{saved.info_hash}.json"
     async with running_session() as ann:
         await ann.session.open_manifest(saved.manifest.encode(), saved.folder)
-        torrent = ann.session.transfers._by_hash[saved.info_hash].torrent
-        assert torrent is not None
+        torrent = ann.torrent(saved.info_hash)
         torrent.uploads.count(12_345)
         assert "12345" not in path.read_text()
         with trio.fail_after(100_000 * SAVE_EVERY):

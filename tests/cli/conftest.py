@@ -11,7 +11,8 @@ import pytest
 import requests
 from cli.groups import Group
 from cli.processes import call
-from tracker.trackers import PASSWORD, TIMEOUT, Server
+from tracker.trackers import PASSWORD, Server
+from waiting import TIMEOUT
 
 from swarmshare.cli.command import run_command
 

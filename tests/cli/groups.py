@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
-from tracker.trackers import TIMEOUT, Server
+from waiting import TIMEOUT
+
+if TYPE_CHECKING:
+    from tracker.trackers import Server
 
 
 class Group:

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from waiting import TIMEOUT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-TIMEOUT = 60
 
 
 def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:

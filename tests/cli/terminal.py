@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from waiting import TIMEOUT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-TIMEOUT = 60
 _CODE = re.compile(r"\x1b\[(\??)([0-9;]*)([A-Za-z])|\x1b(?!\[)|([\x00-\x1f\x7f])|([^\x00-\x1f\x7f\x1b]+)")
 _MAIN = """
 import fcntl, sys, termios

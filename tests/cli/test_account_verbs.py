@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from manifest.makers import encoded, folder_doc
-from tracker.trackers import PASSWORD, TIMEOUT
+from tracker.trackers import PASSWORD
+from waiting import TIMEOUT
 
 from swarmshare.cli.command import run_command
 from swarmshare.cli.render import Output
-from swarmshare.cli.sign_in import _warn
+from swarmshare.cli.sign_in import warn_in_the_clear
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIn, SignIns
@@ -290,5 +291,5 @@ def test_a_password_is_never_an_argument() -> None:
     ],
 )
 def test_a_note_where_strangers_could_listen(tracker: str, warned: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    _warn(tracker, Output(as_json=False))
+    warn_in_the_clear(tracker, Output(as_json=False))
     assert ("unencrypted" in capsys.readouterr().out) is warned

@@ -13,6 +13,7 @@ from cli.processes import call, event, start
 from manifest.makers import encoded, good_doc
 from tracker.trackers import PASSWORD
 from tracker_client.certificates import AUTHORITY, GOOD
+from waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,4 +90,4 @@ def test_what_it_took_to_sign_in_is_remembered(group: Group, tmp_path: Path, top
                 live = any(one.get("live") for one in call(tmp_path, "swarm", info_hash))
         finally:
             publishing.terminate()
-            publishing.communicate(timeout=60)
+            publishing.communicate(timeout=TIMEOUT)

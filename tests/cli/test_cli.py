@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from interop.peers import NEW, need
 from manifest.makers import encoded, folder_doc, good_doc, put
+from waiting import TIMEOUT
 
 from swarmshare.manifest.parse import parse_manifest
 
@@ -34,7 +36,7 @@ def run(tmp_path: Path) -> Any:
         result = Result(
             subprocess.run(
                 [sys.executable, "-m", "swarmshare", *map(str, arguments)],
-                cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+                cwd=tmp_path, capture_output=True, text=True, check=False, timeout=TIMEOUT,
                 env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
             )
         )  # fmt: skip
@@ -69,15 +71,15 @@ def test_wrong_usage(run: Any) -> None:
         ["gui", "nonsense"],
         ["bench"],
     ):
-        assert run(*arguments, expect=2).err.startswith("usage: ")
+        assert re.fullmatch(r"swarmshare: .+\. See: swarmshare[a-z ]* --help\n", run(*arguments, expect=2).err)
 
 
 @pytest.mark.parametrize("launcher", ["tracker_app.py", "peer_gui.py"])
 def test_launchers_pass_on(launcher: str) -> None:
     command = [sys.executable, str(ROOT / launcher), "--listen", "nowhere"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT)
     assert done.returncode == 2
-    assert done.stderr.startswith("usage: ")
+    assert re.fullmatch(r"swarmshare: argument --listen: .+\n|swarmshare: unrecognized .+\n", done.stderr)
 
 
 def test_create_show_verify(run: Any, top: Path, tmp_path: Path) -> None:
@@ -211,7 +213,7 @@ def test_errors_name_what_which_and_what_to_do(run: Any, top: Path, tmp_path: Pa
 
 def test_debug_shows_where_it_came_from(top: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "swarmshare", "show", "nowhere", "--debug"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=TIMEOUT)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
 
@@ -299,7 +301,7 @@ def test_interrupting_leaves_nothing_behind(tmp_path: Path, sign: signal.Signals
         assert process.stdout is not None
         assert '"progress"' in process.stdout.readline()
         process.send_signal(sign)
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130
     assert error == "swarmshare: interrupted\n"
     assert os.listdir(tmp_path) == ["large"]
@@ -309,7 +311,9 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     doc = folder_doc({f"file-{n:05}".encode(): 1 for n in range(20_000)})
     (tmp_path / "x.torrent").write_bytes(encoded(doc))
     command = f"{sys.executable} -m swarmshare show x.torrent --files | head -n 3"
-    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=TIMEOUT
+    )
     assert len(done.stdout.splitlines()) == 3
     assert done.stderr == ""
 
@@ -323,7 +327,9 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
 def test_an_output_that_fails(top: Path, tmp_path: Path, arguments: str, target: str, status: int, words: str) -> None:
     (tmp_path / "x.torrent").write_bytes(encoded(good_doc()))
     command = f"{sys.executable} -m swarmshare {arguments} {target}"
-    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=TIMEOUT
+    )
     if "x.torrent ." not in arguments and "nowhere" not in arguments:
         assert done.returncode == status
     assert words in done.stderr.lower()
@@ -334,7 +340,7 @@ def test_an_output_that_fails(top: Path, tmp_path: Path, arguments: str, target:
 def test_errors_with_a_closed_standard_error(top: Path, tmp_path: Path) -> None:
     for arguments, status in (("create top", 0), ("verify top.torrent .", 0), ("show nowhere", 1)):
         command = f"{sys.executable} -m swarmshare {arguments} 2>&-"
-        assert subprocess.run(command, shell=True, cwd=tmp_path, check=False, timeout=60).returncode == status
+        assert subprocess.run(command, shell=True, cwd=tmp_path, check=False, timeout=TIMEOUT).returncode == status
 
 
 @pytest.mark.parametrize(
@@ -360,12 +366,14 @@ def test_odd_places(run: Any, top: Path, tmp_path: Path) -> None:
     run("create", "top", SOURCE_DATE_EPOCH="")
     (tmp_path / "gone").mkdir()
     command = f"cd gone && rmdir ../gone && {sys.executable} -m swarmshare create ."
-    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=TIMEOUT
+    )
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
 
 
 def test_create_dot(run: Any, top: Path, tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "swarmshare", "create", "."], cwd=top, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-m", "swarmshare", "create", "."], cwd=top, check=False, timeout=TIMEOUT)
     assert done.returncode == 0
     assert parse_manifest((top / "top.torrent").read_bytes()).name == "top"
     run("verify", "top/top.torrent", ".")

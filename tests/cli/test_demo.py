@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli.processes import TIMEOUT, call, event, start
+from cli.processes import call, event, start
 from cli.terminal import terminal
+from waiting import TIMEOUT
 
 from swarmshare.cli import demo
 from swarmshare.cli.demo_data import digests, make_folder, spoil
@@ -20,9 +21,6 @@ from swarmshare.cli.demo_view import MachineStats, render_stats
 if TYPE_CHECKING:
     from cli.terminal import Screen
     from rich.text import Text
-
-PATIENCE = 3 * TIMEOUT
-"""Seconds for a dozen processes, one after the other, on a machine that has other things to do."""
 
 
 @pytest.fixture(autouse=True)
@@ -55,11 +53,12 @@ def nothing_is_left(stage: Path) -> bool:
 def play(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     """All that a demo tells, which is to end well."""
     process = start(folder, "demo", *arguments)
-    out, error = process.communicate(timeout=PATIENCE)
+    out, error = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0, error
     return [json.loads(line) for line in out.splitlines()]
 
 
+@pytest.mark.unmeasured
 def test_all_of_it(tmp_path: Path, stage: Path) -> None:
     events = play(tmp_path, "--size", "8")
     assert nothing_is_left(stage)
@@ -86,6 +85,7 @@ def test_a_liar_is_named(tmp_path: Path, stage: Path) -> None:
     assert found["Cho"] != found["Ann"]
 
 
+@pytest.mark.unmeasured
 def test_ctrl_c_while_bars_grow(tmp_path: Path, stage: Path) -> None:
     def growing(screen: Screen) -> bool:
         return any(line.startswith("  Ben   \u2501") and "down" in line for line in screen.lines)
@@ -116,6 +116,7 @@ def test_nobody_disturbs_the_tidying_up(stage: Path, monkeypatch: pytest.MonkeyP
     assert nothing_is_left(stage)
 
 
+@pytest.mark.unmeasured
 def test_a_machine_that_dies_ends_it(tmp_path: Path, stage: Path) -> None:
     process = start(tmp_path, "demo")
     while event(process, "progress")["machine"] != "Ben":

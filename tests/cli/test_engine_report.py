@@ -108,7 +108,8 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
         f"{name}: waiting: /x: the disk is full. It tries again by itself, and goes on as soon as that is put right.",
         f"{name}: goes on",
         f"{name}: 2 pieces lost: another program changed or removed top/a and 1 more file. "
-        "Put it back as it was, or publish what it is now; what is missing is fetched from others.",
+        "What was removed is fetched from others; what was changed is left alone: put it back as it was, publish what "
+        "it is now, or run swarmshare recheck, which replaces the changes.",
         f"{name}: 1 piece found on the disk again",
         "The system allows only 1,024 open files and connections: some peers have to wait. "
         "Allow more (ulimit -n), or share less at once.",

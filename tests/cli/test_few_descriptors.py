@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from cli.processes import TIMEOUT, event
+from cli.processes import event
+from waiting import TIMEOUT
 
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
@@ -62,6 +63,7 @@ def is_same(folder: Path) -> bool:
     return all((folder / "data" / path).read_bytes() == (folder / "there" / path).read_bytes() for path in paths)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("torrents", "files", "limit"), [(16, 64, 1024), (1, 200, 64)])
 async def test_a_seed_of_more_files_than_may_be_open(tmp_path: Path, torrents: int, files: int, limit: int) -> None:
     manifests = make_torrents(tmp_path, torrents, files)

@@ -170,10 +170,11 @@ def test_a_setting_is_changed(run: Any, tmp_path: Path, capsys: pytest.CaptureFi
 def test_status_in_words(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
     torrent = {
         "name": "Film", "state": "downloading", "error": "", "bytes_done": 50, "bytes_total": 200, "rate_down": 10,
-        "rate_up": 0, "peers": 1, "tracker_problem": "it is away",
+        "rate_up": 0, "peers": 1, "tracker_problem": "it is away", "texts": [{"english": "it is away"}],
     }  # fmt: skip
-    waiting = {**torrent, "name": "Other", "state": "waiting", "error": "the disk is full", "tracker_problem": ""}
-    empty = {**torrent, "name": "Empty", "bytes_done": 0, "bytes_total": 0, "rate_down": 0, "tracker_problem": ""}
+    full = {"english": "the disk is full", "code": "storage.disk-full", "arguments": {}}
+    waiting = {**torrent, "name": "Other", "state": "waiting", "error": "the disk is full", "texts": [full]}
+    empty = {**torrent, "name": "Empty", "bytes_done": 0, "bytes_total": 0, "rate_down": 0, "texts": []}
     with telling_status("download") as status:
         status.tell(addresses=["127.0.0.1:1"], tracker=None, torrents=[torrent, waiting, empty], torrent_count=5)
         assert run("status")[-1]["processes"] == 1

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cli.processes import TIMEOUT, seeding
+from cli.processes import seeding
+from waiting import TIMEOUT
 
 from swarmshare.manifest.parse import parse_manifest
 
@@ -98,7 +99,7 @@ def test_words_are_what_the_terminal_means(tmp_path: Path, latin1: dict[str, str
     done = run(tmp_path, ASCII, "create", "shared", "--comment", b"\xfc")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
         2,
-        b"swarmshare create: error: argument --comment: is not valid UTF-8",
+        b"swarmshare: argument --comment: is not valid UTF-8. See: swarmshare create --help",
     )
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from cli.processes import TIMEOUT, call, event, start
+from cli.processes import call, event, start
 from tracker.trackers import PASSWORD, Server
+from waiting import TIMEOUT
 
 from swarmshare.cli.command import run_command
 
@@ -120,6 +121,7 @@ def test_it_holds_the_newest_and_survives_being_killed(group: Group) -> None:
                 assert not list(mia.glob("data/first*"))
 
 
+@pytest.mark.unmeasured
 def test_the_only_copy_stays(group: Group) -> None:
     ann, mia = group.join("ann"), group.join("mia")
     with ending(start(mia, "mirror", "--data", "data", "--quota", f"{LENGTH + TINY}B")) as process:
@@ -131,6 +133,7 @@ def test_the_only_copy_stays(group: Group) -> None:
             assert holds(mia, "tiny")
 
 
+@pytest.mark.unmeasured
 def test_only_what_matches(group: Group) -> None:
     ann, mia = group.join("ann"), group.join("mia")
     with (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli.snapshots import torrent
+from waiting import TIMEOUT
 
 from swarmshare.cli import render
 from swarmshare.cli.render import Output, date, duration, plural, size
@@ -74,7 +75,7 @@ def test_on_a_terminal_there_is_a_bar(tmp_path: Path) -> None:
     controller, terminal = pty.openpty()
     done = subprocess.run(
         [sys.executable, "-m", "swarmshare", "create", "content"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=terminal, check=False, timeout=60,
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=terminal, check=False, timeout=TIMEOUT,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
     )  # fmt: skip
     os.close(terminal)

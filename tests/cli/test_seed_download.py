@@ -8,7 +8,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from cli.processes import TIMEOUT, call, event, seeding, start
+from cli.processes import call, event, seeding, start
+from waiting import TIMEOUT
 
 from swarmshare.cli.command import run_command
 from swarmshare.manifest.magnet import Magnet

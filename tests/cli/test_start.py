@@ -11,9 +11,10 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
-from cli.processes import TIMEOUT, call, event, start
+from cli.processes import call, event, start
 from cli.terminal import terminal
 from tracker.trackers import PASSWORD
+from waiting import TIMEOUT
 
 from swarmshare.app.local_tracker import own_url
 from swarmshare.cli import start as verb

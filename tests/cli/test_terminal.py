@@ -8,8 +8,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from cli.processes import TIMEOUT, call, seeding
+from cli.processes import call, seeding
 from cli.terminal import terminal
+from waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,8 +1,8 @@
 """A network in memory, for tests of the engine on a clock that jumps: hosts, delays, rates and pulled cables.
 
 It takes the place of the system's sockets by trio's own seam for that (``trio.socket.set_custom_socket_factory``), so
-listening, accepting, dialling and exchanging handshakes are the engine's real code. From there on a connection's bytes
-are moved by a :class:`~swarmshare.engine.transport.Transport`, which is ours here: ``open_engine`` takes one.
+listening, accepting, dialling and exchanging handshakes are the engine's real code. A connection's bytes are moved by a
+:class:`~swarmshare.engine.transport.Transport`, which is ours here: ``open_engine`` takes one.
 
 The clock (pytest-trio's ``autojump_clock``) jumps whenever all tasks wait, so a test of ten minutes costs what happens
 in them. Worker threads are real, and so are the files: the disk's code is the engine's own, too. A clock that jumped

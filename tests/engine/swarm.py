@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import shutil
 from contextlib import AsyncExitStack, nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import trio
 from engine.network import MemoryTransport
+from hostile.peer import Content, listening
 
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import Engine, open_engine
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.network import Network
+    from hostile.peer import Peer
 
+    from swarmshare.common.address import Address
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.layout import Block
     from swarmshare.manifest.manifest import Manifest
@@ -32,20 +36,6 @@ if TYPE_CHECKING:
 def address(engine: Engine) -> tuple[str, int]:
     host, _, port = engine.addresses[0].rpartition(":")
     return host, int(port)
-
-
-def corrupt(torrent: Torrent, share: float, seed: int) -> None:
-    """Make a peer lie about a share of its blocks."""
-    rng, read = random.Random(seed), torrent.uploads.read
-
-    async def lie(piece: int, begin: int, length: int) -> memoryview | None:
-        data = await read(piece, begin, length)
-        if data is not None and length <= 2**14 and rng.random() < share:
-            return memoryview(rng.randbytes(length))
-        return data
-
-    torrent.uploads.read = lie  # type: ignore[method-assign]
-    torrent.uploads.cached = lambda block: None  # type: ignore[method-assign]
 
 
 def banned(engine: Engine) -> set[str]:
@@ -81,6 +71,11 @@ class Swarm:
         self.manifest: Manifest = create_manifest(make_plan(self.source), Description(), piece_length=piece_length)
         self._stack = AsyncExitStack()
 
+    @cached_property
+    def content(self) -> Content:
+        """The true bytes, for scripted peers."""
+        return Content(self.manifest, self.folder / "source")
+
     async def __aenter__(self) -> Swarm:
         return self
 
@@ -110,6 +105,10 @@ class Swarm:
         await torrent.ready.wait()
         return engine, torrent
 
+    async def peer(self, peer: Peer) -> Address:
+        """Let a scripted peer accept connections; its address."""
+        return await self._stack.enter_async_context(listening(peer.accept))
+
     def copy(self, name: str, *files: str) -> Path:
         """A folder that has ``files``, or all of them."""
         folder = self.folder / name
@@ -118,10 +117,11 @@ class Swarm:
             shutil.copy(self.source / file, folder / "top" / file)
         return folder
 
-    async def leech(self, name: str, *peers: Engine, **options: Any) -> tuple[Engine, Torrent]:
+    async def leech(self, name: str, *peers: Engine | Address, **options: Any) -> tuple[Engine, Torrent]:
         """A peer that dials ``peers``."""
         engine = await self.engine(**options.pop("config", {}))
-        return engine, self.join(engine, name, peers=tuple(map(address, peers)), **options)
+        addresses = tuple(address(peer) if isinstance(peer, Engine) else peer for peer in peers)
+        return engine, self.join(engine, name, peers=addresses, **options)
 
     def block(self, block: Block) -> bytes:
         """The right bytes of a block."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import trio
-from engine.swarm import Swarm, address, corrupt, until
+from engine.swarm import Swarm, address, until
+from hostile.peer import Liar
+from waiting import TIMEOUT
 
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.announcer import Member
 from swarmshare.engine.config import TorrentConfig
+from swarmshare.swarm.diagnosis import NO_LISTENING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +22,6 @@ if TYPE_CHECKING:
     from trio.testing import MockClock
 
     from swarmshare.engine.announcer import TrackerView
-
-TIMEOUT = 60
 
 
 class Hearsay:
@@ -64,14 +65,13 @@ async def test_who_is_found_is_dialled(tmp_path: Path) -> None:
 
 async def test_a_liar_is_named_to_announcers(tmp_path: Path) -> None:
     async with Swarm(tmp_path, {"a": 1_000_000}) as swarm:
-        liar, lying = await swarm.seed("liar")
-        corrupt(lying, 1.0, 1)
-        hearsay = Hearsay(lambda port: port.found([address(liar)]))
+        liar = await swarm.peer(Liar(swarm.manifest, swarm.content))
+        hearsay = Hearsay(lambda port: port.found([liar]))
         await swarm.leech("leech", announcers=(hearsay,))
         with trio.fail_after(TIMEOUT):
             await hearsay.started.wait()
             await hearsay.port.changed()
-        assert hearsay.port.changes().liars == {address(liar)}
+        assert hearsay.port.changes().liars == {liar}
 
 
 async def test_members_count_once_whether_connected_or_not(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ async def test_members_count_once_whether_connected_or_not(tmp_path: Path) -> No
             torrent.known_peers.connected(("192.0.2.5", 5))
             assert (engine.snapshot().torrents[0].announced_only, torrent.known_peers.announced_only) == (1, 1)
             torrent.known_peers.disconnected(("192.0.2.5", 5))
-            port.tell_problem("the tracker is away")
+            port.report_problem("the tracker is away")
             assert engine.snapshot().torrents[0].tracker_problem == "the tracker is away"
             await engine.remove(torrent)
         assert engine.snapshot().torrents == ()
@@ -134,3 +134,21 @@ async def test_both_dial_and_one_connection_is_left(
             await torrent.finished.wait()
         assert len(mine.sessions) <= 1
         assert swarm.is_whole("other")
+
+
+async def test_peers_and_trackers_are_told_the_port_as_it_is_then(tmp_path: Path) -> None:
+    """Behind a mapped port it is another one than at the start, and trackers refuse a port of 0."""
+    async with Swarm(tmp_path, {"a": 200_000}) as swarm:
+        hearsay = Hearsay()
+        seed, torrent = await swarm.seed("seed")
+        leech, _ = await swarm.leech("leech", seed, announcers=(hearsay,), limit_down=1000.0)
+        with trio.fail_after(TIMEOUT):
+            await hearsay.started.wait()
+            assert hearsay.port.port == address(leech)[1]
+            leech.listening.port = 50_001
+            assert hearsay.port.port == 50_001
+            for session in list(torrent.sessions):
+                session.close()
+            await until(lambda: ("127.0.0.1", 50_001) in {session.listens for session in torrent.sessions})
+            leech.listening.port = 0
+            assert hearsay.port.port == NO_LISTENING

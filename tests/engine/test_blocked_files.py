@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 from engine.swarm import Swarm, until
+from waiting import TIMEOUT
 
 from swarmshare.common.pieces import Priority
 from swarmshare.engine import disk
@@ -21,8 +22,6 @@ from swarmshare.storage.paths import part_paths
 if TYPE_CHECKING:
     from swarmshare.engine.engine import Engine
     from swarmshare.manifest.layout import PieceIndex
-
-TIMEOUT = 60
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
+
+from swarmshare.engine import blocks as module
 from swarmshare.engine.blocks import PieceBuffers
 from swarmshare.manifest.layout import Block, PieceLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BLOCK = 2**14
 LAYOUT = PieceLayout(2 * BLOCK, [4 * BLOCK + 5])
@@ -73,13 +81,65 @@ def test_what_one_peer_leaves_another_writes_in_place() -> None:
     buffers.given_up("next", FIRST)
 
 
-def test_memory_is_used_again_and_only_some_of_it() -> None:
+LONG = Block(0, 0, 2 * BLOCK)
+
+
+def test_a_long_block_is_written_in_place() -> None:
+    buffers = PieceBuffers(LAYOUT)
+    fill(buffers.place("a", LONG)[:5], b"x")
+    assert bytes(buffers.place("a", LONG)[:5]) == b"xxxxx"
+    fill(buffers.place("a", LONG), b"1")
+    buffers.arrived("a", LONG)
+    assert buffers.take(0) == b"1" * 2 * BLOCK
+
+
+@pytest.mark.parametrize("long_first", [True, False], ids=["the long one began first", "the leaf began first"])
+def test_a_leaf_that_is_here_stays_when_a_longer_block_comes(long_first: bool) -> None:
+    """Whoever the picker says delivered a leaf is whose bytes are in it: else the wrong one would be blamed."""
+    buffers = PieceBuffers(LAYOUT)
+    for peer, block in [("long", LONG), ("leaf", SECOND)][:: 1 if long_first else -1]:
+        buffers.place(peer, block)
+    fill(buffers.place("leaf", SECOND), b"2")
+    buffers.arrived("leaf", SECOND)
+    fill(buffers.place("long", LONG), b"1")
+    buffers.arrived("long", LONG)
+    assert buffers.take(0) == b"1" * BLOCK + b"2" * BLOCK
+
+
+def test_a_leaf_that_comes_after_the_longer_block_spoils_nothing() -> None:
+    buffers = PieceBuffers(LAYOUT)
+    leaf = buffers.place("leaf", SECOND)
+    fill(leaf[:10], b"!")
+    fill(buffers.place("long", LONG), b"1")
+    buffers.arrived("long", LONG)
+    fill(leaf, b"!")
+    buffers.given_up("leaf", SECOND)
+    assert buffers.take(0) == b"1" * 2 * BLOCK
+
+
+@pytest.mark.parametrize("leave", [PieceBuffers.session_ended, lambda buffers, peer: buffers.given_up(peer, LONG)])
+def test_what_is_left_of_a_long_block_others_write_in_place(leave: Callable[[PieceBuffers, str], None]) -> None:
+    buffers = PieceBuffers(LAYOUT)
+    fill(buffers.place("gone", LONG), b"!")
+    leave(buffers, "gone")
+    for peer, block, text in (("a", FIRST, b"1"), ("b", SECOND, b"2")):
+        fill(buffers.place(peer, block), text)
+        buffers.arrived(peer, block)
+    assert buffers.take(0) == b"1" * BLOCK + b"2" * BLOCK
+
+
+def test_some_memory_is_used_again_while_pieces_are_on_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_SPARE", 3 * BLOCK)
     buffers = PieceBuffers(LAYOUT)
     pieces = []
     for piece in (0, 1, 2):
         buffers.place("a", Block(piece, 0, 5))
         pieces.append(buffers.take(piece))
+    buffers.place("a", Block(2, 0, 5))
     for data in pieces * 3:
         buffers.recycle(data)
-    assert buffers.place("a", Block(0, 0, 5)).obj is pieces[1].obj
-    assert len(buffers.take(0)) == 2 * BLOCK
+    assert buffers.place("a", Block(0, 0, 5)).obj is pieces[0].obj
+    assert buffers.place("a", Block(1, 0, 5)).obj is not pieces[0].obj, "one was kept"
+    for piece in (0, 1, 2):
+        buffers.recycle(buffers.take(piece))
+    assert buffers.place("a", Block(0, 0, 5)).obj is not pieces[0].obj, "nothing was on its way"

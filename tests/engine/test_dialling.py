@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from engine.other_peers import OneHashSeed, listening
 from engine.swarm import Swarm, address, until
+from hostile.peer import Content, Peer, listening
 from interop.peers import Libtorrent, seeds
+from waiting import TIMEOUT
 
 from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
-from swarmshare.engine.dialer import MAX_RESULTS, MAX_TOLD, RECENT, DialLog
+from swarmshare.engine.dialer import MAX_REPORTED, MAX_RESULTS, RECENT, DialLog
 from swarmshare.engine.engine import open_engine
 from swarmshare.engine.handshaking import result_of
 from swarmshare.engine.listening import FORGET_AFTER, MAX_TURNED_AWAY, Listening, is_neighbour
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
     from swarmshare.engine.engine import Engine
     from swarmshare.manifest.manifest import Manifest
-
-TIMEOUT = 60
 
 
 @pytest.fixture
@@ -54,9 +53,10 @@ def is_whole(tmp_path: Path) -> bool:
 @pytest.mark.parametrize("v1", [True, False])
 async def test_a_hybrid_from_a_seed_that_knows_one_of_its_hashes(hybrid: Manifest, tmp_path: Path, v1: bool) -> None:
     assert hybrid.info_hash_v1 is not None
-    seed = OneHashSeed(hybrid, tmp_path / "source", hybrid.info_hash_v1 if v1 else hybrid.info_hash.truncated)
+    info_hash = hybrid.info_hash_v1 if v1 else hybrid.info_hash.truncated
+    seed = Peer(hybrid, Content(hybrid, tmp_path / "source"), info_hash=info_hash, extended=False, v2=False)
     with trio.fail_after(TIMEOUT):
-        async with listening(seed) as where, open_engine(EngineConfig()) as engine:
+        async with listening(seed.accept) as where, open_engine(EngineConfig()) as engine:
             torrent = engine.add(hybrid, TorrentConfig(folder=tmp_path / "here", peers=(where,)))
             await torrent.finished.wait()
     assert is_whole(tmp_path)
@@ -117,7 +117,7 @@ async def test_libtorrent_that_takes_encrypted_connections_only(
             config = TorrentConfig(folder=tmp_path / "leech", peers=(peer.address,))
             other = leech.add(swarm.manifest, config)
             await until(lambda: failures(leech))
-            await until(lambda: other.dial_log.recent(trio.current_time()))
+            await until(lambda: other.dialer.log.recent(trio.current_time()))
             alone = leech.snapshot().torrents[0].no_peers
             assert alone is not None
             assert (alone.cause, "encrypted" in alone.message) == (Cause.HUNG_UP, True)
@@ -153,7 +153,7 @@ async def alone(tmp_path: Path, where: tuple[str, int]) -> AsyncIterator[Engine]
         engine = await swarm.engine()
         torrent = engine.add(swarm.manifest, TorrentConfig(folder=tmp_path / "leech", peers=(where,)))
         with trio.fail_after(TIMEOUT):
-            await until(lambda: torrent.dial_log.recent(trio.current_time()))
+            await until(lambda: torrent.dialer.log.recent(trio.current_time()))
         yield engine
 
 
@@ -196,21 +196,21 @@ async def test_two_seeds_do_not_miss_each_other(tmp_path: Path, monkeypatch: pyt
         engine = await swarm.engine()
         torrent = engine.add(swarm.manifest, TorrentConfig(folder=swarm.copy("two"), peers=(address(one),)))
         with trio.fail_after(TIMEOUT):
-            await until(lambda: torrent.dial_log.recent(trio.current_time()))
-        assert torrent.dial_log.recent(trio.current_time()) == {address(one): (Outcome.ENDED, None)}
+            await until(lambda: torrent.dialer.log.recent(trio.current_time()))
+        assert torrent.dialer.log.recent(trio.current_time()) == {address(one): (Outcome.CONNECTED, None)}
         assert cause(engine) is Cause.ONLY_HERE
 
 
 def test_what_a_dial_log_remembers() -> None:
     log = DialLog()
     hung_up = DialResult(Outcome.HUNG_UP)
-    assert log.note(("a", 1), hung_up, 0.0)
-    assert not log.note(("a", 1), hung_up, 1.0)
-    assert not log.note(("b", 1), DialResult(Outcome.REFUSED), 2.0)
+    assert log.record(("a", 1), hung_up, 0.0)
+    assert not log.record(("a", 1), hung_up, 1.0)
+    assert not log.record(("b", 1), DialResult(Outcome.REFUSED), 2.0)
     assert list(log.recent(RECENT)) == [("b", 1), ("a", 1)]
     assert list(log.recent(RECENT + 1.5)) == [("b", 1)]
-    told = [log.note(("c", port), hung_up, 3.0) for port in range(1000)]
-    assert sum(told) == MAX_TOLD - 1
+    told = [log.record(("c", port), hung_up, 3.0) for port in range(1000)]
+    assert sum(told) == MAX_REPORTED - 1
     assert len(log.recent(3.0)) == MAX_RESULTS
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 from engine.swarm import Swarm, address, until
+from waiting import TIMEOUT
 
 from swarmshare.engine import disk
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -20,6 +21,7 @@ from swarmshare.errors import DiskFullError
 from swarmshare.schema.alerts import PeerDropped, PieceFailed, PiecesLost, TorrentRecovered, TorrentWaiting
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.paths import part_paths
+from swarmshare.storage.resume import forget_pieces
 
 if TYPE_CHECKING:
     from engine.network import Network
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from swarmshare.engine.engine import Engine
     from swarmshare.manifest.layout import PieceIndex
 
-TIMEOUT = 60
 RATE = 1_500_000.0
 """Bytes a second of a seed: slow enough to do something in the midst of it."""
 
@@ -216,11 +217,67 @@ async def test_a_seeded_file_that_is_touched(
         assert engine.snapshot().torrents[0].changed_files == ("a",)
         assert not [alert for alert in leech.alerts if isinstance(alert, (PieceFailed, PeerDropped))]
         shutil.copy2(swarm.source / "a", tmp_path / "seed" / "top" / "a")  # it is put back
-        torrent.file_monitor.look_soon()
+        torrent.file_monitor.check_soon()
         with trio.fail_after(TIMEOUT):
             await leeching.finished.wait()
         assert engine.snapshot().torrents[0].changed_files == ()
         assert swarm.is_whole("leech")
+
+
+def edit(path: Path) -> None:
+    with open(path, "r+b") as file:
+        file.write(b"edited")
+
+
+async def test_an_edited_file_is_left_alone_until_it_is_rechecked(tmp_path: Path) -> None:
+    """Somebody else has what it was; and yet the edit stays, until its owner wants the shared content again."""
+    async with Swarm(tmp_path, {"a": 700_000, "b": 700_000}) as swarm:
+        other, _ = await swarm.seed("other")
+        home, folder = tmp_path / "resume", swarm.copy("edited")
+        path, config = folder / "top" / "a", TorrentConfig(folder=folder, peers=(address(other),))
+        async with open_engine(EngineConfig(resume_folder=home)) as engine:
+            torrent = engine.add(swarm.manifest, config)
+            with trio.fail_after(TIMEOUT):
+                await torrent.finished.wait()
+            edit(path)
+            edited = path.read_bytes()
+            torrent.file_monitor.check_soon()
+            with trio.fail_after(TIMEOUT):
+                await until(lambda: torrent.disk.problem is not None)
+            snapshot = engine.snapshot().torrents[0]
+            assert snapshot.changed_files == ("a",)
+            assert str(path) in snapshot.error
+            assert "recheck" in snapshot.error
+            assert torrent.picker.held.held == swarm.manifest.layout.piece_count - 1
+        async with open_engine(EngineConfig(resume_folder=home)) as engine:
+            torrent = engine.add(swarm.manifest, config)
+            with trio.fail_after(TIMEOUT):
+                await until(lambda: torrent.disk.problem is not None)
+        assert path.read_bytes() == edited
+        assert not torrent.downloads.received, "it was not even asked for"
+        forget_pieces(home / f"{swarm.manifest.info_hash}.resume", swarm.manifest)
+        async with open_engine(EngineConfig(resume_folder=home)) as engine:
+            torrent = engine.add(swarm.manifest, config)
+            with trio.fail_after(TIMEOUT):
+                await torrent.finished.wait()
+        assert swarm.is_whole("edited")
+
+
+async def test_an_edited_file_that_is_removed_is_fetched_again(tmp_path: Path) -> None:
+    async with Swarm(tmp_path, {"a": 300_000, "b": 300_000}) as swarm:
+        other, _ = await swarm.seed("other")
+        engine = await swarm.engine()
+        torrent = engine.add(swarm.manifest, TorrentConfig(folder=swarm.copy("edited"), peers=(address(other),)))
+        path = tmp_path / "edited" / "top" / "a"
+        with trio.fail_after(TIMEOUT):
+            await torrent.finished.wait()
+            edit(path)
+            torrent.file_monitor.check_soon()
+            await until(lambda: torrent.disk.problem is not None)
+            path.unlink()
+            torrent.file_monitor.check_soon()
+            await until(lambda: torrent.is_complete)
+        assert swarm.is_whole("edited")
 
 
 async def test_a_disk_that_is_full_again_and_again_is_a_few_lines(

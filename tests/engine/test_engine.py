@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from engine.swarm import Swarm, address, banned, corrupt, until
+from engine.swarm import Swarm, address, banned, until
+from hostile.peer import Liar, Peer
+from waiting import TIMEOUT
 
+from swarmshare.common.address import show_address
 from swarmshare.common.pieces import Priority
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
@@ -29,10 +32,6 @@ if TYPE_CHECKING:
 
     from engine.network import Network
     from trio.testing import MockClock
-
-    from swarmshare.wire.messages import HashRequest
-
-TIMEOUT = 60
 
 
 async def test_what_ends_the_accept_loop_is_raised_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,13 +97,13 @@ async def test_a_chain_passes_pieces_on(tmp_path: Path) -> None:
 async def test_a_liar_beside_an_honest_seed(tmp_path: Path, network: Network, autojump_clock: MockClock) -> None:
     async with Swarm(tmp_path, {"a": 3_000_000}, piece_length=2**18, network=network) as swarm:
         # Slow enough that the liar gets its turn.
-        (honest, _), (liar, lying) = await swarm.seed("honest", limit_up=2_000_000.0), await swarm.seed("liar")
-        corrupt(lying, 1.0, 1)
+        honest, _ = await swarm.seed("honest", limit_up=2_000_000.0)
+        liar = await swarm.peer(Liar(swarm.manifest, swarm.content))
         engine, torrent = await swarm.leech("leech", honest, liar)
         with trio.fail_after(TIMEOUT):
             await torrent.finished.wait()
         assert swarm.is_whole("leech")
-        assert banned(engine) == {liar.addresses[0]}
+        assert banned(engine) == {show_address(*liar)}
         assert 1 <= sum(isinstance(alert, PieceFailed) for alert in engine.alerts) <= 2
 
 
@@ -173,10 +172,6 @@ async def test_resume_data_spares_the_check(tmp_path: Path) -> None:
                 await torrent.finished.wait()
 
 
-async def refuse(request: HashRequest) -> None:
-    return None
-
-
 @pytest.mark.parametrize("refused", [False, True])
 async def test_piece_layers_that_the_manifest_lacks(
     tmp_path: Path, refused: bool, network: Network, autojump_clock: MockClock
@@ -187,15 +182,17 @@ async def test_piece_layers_that_the_manifest_lacks(
     ) as swarm:
         shutil.copy(swarm.source / "b", swarm.source / "same" / "b")
         swarm.manifest = create_manifest(make_plan(swarm.source), Description(), piece_length=2**14)
-        seeds = [await swarm.seed("seed"), await swarm.seed("partial", "b", "same/b", "zz")]
+        seed, _ = await swarm.seed("seed")
         bare = parse_manifest(encode_with_raw({}, b"info", swarm.manifest.info))
         assert len(bare.missing_layers) == 2
         if refused:
-            seeds[1][1].uploads._hashes.answer = refuse  # type: ignore[method-assign]
+            partial = await swarm.peer(Peer(swarm.manifest, swarm.content, holds=range(611, 626)))
+        else:
+            partial = address((await swarm.seed("partial", "b", "same/b", "zz"))[0])
         engine = await swarm.engine()
         config = TorrentConfig(
             folder=tmp_path / "leech",
-            peers=tuple(address(seed) for seed, _ in seeds),
+            peers=(address(seed), partial),
             priorities={0: Priority.SKIP},  # its hashes are enough
         )
         torrent = swarm.add(engine, config, bare)

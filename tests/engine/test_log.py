@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 from engine.swarm import Swarm, address, until
+from waiting import TIMEOUT
 
 from swarmshare.common.address import show_address
 
@@ -21,7 +22,7 @@ async def test_one_line_an_event(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     async with Swarm(tmp_path, {"a": 1_000_000}) as swarm:
         seed, _ = await swarm.seed("seed")
         engine, torrent = await swarm.leech("leech", seed)
-        with trio.fail_after(60):
+        with trio.fail_after(TIMEOUT):
             await torrent.finished.wait()
             await until(lambda: not torrent.sessions)
             await engine.remove(torrent)

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
 from engine.swarm import Swarm, address
+from hostile.peer import Peer, Wire, listening
 from interop.peers import Libtorrent, seeds, until
+from waiting import TIMEOUT
 
 from swarmshare.app.magnets import manifest_of
 from swarmshare.engine import metadata
 from swarmshare.engine.config import TorrentConfig
-from swarmshare.engine.handshaking import dial
 from swarmshare.engine.metadata import MAX_MESSAGE, fetch_info, find_info
 from swarmshare.errors import RemoteProtocolError, SwarmShareError
 from swarmshare.manifest.build import Description
 from swarmshare.manifest.magnet import Magnet, magnet_of, parse_magnet
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.plan import make_plan
-from swarmshare.wire.extensions import ExtendedHandshake
+from swarmshare.wire.extensions import OUR_IDS, ExtendedHandshake
 from swarmshare.wire.handshake import Handshake
 from swarmshare.wire.messages import Extended
-from swarmshare.wire.metadata import DATA, METADATA, REJECT, MetadataMessage
+from swarmshare.wire.metadata import DATA, METADATA, REJECT, REQUEST, MetadataMessage, decode_metadata
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-TIMEOUT = 60
+    from swarmshare.manifest.manifest import Manifest
+
 MANY = {f"file {number:03}": 100 for number in range(300)}
 """Names enough for an ``info`` dictionary of more than one part."""
 
@@ -101,16 +103,13 @@ async def liar(swarm: Swarm, says: bytes, *, extended: bool = True) -> AsyncIter
     """A peer that answers a handshake with another, and then says this."""
     hello = Handshake(swarm.manifest.info_hash.truncated, bytes(20), extended=extended).encode()
 
-    async def serve(stream: trio.SocketStream) -> None:
-        async with stream:
-            await stream.send_all(hello + says)
-            while await stream.receive_some():
-                pass
+    async def talk(stream: trio.SocketStream) -> None:
+        await stream.send_all(hello + says)
+        while await stream.receive_some():
+            pass
 
-    async with trio.open_nursery() as nursery:
-        listeners: list[Any] = await nursery.start(trio.serve_tcp, serve, 0)
-        yield "127.0.0.1", listeners[0].socket.getsockname()[1]
-        nursery.cancel_scope.cancel()
+    async with listening(talk) as where:
+        yield where
 
 
 @pytest.mark.parametrize(
@@ -146,16 +145,29 @@ async def test_liars_only_cost_time(tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 assert await find_info(swarm.manifest.info_hash, [where, address(seed)], ()) == swarm.manifest.info
 
 
+class Greedy(Peer):
+    """Asks for the only part of the dictionary until that is rejected."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        super().__init__(manifest)
+        self.answers: list[MetadataMessage] = []
+
+    async def talk(self, wire: Wire) -> None:
+        await self.open(wire)
+        ask = Extended(OUR_IDS[METADATA], MetadataMessage(REQUEST, 0).encode())
+        await wire.send(ask)
+        while not self.answers or self.answers[-1].kind != REJECT:
+            for message in await wire.receive() or ():
+                if isinstance(message, Extended) and message.ext_id == OUR_IDS[METADATA]:
+                    self.answers.append(decode_metadata(message.payload))
+                    await wire.send(ask)
+
+
 async def test_it_is_given_a_few_times_and_no_more(tmp_path: Path) -> None:
     async with Swarm(tmp_path, {}) as swarm:
-        seed, torrent = await swarm.seed("seed")
-        stream, *_ = await dial(address(seed), [Handshake(swarm.manifest.info_hash.truncated, bytes(20))])
-        async with stream:
-            messages = metadata._Messages(stream)
-            await messages.send(ExtendedHandshake().encode())
-            await messages.handshake()
-            with trio.fail_after(TIMEOUT):
-                for _ in range(3):
-                    assert await metadata._part(messages, 2, 0, len(swarm.manifest.info)) == torrent.manifest.info
-                with pytest.raises(RemoteProtocolError, match="rejects"):
-                    await metadata._part(messages, 2, 0, len(swarm.manifest.info))
+        seed, _ = await swarm.seed("seed")
+        peer = Greedy(swarm.manifest)
+        with trio.fail_after(TIMEOUT):
+            await peer.dial(address(seed))
+        assert [answer.kind for answer in peer.answers] == [DATA, DATA, DATA, REJECT]
+        assert {bytes(answer.data) for answer in peer.answers if answer.kind == DATA} == {swarm.manifest.info}

@@ -89,7 +89,7 @@ async def test_pauses_grow_to_a_minute_and_a_given_address_is_never_forgotten(
 ) -> None:
     async with leech(tmp_path, network) as (_, _, torrent):
         await trio.sleep(LONG)
-        assert torrent.dial_log.recent(trio.current_time()) == {WHERE: (Outcome.REFUSED, None)}
+        assert torrent.dialer.log.recent(trio.current_time()) == {WHERE: (Outcome.REFUSED, None)}
         seen = pauses(network)
         assert len(seen) > 15
         for number, pause in enumerate(seen, 1):
@@ -129,7 +129,7 @@ async def test_who_hangs_up_is_told_once(tmp_path: Path, network: Network, autoj
             listeners = await trio.open_tcp_listeners(WHERE[1], host=WHERE[0])
         nursery.start_soon(trio.serve_listeners, hang_up, listeners)
         await trio.sleep(LONG / 9)
-        assert torrent.dial_log.recent(trio.current_time())[WHERE].outcome is Outcome.HUNG_UP
+        assert torrent.dialer.log.recent(trio.current_time())[WHERE].outcome is Outcome.HUNG_UP
         failures = [alert for alert in engine.alerts if isinstance(alert, ConnectionFailed)]
         assert [failure.cause for failure in failures] == [Cause.HUNG_UP]
         nursery.cancel_scope.cancel()

@@ -190,7 +190,7 @@ async def test_peers_are_told_of_a_piece_that_we_have_lost(
             await one.extended_handshake()
             await trio.sleep(TICK)
             (tmp_path / "seed" / "top" / "a").unlink()
-            torrent.file_monitor.look_soon()
+            torrent.file_monitor.check_soon()
             assert await one.hears(Extended) == dont_have({DONT_HAVE: 77}, 0)
             await trio.sleep(10)
             assert len(two.all(Extended)) == 1, "our handshake"

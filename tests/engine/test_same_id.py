@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import trio
 from engine.swarm import Swarm, address, until
+from waiting import TIMEOUT
 
 from swarmshare.engine import peer_session
 from swarmshare.wire.handshake import HANDSHAKE_LENGTH, Handshake
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     import pytest
 
     from swarmshare.engine.engine import Engine
-
-TIMEOUT = 60
 
 
 async def come(engine: Engine, info_hash: bytes, peer_id: bytes) -> tuple[trio.SocketStream, bool]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 from engine.swarm import Swarm
+from waiting import TIMEOUT
 
 from swarmshare.common.pieces import Priority
 
@@ -27,7 +28,7 @@ async def test_the_only_seed_sends_each_piece_about_once(
             engine, torrent = await swarm.leech(f"leech-{number}", *engines, config={"limit_up": 1_400_000.0})
             engines.append(engine)
             torrents.append(torrent)
-        with trio.fail_after(60):
+        with trio.fail_after(TIMEOUT):
             for torrent in torrents:
                 await torrent.finished.wait()
         assert all(swarm.is_whole(f"leech-{number}") for number in range(4))
@@ -41,7 +42,7 @@ async def test_leeches_that_know_only_the_seed_complete(
     async with Swarm(tmp_path, {"a": 6_000_000}, piece_length=2**20, network=network) as swarm:
         seed, _ = await swarm.seed("seed", limit_up=6_000_000.0)
         torrents = [(await swarm.leech(f"leech-{number}", seed))[1] for number in range(3)]
-        with trio.fail_after(60):
+        with trio.fail_after(TIMEOUT):
             for torrent in torrents:
                 await torrent.finished.wait()
         assert all(swarm.is_whole(f"leech-{number}") for number in range(3))
@@ -67,6 +68,6 @@ async def test_what_nobody_wants_holds_nobody_up(tmp_path: Path, network: Networ
         seed, _ = await swarm.seed("seed", limit_up=3_000_000.0)
         only_a = {number: Priority.SKIP for number, file in enumerate(swarm.manifest.files) if file.path != ("a",)}
         torrents = [(await swarm.leech(f"leech-{number}", seed, priorities=only_a))[1] for number in range(2)]
-        with trio.fail_after(60):
+        with trio.fail_after(TIMEOUT):
             for torrent in torrents:
                 await torrent.finished.wait()

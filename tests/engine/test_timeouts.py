@@ -103,7 +103,7 @@ async def test_a_dial_is_given_up_after_ten_seconds(
             leech = swarm.add(engine, TorrentConfig(folder=tmp_path / host, peers=(where,)))
             start = trio.current_time()
             with trio.fail_after(60):
-                await until(leech_dialled := partial(leech.dial_log.recent, start + 60), every=TICK)
+                await until(leech_dialled := partial(leech.dialer.log.recent, start + 60), every=TICK)
             assert leech_dialled() == {where: (Outcome.NO_ANSWER, None)}
             assert trio.current_time() - start == pytest.approx(seconds, abs=TICK)
             await engine.remove(leech)

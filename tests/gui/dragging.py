@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import tkinter
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,8 @@ STEPS = 8
 
 def main() -> None:
     x, y, *files = sys.argv[1:]
-    root = tkinter.Tk()
     dnd: Any = import_module("tkinterdnd2.TkinterDnD")
-    dnd._require(root)
+    root = dnd.Tk()
     # A Tk that drags hands out lists of numbers, where all others hand out text.
     root.tk.eval("proc ::tkdnd::xdnd::getFormatForType {type} {return UTF8_STRING}")
     root.geometry("80x60+1190+730")

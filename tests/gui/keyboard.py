@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from waiting import TIMEOUT
+
 if TYPE_CHECKING:
     import tkinter
     from collections.abc import Callable
 
-TIMEOUT = 60.0
 _KEYS = {" ": "space", "\n": "Return", "<": "less", "-": "minus"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tkinter
 from typing import TYPE_CHECKING
 
-from gui.keyboard import settle, until
+from gui.keyboard import everything, settle, until
 from gui.sight import box, cut_off, not_in_portuguese, pixels_changed, screenshot, words_of_menu, words_on
 
 from swarmshare.gui.words import language
@@ -107,7 +107,7 @@ class Person:
         self.focus  # noqa: B018
         screenshot(self._display).save(self._album / f"{name}.png", compress_level=1)
         wrong = []
-        for top in [root, *(child for child in root.winfo_children() if child.winfo_class() == "Toplevel")]:
+        for top in [root, *(child for child in everything(root) if child.winfo_class() == "Toplevel")]:
             if not top.winfo_viewable():
                 continue
             wrong += cut_off(top)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gui.keyboard import everything
 from PIL import ImageChops, ImageGrab
 
-from swarmshare.gui.words import DOMAIN, LOCALE
+from swarmshare.languages import DOMAIN, LOCALE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from swarmshare.gui.window import MainWindow
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[Group]:
@@ -65,7 +67,7 @@ def said(window: MainWindow, words: str) -> bool:
 
 def test_a_wrong_password_then_the_right_one(group: Group, ben: Machine, tmp_path: Path, display: str) -> None:
     with opened(tmp_path / "elsewhere") as window:
-        page = window._welcome
+        page = window.welcome
         assert page is not None
         click(page.have_account)
         for entry, text in ((page.tracker, group.address), (page.user, "ben"), (page.password, "not the one")):
@@ -75,14 +77,14 @@ def test_a_wrong_password_then_the_right_one(group: Group, ben: Machine, tmp_pat
         assert page.complaint == "The name or the password is wrong."
         type_into(page.password, PASSWORD)
         press(page.password, "Return")
-        until(window.root, lambda: window._welcome is None, "signed in")
+        until(window.root, lambda: window.welcome is None, "signed in")
 
 
 def test_a_tracker_that_is_not_there(tmp_path: Path, display: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with opened(tmp_path / "home") as window:
-        page = window._welcome
+        page = window.welcome
         assert page is not None
         click(page.have_account)
         for entry, text in ((page.tracker, f"127.0.0.1:{port}"), (page.user, "ben"), (page.password, PASSWORD)):

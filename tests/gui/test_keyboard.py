@@ -16,7 +16,8 @@ from swarmshare.gui.table.paint import Style
 from swarmshare.gui.theme import pixels
 from swarmshare.gui.viewmodel.cells import Label
 from swarmshare.gui.viewmodel.lists import entry_columns, transfer_columns
-from swarmshare.gui.words import LANGUAGES, use_language
+from swarmshare.gui.words import use_language
+from swarmshare.languages import LANGUAGES
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:

@@ -1,14 +1,14 @@
-"""A whole day at the window without a mouse: on the smallest screen, on one of many dots, in each language."""
+"""An organiser's whole day at the window without a mouse: on a small screen, on one of many dots, in each language."""
 
 from __future__ import annotations
 
-import random
 import socket
 import tkinter
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import pytest
+from gui.day import NAMES, content, dialog, film, find_and_download, open_account, share, watch, withdraw
 from gui.keyboard import find
 from gui.person import Person
 from gui.real_window import opened, transfer, words_in
@@ -16,51 +16,21 @@ from integration.group import PASSWORD, Machine, same
 
 from swarmshare.app import group, local_tracker
 from swarmshare.gui.dialogs.account_tab import AccountTab
-from swarmshare.gui.dialogs.dialog import Dialog
 from swarmshare.gui.dialogs.leaving import LeavingDialog
 from swarmshare.gui.dialogs.limits import LimitsDialog
+from swarmshare.gui.dialogs.members import MembersDialog, SuspendingDialog
 from swarmshare.gui.dialogs.opening import OpenDialog
 from swarmshare.gui.dialogs.removing import RemovingDialog
 from swarmshare.gui.dialogs.settings import SettingsDialog
-from swarmshare.gui.dialogs.share import JobDialog, ShareDialog
-from swarmshare.gui.dialogs.withdrawing import WithdrawingDialog
-from swarmshare.gui.words import LANGUAGES, _, use_language
+from swarmshare.gui.words import _, use_language
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from swarmshare.app.snapshot import TransferSnapshot
     from swarmshare.gui.window import MainWindow
 
-
-NAMES = {"ana", "ben", "Holiday", "Film", "film.bin", "notes.txt", "http", "fast", *LANGUAGES.values()}
-
-
-D = TypeVar("D", bound=Dialog)
-
-
-def film(window: MainWindow) -> TransferSnapshot:
-    found = transfer(window, "Film")
-    assert found is not None
-    return found
-
-
-def dialog(person: Person, kind: type[D]) -> D:
-    root = person.window.root
-
-    def there() -> list[D]:
-        return [child for child in root.winfo_children() if isinstance(child, kind) and child.winfo_viewable()]
-
-    person.until(there, kind.__name__)
-    return there()[0]
-
-
-def content(folder: Path, name: str, size: int) -> Path:
-    (folder / name).mkdir(parents=True)
-    (folder / name / "film.bin").write_bytes(random.Random(name).randbytes(size))
-    (folder / name / "notes.txt").write_bytes(b"x" * 70_000)
-    return folder / name
+pytestmark = pytest.mark.unmeasured
 
 
 @pytest.mark.parametrize(("screen", "language"), [("small_screen", "en"), ("fine_screen", "pt_BR")])
@@ -78,7 +48,7 @@ def test_a_day(
     holiday, other = content(tmp_path, "Holiday", 3_000_000), content(tmp_path, "Film", 9_000_000)
     with ExitStack() as stack:
         window = stack.enter_context(opened(tmp_path / "ana"))
-        person = Person(window, display, tmp_path / "album", NAMES | {str(tmp_path)})
+        person = Person(window, display, tmp_path / "album", NAMES | {"ana", "ben", str(tmp_path)})
         ben = first_start(person, tmp_path, stack)
         invite(person, ben)
         share(person, holiday)
@@ -89,7 +59,8 @@ def test_a_day(
         pause(person)
         assert same(other, tmp_path / "ana" / "there" / "Film")
         remove(person)
-        withdraw(person)
+        withdraw(person, "Film")
+        suspend(person)
         settings(person)
         leave(person)
         assert not person.wrong, "\n".join(person.wrong)
@@ -97,7 +68,7 @@ def test_a_day(
 
 def first_start(person: Person, folder: Path, stack: ExitStack) -> Machine:
     window = person.window
-    page = window._welcome
+    page = window.welcome
     assert page is not None
     person.look("01-welcome")
     head = find(page, "TLabel", _("Welcome to SwarmShare"))
@@ -114,7 +85,7 @@ def first_start(person: Person, folder: Path, stack: ExitStack) -> Machine:
     person.fill_in((page.again, PASSWORD), (page.folder.entry, str(folder / "ana" / "there")))
     person.look("04-filled-in")
     person.press("Return")
-    person.until(lambda: window._welcome is None, "signed in")
+    person.until(lambda: window.welcome is None, "signed in")
     person.look("05-nothing-yet")
     return Machine(folder / "ben", stack, address)
 
@@ -131,65 +102,10 @@ def invite(person: Person, ben: Machine) -> None:
     person.push(account.invite)
     person.until(account.invitation.get, "an invitation")
     person.look("14-invited")
-    ben.register("ben", "--invite", person.window.root.clipboard_get())
+    ben.register("ben", "--invite", person.window.root.clipboard_get().rpartition("/")[2])
     person.push(account.copy)
     person.press("Escape")
     assert person.focus is before
-
-
-def share(person: Person, path: Path) -> None:
-    before = person.focus
-    person.press("Control-n")
-    share = dialog(person, ShareDialog)
-    person.look("20-share")
-    person.press("Return")
-    assert share.complaint
-    person.look("21-share-what")
-    person.fill_in((share.what.entry, str(path)), (share.comment, "a b"))
-    person.press("Return")
-    person.until(lambda: not share.winfo_exists(), "checked")
-    person.until(lambda: (found := transfer(person.window, "Holiday")) and found.state is TorrentState.SEEDING)
-    person.until(lambda: not any(isinstance(child, JobDialog) for child in person.window.root.winfo_children()))
-    person.look("22-shared")
-    assert person.focus is before
-
-
-def find_and_download(person: Person) -> None:
-    window = person.window
-    table = window.catalogue.table
-    person.press("Control-Key-1")
-    person.until(lambda: "Film" in words_in(table.body), "the other's entry")
-    person.look("30-catalogue")
-    person.press("Control-f")
-    person.write("fil")
-    person.until(lambda: [entry.name for entry in table.items] == ["Film"], "found")
-    person.look("31-found")
-    person.tab_to(table.body)
-    person.press("Down")
-    person.look("32-chosen")
-    person.press("Right")
-    assert table.body.canvasx(0) > 0, "the columns that are out of sight"
-    person.look("33-sideways")
-    person.press("Left")
-    assert table.body.canvasx(0) == 0
-    person.press("Return")
-    person.until(lambda: transfer(window, "Film"), "downloading")
-
-
-def watch(person: Person) -> None:
-    window = person.window
-    person.press("Control-f")
-    person.press("Escape")
-    person.press("Control-Key-2")
-    table = window.transfers.table
-    person.press("Home")
-    person.until(lambda: table.selected and table.selected[0].name == "Film")
-    person.until(lambda: film(window).bytes_done > 500_000)
-    person.look("40-pieces")
-    for name in ("41-swarm", "42-files", "43-speed", "44-log"):
-        person.press("Control-Tab")
-        person.look(name)
-    person.press("Control-Tab")
 
 
 def copy_links(person: Person) -> None:
@@ -254,24 +170,29 @@ def remove(person: Person) -> None:
     assert person.focus is window.transfers.table.body
 
 
-def withdraw(person: Person) -> None:
-    window = person.window
-    table = window.catalogue.table
-    person.press("Control-Key-1")
-    person.press("Home")
-    person.until(lambda: table.selected)
-    if table.selected[0].name != "Film":  # the newest is first, but both may be of the same second
-        person.press("Down")
-    person.until(lambda: table.selected[0].name == "Film")
-    person.press("Shift-F10")
-    person.look("80-entry-menu")
-    person.choose(_("Withdraw from the catalogue..."))
-    dialog(person, WithdrawingDialog)
-    person.look("81-withdrawing")
+def suspend(person: Person) -> None:
+    before = person.focus
+    account = open_account(person)
+    button = account.members
+    person.push(button)
+    members = dialog(person, MembersDialog)
+    person.until(lambda: {"ana", "ben"} <= set(words_in(members.table.body)), "both are listed")
+    person.press("End")
+    person.look("85-members")
     person.press("Return")
-    person.until(lambda: "Film" not in words_in(table.body), "withdrawn")
-    assert person.focus is table.body
-    person.look("82-withdrawn")
+    suspending = dialog(person, SuspendingDialog)
+    person.look("86-suspending")
+    person.press("Return")
+    assert not suspending.winfo_exists()
+    person.until(lambda: _("Suspended") in words_in(members.table.body), "suspended")
+    person.look("87-suspended")
+    assert person.focus is members.table.body
+    person.press("Return")
+    person.until(lambda: _("Suspended") not in words_in(members.table.body), "let in again")
+    person.press("Escape")
+    assert str(person.focus) == str(button)
+    person.press("Escape")
+    assert person.focus is before
 
 
 def settings(person: Person) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from swarmshare.gui.dialogs.dialog import Dialog
     from swarmshare.gui.window import MainWindow
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[Group]:
@@ -46,7 +48,7 @@ def dialog(window: MainWindow, kind: type[Dialog]) -> Dialog:
 
 def register(window: MainWindow, group: Group, home: Path, user: str) -> None:
     """Through the welcome page."""
-    page = window._welcome
+    page = window.welcome
     assert page is not None
     type_into(page.tracker, group.address)
     for entry, text in (
@@ -54,7 +56,7 @@ def register(window: MainWindow, group: Group, home: Path, user: str) -> None:
     ):  # fmt: skip
         type_into(entry, text)
     click(page.enter)
-    until(window.root, lambda: window._welcome is None, "signed in")
+    until(window.root, lambda: window.welcome is None, "signed in")
 
 
 def test_share_and_download(group: Group, tmp_path: Path, display: str) -> None:
@@ -124,7 +126,7 @@ def test_share_and_download(group: Group, tmp_path: Path, display: str) -> None:
 
     with opened(home) as window:  # the next start goes straight in, and on
         until(window.root, lambda: (found := transfer(window, "Holiday")) and found.state is TorrentState.SEEDING)
-        assert window._welcome is None
+        assert window.welcome is None
         assert window.snapshot is not None
         assert window.snapshot.person is not None
         assert window.snapshot.person.user == "ana"

@@ -10,6 +10,7 @@ import pytest
 from cli.snapshots import MIB, manifest_of, peer, torrent
 from gui.hand_made import transfer
 from gui.keyboard import settle
+from gui.sight import words_on
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -164,9 +165,7 @@ def test_a_paused_transfer_claims_nothing_that_is_not_known(root: ttkbootstrap.W
     tab.pack(fill="both", expand=True)
     tab.show(unknown, transfer(state=TorrentState.PAUSED, copies=0))
     settle(root)
-    words = [
-        tab._legend.itemcget(item, "text") for item in tab._legend.find_all() if str(tab._legend.type(item)) == "text"
-    ]
+    words = words_on(root)
     assert f"here; {said}" in words
     assert "only here" not in words
 

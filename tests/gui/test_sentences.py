@@ -87,7 +87,7 @@ def test_what_means_the_command_line_means_the_window_there() -> None:
 @pytest.mark.parametrize("cause", list(diagnosis.Cause))
 @pytest.mark.parametrize("who", [["192.168.1.6:4000"], ["[fe80::1%eth0]:4000", "x", "y"]])
 def test_why_nobody_is_connected(cause: diagnosis.Cause, who: list[str]) -> None:
-    said = diagnosis._told(cause, who, system_says("no route to host", errno.EHOSTUNREACH)).message
+    said = diagnosis.worded(cause, who, system_says("no route to host", errno.EHOSTUNREACH)).message
     english = spoken(said)
     assert "--" not in english, "a window has no options"
     use_language("pt_BR")

@@ -135,7 +135,8 @@ def test_the_account(shell: WrittenShell) -> None:
     click(tab.invite)
     assert shell.last().method == "invite"
     shell.last().answer("invite_1")
-    assert tab.invitation.get() == dialog.clipboard_get() == "invite_1"
+    assert tab.invitation.get() == dialog.clipboard_get() == "http://127.0.0.1:6969/join/invite_1"
+    assert tab.sentences[1] == "Copied. Only this machine reaches this tracker, so the link is for this machine only."
     shell.last().refuse("Only organisers may.")
     assert tab.sentences[1] == "Only organisers may."
     click(tab.start)
@@ -168,13 +169,15 @@ def test_the_account(shell: WrittenShell) -> None:
     assert dialog.clipboard_get() == "http://192.168.1.5:6969"
     click(tab.invite)
     shell.last().answer("invite_2")
-    assert tab.sentences[1] == "Copied. Give it to one person, with the address http://192.168.1.5:6969: it works once."
+    assert tab.invitation.get() == dialog.clipboard_get() == "http://192.168.1.5:6969/join/invite_2"
+    assert tab.sentences[1].startswith("Copied. Send the link to one person: it works once")
     shell.snapshot = snapshot(local_tracker=replace(beside, url="http://127.0.0.1:6969"), person=PERSON)
     until(dialog, lambda: "only this machine reaches it" in tab.sentences[2])
     shell.snapshot = snapshot(person=replace(PERSON, role=Role.MEMBER))
     until(dialog, lambda: tab.sentences[1] == "Organisers invite people: ask one of them for an invitation.")
     settle(dialog)
     assert not tab.invite.winfo_viewable(), "only organisers invite"
+    assert not tab.members.winfo_viewable(), "nor is it for others to shut people out"
     shell.snapshot = snapshot(person=PERSON, tracker_problem="It does not answer.")
     until(dialog, lambda: "It does not answer." in tab.sentences[0])
     click(tab.sign_out)

@@ -21,12 +21,15 @@ from swarmshare.app.naming import NameTakenError
 from swarmshare.app.snapshot import JobSnapshot, LocalTrackerSnapshot
 from swarmshare.gui.dialogs.leaving import ask_to_leave
 from swarmshare.gui.dialogs.limits import ask_limits
+from swarmshare.gui.dialogs.members import MembersDialog
 from swarmshare.gui.dialogs.opening import offer_other_name, open_torrent_dialog
+from swarmshare.gui.dialogs.own_account import DevicesDialog, PasswordDialog
 from swarmshare.gui.dialogs.removing import ask_to_remove
 from swarmshare.gui.dialogs.settings import open_settings
 from swarmshare.gui.dialogs.share import JobDialog, open_share_dialog
 from swarmshare.gui.dialogs.withdrawing import ask_to_withdraw
-from swarmshare.gui.words import LANGUAGES, use_language
+from swarmshare.gui.words import use_language
+from swarmshare.languages import LANGUAGES
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.snapshot import TorrentState
 
@@ -90,6 +93,9 @@ def at_work(looking: Looking) -> list[tuple[str, Callable[[], Dialog | None]]]:
         ("withdraw", lambda: ask_to_withdraw(window, window.snapshot.catalogue if window.snapshot else ())),
         ("leave", lambda: ask_to_leave(window, bool)),
         ("settings", lambda: open_settings(window)),
+        ("password", lambda: PasswordDialog(window.root, window)),
+        ("devices", lambda: DevicesDialog(window.root, window)),
+        ("members", lambda: MembersDialog(window.root, window)),
     ]
 
 
@@ -114,14 +120,19 @@ def test_pages(
         person.press("F10")
         person.look("menu")
         person.press("Escape")
-        wrong = replace(everything_running(), tracker_problem="a b", listen_problem="c d")
+        wrong = replace(everything_running(), tracker_problem=PROBLEM, listen_problem="c d")
         looking.see(wrong)
-        person.names |= {"a b", "c d"}
+        person.names |= {PROBLEM, f"{PROBLEM}.", "c d"}
         person.look("with-problems")
+        looking.see(replace(wrong, person=None))
+        person.look("signed-out-beside-transfers")
         looking.see(snapshot(person=None))
         person.look("welcome")
         person.go_round()
     assert not person.wrong, "\n".join(person.wrong)
+
+
+PROBLEM = "http://192.168.100.100:6969: cannot be reached: connection refused. Does it run? Is the port the right one"
 
 
 @SCREENS

@@ -52,6 +52,7 @@ def window(
     finally:
         thread.close()
         assert thread.closed.wait(10)
+        assert thread.failure is None
         window.poller.stop()
         for pending in window.root.tk.splitlist(window.root.tk.call("after", "info")):
             window.root.tk.call("after", "cancel", pending)  # after_cancel wants the widget that began it
@@ -91,4 +92,3 @@ def test_a_running_session_touches_no_widget(window: MainWindow, tmp_path: Any) 
         threading.excepthook = hook
     assert window.snapshot is not first
     assert failures == []
-    assert window._thread.failure is None

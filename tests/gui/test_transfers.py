@@ -116,6 +116,10 @@ def test_the_menu_has_it_all(looking: Looking) -> None:
     menu.invoke(entries["Download in order"])
     assert looking.commands("recheck") == [([info_hash(3)],)]
     assert looking.commands("sequential") == [([info_hash(3)], True)]
+    menu.invoke(entries["Copy info hash"])
+    assert looking.window.root.clipboard_get() == info_hash(3)
+    menu.invoke(entries["Copy magnet link"])
+    assert looking.commands("magnets") == [([info_hash(3)],)]
 
 
 def test_opening_a_folder_waits_for_nothing(looking: Looking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +239,7 @@ def test_size_page_and_divider_are_remembered(display: str, preferences: Prefere
         window.root.geometry("1000x600")
         settle(window.root)
         window.turn_to("paused")
-        window._remember()
+        window.remember()
     again = type(preferences)(preferences.path)
     assert again.get("window.size", [0, 0]) == [1000, 600]
     assert again.get("window.page", "") == "paused"

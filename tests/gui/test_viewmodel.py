@@ -71,7 +71,8 @@ def test_cells_of_a_transfer() -> None:
 def test_a_file_that_was_changed_is_named() -> None:
     assert headline(transfer(state=SEEDING, changed_files=("a\nb",))) == Verdict(
         Light.AMBER,
-        "a b was changed or removed by another program. Put it back as it was, or share what it is now",
+        "a b was changed or removed by another program. Changes are left alone: put it back as it was, share what it "
+        "is now, or force a re-check, which replaces them",
     )
     assert headline(transfer(state=SEEDING, changed_files=("a", "b"))).sentence.startswith("a and others were changed")
 

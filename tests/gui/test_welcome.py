@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from gui.shells import WrittenShell, snapshot
 
 from swarmshare.app.config import Settings
 from swarmshare.app.snapshot import LocalTrackerSnapshot
-from swarmshare.gui.welcome import ONLY_HERE, Answers, WelcomePage
+from swarmshare.gui.welcome import ANYWHERE, ONLY_HERE, Answers, WelcomePage
 
 if TYPE_CHECKING:
     import ttkbootstrap
@@ -24,7 +25,7 @@ LOCAL = LocalTrackerSnapshot("http://192.168.1.5:6969", "http://127.0.0.1:6969",
 @pytest.fixture
 def shell(root: ttkbootstrap.Window, preferences: Preferences) -> WrittenShell:
     root.geometry("1000x800")
-    return WrittenShell(root, preferences, snapshot(settings=Settings()))
+    return WrittenShell(root, preferences, snapshot(settings=Settings(listen=ANYWHERE)))
 
 
 @pytest.fixture
@@ -78,6 +79,38 @@ def test_registering(page: WelcomePage, shell: WrittenShell) -> None:
     assert shell.last().args[0][4:6] == (None, "setup_2")
 
 
+@pytest.mark.parametrize("field", ["tracker", "invitation"])
+def test_the_link_of_an_invitation_is_taken_wherever_it_is_pasted(
+    page: WelcomePage, shell: WrittenShell, field: str
+) -> None:
+    shell.last().answer(["http://10.0.0.1:6969"])
+    type_into(getattr(page, field), "http://192.168.1.5:6969/join/invite_1")
+    for entry, text in ((page.user, "ben"), (page.password, "correct horse"), (page.again, "correct horse")):
+        type_into(entry, text)
+    click(page.enter)
+    assert shell.last().args[0][:5] == ("http://192.168.1.5:6969", "ben", "correct horse", True, "invite_1")
+
+
+def test_what_the_settings_say_of_other_computers_is_shown_and_only_a_change_is_kept(
+    root: ttkbootstrap.Window, shell: WrittenShell
+) -> None:
+    shell.snapshot = snapshot(settings=Settings(listen=ONLY_HERE), earlier_user="ana")
+    page = WelcomePage(root, shell)
+    page.pack(fill="both", expand=True)
+    settle(root)
+    assert not page.everybody.on
+    assert (page.user.get(), str(page.enter.cget("text"))) == ("ana", "Sign in"), "who was signed in has an account"
+    assert str(root.tk.call("focus")) == str(page.password)
+    type_into(page.tracker, "10.0.0.1")
+    type_into(page.password, "secret word")
+    click(page.enter)
+    assert "listen" not in shell.last().args[0].settings
+    shell.last().refuse("No.")
+    click(page.everybody)
+    click(page.enter)
+    assert shell.last().args[0].settings["listen"] == ANYWHERE
+
+
 def test_signing_in(page: WelcomePage, shell: WrittenShell) -> None:
     click(page.have_account)
     assert not page.again.winfo_viewable()
@@ -121,6 +154,10 @@ def test_a_tracker_on_this_machine(page: WelcomePage, shell: WrittenShell) -> No
     until(page, lambda: page.note == "Nobody in your group has one yet? Then this computer can be it.")
     shell.snapshot = snapshot(local_tracker=LOCAL)
     until(page, lambda: page.note == "The tracker runs. Give this address to the others: http://192.168.1.5:6969")
+    shell.snapshot = snapshot(local_tracker=replace(LOCAL, url=LOCAL.own_url))
+    until(page, lambda: "only this machine reaches it" in page.note)
+    shell.snapshot = snapshot(local_tracker=LOCAL)
+    until(page, lambda: "Give this address to the others" in page.note)
     assert page.tracker.get() == LOCAL.own_url
     settle(page)
     assert not page.invitation.winfo_viewable()

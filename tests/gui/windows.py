@@ -24,11 +24,12 @@ class Looking:
     def __init__(self, window: MainWindow, thread: HandMadeThread) -> None:
         self.window, self.thread = window, thread
         self.surprises: list[BaseException] = []
+        self._usual = window.root.report_callback_exception
 
     def surprise(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         """Remember what a callback raised, so that no test overlooks it, and go on as the window does."""
         self.surprises.append(error)
-        self.window._surprised(kind, error, trace)
+        self._usual(kind, error, trace)
 
     def see(self, news: ClientSnapshot | None = None) -> None:
         """Have the window look, at a new snapshot if there is one."""

@@ -11,13 +11,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
     from pathlib import Path
 
-TIMEOUT = 90
 PASSWORD = "correct horse battery"
 
 
@@ -95,7 +95,7 @@ class Group:
     """A tracker, and machines that are signed in at it."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.folder, self._stack = folder, stack
+        self.folder, self.stack = folder, stack
         self.server = Machine(folder / "tracker", stack)
         self.verb = self.start_tracker("127.0.0.1:0")
 
@@ -107,7 +107,7 @@ class Group:
         return verb
 
     def machine(self, name: str) -> Machine:
-        machine = Machine(self.folder / name, self._stack, f"http://{self.address}")
+        machine = Machine(self.folder / name, self.stack, f"http://{self.address}")
         setup = [event["setup_token"] for event in self.verb.events if "setup_token" in event]
         first = not any((self.folder / other).exists() for other in ("registered",))
         machine.register(name, *(("--setup-token", setup[0]) if first and setup else ()))

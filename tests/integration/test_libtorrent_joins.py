@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from integration.group import TIMEOUT, Group, same
+import pytest
+from integration.group import Group, same
 from interop.peers import Libtorrent
+from waiting import TIMEOUT
 
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.sign_ins import SignIns
@@ -15,6 +17,8 @@ from swarmshare.tracker_client.http import Connection
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.unmeasured
 
 
 def test_an_ordinary_client_takes_part(group: Group, content: Path, tmp_path: Path, version: str) -> None:

@@ -7,10 +7,14 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from integration.group import TIMEOUT, Group, same
+import pytest
+from integration.group import Group, same
+from waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.unmeasured
 
 
 def test_the_main_job(group: Group, content: Path, tmp_path: Path) -> None:

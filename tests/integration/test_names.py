@@ -11,9 +11,10 @@ import pytest
 import requests
 import trio
 from app.sessions import running_session
-from integration.group import PASSWORD, TIMEOUT, Group, Machine, same
+from integration.group import PASSWORD, Group, Machine, same
 from integration.names import NAMES
 from tracker.trackers import tracker_in
+from waiting import TIMEOUT
 from werkzeug.http import parse_options_header
 
 from swarmshare.app.compose import announcers_for
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.storage.sign_ins import SignIn
+
+pytestmark = pytest.mark.unmeasured
 
 ORGANISER, MEMBER = "Ольга Łódź", "بوب"
 LAST = NAMES[-1]
@@ -107,7 +110,7 @@ async def test_through_every_interface(
     told = (f"{how} {name}{end}" for how, end in (("Wrote", ".torrent: "), ("Published", ": ")) for name in NAMES)
     assert not [line for line in told if line not in said]
 
-    bob = Machine(tmp_path / "bob", group._stack, tracker)
+    bob = Machine(tmp_path / "bob", group.stack, tracker)
     bob.register(MEMBER)
     (sign_in,) = SignIns(swarmshare_home()).all()
     entries = {event["name"]: event for event in bob.run("list") if event["event"] == "entry"}

@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TIMEOUT = 60
+pytestmark = pytest.mark.unmeasured
+
 PASSWORD, ANOTHER = "correct horse", "battery staple"
 
 

@@ -18,6 +18,7 @@ import pytest
 from cli.processes import event
 from cli.terminal import terminal
 from integration.machines import ADDRESSES, Sockets, inside, ip, two_machines
+from waiting import TIMEOUT
 
 from swarmshare.manifest.build import Description
 from swarmshare.storage.create import create_manifest
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
 
     from cli.terminal import Screen, Terminal
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT = 60
 _SHELL = """
 import fcntl, os, sys, termios
+
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execvp("bash", ["bash", "-c", sys.argv[1]])
 """

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 from interop.peers import Libtorrent, seeds, until
+from waiting import TIMEOUT
 
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from swarmshare.engine.engine import Engine
     from swarmshare.manifest.manifest import Manifest
 
-TIMEOUT = 60
 each_kind = pytest.mark.parametrize("hybrid", [False, True], ids=["v2", "hybrid"])
 LINKS = {
     "current": "versions/1.2",

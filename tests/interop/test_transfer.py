@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 import trio
 from interop.peers import VERSIONS, Libtorrent, digests, seeds, until
+from waiting import TIMEOUT
 
 from swarmshare.app.magnets import manifest_of as manifest_of_magnet
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from swarmshare.manifest.manifest import Manifest
 
-TIMEOUT = 60
 Know = Literal["manifest", "magnet"]
 
 each_kind = pytest.mark.parametrize("hybrid", [False, True], ids=["v2", "hybrid"])

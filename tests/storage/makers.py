@@ -69,6 +69,11 @@ def get(storage: TorrentStorage, number: int) -> bytes:
     return storage.read(piece, 0, storage.manifest.layout.span(piece).length)
 
 
+def mend(storage: TorrentStorage, path: Path, number: int) -> None:
+    """Want file ``number``, which is at ``path``, mended, as a recheck does."""
+    storage.own(number, path.stat().st_ino, whole=False, mending=True)
+
+
 def tree(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from manifest.makers import encoded, folder_doc
-from storage.makers import LENGTHS, PART, PIECE, content, fill, get, number_of, pieces_of, put, tree
+from storage.makers import LENGTHS, PART, PIECE, content, fill, get, mend, number_of, pieces_of, put, tree
 
 from swarmshare.errors import StorageError
 from swarmshare.manifest.build import Description
@@ -62,6 +62,7 @@ def test_an_existing_file_is_used_in_place(storage: TorrentStorage, folder: Path
         file.seek(PIECE)
         file.write(b"broken")
     assert storage.scan() == set(range(manifest.layout.piece_count)) - {1}
+    mend(storage, folder / "top/a/deep/large", number_of(manifest, "a/deep/large"))
     storage.prepare()
     put(storage, [1])
     storage.finish(number_of(manifest, "a/deep/large"))
@@ -167,6 +168,7 @@ def test_a_lone_file_is_found_in_its_folder_too(lone: Manifest, folder: Path) ->
     (folder / "top" / "small").write_bytes(b"wrong")
     assert storage.lost_files() == {0}
     assert storage.scan() == set()
+    mend(storage, folder / "top" / "small", 0)
     storage.prepare()
     storage.write(lone.layout.index(0), content("small"))
     assert storage.scan() == {0}

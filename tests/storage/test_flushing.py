@@ -74,12 +74,12 @@ def test_states_are_those_of_what_we_wrote(storage: TorrentStorage, folder: Path
     assert storage.file_states()[number] != states[number]
     storage.finish(small)
     there = (folder / "top/small").stat()
-    assert storage.file_states()[small] == ("top/small", 5, there.st_mtime_ns, there.st_ino, True)
+    assert storage.file_states()[small] == ("top/small", 5, there.st_mtime_ns, there.st_ino, True, False)
     os.utime(folder / "top/small", ns=(1, 1))
     for _ in range(2):
         assert storage.file_states()[small] is None, "somebody wrote to it: not to be trusted until a scan"
     storage.scan(only_files=[small])
-    assert storage.file_states()[small] == ("top/small", 5, 1, there.st_ino, True)
+    assert storage.file_states()[small] == ("top/small", 5, 1, there.st_ino, True, False)
     (folder / "top/small").unlink()
     assert storage.file_states()[small] is None
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from storage.makers import PIECE
+from storage.makers import PIECE, mend
 
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.errors import StorageError, TakenError
@@ -17,7 +17,7 @@ from swarmshare.storage.deleting import delete_files, own_files
 from swarmshare.storage.paths import part_paths
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.plan import make_plan
-from swarmshare.storage.resume import load_resume, save_resume
+from swarmshare.storage.resume import forget_pieces, load_resume, save_resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -238,20 +238,68 @@ def damage(path: Path) -> None:
     os.utime(path, ns=(1, 1))
 
 
-def test_ones_own_file_is_mended_in_place(make: Callable[..., Manifest], folder: Path) -> None:
+def test_ones_own_file_that_was_edited_is_left_alone_until_it_is_to_be_mended(
+    make: Callable[..., Manifest], folder: Path
+) -> None:
     """Whether it was downloaded, or found whole."""
     storage = TorrentStorage(make(ONE), folder)
     download(storage, ONE)
+    photo = folder / "Holiday/photo"
     for _ in range(2):
-        damage(folder / "Holiday/photo")
+        damage(photo)
+        edited = photo.read_bytes()
         assert storage.lost_files() == {0}
         assert 1 not in storage.scan()
+        assert storage.taken({0}) == set(storage.edited({0})) == {0}
+        with pytest.raises(StorageError, match="photo: was changed by another program after it was complete") as caught:
+            storage.prepare([0])
+        assert caught.value.needs_person
+        with pytest.raises(StorageError, match="photo: was changed"):
+            fetch(storage, ONE, 0)
+        assert photo.read_bytes() == edited
+        mend(storage, photo, 0)
+        assert storage.edited({0}) == {}
         storage.prepare([0])
         fetch(storage, ONE, 0)
         storage.finish(0)
         assert read(folder / "Holiday") == ONE
         storage = TorrentStorage(storage.manifest, folder)
         assert whole(storage)
+
+
+def test_an_edited_file_that_is_put_back_or_removed_is_the_torrents_again(
+    make: Callable[..., Manifest], folder: Path
+) -> None:
+    storage = TorrentStorage(make(ONE), folder)
+    download(storage, ONE)
+    photo = folder / "Holiday/photo"
+    damage(photo)
+    assert 1 not in storage.scan()
+    photo.write_bytes(ONE["photo"])  # the same inode
+    os.utime(photo, ns=(2, 2))
+    assert storage.lost_files() == {0}
+    assert whole(storage)
+    storage.prepare([0])
+    damage(photo)
+    assert 1 not in storage.scan()
+    photo.unlink()
+    assert storage.lost_files() == {0}
+    assert not {0, 1, 2} & storage.scan()
+    assert storage.taken({0}) == set()
+    download(storage, {"photo": ONE["photo"]})
+    assert read(folder / "Holiday") == ONE
+
+
+def test_zeros_in_an_edited_file_do_not_make_it_an_unfinished_one(make: Callable[..., Manifest], folder: Path) -> None:
+    storage = TorrentStorage(make(ONE), folder)
+    download(storage, ONE)
+    with open(folder / "Holiday/photo", "r+b") as file:
+        file.seek(PIECE)
+        file.write(bytes(2 * PIECE))
+    assert not {1, 2} & storage.scan()
+    with pytest.raises(StorageError, match="photo: was changed"):
+        storage.prepare([0])
+    assert set(read(folder / "Holiday")) == set(ONE)
 
 
 @pytest.mark.parametrize("how", ["changed", "replaced"])
@@ -279,14 +327,44 @@ def test_ones_own_file_is_known_by_resume_data(make: Callable[..., Manifest], fo
     save_resume(path, manifest, bytes([0b10111000]), second.file_states())
     third = TorrentStorage(manifest, folder)
     assert load_resume(path, manifest, third).held == {0, 2, 3, 4}
-    if how == "changed":
+    refused = "photo: was changed by another program" if how == "changed" else "photo: is there already"
+    with pytest.raises(StorageError, match=refused):
         third.prepare([0])
-        fetch(third, ONE, 0)
-        assert read(folder / "Holiday") == ONE
-    else:
-        with pytest.raises(StorageError, match="photo: is there already"):
-            third.prepare([0])
-        assert read(folder / "Holiday")["photo"] == data
+    assert read(folder / "Holiday")["photo"] == data
+    # Until a person says otherwise, and then until it is whole, however often it is stopped.
+    forget_pieces(path, manifest)
+    for pause in range(2):
+        fourth = TorrentStorage(manifest, folder)
+        resume = load_resume(path, manifest, fourth)
+        held = resume.held | fourth.scan(only_files=resume.recheck)
+        assert held == {0, 2, 3, 4}
+        save_resume(path, manifest, bytes([0b10111000]), fourth.file_states())
+        if how == "replaced":
+            with pytest.raises(StorageError, match=refused):
+                fourth.prepare([0])
+        elif pause:
+            fourth.prepare([0])
+            fetch(fourth, ONE, 0)
+            fourth.finish(0)
+            assert read(folder / "Holiday") == ONE
+            save_resume(path, manifest, Bitfield.full(manifest.layout.piece_count).to_wire(), fourth.file_states())
+    if how == "changed":
+        damage(folder / "Holiday/photo")
+        fifth = TorrentStorage(manifest, folder)
+        fifth.scan(only_files=load_resume(path, manifest, fifth).recheck)
+        with pytest.raises(StorageError, match=refused):
+            fifth.prepare([0])
+
+
+def test_deleting_leaves_what_was_edited(make: Callable[..., Manifest], folder: Path) -> None:
+    """Also when that was while nothing looked, so that only the times tell."""
+    storage, resume = TorrentStorage(make(ONE), folder), folder.parent / "resume"
+    download(storage, ONE)
+    bits = Bitfield.full(storage.manifest.layout.piece_count).to_wire()
+    save_resume(resume, storage.manifest, bits, storage.file_states())
+    damage(folder / "Holiday/photo")
+    delete_files(storage.manifest, folder, own_files(storage.manifest, folder, resume))
+    assert set(read(folder / "Holiday")) == {"photo"}
 
 
 def test_a_power_cut_between_two_names(make: Callable[..., Manifest], folder: Path) -> None:

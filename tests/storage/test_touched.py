@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from storage.makers import PIECE, content, data_of, fill, get, number_of
+from storage.makers import PIECE, content, data_of, fill, get, mend, number_of
 
 from swarmshare.errors import StorageError
 from swarmshare.storage import file_record
@@ -66,6 +66,10 @@ def test_nothing_wrong_is_given_away_and_the_rest_still_is(
     assert storage.scan(only_files=[number]) == {0, 2, 3, 4, 5}
     with pytest.raises(StorageError):
         get(storage, 1)
+    with pytest.raises(StorageError, match="large: was changed by another program after it was complete") as caught:
+        storage.write(manifest.layout.index(1), data_of(manifest, 1))
+    assert "recheck" in caught.value.advice
+    mend(storage, shared, number)
     storage.write(manifest.layout.index(1), data_of(manifest, 1))
     assert get(storage, 1) == data_of(manifest, 1)
 

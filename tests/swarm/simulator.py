@@ -44,9 +44,11 @@ KERNEL: Final = 4 * BLOCK
 class Simulation:
     """The time, and what is to happen in it."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, longest: int = 1) -> None:
+        """``longest`` is how many leaves each request may ask for, whatever the rate."""
         self.now = 0.0
         self.rng = random.Random(seed)
+        self.longest = longest
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._number = count()
 
@@ -71,6 +73,7 @@ class Session:
         self.twin: Session
         self.has = other.picker.held.copy()
         self.requester = Requester(node.picker, self)
+        self.requester.pipeline.longest = lambda now: node.world.longest  # type: ignore[method-assign]
         self.asked: dict[Block, bool] = {}
         self.owed: dict[Block, None] = {}
         self.sending: list[Block] = []
@@ -146,29 +149,29 @@ class Node:
             session.node.sessions.append(session)
             session.node.picker.peer_joined(session.has)
         for session in (mine, theirs):
-            session.node._update_interest(session)
+            session.node.update_interest(session)
 
-    def _close(self, session: Session) -> None:
+    def close(self, session: Session) -> None:
         session.is_open = False
         self.sessions.remove(session)
         self.picker.peer_gone(session)
         self.picker.peer_left(session.has)
         self.super_seeding.forget(session)
         if session.twin.is_open:
-            session.tell(lambda twin: twin.node._close(twin))
-        self._choose()
+            session.tell(lambda twin: twin.node.close(twin))
+        self.choose()
         self._refill_all()
 
     # ------------------------------------------------------------------ as a leech
 
-    def _update_interest(self, session: Session) -> None:
+    def update_interest(self, session: Session) -> None:
         interested = self.picker.is_interesting(session.has)
         if interested != session.am_interested:
             session.am_interested = interested
 
             def receive(twin: Session) -> None:
                 twin.peer_interested = interested
-                twin.node._choose()
+                twin.node.choose()
 
             session.tell(receive)
 
@@ -181,28 +184,28 @@ class Node:
             return
         for block in session.requester.choose(self.world.now, session.has, session.asked, None):
             session.asked[block] = True
-            session.tell(lambda twin, block=block: twin.node._on_request(twin, block))  # type: ignore[misc]
+            session.tell(lambda twin, block=block: twin.node.on_request(twin, block))  # type: ignore[misc]
 
-    def _on_choke(self, session: Session, *, choking: bool) -> None:
+    def on_choke(self, session: Session, *, choking: bool) -> None:
         session.peer_choking = choking
         if choking:
             session.requester.pipeline.on_choked()
         else:
             self._refill(session)
 
-    def _on_reject(self, session: Session, block: Block) -> None:
+    def on_reject(self, session: Session, block: Block) -> None:
         if session.asked.pop(block, False):
             session.requester.rejected(block, self.world.now, choking=session.peer_choking)
             self._refill(session)
 
-    def _on_have(self, session: Session, piece: int) -> None:
+    def on_have(self, session: Session, piece: int) -> None:
         if session.has.set(piece):
             self.picker.peer_has(piece)
             self.super_seeding.peer_has(session, piece, self.world.now)
-            self._update_interest(session)
+            self.update_interest(session)
             self._refill(session)
 
-    def _on_block(self, session: Session, block: Block) -> None:
+    def on_block(self, session: Session, block: Block) -> None:
         now = self.world.now
         if session.asked.pop(block, None) is None:
             return
@@ -210,10 +213,10 @@ class Node:
         if received.wanted:
             session.requester.pipeline.on_block(now, block.length)
             session.meter_from.add(now, block.length)
-            for other in received.cancel:
+            for other, theirs in received.cancel:
                 assert isinstance(other, Session)
-                self._cancel(other, block)
-                other.requester.pipeline.on_returned(now, 1)
+                self._cancel(other, theirs)
+                other.requester.pipeline.on_returned(now, len(theirs.leaves))
             if received.piece_complete:
                 self._piece_complete(block.piece)
         self._refill(session)
@@ -221,7 +224,7 @@ class Node:
     def _cancel(self, session: Session, block: Block) -> None:
         if session.asked.get(block):
             session.asked[block] = False
-            session.tell(lambda twin: twin.node._on_cancel(twin, block))
+            session.tell(lambda twin: twin.node.on_cancel(twin, block))
 
     def _piece_complete(self, piece: int) -> None:
         contributors = set(self.picker.contributors(piece).values())
@@ -234,14 +237,14 @@ class Node:
             self.finished_at = self.world.now
         for session in self.sessions:
             session.requester.rejections.forget(piece)
-            session.tell(lambda twin: twin.node._on_have(twin, piece))
-            self._update_interest(session)
+            session.tell(lambda twin: twin.node.on_have(twin, piece))
+            self.update_interest(session)
 
     # ------------------------------------------------------------------ as a seed
 
-    def _on_request(self, session: Session, block: Block) -> None:
+    def on_request(self, session: Session, block: Block) -> None:
         if session.am_choking or block in session.owed or self.picker.state(block.piece) is not PieceState.HELD:
-            session.tell(lambda twin: twin.node._on_reject(twin, block))
+            session.tell(lambda twin: twin.node.on_reject(twin, block))
             return
         session.owed[block] = None
         self._serve(session)
@@ -249,17 +252,17 @@ class Node:
     def _offer(self) -> None:
         for session, piece in self.super_seeding.offers(self.world.now):
             assert isinstance(session, Session)
-            session.tell(lambda twin, piece=piece: twin.node._on_suggest(twin, piece))  # type: ignore[misc]
+            session.tell(lambda twin, piece=piece: twin.node.on_suggest(twin, piece))  # type: ignore[misc]
         self.world.after(OFFERS_EVERY, self._offer)
 
-    def _on_suggest(self, session: Session, piece: int) -> None:
+    def on_suggest(self, session: Session, piece: int) -> None:
         session.requester.rejections.forget(piece)
         self._refill(session)
 
-    def _on_cancel(self, session: Session, block: Block) -> None:
+    def on_cancel(self, session: Session, block: Block) -> None:
         if block in session.owed:
             del session.owed[block]
-            session.tell(lambda twin: twin.node._on_reject(twin, block))
+            session.tell(lambda twin: twin.node.on_reject(twin, block))
 
     def _serve(self, session: Session) -> None:
         """What the session's writer does when its last batch is sent."""
@@ -268,7 +271,7 @@ class Node:
         send, reject = self.super_seeding.choose(session, session.owed, self.world.now, BATCH, looks_elsewhere=True)
         for block in reject:
             del session.owed[block]
-            session.tell(lambda twin, block=block: twin.node._on_reject(twin, block))  # type: ignore[misc]
+            session.tell(lambda twin, block=block: twin.node.on_reject(twin, block))  # type: ignore[misc]
         for block in send:
             del session.owed[block]
         session.sending = send
@@ -300,12 +303,12 @@ class Node:
             if session.other.is_silent:
                 session.swallowed += block.length
             else:
-                session.tell(lambda twin: twin.node._on_block(twin, block))
+                session.tell(lambda twin: twin.node.on_block(twin, block))
             if not session.sending:
                 self._serve(session)
         self._send()
 
-    def _choose(self) -> None:
+    def choose(self) -> None:
         now = self.world.now
         candidates = [
             Candidate(
@@ -328,10 +331,10 @@ class Node:
                 session.slot_changed = now
                 if session.am_choking:
                     for block in session.owed:
-                        session.tell(lambda twin, block=block: twin.node._on_reject(twin, block))  # type: ignore[misc]
+                        session.tell(lambda twin, block=block: twin.node.on_reject(twin, block))  # type: ignore[misc]
                     session.owed.clear()
                 choking = session.am_choking
-                session.tell(lambda twin, choking=choking: twin.node._on_choke(twin, choking=choking))  # type: ignore[misc]
+                session.tell(lambda twin, choking=choking: twin.node.on_choke(twin, choking=choking))  # type: ignore[misc]
 
     def _choke_again(self) -> None:
         now = self.world.now
@@ -349,7 +352,7 @@ class Node:
         optimistic = choose_optimistic(waiting, self.world.rng)
         assert optimistic is None or isinstance(optimistic, Session)
         self._optimistic = optimistic
-        self._choose()
+        self.choose()
         self.world.after(CHOKE_INTERVAL, self._choke_again)
 
     def _tick(self) -> None:
@@ -362,7 +365,7 @@ class Node:
             if not session.other.is_silent:
                 session.heard = now  # the others send keep-alives
             if now - session.heard > IDLE_TIMEOUT:
-                self._close(session)
+                self.close(session)
         for session in self.sessions:
             session.requester.rejections.pass_time(now)
             if session.requester.pipeline.is_snubbed(now) and session.asked:
@@ -370,7 +373,7 @@ class Node:
                 self.picker.peer_gone(session)
                 for block in blocks:
                     self._cancel(session, block)
-                session.requester.pipeline.on_returned(now, len(blocks))
+                session.requester.pipeline.on_returned(now, sum(len(block.leaves) for block in blocks))
             self._refill(session)
         self.world.after(TICK, self._tick)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from weakref import ref
 
 import pytest
 
@@ -175,14 +176,75 @@ def test_in_the_endgame_the_last_blocks_are_asked_of_two() -> None:
     assert picker.pick("b", everything, 2) == [asked[3], asked[2]], "the end of the other's queue"
     assert picker.pick("b", everything, 2) == [], "it is not idle"
     assert picker.pick("c", everything, 9) == [asked[1], asked[0]], "not a third time"
-    assert picker.received("b", asked[3]).cancel == ("a",)
+    assert picker.received("b", asked[3]).cancel == (("a", asked[3]),)
     assert not picker.received("a", asked[3]).wanted, "it was too late"
-    assert picker.received("a", asked[0]).cancel == ("c",)
+    assert picker.received("a", asked[0]).cancel == (("c", asked[0]),)
     picker.peer_gone("a")
     assert picker.blocks_of("b") == (asked[2],)
     assert picker.received("b", asked[2]) == (True, True, ())
     assert picker.received("c", asked[1]).piece_complete
     assert not picker.in_endgame
+
+
+def test_a_long_request_asks_for_many_leaves_and_is_cut_at_its_own_multiples() -> None:
+    picker: PiecePicker[str] = PiecePicker(PieceLayout(8 * BLOCK, [13 * BLOCK + 5]), random.Random(0))
+    everything = Bitfield.full(2)
+    picker.sequential = True
+    assert picker.pick("a", everything, 3, (), 4) == [Block(0, 0, 3 * BLOCK)], "as much as was asked for"
+    assert picker.pick("b", everything, 99, (), 4) == [
+        Block(0, 3 * BLOCK, BLOCK),
+        Block(0, 4 * BLOCK, 4 * BLOCK),
+        Block(1, 0, 4 * BLOCK),
+        Block(1, 4 * BLOCK, BLOCK + 5),
+    ]
+    picker.returned("b", Block(0, 4 * BLOCK, 4 * BLOCK))
+    assert picker.pick("a", everything, 99, (), 2) == [Block(0, 4 * BLOCK, 2 * BLOCK), Block(0, 6 * BLOCK, 2 * BLOCK)]
+    assert not picker.received("a", Block(0, 0, BLOCK)).wanted, "a part of what was asked for is no answer"
+    assert picker.received("a", Block(0, 0, 3 * BLOCK)).wanted
+    assert picker.contributors(0) == {0: "a", BLOCK: "a", 2 * BLOCK: "a"}
+    assert picker.pick_allowed_fast("c", everything, 99, [0, 1], (), 4) == []
+
+
+def test_the_leaves_of_a_long_request_that_another_delivers_first_are_the_others() -> None:
+    picker = make(1, blocks=4)
+    everything = Bitfield.full(1)
+    picker.peer_joined(everything)
+    (long,) = picker.pick("slow", everything, 4, (), 4)
+    leaves = picker.pick("fast", everything, 2, (), 4)
+    assert leaves == [Block(0, 3 * BLOCK, BLOCK), Block(0, 2 * BLOCK, BLOCK)], "its end comes last; single leaves"
+    assert picker.received("fast", leaves[0]) == (True, False, ()), "the rest of the long one is still needed"
+    assert picker.pick("third", everything, 9, (), 4) == [Block(0, BLOCK, BLOCK), Block(0, 0, BLOCK)]
+    answer = picker.received("slow", long)
+    assert answer.piece_complete
+    assert set(answer.cancel) == {("fast", leaves[1]), ("third", Block(0, BLOCK, BLOCK)), ("third", Block(0, 0, BLOCK))}
+    assert picker.contributors(0) == {0: "slow", BLOCK: "slow", 2 * BLOCK: "slow", 3 * BLOCK: "fast"}
+
+
+def test_a_long_request_is_cancelled_when_others_have_delivered_all_of_it() -> None:
+    picker = make(1, blocks=4)
+    everything = Bitfield.full(1)
+    picker.peer_joined(everything)
+    (long,) = picker.pick("slow", everything, 4, (), 4)
+    answers = []
+    for _ in range(4):
+        (leaf,) = picker.pick("fast", everything, 1)
+        answers.append(picker.received("fast", leaf))
+    assert [answer.cancel for answer in answers] == [(), (), (), (("slow", long),)]
+    assert answers[3].piece_complete
+    assert not picker.received("slow", long).wanted
+
+
+def test_of_a_long_request_that_is_returned_only_what_nobody_else_gives_is_free() -> None:
+    picker = make(1, blocks=4)
+    everything = Bitfield.full(1)
+    picker.peer_joined(everything)
+    (long,) = picker.pick("slow", everything, 4, (), 4)
+    delivered, asked = picker.pick("fast", everything, 2)
+    picker.received("fast", delivered)
+    picker.returned("slow", long)
+    assert picker.pick("slow", everything, 9, (), 4) == [Block(0, 0, 2 * BLOCK)]
+    picker.peer_gone("fast")
+    assert picker.pick("slow", everything, 9, (), 4) == [asked]
 
 
 def test_the_endgame_begins_at_the_end_of_the_longest_queue() -> None:
@@ -206,7 +268,20 @@ def test_in_the_endgame_a_third_peer_takes_the_place_of_the_second() -> None:
     for peer in ("a", "b", "c"):
         picker.peer_gone(peer)
     assert picker.state(0) is PieceState.MISSING
-    assert not picker._requests._by_peer, "nothing is kept of who has gone"
+
+
+def test_nothing_is_kept_of_who_has_gone() -> None:
+    class Gone:
+        pass
+
+    everything, peer = Bitfield.full(1), Gone()
+    picker: PiecePicker[Gone] = PiecePicker(PieceLayout(2 * BLOCK, [2 * BLOCK]), random.Random(0))
+    picker.peer_joined(everything)
+    assert picker.pick(peer, everything, 2)
+    picker.peer_gone(peer)
+    remembered = ref(peer)
+    del peer
+    assert remembered() is None
 
 
 def test_the_endgame_repeats_little_and_nothing_that_is_skipped() -> None:

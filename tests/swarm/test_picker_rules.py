@@ -14,16 +14,32 @@ from swarmshare.common.pieces import PieceState, Priority
 from swarmshare.manifest.layout import Block, PieceLayout
 from swarmshare.swarm.picker import MAX_ALONE, PiecePicker
 
-PIECE = 2**15
+BLOCK = 2**14
+PIECE = 4 * BLOCK
 LAYOUT = PieceLayout(PIECE, [40_000, 0, 100_000, 5, 16_384, 70_000, 32_768])
 COUNT = LAYOUT.piece_count
 PIECES = st.integers(0, COUNT - 1)
 NAMES = st.sampled_from("abcd")
+LONGEST = st.sampled_from([1, 2, 4, 8])
+"""Leaves in one block at most."""
+
+
+def cut(block: Block) -> set[Block]:
+    """The leaves of a block, as blocks."""
+    end = block.begin + block.length
+    return {Block(block.piece, begin, min(BLOCK, end - begin)) for begin in block.leaves}
 
 
 def blocks(piece: int) -> set[Block]:
-    length = LAYOUT.span(LAYOUT.index(piece)).length
-    return {Block(piece, begin, min(16_384, length - begin)) for begin in range(0, length, 16_384)}
+    """The leaves of a piece."""
+    return cut(Block(piece, 0, LAYOUT.span(LAYOUT.index(piece)).length))
+
+
+def leaves(picked: list[Block], longest: int) -> list[Block]:
+    """The leaves of what was picked, in order, if each block may be that long."""
+    for block in picked:
+        assert block.begin // BLOCK % longest + len(block.leaves) <= longest, "cut at multiples of the longest"
+    return [leaf for block in picked for leaf in sorted(cut(block))]
 
 
 class Swarm(RuleBasedStateMachine):
@@ -36,6 +52,7 @@ class Swarm(RuleBasedStateMachine):
         self.priorities = [Priority.NORMAL] * COUNT
         self.peers: dict[str, set[int]] = {}
         self.asked: dict[str, set[Block]] = {}
+        """The blocks outstanding at each; all else is about leaves."""
         self.delivered: dict[Block, str] = {}
         self.owner: dict[int, str] = {}
 
@@ -48,8 +65,13 @@ class Swarm(RuleBasedStateMachine):
             field.set(piece)
         return field
 
-    def asked_of(self, block: Block) -> set[str]:
-        return {name for name, asked in self.asked.items() if block in asked}
+    def asked_of(self, leaf: Block) -> set[str]:
+        return {name for name, asked in self.asked.items() if any(leaf in cut(block) for block in asked)}
+
+    def give_back(self, block: Block) -> None:
+        """What a peer does not deliver and no other will or did is free: the piece is nobody's own."""
+        if any(leaf not in self.delivered and not self.asked_of(leaf) for leaf in cut(block)):
+            self.owner.pop(block.piece, None)
 
     def state(self, piece: int) -> PieceState:
         whole = blocks(piece)
@@ -97,8 +119,7 @@ class Swarm(RuleBasedStateMachine):
             self.picker.peer_gone(name)
             gone = self.asked.pop(name)
             for block in gone:
-                if not self.asked_of(block):
-                    self.owner.pop(block.piece, None)
+                self.give_back(block)
             self.owner = {piece: owner for piece, owner in self.owner.items() if owner != name}
             self.settle_owners()
 
@@ -116,25 +137,27 @@ class Swarm(RuleBasedStateMachine):
         for piece in set(range(COUNT)) - self.peers.get(name, set(range(COUNT))):
             self.has_or_lost(name, piece)
 
-    @rule(name=NAMES, count=st.integers(0, 9), allowed=st.lists(PIECES, unique=True, max_size=5))
-    def picks_allowed_fast(self, name: str, count: int, allowed: list[int]) -> None:
+    @rule(name=NAMES, count=st.integers(0, 9), longest=LONGEST, allowed=st.lists(PIECES, unique=True, max_size=5))
+    def picks_allowed_fast(self, name: str, count: int, longest: int, allowed: list[int]) -> None:
         if name not in self.peers:
             return
         could = {block for block in self.free() if block.piece in allowed and block.piece in self.peers[name]}
-        picked = self.picker.pick_allowed_fast(name, self.bitfield(self.peers[name]), count, allowed)
+        asked = self.picker.pick_allowed_fast(name, self.bitfield(self.peers[name]), count, allowed, (), longest)
+        picked = leaves(asked, longest)
         assert set(picked) <= could
         assert len(picked) == len(set(picked)) == min(count, len(could))
         assert picked == sorted(picked, key=lambda block: allowed.index(block.piece))
-        self.asked[name] |= set(picked)
+        self.asked[name] |= set(asked)
 
-    @rule(name=NAMES, count=st.integers(0, 20))
-    def picks(self, name: str, count: int) -> None:
+    @rule(name=NAMES, count=st.integers(0, 20), longest=LONGEST)
+    def picks(self, name: str, count: int, longest: int) -> None:
         if name not in self.peers:
             return
         has, free = self.peers[name], self.free()
         saved = set(self.in_state(PieceState.IN_FLIGHT))
         endgame, idle = self.picker.in_endgame, not self.asked[name]
-        picked = self.picker.pick(name, self.bitfield(has), count)
+        asked = self.picker.pick(name, self.bitfield(has), count, (), longest)
+        picked = leaves(asked, longest)
         assert len(picked) == len(set(picked)) <= count
         could = {block for block in free if block.piece in has and self.owner.get(block.piece, name) == name}
         if not could and idle and count:
@@ -145,13 +168,14 @@ class Swarm(RuleBasedStateMachine):
             assert block in blocks(block.piece)
             assert block.piece in has
             assert self.priorities[block.piece] is not Priority.SKIP
-            assert block not in self.asked[name]
+            assert name not in self.asked_of(block)
             assert block not in self.delivered
             assert len(self.asked_of(block)) < 2
         if picked and picked[0] not in free:
             assert endgame
             assert idle
             assert not free & set(picked)
+            assert picked == asked, "leaf by leaf"
             ranks = [-self.priorities[block.piece] for block in picked]
             assert ranks == sorted(ranks)
         else:
@@ -160,21 +184,33 @@ class Swarm(RuleBasedStateMachine):
             order = [self.rank(block, saved) for block in picked]
             assert order == sorted(order)
         if endgame and idle and count:
-            again = {block for peer in self.asked for block in self.asked[peer] if len(self.asked_of(block)) == 1}
-            assert picked or not any(block.piece in has and self.priorities[block.piece] for block in again)
-        self.asked[name] |= set(picked)
+            outstanding = {leaf for asked in self.asked.values() for block in asked for leaf in cut(block)}
+            again = {leaf for leaf in outstanding - self.delivered.keys() if len(self.asked_of(leaf)) == 1}
+            assert picked or not any(leaf.piece in has and self.priorities[leaf.piece] for leaf in again)
+        self.asked[name] |= set(asked)
 
-    @rule(name=NAMES, count=st.integers(0, 9))
-    def picks_alone(self, name: str, count: int) -> None:
+    @rule(data=st.data(), one=NAMES, other=NAMES)
+    def meet_in_the_endgame(self, data: st.DataObject, one: str, other: str) -> None:
+        """``one`` was asked for all that was free, in long blocks, and ``other`` for some leaves of them."""
+        for name, longest in ((one, 4), (other, 1)):
+            if one != other:
+                self.joins(name, set(range(COUNT)))
+                self.becomes_a_seed(name)
+                self.picks(name, 99 if name == one else 9, longest)
+                self.answers(data, name, delivers=True)
+
+    @rule(name=NAMES, count=st.integers(0, 9), longest=LONGEST)
+    def picks_alone(self, name: str, count: int, longest: int) -> None:
         if name not in self.peers:
             return
         has, free = self.peers[name], self.free()
         own = {piece for piece, owner in self.owner.items() if owner == name}
         new = {piece for piece in self.in_state(PieceState.MISSING) if piece in has and self.priorities[piece]}
         if not own and not (new and count):
-            self.picks(name, count)
+            self.picks(name, count, longest)
             return
-        picked = self.picker.pick_alone(name, self.bitfield(has), count)
+        asked = self.picker.pick_alone(name, self.bitfield(has), count, (), longest)
+        picked = leaves(asked, longest)
         assert len(picked) == len(set(picked)) <= count
         assert {block.piece for block in picked} <= own | new
         assert set(picked) <= free | {block for piece in own for block in blocks(piece)}
@@ -185,7 +221,7 @@ class Swarm(RuleBasedStateMachine):
         if len(own | {block.piece for block in picked}) < MAX_ALONE:
             assert len(picked) == count or new <= {block.piece for block in picked}
         assert sum(owner == name for owner in self.owner.values()) <= MAX_ALONE
-        self.asked[name] |= set(picked)
+        self.asked[name] |= set(asked)
 
     def rank(self, block: Block, saved: set[int]) -> tuple[Any, ...]:
         new = block.piece not in saved
@@ -200,20 +236,28 @@ class Swarm(RuleBasedStateMachine):
         self.asked[name].discard(block)
         if not delivers:
             self.picker.returned(name, block)
-            if not self.asked_of(block):
-                self.owner.pop(block.piece, None)
+            self.give_back(block)
             return
         answer = self.picker.received(name, block)
-        self.delivered[block] = name
+        for leaf in cut(block) - self.delivered.keys():
+            self.delivered[leaf] = name
         assert answer.wanted
         assert answer.piece_complete == (self.state(block.piece) is PieceState.VERIFYING)
-        assert set(answer.cancel) == self.asked_of(block)
-        for other in self.asked_of(block):
-            self.asked[other].discard(block)
+        over = {
+            (other, theirs)
+            for other, asked_of_other in self.asked.items()
+            for theirs in asked_of_other
+            if cut(theirs) <= self.delivered.keys()
+        }
+        assert set(answer.cancel) == over
+        assert len(answer.cancel) == len(over)
+        for other, theirs in over:
+            self.asked[other].discard(theirs)
 
     @rule(name=NAMES, piece=PIECES)
     def answers_what_was_not_asked(self, name: str, piece: int) -> None:
-        for block in blocks(piece) - self.asked.get(name, set()):
+        whole = Block(piece, 0, LAYOUT.span(LAYOUT.index(piece)).length)
+        for block in blocks(piece).union([whole]) - self.asked.get(name, set()):
             assert not self.picker.received(name, block).wanted
             self.picker.returned(name, block)
 
@@ -281,7 +325,7 @@ class Swarm(RuleBasedStateMachine):
         for piece in range(COUNT):
             self.wants(piece, Priority.NORMAL)
         for _ in range(COUNT):
-            for block in self.picker.pick("a", Bitfield.full(COUNT), 3):
+            for block in self.picker.pick("a", Bitfield.full(COUNT), 6, (), 2):
                 self.picker.received("a", block)
             for piece in range(COUNT):
                 if self.picker.state(piece) is PieceState.VERIFYING:

@@ -12,6 +12,10 @@ BLOCK = 2**14
 KIB, MIB = 2**10, 2**20
 
 
+def room(pipeline: RequestPipeline, now: float) -> int:
+    return max(0, pipeline.target(now) - pipeline.outstanding)
+
+
 class Link:
     """A peer that answers in order, ``bandwidth`` bytes per second, half a ``round_trip`` away (seconds)."""
 
@@ -24,9 +28,9 @@ class Link:
         self.arrivals: deque[float] = deque()
 
     def ask(self) -> None:
-        if room := self.pipeline.room(self.now):
-            self.pipeline.on_sent(self.now, room)
-        for _ in range(room):
+        if more := room(self.pipeline, self.now):
+            self.pipeline.on_sent(self.now, more)
+        for _ in range(more):
             at = self.now + self.round_trip / 2
             self.idle += max(0.0, at - self.free_at)
             self.free_at = max(at, self.free_at) + BLOCK / self.bandwidth
@@ -113,14 +117,14 @@ def test_a_silent_peer_is_snubbing_until_a_block_comes() -> None:
     assert not pipeline.is_snubbed(999.9 + SNUB_AFTER)
     assert pipeline.is_snubbed(1000.0 + SNUB_AFTER)
     assert pipeline.target(1000.0 + SNUB_AFTER) == 1
-    assert pipeline.room(1000.0 + SNUB_AFTER) == 0
+    assert room(pipeline, 1000.0 + SNUB_AFTER) == 0
     pipeline.on_returned(1031.0, 10)
     assert pipeline.is_snubbed(1031.0), "giving up the requests does not clear it"
-    assert pipeline.room(1031.0) == 1
+    assert room(pipeline, 1031.0) == 1
     pipeline.on_sent(1031.0, 1)
     pipeline.on_block(1032.0, BLOCK)
     assert not pipeline.is_snubbed(1032.0)
-    assert pipeline.room(1032.0) > 1
+    assert room(pipeline, 1032.0) > 1
 
 
 def test_a_peer_that_snubbed_starts_anew() -> None:
@@ -141,12 +145,56 @@ def test_a_slow_peer_is_not_snubbing() -> None:
     assert pipeline.target(30 * 29.0) == 2
 
 
+@pytest.mark.parametrize(
+    ("bandwidth", "takes", "leaves"),
+    [(100 * KIB, 64, 1), (MIB, 64, 1), (3 * MIB, 64, 4), (12 * MIB, 64, 16), (200 * MIB, 64, 64), (200 * MIB, 1, 1)],
+)
+def test_a_request_is_as_long_as_the_link_is_fast(bandwidth: float, takes: int, leaves: int) -> None:
+    link = Link(bandwidth, 0.05)
+    link.pipeline.peer_longest = takes
+    link.run(8)
+    assert link.pipeline.longest(link.now) == leaves
+    assert leaves == 1 or leaves * BLOCK / bandwidth <= 0.04, "a choke has to wait for no more than this"
+
+
+def test_a_link_that_becomes_slow_gets_short_requests_again() -> None:
+    link = Link(100 * MIB, 0.01)
+    link.pipeline.peer_longest = 64
+    link.run(8)
+    link.bandwidth = 100 * KIB
+    link.run(400)
+    assert link.pipeline.longest(link.now) == 1
+
+
+def test_a_long_block_counts_as_its_leaves() -> None:
+    pipeline = RequestPipeline()
+    pipeline.on_sent(0.0, 32)
+    pipeline.on_block(0.1, 4 * BLOCK)
+    assert pipeline.outstanding == 28
+    assert pipeline.target(0.1) == 36
+    pipeline.on_block(0.2, 5)
+    assert pipeline.outstanding == 27
+
+
+def test_a_long_block_that_takes_its_time_is_no_silence() -> None:
+    pipeline = RequestPipeline()
+    pipeline.on_sent(0.0, 64)
+    for leaf in range(1, 64):
+        pipeline.on_part(29.0 * leaf, leaf * BLOCK)
+        assert not pipeline.is_snubbed(29.0 * leaf + 29.9)
+    pipeline.on_block(29.0 * 64, 64 * BLOCK)
+    pipeline.on_sent(29.0 * 64, 64)
+    for second in range(30):
+        pipeline.on_part(29.0 * 64 + second, 100 * second)
+    assert pipeline.is_snubbed(29.0 * 64 + SNUB_AFTER), "drops are not enough"
+
+
 def test_rejected_requests_make_room() -> None:
     pipeline = RequestPipeline()
     pipeline.on_sent(0.0, 32)
-    assert pipeline.room(0.0) == 0
+    assert room(pipeline, 0.0) == 0
     pipeline.on_returned(0.0, 5)
-    assert pipeline.room(0.0) == 5
+    assert room(pipeline, 0.0) == 5
     pipeline.on_returned(0.0, 99)
     assert pipeline.outstanding == 0
 
@@ -157,4 +205,4 @@ def test_a_choke_forgets_everything() -> None:
     assert pipeline.is_snubbed(100.0)
     pipeline.on_choked()
     assert not pipeline.is_snubbed(100.0)
-    assert pipeline.room(100.0) == 32
+    assert room(pipeline, 100.0) == 32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pickle import dumps
 
 import pytest
 
@@ -46,6 +47,26 @@ def test_a_peer_is_asked_for_one_piece_then_for_two_and_a_proven_one_for_as_much
 def test_a_peer_that_chokes_is_asked_for_what_it_allows(picker: PiecePicker[str]) -> None:
     requester = Requester(picker, "a")
     assert pieces(requester.choose(0.0, EVERYTHING, (), {5, 9})) == {5, 9}
+
+
+def test_requests_are_long_for_a_fast_peer_that_takes_them(picker: PiecePicker[str]) -> None:
+    requester = Requester(picker, "a")
+    requester.proven = True
+    requester.pipeline.peer_longest = 2
+    now = 0.0
+    while True:
+        blocks = requester.choose(now, EVERYTHING, (), None)
+        if blocks[0].length == 2 * BLOCK:
+            break
+        for block in blocks:
+            picker.received("a", block)
+            requester.pipeline.on_block(now, block.length)
+        now += 0.05
+    assert {block.length for block in blocks} == {2 * BLOCK}
+    outstanding = requester.pipeline.outstanding
+    assert outstanding == 2 * len(blocks)
+    requester.rejected(blocks[0], now, choking=False)
+    assert requester.pipeline.outstanding == outstanding - 2
 
 
 def test_a_block_whose_answer_is_still_to_come_is_not_asked_again(picker: PiecePicker[str]) -> None:
@@ -118,11 +139,12 @@ def test_a_peer_that_rejects_everything_costs_little(picker: PiecePicker[str]) -
 
 
 def test_what_is_remembered_of_old_rejections_has_a_bound() -> None:
-    rejections = Rejections()
+    rejections, sizes = Rejections(), list[int]()
     for piece in range(3 * MAX_REJECTED):
         rejections.rejected(piece, float(piece))
         rejections.pass_time(float(piece))
-        assert len(rejections._pauses) <= MAX_REJECTED
+        sizes.append(len(dumps(rejections)))
+    assert max(sizes) < 1.2 * sizes[MAX_REJECTED], "bytes of all that it knows"
     assert 3 * MAX_REJECTED - 1 in rejections.waiting
     rejections.forget(3 * MAX_REJECTED - 1)
     assert 3 * MAX_REJECTED - 1 not in rejections.waiting

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import ROOT
 
-from swarmshare.cli.command import _parser as command_line
+from swarmshare.cli.command import command_parser as command_line
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from conftest import ROOT
-from tracker.trackers import PASSWORD, TIMEOUT, Server
+from tracker.trackers import PASSWORD, Server
+from waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +51,7 @@ def private(path: Path) -> bool:
     return not stat.S_IMODE(path.stat().st_mode) & 0o077
 
 
+@pytest.mark.unmeasured
 @pytest.mark.skipif(not (shutil.which("sqlite3") and shutil.which("curl")), reason="the recipes need sqlite3 and curl")
 def test_back_up_and_restore(tmp_path: Path) -> None:
     server = Server(tmp_path / "data")
@@ -84,7 +86,7 @@ def test_back_up_and_restore(tmp_path: Path) -> None:
 
 
 def test_the_trackers_own_folder(tmp_path: Path) -> None:
-    server = Server(tmp_path / "deep" / "data")
+    server = Server(tmp_path / "deep" / "data", bare=True)
     server.end(signal.SIGTERM)
     assert private(tmp_path / "deep" / "data")
     assert not [path.name for path in (tmp_path / "deep" / "data").iterdir() if not private(path)]

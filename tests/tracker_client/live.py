@@ -11,7 +11,8 @@ import requests
 import socketio
 import trio
 from manifest.makers import encoded, folder_doc
-from tracker.trackers import PASSWORD, TIMEOUT, Server
+from tracker.trackers import PASSWORD, Server
+from waiting import TIMEOUT
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from swarmshare.common.bits import bits_of_runs, pieces_of_bits
@@ -97,7 +98,7 @@ class Port:
         pieces -= set(lost)
         self._tell()
 
-    def tell_problem(self, message: str) -> None:
+    def report_problem(self, message: str) -> None:
         self.problem = message
         self.problems.append(message)
         self._tell()
@@ -206,7 +207,7 @@ class Script:
         return found(data) if callable(found) else found
 
 
-class _Quiet(WSGIRequestHandler):
+class Quiet(WSGIRequestHandler):
     def log(self, *_: Any) -> None:
         pass
 
@@ -216,7 +217,7 @@ def hostile(context: ssl.SSLContext | None = None) -> Iterator[tuple[str, Script
     """A Socket.IO server that says what a test wants, over TLS if it has a context; gives its address."""
     script = Script()
     application = socketio.WSGIApp(script.server)
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet, ssl_context=context)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet, ssl_context=context)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

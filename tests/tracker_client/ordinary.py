@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import trio
 from trio.testing import wait_all_tasks_blocked
+from waiting import TIMEOUT
 
 from swarmshare.engine.announcer import Changes, TransferStats
 from swarmshare.manifest.bencoding import encode
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from swarmshare.common.address import Address
     from swarmshare.engine.announcer import Member
     from swarmshare.manifest.manifest import Manifest
-
-TIMEOUT = 60
 
 
 class Asked(NamedTuple):
@@ -176,7 +175,7 @@ class Torrent:
     def see_pieces(self, number: int, gained: Collection[int], lost: Collection[int]) -> None:
         raise NotImplementedError
 
-    def tell_problem(self, message: str) -> None:
+    def report_problem(self, message: str) -> None:
         self.problems.put(message)
 
     async def announced(self) -> str:

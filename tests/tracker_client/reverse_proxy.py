@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 
+from waiting import TIMEOUT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-TIMEOUT: Final = 60
 HOP_BY_HOP: Final = {"connection", "upgrade", "keep-alive", "transfer-encoding", "host"}
 
 

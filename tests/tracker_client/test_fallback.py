@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 from tracker_client.live import HASH, PIECES, Group, Port
-from tracker_client.reverse_proxy import TIMEOUT, no_websockets, nothing_live, proxied
+from tracker_client.reverse_proxy import no_websockets, nothing_live, proxied
 from tracker_client.test_watch import Notes
+from waiting import TIMEOUT
 
 from swarmshare.common.bits import all_bits
 from swarmshare.errors import TrackerError
@@ -122,9 +123,9 @@ async def test_where_nothing_live_gets_through_it_announces(group: Group) -> Non
 async def test_the_catalogue_is_followed_by_polling(group: Group) -> None:
     with proxied(group.server.address, no_websockets) as proxy:
         async with watching(proxy.url, group.token) as notes:
-            await notes.until(lambda: len(notes.told) == 2)
-            assert notes.told[0][0] == "Olga"
-            assert str(notes.told[1]) == f"{proxy.url}: {POLLING}"
+            # On a busy machine, an attempt may fail before.
+            await notes.until(lambda: notes.told and str(notes.told[-1]) == f"{proxy.url}: {POLLING}")
+            assert notes.told[-2][0] == "Olga"
             await trio.to_thread.run_sync(group.ask, "DELETE", f"/catalogue/{HASH}")
             await notes.until(lambda: -int(HASH, 16) in notes.told)
             await trio.to_thread.run_sync(group.publish)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import signal
 from contextlib import asynccontextmanager
@@ -13,8 +14,9 @@ from engine.swarm import until
 from manifest.makers import encoded, good_doc, hybrid_doc
 from tracker.http.test_libtorrent_announce import register, scraped
 from tracker.trackers import Server
-from tracker_client.ordinary import TIMEOUT, Torrent, contact, ordinary, page, reply, until_cut
+from tracker_client.ordinary import Torrent, contact, ordinary, page, reply, until_cut
 from trio.testing import wait_all_tasks_blocked
+from waiting import TIMEOUT
 
 from swarmshare.manifest.bencoding import encode
 from swarmshare.manifest.parse import parse_manifest
@@ -117,7 +119,8 @@ async def test_a_refusal_of_our_tracker(server: Server) -> None:
 # What is asked, and when. Time passes when a test says so.
 
 
-async def test_what_is_told(mock_clock: MockClock) -> None:
+async def test_what_is_told(mock_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="swarmshare.tracker_client")
     torrent = Torrent(V2, uploaded=7, downloaded=12)
     with ordinary(lambda asked: reply(interval=100, tracker_id=b"\0&" + asked.event.encode())) as tracker:
         async with announcing(torrent, [tracker.url + "?pass=key"]):
@@ -151,6 +154,12 @@ async def test_what_is_told(mock_clock: MockClock) -> None:
         last = await tracker.next()
         assert (last.event, last.fields["numwant"], last.fields["key"]) == ("stopped", b"0", first.fields["key"])
         assert tracker.asked.empty()
+        host = tracker.url.partition("://")[2].partition("/")[0]
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [
+        f"{V2.info_hash.truncated.hex()}: tracker {host}: announced ({event}): 0 peers"
+        for event in ("started", "regular", "completed", "regular", "stopped")
+    ], "one an announce, and no passkey or key"
 
 
 async def test_whoever_has_all_from_the_start_does_not_complete(mock_clock: MockClock) -> None:

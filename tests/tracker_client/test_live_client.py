@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -34,7 +35,8 @@ async def announced(group: Group, *ports: Port) -> AsyncIterator[None]:
         nursery.cancel_scope.cancel()
 
 
-async def test_two_see_each_other(group: Group) -> None:
+async def test_two_see_each_other(group: Group, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="swarmshare.tracker_client")
     seed, leech = Port(1, range(PIECES)), Port(2, {3})
     async with announced(group, seed, leech):
         await seed.until(lambda: list(seed.pieces.values()) == [{3}])
@@ -49,6 +51,10 @@ async def test_two_see_each_other(group: Group) -> None:
         await seed.until(lambda: list(seed.pieces.values()) == [{5, 7, 20}])
         assert seed.problems == leech.problems == [""]
     assert await trio.to_thread.run_sync(group.members) == {}, "both have left"
+    lines = [record.getMessage() for record in caplog.records]
+    assert f"{group.url}: connected, live" in lines
+    assert sum(line.endswith(f"tracker {group.url}: joined") for line in lines) == 2
+    assert group.token not in "\n".join(lines)
 
 
 async def test_who_leaves_is_seen_no_more(group: Group) -> None:

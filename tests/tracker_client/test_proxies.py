@@ -22,7 +22,7 @@ from swarmshare.tracker_client.api import TrackerApi
 from swarmshare.tracker_client.bridge import open_link
 from swarmshare.tracker_client.fetch import Page, get
 from swarmshare.tracker_client.http import Connection
-from swarmshare.tracker_client.http_announce import _read
+from swarmshare.tracker_client.http_announce import read_reply
 from swarmshare.tracker_client.proxies import ProxyUrlError, is_near, proxy_for
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ async def by_link(tracker: str) -> Any:
 
 
 async def by_announce(tracker: str) -> Any:
-    return await get(f"{tracker}/announce", lambda page: _read(tracker, page, b"x" * 20))
+    return await get(f"{tracker}/announce", lambda page: read_reply(tracker, page, b"x" * 20))
 
 
 WAYS: tuple[Callable[[str], Any], ...] = (by_api, by_link, by_announce)

@@ -18,11 +18,10 @@ from tracker_client.live import Port
 from tracker_client.ordinary import page
 
 from swarmshare.errors import TrackerError
-from swarmshare.tracker_client import trust as trusting
 from swarmshare.tracker_client.client import TrackerAnnouncer
 from swarmshare.tracker_client.fetch import get
 from swarmshare.tracker_client.http import Connection
-from swarmshare.tracker_client.http_announce import _read
+from swarmshare.tracker_client.http_announce import read_reply
 from swarmshare.tracker_client.trust import trust
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ SSH = b"SSH-2.0-OpenSSH_9.9\r\n"
 
 @pytest.fixture(autouse=True)
 def nobody_is_trusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in trusting._INSTEAD:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     yield
     trust(None)
@@ -93,7 +92,7 @@ async def told(url: str) -> dict[str, str]:
         await trio.to_thread.run_sync(ask)
     found["api"] = caught.value.advice
     with pytest.raises(TrackerError) as caught:
-        await get(f"{url}/announce", lambda page: _read(url, page, bytes(20)))
+        await get(f"{url}/announce", lambda page: read_reply(url, page, bytes(20)))
     found["announce"] = caught.value.advice
     port = Port(1)
     async with trio.open_nursery() as nursery:
@@ -187,4 +186,3 @@ async def test_a_file_that_is_no_authority(tmp_path: Path) -> None:
         with serving(TRACKER) as port:
             all_say(await told(f"https://127.0.0.1:{port}"), str(file), says, "give the authority's certificate")
         trust(None)
-        trusting._context.cache_clear()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swarmshare.manifest.layout import PieceLayout
-from swarmshare.wire.connection import Negotiated, PeerConnection
+from swarmshare.wire.connection import PeerConnection
+from swarmshare.wire.phases import Negotiated
 
 if TYPE_CHECKING:
     from swarmshare.manifest.layout import Block

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from wire.pair import BLOCK, LAYOUT, Pair, Side, feed
 
 from swarmshare.errors import LocalProtocolError, RemoteProtocolError
-from swarmshare.manifest.layout import Block
-from swarmshare.wire import connection as module
+from swarmshare.manifest.layout import Block, PieceLayout
 from swarmshare.wire import messages as m
-from swarmshare.wire.connection import MAX_HASH_REQUESTS, TRANSITIONS, USELESS_ALLOWANCE, Negotiated, Phase
+from swarmshare.wire import owed
+from swarmshare.wire.connection import MAX_HASH_REQUESTS, USELESS_ALLOWANCE
+from swarmshare.wire.extensions import MAX_REQUEST
+from swarmshare.wire.phases import TRANSITIONS, Negotiated, Phase
 
 ROOT = bytes(range(32))
 A_BLOCK = m.Piece(0, 0, 7).encode() + b"1234567"
@@ -185,14 +187,57 @@ def test_requests_that_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     side.take_output()
     assert feed(side, m.Request(0, 0, BLOCK).encode()) == [m.Request(0, 0, BLOCK)]
     assert rejected(side, m.Request(0, 0, BLOCK)), "twice"
-    assert rejected(side, m.Request(0, 0, BLOCK + 1)), "too long: libtorrent rejects it, and stays"
     side.set_choking(False)
     side.take_output()
-    monkeypatch.setattr(module, "MAX_QUEUE", 2)
+    monkeypatch.setattr(owed, "MAX_QUEUE", 2)
     assert feed(side, m.Request(1, 0, BLOCK).encode()) == [m.Request(1, 0, BLOCK)]
     assert rejected(side, m.Request(2, 0, BLOCK)), "too many"
     side.reject(m.Request(1, 0, BLOCK))
     assert b"".join(side.take_output()) == m.Reject(1, 0, BLOCK).encode()
+
+
+@pytest.mark.parametrize(("extended", "longest"), [(False, BLOCK), (True, MAX_REQUEST)])
+def test_a_request_is_as_long_as_we_say_that_we_take(extended: bool, longest: int) -> None:
+    side = Side(Negotiated(extended=extended), PieceLayout(2 * MAX_REQUEST, [2 * MAX_REQUEST]))
+    side.set_choking(False)
+    side.take_output()
+    assert rejected(side, m.Request(0, 0, longest + 1)), "libtorrent rejects it, too, and stays"
+    assert feed(side, m.Request(0, 0, longest).encode()) == [m.Request(0, 0, longest)]
+
+
+def test_what_is_owed_has_a_bound_in_bytes_whatever_the_requests_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owed, "MAX_QUEUE", 5)
+    side = Side(Negotiated(), PieceLayout(4 * BLOCK, [8 * BLOCK]))
+    side.set_choking(False)
+    side.take_output()
+    taken = [m.Request(0, 0, 3 * BLOCK), m.Request(1, 0, 5)]
+    assert feed(side, b"".join(request.encode() for request in taken)) == taken
+    assert rejected(side, m.Request(1, 0, 2 * BLOCK)), "one leaf is left"
+    last = m.Request(1, BLOCK, BLOCK)
+    assert feed(side, last.encode()) == [last]
+    side.send_block(taken[0], bytes(3 * BLOCK))
+    side.take_output()
+    assert feed(side, m.Request(1, 0, 3 * BLOCK).encode()) == [m.Request(1, 0, 3 * BLOCK)], "there is room again"
+
+
+def test_a_long_block_comes_from_who_said_that_it_takes_long_requests() -> None:
+    layout = PieceLayout(4 * BLOCK, [8 * BLOCK])
+    long, head = Block(0, 0, 4 * BLOCK), m.Piece(0, 0, 4 * BLOCK).encode()
+    side = Side(Negotiated(), layout)
+    feed(side, m.Unchoke().encode())
+    with pytest.raises(LocalProtocolError, match="longer than the peer takes"):
+        side.request([long])
+    assert side.allow_long(2 * MAX_REQUEST) == MAX_REQUEST
+    assert side.allow_long(BLOCK) == BLOCK, "from now on; but the answer to an earlier request may still come"
+    side.request([long])
+    assert feed(side, head + b"x" * BLOCK) == []
+    assert side.part_length == BLOCK
+    assert feed(side, b"x" * 3 * BLOCK) == [m.Piece(0, 0, 4 * BLOCK)]
+    assert side.part_length == 0
+    assert side.blocks[0, 0] == b"x" * 4 * BLOCK
+    stranger = Side(Negotiated(), layout)
+    with pytest.raises(RemoteProtocolError):
+        feed(stranger, head)
 
 
 @pytest.mark.parametrize("begin", [0, BLOCK])
@@ -320,7 +365,7 @@ messages = st.one_of(
 )  # fmt: skip
 def test_a_message_or_a_violation_and_nothing_else(sent: list[bytes], fast: bool, v2: bool, tail: bytes) -> None:
     """The fuzz target: whatever comes, in one chunk or byte by byte, comes to the same, and to nothing else."""
-    outcomes = []
+    outcomes: list[tuple[object, ...]] = []
     for step in (0, 1):
         side = Side(Negotiated(fast=fast, v2=v2))
         feed(side, m.Unchoke().encode())
@@ -331,9 +376,9 @@ def test_a_message_or_a_violation_and_nothing_else(sent: list[bytes], fast: bool
             for data in (*sent, tail):
                 got += feed(side, data, step)
         except RemoteProtocolError as error:
-            outcomes.append((error.rule, side.blocks, dict(side.owed)))
+            outcomes.append((error.rule, side.blocks, list(side.owed)))
         else:
-            outcomes.append((got, side.blocks, dict(side.owed)))  # type: ignore[arg-type]
+            outcomes.append((got, side.blocks, list(side.owed)))
             assert all(request.piece < LAYOUT.piece_count for request in side.owed)
     assert outcomes[0] == outcomes[1]
 

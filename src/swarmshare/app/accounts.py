@@ -6,8 +6,9 @@ Every function asks a tracker and waits for it, and raises :class:`~swarmshare.e
 from __future__ import annotations
 
 import platform
+import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from swarmshare.app.signed_in import open_tracker
 from swarmshare.errors import TrackerError
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
     from swarmshare.tracker_client.account_api import AccountApi
     from swarmshare.tracker_client.api import SignedIn
+
+_LINK: Final = re.compile(r"(https?://.+)/join/([^/?#]+)/?")
+
+
+def invited_to(text: str) -> tuple[str, str] | None:
+    """Return the tracker and the code of an invitation's link; None when ``text`` is no such link."""
+    found = _LINK.fullmatch(text.strip())
+    return (found[1], found[2]) if found is not None else None
 
 
 def register(
@@ -52,7 +61,7 @@ def sign_out(signed_in: SignIn) -> None:
 
 @contextmanager
 def open_accounts(tracker: str, token: str | None) -> Iterator[AccountApi]:
-    """A tracker's API about accounts, for as long as the context lasts."""
+    """Open a tracker's API about accounts, for as long as the context lasts."""
     from swarmshare.tracker_client.account_api import AccountApi
     from swarmshare.tracker_client.http import Connection, tracker_url
 
@@ -61,15 +70,26 @@ def open_accounts(tracker: str, token: str | None) -> Iterator[AccountApi]:
 
 
 def invite(signed_in: SignIn) -> str:
-    """A fresh invitation for one other person."""
+    """Return a fresh invitation for one other person: its code."""
     with open_accounts(signed_in.tracker, signed_in.token) as api:
         return api.invite().code
+
+
+def invitation_link(tracker: str, code: str) -> str:
+    """Return what one person is to be sent; ``tracker`` is its address for others."""
+    return f"{tracker}/join/{code}"
 
 
 def change_password(signed_in: SignIn, old: str, new: str) -> tuple[SignIn, SignedIn]:
     """Change one's password, and sign in anew here; every other sign-in of the account has ended then."""
     with open_accounts(signed_in.tracker, signed_in.token) as api:
-        api.change_password(old, new)
+        try:
+            api.change_password(old, new)
+        except TrackerError as error:
+            if error.rule != "credentials":
+                raise
+            # Signing in again, which the tracker's refusal leads to, would not help.
+            raise TrackerError(error.rule, Text("account.old-password")) from None
     return sign_in(signed_in.tracker, signed_in.user, new)
 
 

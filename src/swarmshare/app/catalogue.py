@@ -29,7 +29,8 @@ class Catalogue:
         self.problem = ""
         """Why the tracker is of no use at present; empty when all is well."""
         self._tell = tell
-        self._listed = False
+        self.is_listed = False
+        """Whether the tracker has told all entries; what is published from then on is news."""
         self._entries: dict[str, Entry] = {}
         self._snapshot: tuple[Entry, ...] | None = ()
 
@@ -46,7 +47,7 @@ class Catalogue:
             )
 
     def snapshot(self) -> tuple[Entry, ...]:
-        """The newest first; the same object as long as nothing changes."""
+        """Return the newest first; the same object as long as nothing changes."""
         if self._snapshot is None:
             self._snapshot = tuple(sorted(self._entries.values(), key=lambda entry: -entry.published_at))
         return self._snapshot
@@ -63,9 +64,9 @@ class Catalogue:
         before = self._entries
         self._entries = {entry.info_hash: entry for entry in entries}
         self._snapshot = None
-        if self._listed:
+        if self.is_listed:
             self._tell_of(entry for entry in reversed(entries) if entry.info_hash not in before)
-        self._listed = True
+        self.is_listed = True
 
     def published(self, entry: Entry) -> None:
         """Add an entry that was published; it is told as a fact."""
@@ -90,7 +91,7 @@ class Catalogue:
                 self._snapshot = None
 
     def away(self, error: TrackerError) -> None:
-        """The tracker cannot be reached."""
+        """Note that the tracker cannot be reached."""
         self.problem = error.advice
 
     def _tell_of(self, entries: Iterable[Entry]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from swarmshare.app.quiet_hours import read_hours
-from swarmshare.common.address import Address, read_address, show_address
+from swarmshare.common.address import Address, is_loopback, read_address, show_address
 from swarmshare.common.sizes import read_count, read_rate, shown
 from swarmshare.engine.config import EngineConfig
 from swarmshare.errors import SwarmShareError
@@ -66,6 +66,11 @@ class Settings:
     quiet_limit_up: float | None = None
     """The limits of these hours; None: none."""
     quiet_limit_down: float | None = None
+
+    @property
+    def lets_others_in(self) -> bool:
+        """Whether other machines can dial us, as far as it is for us to say."""
+        return not all(is_loopback(host) for host, _port in self.listen)
 
     def limits_at(self, minute: int) -> tuple[float | None, float | None]:
         """Return the limits up and down in bytes a second that count at ``minute`` of the day; None: no limit."""
@@ -166,7 +171,7 @@ def _read(name: str, value: object, source: str, where: str) -> Setting:
 
 
 def require_setting(name: str) -> None:
-    """Raises :class:`SettingsError` when there is no such setting."""
+    """Raise :class:`SettingsError` when there is no such setting."""
     if name not in _READERS:
         raise SettingsError(
             Text("settings.unknown", name=shown(name)), hint=Text("settings.known", names=", ".join(_READERS))
@@ -174,7 +179,7 @@ def require_setting(name: str) -> None:
 
 
 def read_setting(name: str, text: str) -> object:
-    """The value that somebody types for a setting, as :class:`Settings` has it. Raises :class:`SettingsError`."""
+    """Return what somebody types for a setting as :class:`Settings` has it. Raises :class:`SettingsError`."""
     require_setting(name)
     return _read(name, text, "", name).value
 
@@ -183,7 +188,7 @@ def read_setting(name: str, text: str) -> object:
 
 
 def from_file(text: str, path: Path) -> Layer:
-    """What ``text``, the TOML of ``path``, sets. Raises :class:`SettingsError`."""
+    """Return what ``text``, the TOML of ``path``, sets. Raises :class:`SettingsError`."""
     try:
         found: dict[str, object] = tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, and a number of too many digits
@@ -198,7 +203,7 @@ def from_file(text: str, path: Path) -> Layer:
 
 
 def from_environment(environment: Mapping[str, str]) -> Layer:
-    """What variables such as ``SWARMSHARE_LISTEN`` set; an empty one sets nothing. Raises :class:`SettingsError`."""
+    """Return what variables such as ``SWARMSHARE_LISTEN`` set; empty ones nothing. Raises :class:`SettingsError`."""
     variables = {name: PREFIX + name.upper() for name in _READERS}
     return {
         name: _read(name, environment[variable], variable, variable)
@@ -208,7 +213,7 @@ def from_environment(environment: Mapping[str, str]) -> Layer:
 
 
 def from_flags(values: Mapping[str, object]) -> Layer:
-    """What options set: values as :class:`Settings` has them; None, or an empty list, is what nobody gave."""
+    """Return what options set: values as :class:`Settings` has them; None, or an empty list, is what nobody gave."""
     return {name: Setting(value, f"--{name.replace('_', '-')}") for name, value in values.items() if value}
 
 
@@ -226,13 +231,13 @@ def settings_path() -> Path:
 
 
 def load_settings(flags: Mapping[str, object] | None = None) -> Configuration:
-    """The settings of this user, and of these options. Raises :class:`SettingsError` or :class:`StorageError`."""
+    """Return the settings of this user and these options. Raises :class:`SettingsError` or :class:`StorageError`."""
     path = settings_path()
     return merge(read_settings_file(path), from_environment(os.environ), from_flags(flags or {}))
 
 
 def read_settings_file(path: Path) -> Layer:
-    """What the file at ``path`` sets; nothing when it is not there. Raises as :func:`load_settings` does."""
+    """Return what the file at ``path`` sets; nothing when it is not there. Raises as :func:`load_settings` does."""
     if not path.exists():
         return {}
     data = read_small(path, MAX_BYTES)

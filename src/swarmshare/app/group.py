@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from swarmshare.app.snapshot import LocalTrackerSnapshot
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.sign_ins import SignIn
+    from swarmshare.tracker_client.account_api import AccountApi, Person, Token
     from swarmshare.tracker_client.api import SignedIn
+
+R = TypeVar("R")
 
 PROBE: Final = 1.0
 """Seconds that a tracker on this machine has to answer when it is looked for."""
@@ -64,6 +67,7 @@ class Group:
         self._path = swarmshare_home() / "window-trackers.json"
         self._memory = load_memory(self._path)
         self._following: trio.CancelScope | None = None
+        self._signed_out = ""
         self._beside: LocalTrackerSnapshot | None = None
         self._asking = trio.CapacityLimiter(ASKING)
 
@@ -84,8 +88,15 @@ class Group:
         """The sign-in that is in use; None while there is none."""
         return self.catalogue.sign_in if self.catalogue is not None else None
 
+    @property
+    def earlier_user(self) -> str:
+        """Who was signed in last, when nobody is any more; else empty."""
+        if self.catalogue is None:
+            return self._signed_out
+        return self.catalogue.sign_in.user if self.catalogue.person is None else ""
+
     def require_sign_in(self) -> SignIn:
-        """The sign-in that is in use; raises :class:`TrackerError` when there is none."""
+        """Return the sign-in that is in use; raises :class:`TrackerError` when there is none."""
         if self.signed_in is None:
             raise TrackerError("signed-out", Text("account.signed-out"), hint=Text("hint.sign-in-first"))
         return self.signed_in
@@ -105,13 +116,16 @@ class Group:
                 return
 
     def _follow(self, catalogue: Catalogue | None) -> None:
-        if self._following is not None:
-            self._following.cancel()
-            self._following = None
+        self._stop_following()
         self.catalogue = catalogue
         if catalogue is not None:
             self._following = trio.CancelScope()
             self._nursery.start_soon(_run_in, self._following, catalogue)
+
+    def _stop_following(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
 
     # ------------------------------------------------------------------ commands
 
@@ -150,6 +164,7 @@ class Group:
         Raises :class:`TrackerError` when the tracker cannot be told: it is forgotten here all the same.
         """
         sign_in = self.require_sign_in()
+        self._signed_out = sign_in.user
         self._follow(None)
         try:
             await trio.to_thread.run_sync(accounts.sign_out, sign_in, abandon_on_cancel=True, limiter=self._asking)
@@ -158,9 +173,43 @@ class Group:
 
     async def invite(self) -> str:
         """Return a new invitation code, which lets one other person make an account."""
-        return await trio.to_thread.run_sync(
-            accounts.invite, self.require_sign_in(), abandon_on_cancel=True, limiter=self._asking
-        )
+        return await self._ask_accounts(lambda api: api.invite().code)
+
+    async def members(self) -> list[Person]:
+        """Return all accounts of the group, the oldest first; a tracker tells them to organisers only."""
+        return await self._ask_accounts(lambda api: api.people())
+
+    async def suspend(self, number: int, suspended: bool) -> Person:
+        """Shut the account ``number`` out with all of its machines, or let it in again; return it as it is then."""
+        return await self._ask_accounts(lambda api: api.suspend(number, suspended))
+
+    async def devices(self) -> list[Token]:
+        """Return the sign-ins of one's own account, the newest first."""
+        return await self._ask_accounts(lambda api: api.tokens())
+
+    async def sign_device_out(self, number: int) -> None:
+        """End the sign-in ``number`` of one's own account, on whichever machine it is."""
+        await self._ask_accounts(lambda api: api.revoke_token(number))
+
+    async def change_password(self, old: str, new: str) -> None:
+        """Change one's password, which signs all other machines out; this one stays signed in."""
+        sign_in, catalogue = self.require_sign_in(), self.catalogue
+        self._stop_following()  # the token ends before there is the next: the catalogue would take that for the end
+        try:
+            signed_in = await self._ask(partial(accounts.change_password, sign_in, old, new))
+        except TrackerError:
+            self._follow(catalogue)
+            raise
+        await self._use_sign_in(*signed_in)
+
+    async def _ask_accounts(self, ask: Callable[[AccountApi], R]) -> R:
+        sign_in = self.require_sign_in()
+
+        def work() -> R:
+            with accounts.open_accounts(sign_in.tracker, sign_in.token) as api:
+                return ask(api)
+
+        return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._asking)
 
     async def announce_url(self) -> str:
         """Return the URL where this account's other BitTorrent clients announce: a secret, it has the passkey."""

@@ -192,7 +192,7 @@ class Processes:
         return process
 
     def told(self, seconds: float | None) -> Iterator[ProcessEvent]:
-        """What was told since the last call; waits up to ``seconds`` for the first of it, or (None) until it comes."""
+        """Yield what was told since the last call; wait up to ``seconds`` for the first of it, or (None) for ever."""
         try:
             yield self._inbox.get(timeout=seconds)
             while True:

@@ -135,3 +135,5 @@ class ClientSnapshot:
     jobs: tuple[JobSnapshot, ...]
     local_tracker: LocalTrackerSnapshot | None
     settings: Settings
+    earlier_user: str = ""
+    """While nobody is signed in: who was last, since this program started; else empty."""

@@ -25,6 +25,8 @@ COUNT_EVERY: Final = 2.0
 """Seconds between two counts of copies: each takes a look at every piece."""
 UNSERVED_AFTER: Final = 15.0
 """Seconds without anybody who has what is missing before that is said: a tracker and peers have answered by then."""
+SHOW_LAST: Final = 5.0
+"""Seconds after a restart until it is believed that nobody is there: a tracker and peers have answered by then."""
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at what nobody is connected to."""
 
@@ -57,6 +59,10 @@ class Transfer:
         self._copies = (0, 0, 0)
         self._last_seen: tuple[bytes, int] | None = None
         """Availability and seeds as of :meth:`look_last`."""
+        self._before: tuple[bytes, int] | None = None
+        """What the other machines held when it ran before, until it is known what they hold now: likewise."""
+        self._started: float | None = None
+        """When a running one was looked at first."""
         self._unserved_since: float | None = None
         self._counted_seeds = 0
         self._held = -1
@@ -94,7 +100,9 @@ class Transfer:
     def start(self, torrent: Torrent) -> None:
         """Run as ``torrent`` from now on."""
         self.torrent = torrent
-        self._line = self._last = None
+        if self._last is not None and (self._last.seeds or any(self._last.availability)):
+            self._before = self._last.availability, self._last.seeds
+        self._started = self._line = self._last = None
         self._held = -1
         self._look_at = self._count_at = 0.0
         self._unserved_since = None
@@ -103,14 +111,14 @@ class Transfer:
         """Note what the other machines hold before it stops: the snapshot of a paused transfer shows that."""
         if self.torrent is not None:
             self.line(now)
-            self._last_seen = self.torrent.picker.availability, self.torrent.picker.seeds
+            self._last_seen = self._holders(self.torrent, now)
 
     def stop(self) -> None:
         """Stop running: keep the last snapshot, and add the torrent's bytes to the totals."""
         if self.torrent is not None:
             snapshot = torrent_snapshot(self.torrent)
             availability, seeds = self._last_seen or (snapshot.availability, snapshot.seeds)
-            self._last_seen = None
+            self._last_seen = self._before = None
             self._last = resting(replace(snapshot, availability=availability, seeds=seeds), self.totals)
             self._saved = self.totals
             self.torrent = self._line = None
@@ -131,11 +139,14 @@ class Transfer:
         """Return everything about it; of a paused one, as of when it ran last. None: it has not run yet."""
         if self.torrent is not None:
             snapshot = torrent_snapshot(self.torrent)
-            before = self._saved
+            saved = self._saved
+            availability, seeds = self._before or (snapshot.availability, snapshot.seeds)
             return replace(
                 snapshot,
-                downloaded=before.downloaded + snapshot.downloaded,
-                uploaded=before.uploaded + snapshot.uploaded,
+                downloaded=saved.downloaded + snapshot.downloaded,
+                uploaded=saved.uploaded + snapshot.uploaded,
+                availability=availability,
+                seeds=seeds,
             )
         return self._last
 
@@ -181,14 +192,26 @@ class Transfer:
 
     def _count(self, torrent: Torrent, now: float) -> None:
         picker = torrent.picker
-        availability, seeds = picker.availability, picker.seeds
+        availability, seeds = self._holders(torrent, now)
         only_here = 0 if seeds else count_only_here(picker.states, availability)
         copies = min(availability, default=0) + seeds
-        self._copies, self._counted_seeds = (copies, only_here, torrent.known_peers.announced_only), seeds
-        if torrent.state is not TorrentState.DOWNLOADING or seeds or _is_served(torrent):
+        self._copies, self._counted_seeds = (copies, only_here, torrent.known_peers.announced_only), picker.seeds
+        if torrent.state is not TorrentState.DOWNLOADING or picker.seeds or _is_served(torrent):
             self._unserved_since = None
         elif self._unserved_since is None:
             self._unserved_since = now
+
+    def _holders(self, torrent: Torrent, now: float) -> tuple[bytes, int]:
+        """Return what the other machines hold: as it was last, if it was started just now and nobody is there yet."""
+        availability, seeds = torrent.picker.availability, torrent.picker.seeds
+        if self._before is None:
+            return availability, seeds
+        if self._started is None:
+            self._started = now
+        if seeds or any(availability) or now - self._started >= SHOW_LAST:
+            self._before = None
+            return availability, seeds
+        return self._before
 
     def _is_unserved(self, now: float) -> bool:
         """Whether it is known well enough that nobody has what is missing: those who come tell what they hold later."""

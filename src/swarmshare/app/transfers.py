@@ -73,9 +73,13 @@ class Transfers:
         now = trio.current_time()
         return tuple(transfer.line(now) for transfer in self._by_hash.values())
 
+    def get(self, info_hash: str) -> Transfer | None:
+        """Return the transfer with this info hash (hexadecimal); None when there is none."""
+        return self._by_hash.get(info_hash)
+
     def refuse_known(self, info_hash: str) -> None:
         """Raise :class:`SwarmShareError` if there is a transfer of this info hash already."""
-        if (transfer := self._by_hash.get(info_hash)) is not None:
+        if (transfer := self.get(info_hash)) is not None:
             raise SwarmShareError(Text("transfer.already", name=transfer.manifest.name))
 
     def all(self) -> list[SavedTransfer]:
@@ -84,12 +88,12 @@ class Transfers:
 
     def snapshot(self, info_hash: str | None) -> TorrentSnapshot | None:
         """Return everything about one transfer; None when it is not there."""
-        transfer = self._by_hash.get(info_hash) if info_hash is not None else None
+        transfer = self.get(info_hash) if info_hash is not None else None
         return transfer.snapshot() if transfer is not None else None
 
     def manifest(self, info_hash: str) -> Manifest | None:
         """Return the manifest of one transfer; None when it is not there."""
-        transfer = self._by_hash.get(info_hash)
+        transfer = self.get(info_hash)
         return transfer.manifest if transfer is not None else None
 
     def alerts(self) -> Iterator[Alert]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from swarmshare.app.config import MAX_PEERS
+from swarmshare.cli.render import for_people
 from swarmshare.common.address import read_address
 from swarmshare.common.sizes import read_count, read_rate, read_size
+from swarmshare.errors import StorageError
+from swarmshare.texts import Text, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +25,10 @@ LISTEN_HELP: Final = (
 )
 
 
+MAX_NUMBER: Final = 10**9
+"""The most that an option takes which says no more than that it is a number."""
+
+
 def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of every verb that shares: where to listen, whom to dial, how fast."""
     parser.add_argument(
@@ -31,7 +39,7 @@ def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
         help=LISTEN_HELP,
     )
     parser.add_argument(
-        "--peer", type=address, action="append", default=[], metavar="HOST:PORT", help="dial it; repeat at will"
+        "--peer", type=peer_address, action="append", default=[], metavar="HOST:PORT", help="dial it; repeat at will"
     )
     for way in ("up", "down"):
         parser.add_argument(
@@ -41,7 +49,7 @@ def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def sharing_flags(arguments: argparse.Namespace) -> dict[str, object]:
-    """The settings that the options give, by name; None for those that were not given."""
+    """Return the settings that the options give, by name; None for those that were not given."""
     return {
         "listen": tuple(arguments.listen) if arguments.listen else None,
         "max_peers": arguments.max_peers,
@@ -66,6 +74,18 @@ def add_ca_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def wrong_value(what: Text) -> argparse.ArgumentTypeError:
+    """Return the error that the ``type`` of an option raises: it is told of that option, in the user's language."""
+    return argparse.ArgumentTypeError(for_people(what))
+
+
+def require_data_folder(folder: Path) -> None:
+    """Raise :class:`StorageError` unless ``folder``, which a user named, is one."""
+    if not os.path.isdir(folder):
+        what = Text("storage.not-folder") if os.path.lexists(folder) else Text("storage.no-folder")
+        raise StorageError(folder, what, hint=Text("hint.data-folder"))
+
+
 def argument(read: Callable[[str], T]) -> Callable[[str], T]:
     """``read`` as the ``type`` of an option: its :class:`ValueError` is what the user is told."""
 
@@ -73,17 +93,31 @@ def argument(read: Callable[[str], T]) -> Callable[[str], T]:
         try:
             return read(text)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
+            raise wrong_value(text_of(error)) from None
 
     return convert
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """The ``type`` of an option that takes a whole number from ``least`` to ``most``."""
+    """Return the ``type`` of an option that takes a whole number from ``least`` to ``most``."""
     return argument(lambda text: read_count(text, least, most))
 
 
+def decimal(text: str) -> float:
+    """Return a number from 0 to :data:`MAX_NUMBER`, such as ``2.5``."""
+    if re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,10})?", text) and float(text) <= MAX_NUMBER:
+        return float(text)
+    raise wrong_value(Text("value.number", value=repr(text), most=MAX_NUMBER))
+
+
 address = argument(read_address)
+peer_address = argument(lambda text: read_address(text, 1))
 rate = argument(read_rate)
 byte_size = argument(read_size)
-peer_count = whole_number(1, MAX_PEERS)
+
+
+def peer_count(text: str) -> int:
+    """Return the most peers of a torrent, as the setting takes it."""
+    from swarmshare.app.config import MAX_PEERS  # settings take longer to load than all the rest here
+
+    return whole_number(1, MAX_PEERS)(text)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.cli.arguments import MAX_NUMBER, whole_number
+
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from swarmshare.cli import Verbs
@@ -24,7 +26,11 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     hashing.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file; default: 1024")
     hashing.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
     hashing.add_argument(
-        "--sparse", type=int, default=100, metavar="GIB", help="file to measure memory with; default: 100; 0: none"
+        "--sparse",
+        type=whole_number(0, MAX_NUMBER),
+        default=100,
+        metavar="GIB",
+        help="file to measure memory with; default: 100; 0: none",
     )
     hashing.set_defaults(run=_measure("run_hash"))
 
@@ -37,7 +43,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     picker = kinds.add_parser("picker", parents=[common], help="choose pieces, of few and of very many")
     picker.add_argument(
         "--pieces",
-        type=_piece_count,
+        type=whole_number(MIN_PIECES, MAX_NUMBER),
         nargs="+",
         default=[1_000, 10_000, 100_000],
         metavar="N",
@@ -72,15 +78,8 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     gui.set_defaults(run=_measure("run_gui"))
 
 
-def _piece_count(text: str) -> int:
-    count = int(text)
-    if count < MIN_PIECES:
-        raise argparse.ArgumentTypeError(f"{count} pieces are too few; at least {MIN_PIECES}")
-    return count
-
-
 def _measure(name: str) -> Callable[[argparse.Namespace, Output], int]:
-    """What measures and prints; loaded when it is wanted."""
+    """Return what measures and prints; loaded when it is wanted."""
 
     def run(arguments: argparse.Namespace, output: Output) -> int:
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import gettext
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from swarmshare import __version__
-from swarmshare.cli.render import Output, OutputError
+from swarmshare.cli.arguments import MAX_NUMBER, decimal, whole_number
+from swarmshare.cli.render import Output, OutputError, for_people
 from swarmshare.errors import StorageError, SwarmShareError
+from swarmshare.languages import DEFAULT, DOMAIN, LOCALE, system_language
 from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
@@ -76,7 +79,8 @@ def run_command(argv: Sequence[str] | None) -> int:
     Raises :class:`OutputError` when the output fails, and :class:`SystemExit` for wrong usage.
     """
     given = sys.argv[1:] if argv is None else list(argv)
-    arguments = _parser(given[:1]).parse_args(given)
+    _translate_argparse()
+    arguments = command_parser(given[:1]).parse_args(given)
     if arguments.verb is None:
         sys.stdout.write(OVERVIEW)
         return DONE
@@ -96,6 +100,13 @@ def run_command(argv: Sequence[str] | None) -> int:
             raise
         output.error(_in_words(error))
         return FAILED
+
+
+def _translate_argparse() -> None:
+    """Let argparse say what is wrong in the user's language: it asks gettext for the domain that is in force."""
+    if system_language() != DEFAULT:
+        gettext.bindtextdomain(DOMAIN, str(LOCALE))
+        gettext.textdomain(DOMAIN)
 
 
 def _trust(arguments: argparse.Namespace) -> None:
@@ -138,7 +149,7 @@ class _Once(argparse.Action):
     ) -> None:
         """Store the value of ``option``; :class:`argparse.ArgumentError` when it had one already."""
         if option is not None and self._given:
-            raise argparse.ArgumentError(self, "is given twice, and can have one value")
+            raise argparse.ArgumentError(self, for_people(Text("cli.given-twice")))
         self._given = True
         setattr(namespace, self.dest, values)
 
@@ -149,10 +160,25 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.register("action", None, _Once)
+        # argparse itself would speak of an "invalid int value".
+        self.register("type", int, whole_number(1, MAX_NUMBER))
+        self.register("type", float, decimal)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as argparse does, but let the verb complain of what it does not know: the error names its help."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(gettext.gettext("unrecognized arguments: %s") % " ".join(unknown))
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line, and where it is told what is right; exit status 2."""
+        # Not the usage: its many lines would push what is wrong out of sight.
+        self.exit(2, f"swarmshare: {for_people(Text('cli.usage', what=message, program=self.prog))}\n")
 
 
-def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
-    """What understands a command line that begins with ``first``: if that is a verb, it knows no other."""
+def command_parser(first: Sequence[str]) -> argparse.ArgumentParser:
+    """Return what understands a command line that begins with ``first``: if that is a verb, it knows no other."""
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
     common.add_argument(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import locale
 import os
 import re
@@ -12,23 +11,16 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from swarmshare import __version__
+from swarmshare.cli.arguments import wrong_value
 from swarmshare.cli.render import Output, plural, size
-from swarmshare.cli.show import summary_fields, summary_rows
 from swarmshare.common.sizes import read_size
 from swarmshare.common.text import clean
 from swarmshare.errors import ManifestError, StorageError, SwarmShareError
-from swarmshare.manifest.bencoding import MAX_BYTES
-from swarmshare.manifest.build import Description
-from swarmshare.manifest.merkle import BLOCK_LENGTH
-from swarmshare.manifest.names import with_ending
-from swarmshare.manifest.parse import MAX_PIECE_LENGTH, parse_manifest
-from swarmshare.storage.create import create_manifest
-from swarmshare.storage.files import read_small, write_atomic
-from swarmshare.storage.plan import make_plan
-from swarmshare.storage.target import check_target
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
+    import argparse
+
     from swarmshare.cli import Verbs
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.plan import SharePlan
@@ -75,14 +67,22 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Create; the manifest is written only when everything was hashed."""
+    from swarmshare.cli.show import summary_fields, summary_rows
+    from swarmshare.manifest.build import Description
+    from swarmshare.manifest.names import with_ending
+    from swarmshare.storage.create import create_manifest
+    from swarmshare.storage.files import write_atomic
+    from swarmshare.storage.plan import make_plan
+    from swarmshare.storage.target import check_target
+
     name: str = Path(os.path.realpath(arguments.path)).name if arguments.name is None else arguments.name
     target: Path = arguments.output or Path(with_ending(name, ".torrent"))
     plan = make_plan(arguments.path, name=name, exclude=arguments.exclude, output=target)
     _check_replaceable(target, force=arguments.force)
     for path, reason in plan.skipped[:SKIPPED_SHOWN]:
-        output.line(f"Skipped {path}: {reason}")
+        output.line(Text("cli.skipped", path=path, reason=reason))
     if len(plan.skipped) > SKIPPED_SHOWN:
-        output.line(f"Skipped {len(plan.skipped) - SKIPPED_SHOWN:,} more")
+        output.line(Text("cli.skipped-more", count=len(plan.skipped) - SKIPPED_SHOWN))
 
     about = Description(
         trackers=tuple(arguments.tracker),
@@ -127,7 +127,7 @@ def tell_lost_folder(plan: SharePlan, manifest: Manifest, output: Output) -> Non
 
 
 def now() -> int:
-    """The time, or the one that a reproducible build asks for."""
+    """Return the time, or the one that a reproducible build asks for."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     if not epoch:
         return int(time.time())
@@ -138,6 +138,11 @@ def now() -> int:
 
 def _check_replaceable(target: Path, *, force: bool) -> None:
     """Replace a manifest if that was asked for, and never anything else: no slip may cost anyone a file."""
+    from swarmshare.manifest.bencoding import MAX_BYTES
+    from swarmshare.manifest.parse import parse_manifest
+    from swarmshare.storage.files import read_small
+    from swarmshare.storage.target import check_target
+
     check_target(target, hint=_ANOTHER)
     if not os.path.lexists(target):
         return
@@ -156,11 +161,14 @@ def plain_text(text: str) -> str:
             return os.fsencode(text).decode(encoding)
         except (UnicodeError, LookupError):
             pass
-    raise argparse.ArgumentTypeError("is not valid UTF-8")
+    raise wrong_value(Text("cli.not-utf8"))
 
 
 def piece_size(text: str) -> int | None:
     """Bytes of a piece, such as ``1MiB``; None for ``auto``."""
+    from swarmshare.manifest.merkle import BLOCK_LENGTH
+    from swarmshare.manifest.parse import MAX_PIECE_LENGTH
+
     if text == "auto":
         return None
     try:
@@ -168,7 +176,7 @@ def piece_size(text: str) -> int | None:
     except ValueError:
         length = 0
     if not BLOCK_LENGTH <= length <= MAX_PIECE_LENGTH or length & (length - 1):
-        raise argparse.ArgumentTypeError(f"{text!r} is not auto or a power of two from 16KiB to 256MiB")
+        raise wrong_value(Text("cli.piece-size", text=repr(text)))
     return length
 
 
@@ -189,5 +197,5 @@ def _url(text: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a URL of the kind {'://, '.join(schemes)}://")
+        raise wrong_value(Text("cli.url", text=repr(text), schemes=f"{'://, '.join(schemes)}://"))
     return text

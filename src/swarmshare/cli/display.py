@@ -13,9 +13,8 @@ from rich.live import Live
 from rich.text import Text
 
 from swarmshare.cli.live_view import render_end, render_engine
-from swarmshare.cli.render import PLAIN_INTERVAL, Output, OutputError
+from swarmshare.cli.render import PLAIN_INTERVAL, Output, OutputError, for_people
 from swarmshare.cli.torrent_text import plain_line
-from swarmshare.common.text import clean
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
@@ -51,13 +50,13 @@ class Display(Protocol):
 
 
 def display_for(output: Output, *, as_json: bool) -> Display:
-    """The live display, if standard output is a terminal that can show it and is not for programs; else plain lines."""
+    """Return the live display, if standard output is a terminal that shows it, not for programs; else plain lines."""
     console = None if as_json else live_console()
     return LogDisplay(output) if console is None else LiveDisplay(console)
 
 
 def live_console() -> Console | None:
-    """Standard output, if it is a terminal that can show a live display."""
+    """Return standard output, if it is a terminal that can show a live display."""
     if not sys.stdout.isatty():
         return None
     console = Console(file=sys.stdout, highlight=False)
@@ -111,7 +110,7 @@ class LiveDisplay:
 
     def say(self, text: str) -> None:
         """Print ``text`` above the display, with the next frame."""
-        self._lines.append(clean(text))
+        self._lines.append(for_people(text))
 
     def note(self, text: str) -> None:
         """Do nothing: such details are in the display."""

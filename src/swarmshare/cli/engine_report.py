@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.cli.render import plural
-from swarmshare.cli.torrent_text import LIMIT, PUT_BACK, WAY_OUT, files_named, named, safety
+from swarmshare.cli.render import TRIED_AGAIN, plural, sentence
+from swarmshare.cli.torrent_text import files_named, named, safety
 from swarmshare.common.text import clean
 from swarmshare.schema.alerts import (
     ConnectionFailed,
@@ -21,6 +21,7 @@ from swarmshare.schema.alerts import (
     TorrentWaiting,
 )
 from swarmshare.swarm.diagnosis import ListenReach
+from swarmshare.texts import Text, about, advise
 
 if TYPE_CHECKING:
     from collections import deque
@@ -43,7 +44,7 @@ _FOR: Final = {
 
 REPEAT_AFTER: Final = 600.0
 """Seconds after which the same problem with a tracker is told again, if it is still there or is back."""
-MAX_TOLD: Final = 1000
+MAX_REPORTED: Final = 1000
 """Most problems that are remembered; further ones are not told: there is enough to read."""
 
 
@@ -64,7 +65,7 @@ class EngineReport:
         self._names = {manifest.info_hash.full: named(manifest) for manifest in manifests}
 
     def listening(self, addresses: Sequence[str], reach: ListenReach) -> None:
-        """It accepts connections now, from as far as ``reach``."""
+        """Say that it accepts connections now, from as far as ``reach``."""
         for address in addresses:
             self._output.event("listening", address=address, reach=reach.value)
         self._display.say(f"Listening on {' and '.join(addresses)}, {_FOR[reach]}" if addresses else "Not listening")
@@ -77,7 +78,7 @@ class EngineReport:
     def _tell(self, alert: Alert) -> None:
         if isinstance(alert, OpenFilesLimit):
             self._output.event("open_files_limit", limit=alert.limit)
-            self._display.say(LIMIT.format(limit=alert.limit))
+            self._display.say(advise(Text("cli.open-files", limit=alert.limit), Text("hint.open-files-or-less")))
             return
         event, say = self._output.event, self._display.say
         if isinstance(alert, ConnectionFailed):
@@ -91,23 +92,25 @@ class EngineReport:
             case TorrentWaiting(_, code, message):
                 # Programs that wait for this event know it by the name it always had.
                 event("paused", info_hash=info_hash, code=code, message=clean(message))
-                say(f"{name}: waiting: {message.removesuffix('.')}. {WAY_OUT}")
+                say(Text("cli.waiting", name=name, what=sentence(message), hint=TRIED_AGAIN))
             case TorrentRecovered():
                 event("resumed", info_hash=info_hash)
                 say(f"{name}: goes on")
             case FileNotice(_, message):
                 event("file_notice", info_hash=info_hash, message=clean(message))
-                say(f"{name}: {message}")
+                say(about(name, message))
             case PeerDropped(_, address, reason, banned):
                 event("peer_dropped", info_hash=info_hash, address=address, reason=reason, banned=banned)
                 if banned:
-                    say(f"{name}: banned {address}: {reason}")
+                    say(Text("cli.banned", name=name, address=address, reason=reason))
                 else:
-                    self._display.note(f"{name}: dropped {address}: {reason}")
+                    self._display.note(Text("cli.dropped", name=name, address=address, reason=reason))
             case PiecesLost(_, count, files):
                 event("pieces_lost", info_hash=info_hash, count=count, files=[clean(file) for file in files])
-                what = f"another program changed or removed {files_named(files)}"
-                say(f"{name}: {plural(count, 'piece')} lost: {what}. {PUT_BACK}")
+                changed = files_named(files)
+                one = Text("cli.piece-lost", files=changed)
+                lost = one if count == 1 else Text("cli.pieces-lost", count=count, files=changed)
+                say(about(name, advise(lost, Text("hint.put-back-or-publish"))))
             case PiecesFound(_, count):
                 event("pieces_found", info_hash=info_hash, count=count)
                 say(f"{name}: {plural(count, 'piece')} found on the disk again")
@@ -117,17 +120,17 @@ class EngineReport:
                 pass
 
     def _connection_failed(self, alert: ConnectionFailed) -> None:
-        """It may have been about any torrent, or none of ours."""
-        about = alert.info_hash
+        """Say what may have been about any torrent, or none of ours."""
+        info_hash = alert.info_hash
         self._output.event(
             "connection_failed",
-            info_hash=about.hex() if about is not None else None,
+            info_hash=info_hash.hex() if info_hash is not None else None,
             address=alert.address,
             cause=alert.cause.value,
             message=alert.message,
         )
-        name = f"{self._names[about]}: " if about is not None else ""
-        self._display.note(f"{name}no connection with {alert.address}: {alert.message}")
+        what = Text("cli.no-connection", address=alert.address, reason=alert.message)
+        self._display.note(what if info_hash is None else about(self._names[info_hash], what))
 
     def progress(self, snapshot: EngineSnapshot) -> None:
         """Report how far each torrent has come: an event for programs, and for people what is new."""
@@ -140,7 +143,7 @@ class EngineReport:
         now, key = self._clock(), (name, problem)
         for old in [old for old, at in self._told_at.items() if now - at >= REPEAT_AFTER]:
             del self._told_at[old]
-        if not problem or key in self._told_at or len(self._told_at) >= MAX_TOLD:
+        if not problem or key in self._told_at or len(self._told_at) >= MAX_REPORTED:
             return False
         self._told_at[key] = now
         return True
@@ -154,11 +157,11 @@ class EngineReport:
         if safety(torrent) and safety(torrent) not in told:
             self._display.say(f"{name}: {safety(torrent)}")
         if torrent.tracker_problem not in told and self._is_news(name, torrent.tracker_problem):
-            self._display.say(f"{name}: {torrent.tracker_problem}")
+            self._display.say(about(name, torrent.tracker_problem))
         if alone is not None and cause not in told:
             info_hash, message = str(torrent.manifest.info_hash), clean(alone.message)
             self._output.event("no_peers", info_hash=info_hash, cause=cause, message=message)
-            self._display.say(f"{name}: nobody connected: {message}")
+            self._display.say(about(name, Text("cli.nobody-connected", reason=alone.message)))
         self._told[name] = {safety(torrent), torrent.tracker_problem, cause}
 
 

@@ -15,11 +15,10 @@ from rich.console import Group
 from rich.text import Text
 
 from swarmshare.cli.piece_map import legend, lost_count, piece_kinds, piece_map
-from swarmshare.cli.render import plural, size
+from swarmshare.cli.render import TRIED_AGAIN, for_people, plural, sentence, size
 from swarmshare.cli.terminal_text import Cell, bar, line, row
 from swarmshare.cli.torrent_tables import PERCENT, RATE, file_lines, peer_lines
-from swarmshare.cli.torrent_text import WAY_OUT, changed, connected, named, percent, rate, safety, share, time_left
-from swarmshare.common.text import clean
+from swarmshare.cli.torrent_text import changed, connected, named, percent, rate, safety, share, time_left
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
@@ -56,13 +55,13 @@ def render_engine(snapshot: EngineSnapshot, width: int, height: int) -> Group:
 
 
 def render_end(snapshot: EngineSnapshot, width: int) -> Group:
-    """What stays on the screen when it is over: how far each torrent came."""
+    """Return what stays on the screen when it is over: how far each torrent came."""
     width = max(width - 1, 1)
     return _group(chain.from_iterable(_ending(torrent, width) for torrent in snapshot.torrents), width)
 
 
 def _group(lines: Iterable[Text], width: int) -> Group:
-    """The lines, cut where the terminal is too narrow for their columns."""
+    """Return the lines, cut where the terminal is too narrow for their columns."""
     cut = list(lines)
     for text in cut:
         text.truncate(width, overflow="crop")
@@ -84,7 +83,7 @@ def _torrents(torrents: tuple[TorrentSnapshot, ...], width: int, height: int) ->
 
 
 def _list(torrents: tuple[TorrentSnapshot, ...], width: int, height: int) -> list[Text]:
-    """The torrents on one line each, those that most need to be seen first if not all fit."""
+    """Return the torrents on one line each, those that most need to be seen first if not all fit."""
     if len(torrents) <= height:
         return [_one_line(torrent, width) for torrent in torrents]
     states = list(STYLES)
@@ -111,9 +110,9 @@ def _torrent(torrent: TorrentSnapshot, width: int, height: int) -> list[Text]:
         if news := safety(torrent):
             lines.append(line(news, width, "green" if torrent.copies_elsewhere else "bold yellow"))
         if news := changed(torrent):
-            lines.append(line(news, width, "bold yellow"))
+            lines.append(line(for_people(news), width, "bold yellow"))
         if torrent.tracker_problem:
-            lines.append(line(clean(torrent.tracker_problem), width, "yellow"))
+            lines.append(line(for_people(torrent.tracker_problem), width, "yellow"))
         if torrent.no_peers is not None:
             lines += _wrapped(torrent.no_peers.message, width, "yellow")
         lines += _map(torrent, width, height - len(lines))
@@ -168,18 +167,18 @@ def _figures(torrent: TorrentSnapshot, width: int) -> Text:
 
 
 def _longest_fit(texts: Sequence[str], width: int) -> str:
-    """The first that fits, else the last."""
+    """Return the first that fits, else the last."""
     return next((text for text in texts if len(text) <= width), texts[-1])
 
 
 def _reason(torrent: TorrentSnapshot, width: int) -> list[Text]:
     """Why it is waiting, and what to do."""
-    return [*_wrapped(torrent.error.removesuffix(".") + ".", width, "red"), line(WAY_OUT, width)]
+    return [*_wrapped(sentence(torrent.error), width, "red"), line(for_people(TRIED_AGAIN), width)]
 
 
 def _wrapped(text: str, width: int, style: str) -> list[Text]:
-    """A sentence, in a few lines."""
-    text = clean(text)
+    """Return a sentence, in a few lines."""
+    text = for_people(text)
     room = width if cell_len(text) == len(text) else width // 2
     lines = textwrap.wrap(text, max(room, len("...")), max_lines=REASON_LINES, placeholder="...")
     return [line(each, width, style) for each in lines]

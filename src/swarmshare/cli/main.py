@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from swarmshare.texts import Text
+
 FAILED, INTERRUPTED = 1, 130
 
 
@@ -26,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv is None:
             _read_names_as_utf8()
         _mend_streams()
-        if (sys.argv[1:] if argv is None else list(argv))[:1] == ["tracker"]:
+        given = sys.argv[1:] if argv is None else list(argv)
+        if given[:1] == ["tracker"] and not {"-h", "--help"} & set(given):
             from gevent import monkey
 
             monkey.patch_all()  # before the sockets and locks that the rest imports
@@ -37,11 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not spoil the exit
-        _complain("interrupted")
+        from swarmshare.texts import Text
+
+        _complain(Text("cli.interrupted"))
         return INTERRUPTED
     except OSError as error:  # whatever concerned a file was dealt with inside: this is about our own output
         if error.errno != errno.EPIPE:  # a reader that left (`| head`) is no news
-            _complain(f"the output cannot be written: {error.strerror}. Check where it is sent")
+            from swarmshare.texts import Text, advise, os_reason
+
+            _complain(advise(Text("cli.output", reason=os_reason(error)), Text("hint.check-output")))
         # Python would try to flush once more at exit, and complain.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -74,7 +81,7 @@ def _mend_streams() -> None:
 
 
 def _terminal_encoding() -> str | None:
-    """The locale's encoding, where UTF-8 mode hides it; None for what the streams have.
+    """Return the locale's encoding, where UTF-8 mode hides it; None for what the streams have.
 
     Not ASCII, which UTF-8 mode is meant to replace.
     """
@@ -90,9 +97,11 @@ def _terminal_encoding() -> str | None:
     return None if encoding in ("ascii", "utf-8") else encoding
 
 
-def _complain(text: str) -> None:
+def _complain(text: Text) -> None:
+    from swarmshare.languages import say, system_language
+
     with contextlib.suppress(OSError):
-        print(f"swarmshare: {text}", file=sys.stderr)
+        print(f"swarmshare: {say(text, system_language())}", file=sys.stderr)
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swarmshare.cli.arguments import add_tracker_argument
+from swarmshare.cli.arguments import add_tracker_argument, require_data_folder
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
 from swarmshare.cli.render import plural
 from swarmshare.common.text import clean
-from swarmshare.errors import StorageError
-from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +24,8 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="verify again what seed and download know already",
         description="Forget which pieces were right, verify all of the data on all cores, and remember the result: the "
-        "next seed or download goes on from there. Stop whatever shares it first.",
+        "next seed or download goes on from there, and writes what others have over files that were changed since they "
+        "were complete. Stop whatever shares it first.",
     )
     parser.add_argument("what", metavar=METAVAR, help=HELP)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder that contains its name")
@@ -43,12 +41,11 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     from swarmshare.storage.resume import forget_pieces, load_resume, save_resume
 
     manifest = find_manifest(arguments.what, arguments.tracker)
-    if not os.path.isdir(arguments.data):
-        raise StorageError(arguments.data, Text("storage.no-folder"), hint=Text("hint.data-folder"))
+    require_data_folder(arguments.data)
     path = resume_folder() / f"{manifest.info_hash}.resume"
     forget_pieces(path, manifest)  # also when this is interrupted
     storage = TorrentStorage(manifest, arguments.data)
-    load_resume(path, manifest, storage)  # which files are its own is not forgotten: only these are ever mended
+    load_resume(path, manifest, storage)  # which files are its own is not forgotten: only these are to be mended
     held = Bitfield(manifest.layout.piece_count)
     with output.progress("Checking") as progress:
         for piece in storage.scan(progress):

@@ -13,7 +13,9 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Final
 
 from swarmshare.common.text import clean
+from swarmshare.languages import say, system_language
 from swarmshare.schema.text_wire import dump_text
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
 PLAIN_INTERVAL: Final = 2.0
 """Seconds between progress lines where there is no terminal to redraw."""
 
+TRIED_AGAIN: Final = Text("hint.tried-again-by-itself")
+"""What follows when a transfer has to wait."""
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def size(count: float) -> str:
-    """A number of bytes for people: ``1.5 GiB``."""
+    """Return a number of bytes for people: ``1.5 GiB``."""
     for unit in _UNITS:
         if count < 1024 or unit == _UNITS[-1]:
             break
@@ -42,7 +46,7 @@ def plural(count: int, noun: str, many: str = "") -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span for people: ``1:02:03``."""
+    """Return a time span for people: ``1:02:03``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
@@ -54,6 +58,25 @@ def date(timestamp: int) -> str:
         return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M UTC")
     except (OverflowError, OSError, ValueError):
         return str(timestamp)
+
+
+def for_people(text: str) -> str:
+    """Return ``text`` as one line for people, cleaned; a :class:`~swarmshare.texts.Text` in their language.
+
+    Programs get English, and its code.
+    """
+    return clean(say(text, system_language()))
+
+
+def number(value: int) -> str:
+    """Return a number as people's language writes it: ``1,234``, or ``1.234``."""
+    return say(value, system_language())
+
+
+def sentence(text: str) -> str:
+    """Return ``text`` as :func:`for_people`, with a full stop where it has no end: another sentence may follow."""
+    words = for_people(text)
+    return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
 class OutputError(OSError):
@@ -80,8 +103,8 @@ class Output:
             _print(json.dumps({"event": event, **fields}, ensure_ascii=True), sys.stdout, flush=True)
 
     def line(self, text: str = "") -> None:
-        """Print one line for people; ``text`` is cleaned first."""
-        _print(clean(text), self._people)
+        """Print one line for people, as :func:`for_people`."""
+        _print(for_people(text), self._people)
 
     def fields(self, rows: list[tuple[str, str]]) -> None:
         """Labelled values, aligned; a row without a value is left out."""
@@ -91,17 +114,17 @@ class Output:
                 self.line(f"  {label:<{width}}  {value}")
 
     def error(self, error: SwarmShareError) -> None:
-        """What failed, in one line on standard error, and as an event."""
+        """Say what failed, in one line on standard error, and as an event."""
         self.event("error", code=error.code, message=clean(str(error)), text=dump_text(error.message))
         self.complaint(error.advice)
 
     def complaint(self, text: str) -> None:
-        """One line on standard error, cleaned: what goes with exit status 1."""
-        _print(f"swarmshare: {clean(text)}", sys.stderr)
+        """One line on standard error, as :func:`for_people`: what goes with exit status 1."""
+        _print(f"swarmshare: {for_people(text)}", sys.stderr)
 
     @contextmanager
     def progress(self, label: str) -> Iterator[OnProgress]:
-        """A callback that shows how far ``label`` has come: a bar on a terminal, else a line now and then."""
+        """Give a callback that shows how far ``label`` has come: a bar on a terminal, else a line now and then."""
         if self._as_json:
             yield self._progress_event
         elif not sys.stderr.isatty():

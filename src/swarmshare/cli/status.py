@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from swarmshare.app.running import running
 from swarmshare.cli.render import date, duration, plural, size
 from swarmshare.common.text import clean
-from swarmshare.storage.home import swarmshare_home
+from swarmshare.schema.text_wire import read_text
+from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     import argparse
@@ -29,6 +29,9 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(_arguments: argparse.Namespace, output: Output) -> int:
     """List the processes of this user and their torrents, the oldest process first."""
+    from swarmshare.app.running import running
+    from swarmshare.storage.home import swarmshare_home
+
     processes = running()
     for told in processes:
         output.event("process", **told)
@@ -39,8 +42,8 @@ def run(_arguments: argparse.Namespace, output: Output) -> int:
             output.line(f"  tracker: {tracker}")
         for torrent in _list(told, "torrents"):
             output.line(f"  {_in_words(torrent)}")
-            for problem in filter(None, (torrent.get("error"), torrent.get("tracker_problem"))):
-                output.line(f"    {problem}")
+            for problem in _list(torrent, "texts"):
+                output.line(Text("cli.indented", what=read_text(problem["english"], problem)))
         if (more := told.get("torrent_count", 0) - len(_list(told, "torrents"))) > 0:
             output.line(f"  and {more:,} more")
     home = swarmshare_home()

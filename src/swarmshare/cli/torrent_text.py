@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.cli.render import duration, plural, size
 from swarmshare.common.text import clean
 from swarmshare.schema.snapshot import TorrentState
+from swarmshare.texts import Text, advise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,20 +15,12 @@ if TYPE_CHECKING:
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.snapshot import TorrentSnapshot
 
-WAY_OUT: Final = "It tries again by itself, and goes on as soon as that is put right."
-"""What to do about a pause."""
-PUT_BACK: Final = "Put it back as it was, or publish what it is now; what is missing is fetched from others."
-"""What to do about a file that was changed."""
-LIMIT: Final = (
-    "The system allows only {limit:,} open files and connections: some peers have to wait. "
-    "Allow more (ulimit -n), or share less at once."
-)
 LONG: Final = 100 * 3600
 """Seconds that nobody wants to read to the second."""
 
 
 def named(manifest: Manifest) -> str:
-    """What it is called, cleaned; folders end in a slash."""
+    """Return what it is called, cleaned; folders end in a slash."""
     return clean(manifest.name) + ("/" if manifest.in_folder else "")
 
 
@@ -37,18 +30,18 @@ def share(done: int, total: int) -> float:
 
 
 def percent(part: float, digits: int = 0) -> str:
-    """A part from 0 to 1: rounded down, so that 100% says that really all is done."""
+    """Return a part from 0 to 1: rounded down, so that 100% says that really all is done."""
     scale: int = 10**digits
     return "100%" if part >= 1 else f"{int(part * 100 * scale) / scale:.{digits}f}%"
 
 
 def rate(per_second: float) -> str:
-    """A rate of ``per_second`` bytes a second, such as ``1.5 MiB/s``."""
+    """Return a rate of ``per_second`` bytes a second, such as ``1.5 MiB/s``."""
     return f"{size(round(per_second))}/s"
 
 
 def time_left(torrent: TorrentSnapshot) -> str:
-    """The ETA, as far as there is one: it is empty while nobody can tell."""
+    """Return the ETA, as far as there is one: it is empty while nobody can tell."""
     eta = torrent.eta
     if not eta or torrent.state is not TorrentState.DOWNLOADING:
         return ""
@@ -73,17 +66,19 @@ def safety(torrent: TorrentSnapshot) -> str:
     return f"{plural(torrent.only_here, 'piece')} on this machine only: stay"
 
 
-def files_named(files: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = f" and {plural(len(files) - 1, 'more file')}" if len(files) > 1 else ""
-    return f"{clean(files[0])}{more}"
+def files_named(files: Sequence[str]) -> Text:
+    """Return the first of ``files``, and how many more there are."""
+    first, more = clean(files[0]), len(files) - 1
+    if not more:
+        return Text("cli.file", name=first)
+    return Text("cli.file-and-one", name=first) if more == 1 else Text("cli.file-and-more", name=first, count=more)
 
 
 def changed(torrent: TorrentSnapshot) -> str:
-    """What another program did to the files, and what to do about it; empty when all is as it was."""
+    """Return what another program did to the files, and what to do about it; empty when all is as it was."""
     if not torrent.changed_files:
         return ""
-    return f"{files_named(torrent.changed_files)}: changed or removed by another program. {PUT_BACK}"
+    return advise(Text("cli.changed", files=files_named(torrent.changed_files)), Text("hint.put-back-or-publish"))
 
 
 def how_sure(machines: int, announced_only: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from contextlib import contextmanager, suppress
@@ -10,13 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from swarmshare.app.running import telling_status
-from swarmshare.cli.arguments import address, whole_number
-from swarmshare.storage.home import swarmshare_home
-from swarmshare.storage.lock import locked
+from swarmshare.cli.arguments import address, whole_number, wrong_value
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
     from swarmshare.cli import Verbs
@@ -77,6 +74,8 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Run a tracker in this process until interrupted."""
+    from swarmshare.app.running import telling_status
+    from swarmshare.storage.home import swarmshare_home
     from swarmshare.tracker.config import Registration, TrackerConfig
     from swarmshare.tracker.own_addresses import host_for_neighbours
     from swarmshare.tracker.server import serve  # it takes longer to load than most verbs take to run
@@ -105,6 +104,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 @contextmanager
 def _alone(config: TrackerConfig) -> Iterator[None]:
     """Hold the database for us alone: each tracker remembers what it read, and would not see what another changes."""
+    from swarmshare.storage.lock import locked
     from swarmshare.tracker.domain.database import sqlite_file
 
     file = sqlite_file(config.database, config.data)
@@ -140,11 +140,11 @@ def _url(text: str) -> str:
     except ValueError:
         valid = False
     if not valid or parts.query or parts.fragment or parts.username:
-        raise argparse.ArgumentTypeError(f"{text!r} is not http(s)://HOST[:PORT]")
+        raise wrong_value(Text("cli.tracker-url", text=repr(text)))
     return text.rstrip("/")
 
 
 def _name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a machine")
+        raise wrong_value(Text("cli.machine-name", text=repr(text)))
     return text

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.cli.arguments import add_tracker_argument
+from swarmshare.cli.arguments import add_tracker_argument, require_data_folder
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
-from swarmshare.cli.render import Output, plural, size
+from swarmshare.cli.render import Output, for_people, number, plural, size
 from swarmshare.common.text import clean
-from swarmshare.errors import StorageError
-from swarmshare.storage.too_deep import refuse_too_deep
-from swarmshare.storage.verify import FileReport, FileVerdict, verify_data
-from swarmshare.texts import Text
+from swarmshare.texts import Text, about
 
 if TYPE_CHECKING:
     import argparse
 
     from swarmshare.cli import Verbs
+    from swarmshare.storage.verify import FileReport
 
 RANGES_SHOWN: Final = 8
 """Wrong ranges of one file that people get to see; programs get all."""
+
+
+_VERDICTS: Final = {
+    "ok": Text("verdict.ok"),
+    "bad": Text("verdict.bad"),
+    "short": Text("verdict.short"),
+    "long": Text("verdict.long"),
+    "missing": Text("verdict.missing"),
+    "unreadable": Text("verdict.unreadable"),
+}
+"""The words for each :class:`~swarmshare.storage.verify.FileVerdict`, by its value."""
+_COLUMN: Final = 12
+"""Characters that a verdict and the space after it take."""
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -40,10 +50,12 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Verify; names each file that is not right, with the bytes that are wrong."""
+    from swarmshare.storage.too_deep import refuse_too_deep
+    from swarmshare.storage.verify import verify_data
+
     manifest = find_manifest(arguments.what, arguments.tracker)
     refuse_too_deep(manifest, arguments.dir)
-    if not os.path.isdir(arguments.dir):
-        raise StorageError(arguments.dir, Text("storage.no-folder"), hint=Text("hint.data-folder"))
+    require_data_folder(arguments.dir)
     with output.progress("Checking") as progress:
         report = verify_data(manifest, arguments.dir, progress=progress)
     for file in report.bad:
@@ -72,21 +84,33 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         output.line(f"All right: {plural(len(report.files), 'file')}, {size(manifest.total_length)}")
         return 0
     where = arguments.dir / manifest.name
-    output.complaint(f"{where}: {len(report.bad):,} of {plural(len(report.files), 'file')} not as the manifest has it")
+    one = Text("cli.one-not-as-manifest")
+    several = Text("cli.not-as-manifest", bad=len(report.bad), count=len(report.files))
+    output.complaint(about(where, one if len(report.files) == 1 else several))
     return 1
 
 
-def _describe(report: FileReport) -> str:
-    length, actual = report.file.length, report.actual_length or 0
-    if report.verdict is FileVerdict.MISSING:
-        return f"missing     {report.path}"
+def _describe(report: FileReport) -> Text:
+    from swarmshare.storage.verify import FileVerdict
+
     if report.verdict is FileVerdict.UNREADABLE:
-        return f"unreadable  {report.error}"
-    text = f"{report.verdict.value:<10}  {report.path}: "
-    if report.error:
-        return text + report.error
-    if report.verdict is not FileVerdict.BAD:
-        text += f"{actual:,} bytes instead of {length:,}; "
-    shown = ", ".join(f"{start:,}-{end - 1:,}" for start, end in report.wrong[:RANGES_SHOWN])
-    more = len(report.wrong) - RANGES_SHOWN
-    return f"{text}wrong bytes {shown}" + (f" and {more:,} more ranges" if more > 0 else "")
+        what = report.error or Text("storage.not-there")
+    elif report.verdict is FileVerdict.MISSING:
+        what = Text("cli.path", path=report.path)
+    else:
+        what = about(report.path, report.error or _wrong_bytes(report))
+    return Text("cli.verdict", verdict=f"{for_people(_VERDICTS[report.verdict.value]):<{_COLUMN}}", what=what)
+
+
+def _wrong_bytes(report: FileReport) -> Text:
+    from swarmshare.storage.verify import FileVerdict
+
+    ranges = Text(
+        "cli.ranges",
+        ranges=", ".join(f"{number(start)}-{number(end - 1)}" for start, end in report.wrong[:RANGES_SHOWN]),
+    )
+    if (more := len(report.wrong) - RANGES_SHOWN) > 0:
+        ranges = Text("cli.more-ranges", ranges=ranges, count=more)
+    if report.verdict is FileVerdict.BAD:
+        return ranges
+    return Text("cli.other-length", length=report.file.length, actual=report.actual_length or 0, ranges=ranges)

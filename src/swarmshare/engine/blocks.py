@@ -1,41 +1,45 @@
 """The buffers of pieces on their way: where the data of each block goes, even when several sources send the same one.
 
-A block's data goes straight into the buffer of its piece, from the socket. In the endgame a second peer may send the
-same block meanwhile: it gets a place of its own, and whoever is complete first counts. The slower one may then still
-write into the buffer that it was given, so the piece moves to a new one.
+A block's data goes straight into the buffer of its piece, from the socket. In the endgame a second peer may send some
+of the same bytes meanwhile, in a block of another length perhaps: it gets a place of its own, and whoever is complete
+first counts, leaf by leaf. The slower one may then still write into the buffer that it was given, so the piece moves to
+a new one.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from swarmshare.manifest.layout import PieceIndex
+from swarmshare.manifest.layout import Block, PieceIndex
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from swarmshare.manifest.layout import Block, PieceLayout
+    from swarmshare.manifest.layout import PieceLayout
 
-_ARRIVED: Final = object()
-"""Stands for the writer of a block that is complete."""
+_Writer: TypeAlias = "tuple[Hashable, Block]"
+"""A peer, and the block in which it sends a leaf."""
 
-_SPARE: Final = 4
-"""Buffers that are kept for use again."""
+_ARRIVED: Final[_Writer] = (None, Block(0, 0, 0))
+"""Stands for the writer of a leaf that is complete."""
+
+MAX_SPARE: Final = 16 * 2**20
+"""Bytes of memory that are kept for use again: enough for the pieces that are on their way at full speed."""
 
 
 class _Buffer:
-    """The bytes of a piece, and who writes each block straight into them, by the byte it begins at."""
+    """The bytes of a piece, and who writes each leaf straight into them, by the byte it begins at."""
 
     __slots__ = ("view", "writers")
 
     def __init__(self, view: memoryview) -> None:
         self.view = view
-        self.writers: dict[int, Hashable] = {}
+        self.writers: dict[int, _Writer] = {}
 
 
 class PieceBuffers:
-    """One buffer for each piece of a torrent on its way, and places for the blocks that two peers send at once."""
+    """One buffer for each piece of a torrent on its way, and places for what two peers send at once."""
 
     def __init__(self, layout: PieceLayout) -> None:
         """Buffer pieces of ``layout``; memory is taken when the first block of a piece is placed."""
@@ -43,8 +47,8 @@ class PieceBuffers:
         self._buffers: dict[int, _Buffer] = {}
         self._spare: list[memoryview] = []
         """Memory for whole pieces: getting it anew from the system costs about as much as hashing it."""
-        self._apart: dict[tuple[Hashable, int, int], memoryview] = {}
-        """Blocks that a peer sends while another one does, or after it did."""
+        self._apart: dict[_Writer, memoryview] = {}
+        """Blocks that a peer sends while another one sends some of the same leaves, or after it did."""
 
     def __len__(self) -> int:
         """Return how many pieces have a buffer."""
@@ -52,66 +56,89 @@ class PieceBuffers:
 
     def place(self, peer: Hashable, block: Block) -> memoryview:
         """Return where ``peer`` is to write a block: the same place each time, until the block has arrived."""
-        key = (peer, block.piece, block.begin)
-        if key in self._apart:
-            return self._apart[key]
-        buffer = self._buffers.get(block.piece)
+        writer = peer, block
+        if self._apart and (apart := self._apart.get(writer)) is not None:
+            return apart
+        piece, begin, length = block
+        buffer = self._buffers.get(piece)
         if buffer is None:
-            buffer = self._buffers[block.piece] = _Buffer(
-                self._memory(self._layout.span(PieceIndex(block.piece)).length)
-            )
-        begin = block.begin
-        if buffer.writers.setdefault(begin, peer) is peer:
-            return buffer.view[begin : begin + block.length]
-        apart = self._apart[key] = memoryview(bytearray(block.length))
+            buffer = self._buffers[piece] = _Buffer(self._memory(self._layout.span(PieceIndex(piece)).length))
+        writers = buffer.writers
+        if length <= BLOCK_LENGTH:
+            is_alone = writers.setdefault(begin, writer) == writer
+        elif is_alone := all(writers.get(leaf, writer) == writer for leaf in block.leaves):
+            writers.update(dict.fromkeys(block.leaves, writer))
+        if is_alone:
+            return buffer.view[begin : begin + length]
+        apart = self._apart[writer] = memoryview(bytearray(length))
         return apart
 
     def arrived(self, peer: Hashable, block: Block) -> None:
-        """Count a block that ``peer`` has sent completely, into the place that it was given."""
+        """Count a block that ``peer`` has sent completely, into the place that it was given.
+
+        Leaves of it that another peer has sent before stay as they are.
+        """
         piece, begin, length = block
         buffer = self._buffers[piece]
-        writer = buffer.writers.get(begin)
-        if writer is not peer:
-            data = self._apart.pop((peer, piece, begin))
-            if writer is not None:
-                self._move(piece, buffer)
-            buffer.view[begin : begin + length] = data
-        buffer.writers[begin] = _ARRIVED
+        data = self._apart.pop((peer, block), None) if self._apart else None
+        if data is not None:
+            self._copy(buffer, block, data)
+        elif length <= BLOCK_LENGTH:
+            buffer.writers[begin] = _ARRIVED
+        else:
+            buffer.writers.update(dict.fromkeys(block.leaves, _ARRIVED))
 
     def given_up(self, peer: Hashable, block: Block) -> None:
         """Take the place of a block back from ``peer``; what it wrote there does not count."""
-        self._apart.pop((peer, block.piece, block.begin), None)
+        self._apart.pop((peer, block), None)
         buffer = self._buffers.get(block.piece)
-        if buffer is not None and buffer.writers.get(block.begin) is peer:
-            del buffer.writers[block.begin]
+        if buffer is not None:
+            _leave(buffer, {(peer, block)})
 
     def take(self, piece: int) -> memoryview:
         """Hand over the bytes of a piece that is complete: they belong to the caller from here on."""
         return self._buffers.pop(piece).view
 
     def recycle(self, data: memoryview) -> None:
-        """Keep the memory that :meth:`take` handed over for another piece."""
-        if len(self._spare) < _SPARE and len(data) == self._layout.piece_length:
+        """Keep the memory that :meth:`take` handed over for another piece, as long as pieces are on their way."""
+        if not self._buffers:
+            self._spare.clear()
+        elif len(data) == self._layout.piece_length and (len(self._spare) + 1) * len(data) <= MAX_SPARE:
             self._spare.append(data)
 
     def session_ended(self, peer: Hashable) -> None:
         """Take all places back from ``peer``, which is gone."""
-        for key in [key for key in self._apart if key[0] is peer]:
-            del self._apart[key]
+        for writer in [writer for writer in self._apart if writer[0] is peer]:
+            del self._apart[writer]
         for buffer in self._buffers.values():
-            for begin in [begin for begin, writer in buffer.writers.items() if writer is peer]:
-                del buffer.writers[begin]
+            _leave(buffer, {writer for writer in buffer.writers.values() if writer[0] is peer})
 
     def _memory(self, length: int) -> memoryview:
         if self._spare and length == self._layout.piece_length:
             return self._spare.pop()
         return memoryview(bytearray(length))
 
-    def _move(self, piece: int, buffer: _Buffer) -> None:
+    def _copy(self, buffer: _Buffer, block: Block, data: memoryview) -> None:
+        """Put the leaves of ``data`` into the buffer that have not arrived from another peer."""
+        missing = [leaf for leaf in block.leaves if buffer.writers.get(leaf) is not _ARRIVED]
+        if any(leaf in buffer.writers for leaf in missing):
+            self._move(buffer)
+        for leaf in missing:
+            part = data[leaf - block.begin : leaf - block.begin + BLOCK_LENGTH]
+            buffer.view[leaf : leaf + len(part)] = part
+            buffer.writers[leaf] = _ARRIVED
+
+    def _move(self, buffer: _Buffer) -> None:
         """Move a piece to new memory, and leave the old one to those who may still write to it."""
         old = buffer.view
-        for begin, writer in list(buffer.writers.items()):
-            if writer is not _ARRIVED:
-                del buffer.writers[begin]
-                self._apart[writer, piece, begin] = old[begin : begin + BLOCK_LENGTH]
+        writing = {writer for writer in buffer.writers.values() if writer is not _ARRIVED}
+        for peer, block in writing:
+            self._apart[peer, block] = old[block.begin : block.begin + block.length]
+        _leave(buffer, writing)
         buffer.view = memoryview(bytearray(old))
+
+
+def _leave(buffer: _Buffer, writers: set[_Writer]) -> None:
+    """Note that ``writers`` do not write into the buffer any more."""
+    for leaf in [leaf for leaf, writer in buffer.writers.items() if writer in writers]:
+        del buffer.writers[leaf]

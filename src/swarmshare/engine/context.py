@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from swarmshare.common.address import Address
     from swarmshare.engine.block_source import BlockSource
+    from swarmshare.engine.dialer import Dialer
     from swarmshare.engine.disk import TorrentDisk
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.manifest.manifest import Manifest
@@ -69,6 +70,7 @@ class TorrentContext:
         layout: The manifest's pieces.
         picker: Which pieces are held, and which block was asked of whom.
         disk: The torrent's files.
+        dialer: Dials the addresses that anybody reports.
         alert: Called with each fact that front ends are told.
         known_peers: The members that trackers know.
         sessions: The open connections.
@@ -77,12 +79,18 @@ class TorrentContext:
     """
 
     def __init__(
-        self, manifest: Manifest, picker: PiecePicker[BlockSource], disk: TorrentDisk, alert: Callable[[Alert], None]
+        self,
+        manifest: Manifest,
+        picker: PiecePicker[BlockSource],
+        disk: TorrentDisk,
+        dialer: Dialer,
+        alert: Callable[[Alert], None],
     ) -> None:
         self.manifest = manifest
         self.layout = manifest.layout
         self.picker = picker
         self.disk = disk
+        self.dialer = dialer
         self.alert = alert
         self.known_peers = KnownPeers(picker, manifest.layout.piece_count)
         self.sessions: set[PeerSession] = set()

@@ -72,7 +72,7 @@ class Downloads:
         self._picker.peer_gone(session)
         for block in blocks:
             session.connection.cancel(block)
-        session.requester.pipeline.on_returned(trio.current_time(), len(blocks))
+        session.requester.pipeline.on_returned(trio.current_time(), sum(len(block.leaves) for block in blocks))
 
     def choked(self, session: PeerSession) -> None:
         """Note that a peer has choked us: without BEP 6 it drops what it was asked for."""
@@ -98,6 +98,7 @@ class Downloads:
 
     def after_reading(self, session: PeerSession) -> None:
         """Count the bytes that came from a peer, once for many blocks, and ask it for more."""
+        session.requester.pipeline.on_part(session.last_received, session.connection.part_length)
         length = session.downloaded - session.counted
         if length:
             session.counted = session.downloaded
@@ -116,9 +117,9 @@ class Downloads:
             return
         source.requester.pipeline.on_block(now, block.length)
         self.buffers.arrived(source, block)
-        for other in received.cancel:
-            other.cancel(block)
-            other.requester.pipeline.on_returned(now, 1)
+        for other, theirs in received.cancel:
+            other.cancel(theirs)
+            other.requester.pipeline.on_returned(now, len(theirs.leaves))
         if received.piece_complete:
             self._disk.submit(block.piece, self.buffers.take(block.piece))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections import deque
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,14 +12,15 @@ import trio
 
 from swarmshare.common.address import show_address
 from swarmshare.engine.descriptors import divide_descriptors
-from swarmshare.engine.dialer import Dialer
 from swarmshare.engine.handshaking import (
     DIAL_ERRORS,
     ENCRYPTED,
     HANDSHAKE_TIMEOUT,
     dial,
+    open_transport,
     receive_handshake,
     result_of,
+    send_all,
 )
 from swarmshare.engine.limits import new_bucket
 from swarmshare.engine.listening import Listening, open_listeners
@@ -28,13 +28,12 @@ from swarmshare.engine.peer_session import PeerSession
 from swarmshare.engine.snapshots import torrent_snapshot
 from swarmshare.engine.torrent import Torrent
 from swarmshare.engine.torrent_view import TorrentView
-from swarmshare.engine.transport import Transport
 from swarmshare.engine.unwrap import lone_exception
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.schema.alerts import ConnectionFailed, OpenFilesLimit
 from swarmshare.schema.snapshot import EngineSnapshot
 from swarmshare.storage.opening import OpenFiles
-from swarmshare.swarm.diagnosis import NO_LISTENING, Cause, DialResult, Outcome
+from swarmshare.swarm.diagnosis import Cause, DialResult, Outcome
 from swarmshare.texts import Text
 from swarmshare.wire.handshake import Handshake, dial_handshakes
 
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from swarmshare.common.address import Address
     from swarmshare.engine.announcer import Announcer
     from swarmshare.engine.config import EngineConfig, TorrentConfig
+    from swarmshare.engine.transport import Transport
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.alerts import Alert
 
@@ -60,7 +60,7 @@ _log: Final = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def open_engine(
-    config: EngineConfig, *, transport: Callable[[trio.SocketStream], Transport] = Transport
+    config: EngineConfig, *, transport: Callable[[trio.SocketStream], Transport] = open_transport
 ) -> AsyncIterator[Engine]:
     """Open an engine that listens where ``config`` says, and close it on leaving.
 
@@ -68,7 +68,7 @@ async def open_engine(
 
     Args:
         config: The settings of all torrents.
-        transport: Takes over a connection after its handshakes: what moves the bytes where that is no TCP socket.
+        transport: Takes over each new connection, accepted or dialled, and carries its bytes; tests have one in memory.
 
     Raises:
         StorageError: An address cannot be listened on.
@@ -108,7 +108,6 @@ class Engine:
         self._half_open = trio.CapacityLimiter(MAX_HALF_OPEN)
         self._handshaking = 0
         self._up, self._down = (new_bucket(rate) if rate else None for rate in (config.limit_up, config.limit_down))
-        self._rng = random.Random()
         self._descriptors = divide_descriptors()
         self._opened = OpenFiles(self._descriptors.files)
         """The open files of all torrents."""
@@ -166,23 +165,22 @@ class Engine:
             fits = len(torrent.sessions) < self.config.max_peers and self._connections < self._descriptors.connections
             return fits and address not in torrent.smart_ban.banned and not torrent.known_peers.is_here(address)
 
-        dialer = Dialer(torrent.config.peers, partial(self._dial_and_share, torrent), may_dial, self._rng)
         try:
             with torrent.scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(torrent.run)
                     await torrent.ready.wait()
-                    nursery.start_soon(dialer.run)
+                    nursery.start_soon(torrent.dialer.run, partial(self._dial_and_share, torrent), may_dial)
                     for announcer in torrent.config.announcers:
-                        nursery.start_soon(self._announce, torrent, announcer, dialer)
+                        nursery.start_soon(self._announce, torrent, announcer)
         finally:
             for key in [key for key, known in self._torrents.items() if known is torrent]:
                 del self._torrents[key]
             _log.info("%s: stopped", torrent.manifest.info_hash)
             torrent.gone.set()
 
-    async def _announce(self, torrent: Torrent, announcer: Announcer, dialer: Dialer) -> None:
-        view = TorrentView(torrent, dialer, self.config.peer_id, self.listening.port or NO_LISTENING)
+    async def _announce(self, torrent: Torrent, announcer: Announcer) -> None:
+        view = TorrentView(torrent, self.config.peer_id)
         torrent.context.announce_queues.append(view.queue)
         try:
             await announcer.run(view)
@@ -208,17 +206,22 @@ class Engine:
     async def _accept(self, stream: trio.SocketStream) -> None:
         self._connections += 1
         try:
-            await self._exchange_and_share(stream)
+            own = stream.socket.getsockname()[0]
+            try:
+                transport = self._transport(stream)
+            except OSError:
+                return
+            with transport:
+                await self._exchange_and_share(transport, own)
         finally:
             self._connections -= 1
-            await trio.aclose_forcefully(stream)
 
-    async def _exchange_and_share(self, stream: trio.SocketStream) -> None:
+    async def _exchange_and_share(self, transport: Transport, own: str) -> None:
         if self._handshaking >= MAX_HANDSHAKING:
             return
         self._handshaking += 1
         try:
-            accepted = await self._exchange_handshakes(stream)
+            accepted = await self._exchange_handshakes(transport, own)
         except DIAL_ERRORS:
             accepted = None
         finally:
@@ -231,15 +234,15 @@ class Engine:
         if self.listening.turned_away(host, cause, trio.current_time()):
             self.alerts.append(ConnectionFailed(None, host, cause, message))
 
-    async def _exchange_handshakes(self, stream: trio.SocketStream) -> tuple[Torrent, PeerSession] | None:
-        """Answer a handshake; None when it is for no torrent of ours, or the host may not connect."""
-        host, own = stream.socket.getpeername()[0], stream.socket.getsockname()[0]
+    async def _exchange_handshakes(self, transport: Transport, own: str) -> tuple[Torrent, PeerSession] | None:
+        """Answer a handshake; None when it is for no torrent of ours, or the host may not connect to ``own``."""
+        host = transport.host
         if not self.listening.admits(host, own):
             self._turn_away(host, Cause.STRANGER, Text("peer.stranger"))
             return None
         with trio.fail_after(HANDSHAKE_TIMEOUT):
             try:
-                theirs = await receive_handshake(stream)
+                theirs = await receive_handshake(transport)
             except RemoteProtocolError as error:
                 if error.rule == ENCRYPTED:
                     reason = Text("peer.encrypted")
@@ -255,8 +258,8 @@ class Engine:
                 # A hybrid's upgrade (BEP 52): answering with the v2 hash makes it a v2 connection.
                 theirs = theirs._replace(info_hash=manifest.info_hash.truncated)
             ours = Handshake(theirs.info_hash, self.config.peer_id)
-            await stream.send_all(ours.encode())
-        return torrent, PeerSession(torrent.peers, self._transport(stream), theirs, ours, dialled=False)
+            await send_all(transport, ours.encode())
+        return torrent, PeerSession(torrent.peers, transport, theirs, ours, dialled=False)
 
     async def _dial_and_share(self, torrent: Torrent, address: Address) -> DialResult:
         self._connections += 1
@@ -265,7 +268,7 @@ class Engine:
         finally:
             self._connections -= 1
         _log.debug("%s: dialled %s: %s", torrent.manifest.info_hash, show_address(*address), result.outcome.name)
-        if torrent.dial_log.note(address, result, trio.current_time()):
+        if torrent.dialer.log.record(address, result, trio.current_time()):
             reason = Text("peer.hung-up-mse")
             info_hash = torrent.manifest.info_hash.full
             self.alerts.append(ConnectionFailed(info_hash, show_address(*address), Cause.HUNG_UP, reason))
@@ -276,21 +279,21 @@ class Engine:
         openings = dial_handshakes(manifest.info_hash.truncated, manifest.info_hash_v1, self.config.peer_id)
         try:
             async with self._half_open:
-                stream, theirs, ours = await dial(address, openings)
-            session = PeerSession(torrent.peers, self._transport(stream), theirs, ours, dialled=True)
+                transport, theirs, ours = await dial(address, openings, self._transport)
         except DIAL_ERRORS as error:
             return result_of(error)
-        return DialResult(Outcome.ENDED if await self._share(torrent, session) else Outcome.NOT_WANTED)
+        with transport:
+            session = PeerSession(torrent.peers, transport, theirs, ours, dialled=True)
+            return DialResult(Outcome.CONNECTED if await self._share(torrent, session) else Outcome.NOT_WANTED)
 
     @staticmethod
     async def _share(torrent: Torrent, session: PeerSession) -> bool:
-        """Share until the connection ends, and close it; False when there was no use for it."""
-        with session.transport:
-            before = torrent.peers.with_id(session.peer_id)
-            if before is not None and not await before.is_alive():
-                before.close()
-                await before.ended.wait()
-            if torrent.scope.cancel_called or not torrent.peers.add(session):
-                return False
-            await session.run()
-            return True
+        """Share until the connection ends; False when there was no use for it."""
+        before = torrent.peers.with_id(session.peer_id)
+        if before is not None and not await before.is_alive():
+            before.close()
+            await before.ended.wait()
+        if torrent.scope.cancel_called or not torrent.peers.add(session):
+            return False
+        await session.run()
+        return True

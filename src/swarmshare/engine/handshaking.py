@@ -1,21 +1,26 @@
-"""Dialling, and exchanging handshakes (BEP 3) before a connection belongs to a torrent."""
+"""New connections, dialled or accepted, and the handshakes on them (BEP 3) before they belong to a torrent.
+
+Every byte of a connection, from the first of the handshake on, goes through what :func:`open_transport` returns.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.engine.transport import Transport
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.swarm.diagnosis import DialResult, Outcome
 from swarmshare.texts import Text, system_says
 from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decode_handshake, looks_encrypted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from swarmshare.common.address import Address
 
@@ -29,20 +34,38 @@ HUNG_UP: Final = "hung-up"
 ENCRYPTED: Final = "encrypted"
 """The rule that a peer breaks by starting with what must be an encrypted handshake (MSE)."""
 
-DIAL_ERRORS: Final = (RemoteProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError)
+DIAL_ERRORS: Final = (RemoteProtocolError, OSError, trio.TooSlowError)
 """What dialling and accepting may raise because of what a peer or a network does."""
 
 
-async def dial(address: Address, openings: Sequence[Handshake]) -> tuple[trio.SocketStream, Handshake, Handshake]:
+def open_transport(stream: trio.SocketStream) -> Transport:
+    """Return what carries the bytes of a new connection, whoever has dialled: the one place for TLS between peers.
+
+    Raises:
+        OSError: The connection is gone already; ``stream`` is closed.
+    """
+    try:
+        return Transport(stream)
+    except OSError:
+        stream.socket.close()
+        raise
+
+
+async def dial(
+    address: Address,
+    openings: Sequence[Handshake],
+    transport: Callable[[trio.SocketStream], Transport] = open_transport,
+) -> tuple[Transport, Handshake, Handshake]:
     """Connect to a peer and exchange handshakes.
 
     Args:
         address: Where the peer listens.
         openings: The handshakes to try, as :func:`~swarmshare.wire.handshake.dial_handshakes` has them: a peer that
             hangs up at one is dialled again with the next.
+        transport: Takes over the connection.
 
     Returns:
-        The connection, the peer's handshake, and ours that it answered.
+        The connection, to be closed by the caller; the peer's handshake; and ours that it answered.
 
     Raises:
         RemoteProtocolError: The peer does not answer with a handshake for this torrent.
@@ -51,37 +74,55 @@ async def dial(address: Address, openings: Sequence[Handshake]) -> tuple[trio.So
     *first, last = openings
     for ours in first:
         try:
-            return await _dial_with(address, ours, {ours.info_hash, last.info_hash})
+            return await _dial_with(address, ours, {ours.info_hash, last.info_hash}, transport)
         except RemoteProtocolError as error:
             if error.rule != HUNG_UP:
                 raise
-    return await _dial_with(address, last, {last.info_hash})
+    return await _dial_with(address, last, {last.info_hash}, transport)
 
 
 async def _dial_with(
-    address: Address, ours: Handshake, answers: set[bytes]
-) -> tuple[trio.SocketStream, Handshake, Handshake]:
+    address: Address, ours: Handshake, answers: set[bytes], take_over: Callable[[trio.SocketStream], Transport]
+) -> tuple[Transport, Handshake, Handshake]:
     with trio.fail_after(CONNECT_TIMEOUT):
         try:
             stream = await trio.open_tcp_stream(*address)
         except UnicodeError as error:  # a host that no name can be
             raise OSError(errno.EADDRNOTAVAIL, "there can be no such name") from error
-    try:
+    with ExitStack() as stack:
         with trio.fail_after(HANDSHAKE_TIMEOUT):
             try:
-                await stream.send_all(ours.encode())
-            except trio.BrokenResourceError:
+                transport = stack.enter_context(take_over(stream))
+                await send_all(transport, ours.encode())
+            except OSError:
                 raise _hung_up() from None
-            theirs = await receive_handshake(stream)
+            theirs = await receive_handshake(transport)
         if theirs.info_hash not in answers:
             raise RemoteProtocolError("handshake", Text("peer.other-torrent"))
-    except BaseException:
-        await trio.aclose_forcefully(stream)
-        raise
-    return stream, theirs, ours
+        stack.pop_all()
+    return transport, theirs, ours
 
 
-async def receive_handshake(stream: trio.SocketStream) -> Handshake:
+async def send_all(transport: Transport, data: bytes) -> None:
+    """Send ``data``, waiting until the system has taken all of it. Raises OSError when the connection broke."""
+    await transport.send([data], lambda: None)
+
+
+async def receive_some(transport: Transport, limit: int) -> bytes:
+    """Wait for bytes and return up to ``limit`` of them; none when the other side has hung up.
+
+    Other tasks have had a turn by then, however much has come. Raises OSError when the connection broke.
+    """
+    await trio.lowlevel.checkpoint()
+    buffer = bytearray(limit)
+    while True:
+        try:
+            return bytes(buffer[: transport.receive_into([memoryview(buffer)])])
+        except BlockingIOError:
+            await transport.wait_readable()
+
+
+async def receive_handshake(transport: Transport) -> Handshake:
     """Return the handshake that the other side sends first.
 
     Raises:
@@ -90,8 +131,8 @@ async def receive_handshake(stream: trio.SocketStream) -> Handshake:
     data = b""
     while len(data) < HANDSHAKE_LENGTH:
         try:
-            part = await stream.receive_some(HANDSHAKE_LENGTH - len(data))
-        except trio.BrokenResourceError:  # it closed before it had read our handshake
+            part = await receive_some(transport, HANDSHAKE_LENGTH - len(data))
+        except OSError:  # it closed before it had read our handshake
             part = b""
         if not part and not data:
             raise _hung_up()

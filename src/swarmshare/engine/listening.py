@@ -48,7 +48,7 @@ class Listening:
         self.addresses = [show_address(*name) for name in names]
         """Where it listens, for people."""
         self.port: int = names[0][1] if names else 0
-        """The TCP port that peers and trackers are told; 0: it listens nowhere."""
+        """The TCP port that peers and trackers are told, each time they are: it may change. 0: it listens nowhere."""
         self.neighbours_only = neighbours_only
         self.reach = ListenReach.NOWHERE
         """From where peers may connect."""

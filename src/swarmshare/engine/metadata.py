@@ -14,7 +14,7 @@ import trio
 
 from swarmshare.engine.announcer import Changes, TransferStats
 from swarmshare.engine.config import new_peer_id
-from swarmshare.engine.handshaking import DIAL_ERRORS, dial
+from swarmshare.engine.handshaking import DIAL_ERRORS, dial, receive_some, send_all
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.swarm.diagnosis import NO_LISTENING
 from swarmshare.texts import Text
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from swarmshare.common.address import Address
     from swarmshare.engine.announcer import AnnounceContext
+    from swarmshare.engine.transport import Transport
     from swarmshare.manifest.manifest import InfoHash
 
 AT_ONCE: Final = 5
@@ -47,6 +48,8 @@ AGAIN: Final = 5.0
 """Seconds until a peer that did not give it is asked again."""
 FETCH_WITHIN: Final = 120.0
 """Seconds that one peer has for all of it."""
+RECEIVE: Final = 2**16
+"""Bytes that are received at once at most."""
 MAX_MESSAGE: Final = 2**20
 """Bytes of the longest message that is read and passed over, such as a bitfield; a longer one ends the connection."""
 
@@ -108,18 +111,17 @@ async def fetch_info(info_hash: InfoHash, address: Address, peer_id: bytes, info
         RemoteProtocolError: The peer has none, or a wrong one.
         OSError: There is no connection; any of :data:`~swarmshare.engine.handshaking.DIAL_ERRORS` may be raised.
     """
-    stream, theirs, _ = await dial(address, dial_handshakes(info_hash.truncated, info_hash_v1, peer_id))
-    with trio.fail_after(FETCH_WITHIN):
-        async with stream:
-            if not theirs.extended:
-                raise RemoteProtocolError("metadata", Text("metadata.no-extensions"))
-            messages = _Messages(stream)
-            await messages.send(ExtendedHandshake().encode())
-            handshake = await messages.handshake()
-            ext_id, length = handshake.ids.get(METADATA), handshake.metadata_size
-            if not ext_id or not length:
-                raise RemoteProtocolError("metadata", Text("metadata.none"))
-            info = b"".join([await _part(messages, ext_id, piece, length) for piece in range(metadata_pieces(length))])
+    transport, theirs, _ = await dial(address, dial_handshakes(info_hash.truncated, info_hash_v1, peer_id))
+    with transport, trio.fail_after(FETCH_WITHIN):
+        if not theirs.extended:
+            raise RemoteProtocolError("metadata", Text("metadata.no-extensions"))
+        messages = _Messages(transport)
+        await messages.send(ExtendedHandshake().encode())
+        handshake = await messages.handshake()
+        ext_id, length = handshake.ids.get(METADATA), handshake.metadata_size
+        if not ext_id or not length:
+            raise RemoteProtocolError("metadata", Text("metadata.none"))
+        info = b"".join([await _part(messages, ext_id, piece, length) for piece in range(metadata_pieces(length))])
     if sha256(info).digest() != info_hash.full:
         raise RemoteProtocolError("metadata", Text("metadata.other"))
     return info
@@ -142,13 +144,13 @@ async def _part(messages: _Messages, ext_id: int, piece: int, length: int) -> by
 class _Messages:
     """The extended messages of a connection that is used for this alone; all other messages are passed over."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self._stream = stream
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self._data = bytearray()
 
     async def send(self, message: Extended) -> None:
         """Send ``message`` and wait until the system has taken it."""
-        await self._stream.send_all(message.encode())
+        await send_all(self._transport, message.encode())
 
     async def handshake(self) -> ExtendedHandshake:
         """Return the peer's next extension handshake that can be read (BEP 10)."""
@@ -168,7 +170,7 @@ class _Messages:
         if count > MAX_MESSAGE:
             raise RemoteProtocolError("metadata", Text("peer.message-length", length=count))
         while len(self._data) < count:
-            part = await self._stream.receive_some()
+            part = await receive_some(self._transport, RECEIVE)
             if not part:
                 raise RemoteProtocolError("metadata", Text("metadata.hung-up"))
             self._data += part
@@ -208,5 +210,5 @@ class _Search:
                 self._known.add(address)
                 self._ask(address)
 
-    def tell_problem(self, message: str) -> None:
+    def report_problem(self, message: str) -> None:
         """Pass over that a tracker has a problem: another one may find peers."""

@@ -24,7 +24,7 @@ def no_peers(torrent: Torrent, now: float) -> NoPeers | None:
     if torrent.state not in {TorrentState.DOWNLOADING, TorrentState.SEEDING}:
         return None
     listening, banned, known_peers = torrent.listening, torrent.smart_ban.banned, torrent.known_peers
-    dials = torrent.dial_log.recent(now)
+    dials = torrent.dialer.log.recent(now)
     members = dict(list(known_peers.members.items())[:MAX_MEMBERS])
     if torrent.is_complete:  # two that have everything need no connection
         for key in [key for key in members if (bits := known_peers.bits_of(key)) is not None and bits.is_full]:

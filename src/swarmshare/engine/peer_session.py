@@ -12,8 +12,9 @@ from swarmshare.engine.config import PEER_ID_PREFIX
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.requester import Requester
-from swarmshare.wire.connection import Negotiated, PeerConnection
+from swarmshare.wire.connection import PeerConnection
 from swarmshare.wire.extensions import dont_have
+from swarmshare.wire.phases import Negotiated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from swarmshare.wire.handshake import Handshake
     from swarmshare.wire.messages import Message
 
-BATCH_READS: Final = 4
-"""Reads, of up to nine blocks each, before another task gets a turn and a rate limit is asked."""
+BATCH_READS: Final = 8
+"""Reads before another task gets a turn and a rate limit is asked: a peer that sends in drops is no reason to wait."""
+BATCH_LENGTH: Final = 512 * 2**10
+"""Bytes after which no further read comes before that."""
 SILENT: Final = 5.0
 """Seconds without a byte after which a peer is asked whether it is still there, when another one comes with its id."""
 PROBE: Final = 4.0
@@ -140,7 +143,7 @@ class PeerSession:
         self.connection.cancel(block)
         self.wake()
 
-    def tell_dont_have(self, piece: int) -> None:
+    def send_dont_have(self, piece: int) -> None:
         """Take back that we hold ``piece`` (BEP 54), if the peer understands that."""
         message = dont_have(self.ids, piece)
         if message is not None and self.connection.negotiated.extended:
@@ -221,6 +224,8 @@ class PeerSession:
             total += count
             for message in connection.received(count):
                 owner.handle(self, message)
+            if total >= BATCH_LENGTH:
+                break
         return total, True
 
     async def _after_reading(self, count: int) -> None:

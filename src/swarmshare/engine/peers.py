@@ -12,6 +12,7 @@ from swarmshare.engine.extensions import Extensions
 from swarmshare.engine.limits import pass_all
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.manifest.layout import Block
+from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.schema.alerts import PeerDropped
 from swarmshare.texts import Text
 from swarmshare.wire.extensions import DONT_HAVE, UPLOAD_ONLY, ExtendedHandshake, decode_dont_have
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from swarmshare.engine.context import TorrentContext
     from swarmshare.engine.downloads import Downloads
     from swarmshare.engine.limits import TorrentLimits
+    from swarmshare.engine.listening import Listening
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.engine.smart_ban import SmartBan
     from swarmshare.engine.uploads import Uploads
@@ -62,7 +64,7 @@ class Peers:
         smart_ban: SmartBan,
         choking: Choking,
         limits: TorrentLimits,
-        port: int,
+        listening: Listening,
         on_verifiable: Callable[[list[int]], None],
     ) -> None:
         """Dispatch what peers say to the parts of the torrent.
@@ -75,7 +77,7 @@ class Peers:
             smart_ban: Decides who may not join, and takes hashes, too.
             choking: Decides whom to serve.
             limits: What rates to keep to.
-            port: Where we listen, to be told to peers; 0: nowhere.
+            listening: Where we listen, to be told to peers.
             on_verifiable: Called with the numbers of files that can be verified since their piece layers came.
         """
         self.manifest = context.manifest
@@ -91,7 +93,7 @@ class Peers:
         self._smart_ban = smart_ban
         self._choking = choking
         self._limits = limits
-        self._port = port
+        self._listening = listening
         self._on_verifiable = on_verifiable
         self._piece_count = context.layout.piece_count
         self._joined = trio.Event()
@@ -131,7 +133,7 @@ class Peers:
                 ids=self._extensions.ids,
                 client=self._engine.client,
                 upload_only=self._context.is_complete,
-                port=self._port or None,
+                port=self._listening.port or None,
                 metadata_size=None if self.manifest.private else len(self.manifest.info),
             )
             connection.send_extended(handshake.encode())
@@ -234,6 +236,7 @@ class Peers:
     def _on_extended_handshake(self, session: PeerSession, handshake: ExtendedHandshake) -> None:
         session.client, session.ids = handshake.client, handshake.ids
         session.requester.pipeline.peer_limit = handshake.queue
+        session.requester.pipeline.peer_longest = session.connection.allow_long(handshake.max_request) // BLOCK_LENGTH
         if session.listens is None and handshake.port is not None:
             session.listens = (session.host, handshake.port)
             self._context.known_peers.connected(session.listens)

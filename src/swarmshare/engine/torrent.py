@@ -33,7 +33,7 @@ import trio
 from swarmshare.common.pieces import Priority
 from swarmshare.engine.choking import Choking
 from swarmshare.engine.context import TorrentContext
-from swarmshare.engine.dialer import DialLog
+from swarmshare.engine.dialer import Dialer
 from swarmshare.engine.disk import PieceOutcome, TorrentDisk
 from swarmshare.engine.downloads import Downloads
 from swarmshare.engine.file_monitor import FileMonitor
@@ -120,13 +120,14 @@ class Torrent:
         self.disk = TorrentDisk(
             manifest, config, engine.resume_folder, opened, self._on_disk_problem, self._on_disk_notice
         )
-        self.context = context = TorrentContext(manifest, self.picker, self.disk, alert)
+        self.dialer = Dialer(config.peers, random.Random())
+        self.context = context = TorrentContext(manifest, self.picker, self.disk, self.dialer, alert)
         self.sessions = context.sessions
         self.known_peers = context.known_peers
         self.uploads = Uploads(context, self._on_unreadable)
         self.downloads = Downloads(context)
         self.smart_ban = SmartBan(context)
-        self.file_monitor = FileMonitor(context, self.uploads.forget, self._on_looked)
+        self.file_monitor = FileMonitor(context, self.uploads.forget, self._on_checked)
         self._choking = Choking(context, engine.upload_slots, random.Random())
         self.listening = listening or Listening()
         self.peers = Peers(
@@ -137,12 +138,11 @@ class Torrent:
             smart_ban=self.smart_ban,
             choking=self._choking,
             limits=self.limits,
-            port=self.listening.port,
+            listening=self.listening,
             on_verifiable=self._on_verifiable,
         )
         self._blocked: set[int] = set()
         """The files that are not asked for because the disk refuses them."""
-        self.dial_log = DialLog()
 
     # ------------------------------------------------------------------ life
 
@@ -192,7 +192,7 @@ class Torrent:
         self._update_interest()
         if self.disk.unfinished:
             self.context.is_complete = False
-        self.file_monitor.look_soon()  # it makes room for the file, or finds that nothing is missing any more
+        self.file_monitor.check_soon()  # it makes room for the file, or finds that nothing is missing any more
 
     def _apply_priority(self, file: int) -> None:
         """Tell the picker how much a file is wanted.
@@ -275,7 +275,7 @@ class Torrent:
                     self.downloads.refill_all()
                 case PieceOutcome.REFUSED:
                     self.picker.failed(piece)
-                    self.file_monitor.look_soon()
+                    self.file_monitor.check_soon()
                     self._apply_blocked()
 
     def _on_disk_problem(self, error: StorageError | None) -> None:
@@ -288,7 +288,7 @@ class Torrent:
         """React to a block that could not be read to be sent: its file may be lost, or too many are open."""
         if is_limit(error):
             self._on_limit()
-        self.file_monitor.look_soon()
+        self.file_monitor.check_soon()
 
     def _on_verifiable(self, files: list[int]) -> None:
         """Ask for files whose piece layers have come."""
@@ -297,7 +297,7 @@ class Torrent:
         self._update_interest()
         self.downloads.refill_all()
 
-    def _on_looked(self) -> None:
+    def _on_checked(self) -> None:
         self._apply_blocked()
         self._check_complete()
         self.downloads.refill_all()

@@ -9,13 +9,13 @@ import trio
 
 from swarmshare.engine.announcer import TransferStats
 from swarmshare.engine.context import AnnounceQueue
+from swarmshare.swarm.diagnosis import NO_LISTENING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from swarmshare.common.address import Address
     from swarmshare.engine.announcer import Changes, Member
-    from swarmshare.engine.dialer import Dialer
     from swarmshare.engine.torrent import Torrent
 
 
@@ -25,18 +25,21 @@ _log: Final = logging.getLogger(__name__)
 class TorrentView:
     """What one announcer may know of a torrent, and report to it."""
 
-    def __init__(self, torrent: Torrent, dialer: Dialer, peer_id: bytes, port: int) -> None:
-        """Create the view of ``torrent``; found addresses go to ``dialer``, and ``port`` is announced as ours."""
+    def __init__(self, torrent: Torrent, peer_id: bytes) -> None:
+        """Create the view of ``torrent``, which has the ``peer_id`` of 20 bytes."""
         self.manifest = manifest = torrent.manifest
         self.wire_hashes = (manifest.info_hash.truncated, *((manifest.info_hash_v1,) if manifest.info_hash_v1 else ()))
         self.peer_id = peer_id
-        self.port = port
         self.queue = AnnounceQueue()
         """What the torrent wants announced; the owner of the view puts it into the torrent's context."""
         self._torrent = torrent
         self._known_peers = torrent.context.known_peers
-        self._dialer = dialer
         self._seen: set[int] = set()
+
+    @property
+    def port(self) -> int:
+        """The TCP port to announce as ours, as it is now."""
+        return self._torrent.listening.port or NO_LISTENING
 
     @property
     def complete(self) -> bool:
@@ -69,7 +72,7 @@ class TorrentView:
     def found(self, addresses: Sequence[Address]) -> None:
         """Pass on peers that may be dialled, the most useful first."""
         _log.debug("%s: tracker: %d peers found", self.manifest.info_hash, len(addresses))
-        self._dialer.found(addresses)
+        self._torrent.dialer.found(addresses)
 
     def see(self, number: int, member: Member | None) -> None:
         """Note a member that is new or has changed, or (None) is gone."""
@@ -83,7 +86,7 @@ class TorrentView:
         """Note the pieces that a member has gained and lost."""
         self._known_peers.see_pieces((self, number), gained, lost)
 
-    def tell_problem(self, message: str) -> None:
+    def report_problem(self, message: str) -> None:
         """Note why the tracker cannot be reached or refuses; empty: it answers again."""
         if message != self.queue.problem:
             _log.warning("%s: tracker: %s", self.manifest.info_hash, message or "it answers")

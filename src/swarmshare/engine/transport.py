@@ -1,7 +1,7 @@
-"""The bytes of one connection after its handshake: received into buffers, sent in parts.
+"""The bytes of one connection, from its handshake on: received into buffers, sent in parts.
 
-Nothing else moves a peer's data from there on. Today this is a plain TCP socket. An encrypted connection (TLS, or MSE)
-is another class with these methods, and has to carry the handshake (:mod:`swarmshare.engine.handshaking`) as well.
+Nothing else moves a peer's data. Today this is a plain TCP socket. An encrypted connection (TLS, or MSE)
+is another class with these methods, made by :func:`swarmshare.engine.handshaking.open_transport`.
 """
 
 from __future__ import annotations

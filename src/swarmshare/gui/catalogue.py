@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import ttkbootstrap
 
 from swarmshare.gui.actions import EntryActions
-from swarmshare.gui.sentences import translate
+from swarmshare.gui.sentences import spoken
 from swarmshare.gui.table.table import Table
 from swarmshare.gui.theme import pixels
 from swarmshare.gui.viewmodel.lists import entry_columns, found
@@ -38,8 +38,7 @@ class CataloguePage(ttkbootstrap.Frame):
         self._download.pack(side="right")
         self._summary = ttkbootstrap.Label(top)
         self._summary.pack(side="left")
-        self._problem = ttkbootstrap.Label(top, bootstyle="danger")
-        self._problem.pack(side="left", padx=2 * gap)
+        self._problem = ttkbootstrap.Label(self, bootstyle="danger", justify="left", padding=(2 * gap, 0, 2 * gap, gap))
         self.table: Table[Entry] = Table(
             self,
             "catalogue",
@@ -54,6 +53,7 @@ class CataloguePage(ttkbootstrap.Frame):
         self.table.on_menu = self.actions.fill_menu
         self.table.on_select = self._selected
         self._download.configure(command=self.actions.download)
+        self.bind("<Configure>", lambda event: self._problem.configure(wraplength=event.width - 4 * gap))
 
     def search(self, text: str) -> None:
         """Show entries with ``text`` in their name, comment or publisher only."""
@@ -85,7 +85,12 @@ class CataloguePage(ttkbootstrap.Frame):
         count, total = len(entries), sum(entry.total_length for entry in entries)
         text = ngettext("{n} entry, {size}", "{n} entries, {size}", count)
         self._summary.configure(text=text.format(n=number(count), size=size(total)))
-        self._problem.configure(text=translate(snapshot.tracker_problem))
+        problem = spoken(snapshot.tracker_problem)
+        self._problem.configure(text=problem)
+        if problem and not self._problem.winfo_manager():
+            self._problem.pack(fill="x", before=self.table)
+        elif not problem:
+            self._problem.pack_forget()
 
     def _selected(self) -> None:
         new = any(entry.info_hash not in self._here for entry in self.table.selected)

@@ -17,8 +17,9 @@ class Scrolled(ttk.Frame):
     """Put widgets into ``inside``, then call :meth:`follow`."""
 
     def __init__(self, parent: tkinter.Misc, width: int) -> None:
-        """``width`` is that of ``inside``, in pixels."""
+        """``width`` is that of ``inside``, in pixels, where there is so much room for it."""
         super().__init__(parent)
+        self._width = width
         self._canvas = tkinter.Canvas(self, highlightthickness=0, borderwidth=0, takefocus=0)
         self._canvas.configure(yscrollincrement=1)
         self._bar = ttk.Scrollbar(self, command=self._canvas.yview, bootstyle="round")
@@ -48,6 +49,7 @@ class Scrolled(ttk.Frame):
         self._canvas.configure(background=palette().background)
 
     def _fit(self) -> None:
+        self._canvas.itemconfigure(self._item, width=min(self._width, self._canvas.winfo_width()))
         high, there = self.inside.winfo_reqheight(), self._canvas.winfo_height()
         self._canvas.coords(self._item, self._canvas.winfo_width() // 2, max(0, (there - high) // 2))
         self._canvas.configure(scrollregion=(0, 0, self._canvas.winfo_width(), max(high, there)))

@@ -6,14 +6,11 @@ in. What has no code, or one that is not known here, stays as it came.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from swarmshare.common.text import clean
-from swarmshare.gui.words import _, number, translated
-from swarmshare.texts import ENGLISH, Text, fill, places
-
-if TYPE_CHECKING:
-    from swarmshare.texts import Value
+from swarmshare.gui.words import _, language
+from swarmshare.languages import say
 
 
 def mark(text: str) -> str:
@@ -62,18 +59,8 @@ def spoken(text: str, *, without: object = "") -> str:
 
 def translate(text: str, *, without: object = "") -> str:
     """``text`` as :func:`spoken`, but not made a sentence: it is a part of one."""
-    return clean(_said(text)).removeprefix(f"{clean(str(without))}: ")
+    return clean(say(text, language(), _in_a_window)).removeprefix(f"{clean(str(without))}: ")
 
 
-def _said(value: Value) -> str:
-    if isinstance(value, int):
-        return number(value)
-    if not isinstance(value, Text):
-        return value
-    if value.code in IN_A_WINDOW:
-        template: str | None = _(IN_A_WINDOW[value.code])
-    else:
-        template = translated(value.code) or ENGLISH.get(value.code)
-    if template is None or not places(template) <= value.arguments.keys():
-        return str(value)
-    return fill(template, value.arguments, _said)
+def _in_a_window(code: str) -> str | None:
+    return _(IN_A_WINDOW[code]) if code in IN_A_WINDOW else None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import ttkbootstrap as ttk
 
+from swarmshare.app.accounts import invited_to
+from swarmshare.gui.dialogs.account_tab import is_for_here_only
 from swarmshare.gui.dialogs.choosing import FolderField
 from swarmshare.gui.dialogs.dialog import Check, Form, field, rewrite
 from swarmshare.gui.scrolled import Scrolled
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 ONLY_HERE: Final = (("localhost", 0),)
 """Listening on this machine only; a window listens for the network where nobody says otherwise."""
+ANYWHERE: Final = (("*", 0),)
 SETUP: Final = "setup_"
 """How a tracker's setup token begins."""
 WIDTH: Final = 560
@@ -64,6 +67,8 @@ class WelcomePage(ttk.Frame):
         self._local: LocalTrackerSnapshot | None = None
         self._runs = False
         self._filled = False
+        self._lets_in = True
+        """Whether others may connect by the settings as they are."""
         gap = pixels(self, 8)
         page = Scrolled(self, pixels(self, WIDTH + 64))
         page.pack(fill="both", expand=True)
@@ -74,25 +79,27 @@ class WelcomePage(ttk.Frame):
         self._fields(card)
         self.invitation.insert(0, invitation)
         self._foot(card, gap)
+        card.bind("<Configure>", lambda event: self._wrap(event.width - 8 * gap))
         page.follow()
         self._new = True
         self.choose(new=True)
         shell.submit(self._offer, lambda session: session.group.known_trackers)
         watch(self, shell, self._see)
-        self.user.focus_set()
+        if self.grab_current() is None:  # else a dialog has all input: one that signed out, say
+            self.first.focus_set()
 
     def _head(self, card: ttk.Frame, gap: int) -> None:
         row = ttk.Frame(card)
         row.pack(fill="x", pady=(0, gap))
         ttk.Label(row, icon="share-fill", icon_size=34, bootstyle="primary").pack(side="left", padx=(0, 2 * gap))
         ttk.Label(row, text=_("Welcome to SwarmShare"), font=sized_font(10, bold=True)).pack(side="left")
-        ttk.Label(
+        self._purpose = ttk.Label(
             card,
             text=_("Share big files with your group: every computer that has a piece helps."),
             bootstyle="secondary",
-            wraplength=pixels(self, WIDTH),
             justify="left",
-        ).pack(fill="x", pady=(0, 2 * gap))
+        )
+        self._purpose.pack(fill="x", pady=(0, 2 * gap))
 
     def _choice(self, card: ttk.Frame, gap: int) -> None:
         row = ttk.Frame(card)
@@ -111,7 +118,7 @@ class WelcomePage(ttk.Frame):
         self.invitation = field(form.frame)
         self.folder = FolderField(form.frame, Path.home() / "Downloads")
         self.everybody = Check(form.frame, _("Other computers of the network may connect"), on=True)
-        form.row(_("Tracker"), self.tracker, _("The address that you were given, such as 192.168.1.5:6969"))
+        form.row(_("Tracker"), self.tracker, _("The address or link that you were given, such as 192.168.1.5:6969"))
         form.row(_("Name"), self.user)
         form.row(_("Password"), self.password)
         self._new_rows = [
@@ -124,7 +131,7 @@ class WelcomePage(ttk.Frame):
             entry.bind("<Return>", lambda _event: self.enter.invoke())
 
     def _foot(self, card: ttk.Frame, gap: int) -> None:
-        self._problem = ttk.Label(card, bootstyle="danger", wraplength=pixels(self, WIDTH), justify="left")
+        self._problem = ttk.Label(card, bootstyle="danger", justify="left")
         self._problem.pack(fill="x", pady=gap)
         self.enter = ttk.Button(card, bootstyle="primary", command=self._enter)
         self.enter.pack(fill="x", ipady=gap // 4)
@@ -141,9 +148,20 @@ class WelcomePage(ttk.Frame):
         self.start_tracker.pack(side="left")
         self.open_file = ttk.Button(row, text=_("Open a .torrent"), bootstyle="link", command=self._open)
         self.open_file.pack(side="right")
-        self._note = ttk.Label(card, wraplength=pixels(self, WIDTH), justify="left")
+        self._note = ttk.Label(card, justify="left")
         self._note.pack(fill="x", pady=(gap, 0))
+        self._wrap(pixels(self, WIDTH))
         self._see_tracker(None)
+
+    def _wrap(self, width: int) -> None:
+        """Sentences take the width that there is: beside the side bar of a small window it is less."""
+        for label in (self._purpose, self._problem, self._note):
+            label.configure(wraplength=width)
+
+    @property
+    def first(self) -> ttk.Entry:
+        """The first field that is to be filled in; the tracker is offered."""
+        return self.password if self.user.get() else self.user
 
     @property
     def complaint(self) -> str:
@@ -181,6 +199,10 @@ class WelcomePage(ttk.Frame):
             self._filled = True
             if snapshot.settings.folder is not None:
                 rewrite(self.folder.entry, str(snapshot.settings.folder))
+            self.everybody.on = self._lets_in = snapshot.settings.lets_others_in
+            if snapshot.earlier_user and not self.user.get():
+                self.choose(new=False)  # whoever was signed in a moment ago has an account
+                self.user.insert(0, snapshot.earlier_user)
         if snapshot.local_tracker != self._local:
             self._local = snapshot.local_tracker
             self._see_tracker(self._local)
@@ -204,10 +226,11 @@ class WelcomePage(ttk.Frame):
         else:
             self._setup_token = local.setup_token
             self.tracker.set(local.own_url)
-            self._note.configure(
-                text=_("The tracker runs. Give this address to the others: {url}").format(url=local.url),
-                bootstyle="success",
-            )
+            if is_for_here_only(local.url):
+                text = _("A tracker runs on this machine, and only this machine reaches it: {url}")
+            else:
+                text = _("The tracker runs. Give this address to the others: {url}")
+            self._note.configure(text=text.format(url=local.url), bootstyle="success")
             if local.ours:
                 self.choose(new=bool(local.setup_token))
 
@@ -253,9 +276,10 @@ class WelcomePage(ttk.Frame):
             return
         self.enter.configure(state="disabled")
         settings: dict[str, object] = {"folder": self.folder.path}
-        if not self.everybody.on:
-            settings["listen"] = ONLY_HERE
+        if self.everybody.on != self._lets_in:
+            settings["listen"] = ANYWHERE if self.everybody.on else ONLY_HERE
         tracker, code = self.tracker.get().strip(), self.invitation.get().strip()
+        tracker, code = invited_to(tracker) or invited_to(code) or (tracker, code)
         local = self._shell.snapshot.local_tracker if self._shell.snapshot else None
         token = self._setup_token if local is not None and tracker == local.own_url else ""
         if code.startswith(SETUP):  # the tracker's first account was to be made elsewhere, and is made here

@@ -66,7 +66,7 @@ class MainWindow:
         self.root.report_callback_exception = self._surprised
         self.poller = Poller(self.root, thread, show=self._show, note=self._note, ended=self._ended)
         self._problems: dict[str, str] = {}
-        self._welcome: WelcomePage | None = None
+        self.welcome: WelcomePage | None = None
         self._leaving = False
         self.interrupted = False
         """Whether it ends because of a signal."""
@@ -105,13 +105,13 @@ class MainWindow:
             self.root.bind(change, lambda _event: self.root.after_idle(self._pass_focus_on))
 
     def _pass_focus_on(self) -> None:
-        """The window itself never has the keyboard: when nothing in it has, it is for what is in sight."""
+        """Give the keyboard to what is in sight when nothing has it: the window itself never has."""
         if str(self.root.tk.call("focus")) == str(self.root):
             self.focus_page()
 
     def focus_page(self) -> None:
         """Give the keyboard to what is in sight."""
-        (self.page.table.body if self._welcome is None else self._welcome.user).focus_set()
+        (self.page.table.body if self.welcome is None else self.welcome.first).focus_set()
 
     def _place(self) -> None:
         scale = pixels(self.root, 100) / 100
@@ -190,21 +190,21 @@ class MainWindow:
                 self.banners.unsay(about)
 
     def _show_first_page(self, snapshot: ClientSnapshot) -> None:
-        """The welcome page is there while there is nobody whose catalogue it could be."""
+        """Show the welcome page while there is nobody whose catalogue it could be."""
         first = snapshot.person is None and not snapshot.transfers and not snapshot.jobs
         wanted = first or (snapshot.person is None and self.page is self.catalogue)
         if first and self.side_bar.winfo_manager():
             self.side_bar.pack_forget()
         elif not first and not self.side_bar.winfo_manager():
             self.side_bar.pack(side="left", fill="y")
-        if wanted and self._welcome is None:
+        if wanted and self.welcome is None:
             from swarmshare.gui.welcome import WelcomePage
 
-            self._welcome = WelcomePage(self.pages, self, self._invitation)
+            self.welcome = WelcomePage(self.pages, self, self._invitation)
             self._show_page()
-        elif not wanted and self._welcome is not None:
-            self._welcome.destroy()
-            self._welcome = None
+        elif not wanted and self.welcome is not None:
+            self.welcome.destroy()
+            self.welcome = None
             self._show_page()
             self._pass_focus_on()
 
@@ -222,7 +222,7 @@ class MainWindow:
         return self.catalogue if self.side_bar.selected == CATALOGUE else self.transfers
 
     def turn_to(self, name: str) -> None:
-        """The catalogue, or transfers by a filter."""
+        """Show the catalogue, or transfers by a filter."""
         self.side_bar.select(name)
 
     def _turn_to(self, name: str) -> None:
@@ -234,8 +234,8 @@ class MainWindow:
 
     def _show_page(self) -> None:
         """Only one is there at a time: Tab would go through those below it, too."""
-        shown = self._welcome or self.page
-        for page in (self.catalogue, self.transfers, self._welcome):
+        shown = self.welcome or self.page
+        for page in (self.catalogue, self.transfers, self.welcome):
             if page is shown:
                 page.place(relwidth=1, relheight=1)
             elif page is not None:
@@ -248,7 +248,7 @@ class MainWindow:
     # ------------------------------------------------------------------ the end
 
     def close(self) -> None:
-        """What the window's cross does: minimise, if that is wanted; else leave, but not without a question."""
+        """Do what the window's cross does: minimise, if that is wanted; else leave, but not without a question."""
         if self.preferences.get("close_minimises", False):
             self.root.iconify()
         else:
@@ -260,7 +260,7 @@ class MainWindow:
             ask_to_leave(self, self._leave)
 
     def interrupt(self) -> None:
-        """What Ctrl-C in the terminal does: leave, after the same question; once more in the midst of that: end now."""
+        """Leave for Ctrl-C in the terminal, after the same question; once more in the midst of that: end now."""
         asked = self._question is not None and self._question.winfo_exists()
         if self._leaving or asked:
             self.terminate()
@@ -269,7 +269,7 @@ class MainWindow:
             self._question = ask_to_leave(self, self._leave_interrupted)
 
     def terminate(self) -> None:
-        """What SIGTERM does: end now, without a question."""
+        """End now for SIGTERM, without a question."""
         self.interrupted = True
         self.root.quit()
 
@@ -279,11 +279,12 @@ class MainWindow:
 
     def _leave(self) -> None:
         self._leaving = True
-        self._remember()
+        self.remember()
         self.poller.stop()
         wait_for_the_end(self.root, self._thread, self.root.destroy)
 
-    def _remember(self) -> None:
+    def remember(self) -> None:
+        """Save the window's size, its page and its columns, for the next time it is opened."""
         self.transfers.remember()
         zoomed = self.root.tk.call("tk", "windowingsystem") != "aqua" and bool(self.root.attributes("-zoomed"))
         self.preferences.set("window.zoomed", zoomed)
@@ -298,7 +299,7 @@ class MainWindow:
             self.say(_("The engine has ended: {reason}").format(reason=sentence(failure)), "danger")
 
     def _surprised(self, kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
-        """A bug of ours must not be silent, nor the end; but a signal is."""
+        """Show a bug of ours, which must not be silent, nor the end; but a signal is."""
         if isinstance(error, KeyboardInterrupt):
             self.terminate()
         else:

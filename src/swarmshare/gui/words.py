@@ -6,73 +6,43 @@ with names in braces for what is filled in by ``format`` afterwards. ``scripts/w
 
 from __future__ import annotations
 
-import gettext
-import os
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
-LANGUAGES: Final = {"en": "English", "pt_BR": "Português (Brasil)"}
-"""What there is, each under its own name. The first is the one that the program is written in."""
-LOCALE: Final = Path(__file__).parent / "locale"
-DOMAIN: Final = "swarmshare"
+from swarmshare.languages import DEFAULT, LANGUAGES, SEPARATORS, system_language, translations, write_number
 
-_SEPARATORS: Final = {"en": (",", "."), "pt_BR": (".", ",")}
-"""Of thousands, and of decimals."""
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _LONG: Final = 100 * _DAY
 """Seconds; whatever takes longer is not worth a number."""
 
-_language = next(iter(LANGUAGES))
-_translation = gettext.NullTranslations()
-
-
-def system_language() -> str:
-    """The first of the languages that the system asks for and that there is; else English."""
-    wanted = next(filter(None, map(os.environ.get, ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    for name in wanted.split(":"):
-        for language in LANGUAGES:
-            if name[:2].lower() == language[:2] and not name[2:3].isalpha():
-                return language
-    return next(iter(LANGUAGES))
+_language = DEFAULT
 
 
 def use_language(language: str | None) -> None:
     """Speak ``language`` from now on; None, or one that there is not: the system's."""
-    global _language, _translation
+    global _language
     _language = language if language in LANGUAGES else system_language()
-    english = _language == next(iter(LANGUAGES))
-    _translation = (
-        gettext.NullTranslations() if english else gettext.translation(DOMAIN, LOCALE, [_language], fallback=True)
-    )
 
 
 def language() -> str:
-    """The one that is spoken, a key of :data:`LANGUAGES`."""
+    """Return the one that is spoken, a key of :data:`LANGUAGES`."""
     return _language
 
 
 def _(text: str) -> str:
     """``text`` in the language that is spoken."""
-    return _translation.gettext(text)
-
-
-def translated(code: str) -> str | None:
-    """What the text of that ``code`` is in the language that is spoken; None for English, and where it is not known."""
-    found = _translation.gettext(code)
-    return found if found != code else None
+    return translations(_language).gettext(text)
 
 
 def ngettext(one: str, many: str, n: int) -> str:
-    """The form for ``n`` things, in the language that is spoken."""
-    return _translation.ngettext(one, many, n)
+    """Return the form for ``n`` things, in the language that is spoken."""
+    return translations(_language).ngettext(one, many, n)
 
 
 def number(value: float, digits: int = 0) -> str:
     """Return a number as the language writes it: ``1,234.5``, or ``1.234,5``."""
-    thousands, decimals = _SEPARATORS[_language]
-    return f"{value:,.{digits}f}".translate({ord(","): thousands, ord("."): decimals})
+    return write_number(value, _language, digits)
 
 
 def size(count: float) -> str:
@@ -90,7 +60,7 @@ def rate(per_second: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span, in its two largest units."""
+    """Return a time span, in its two largest units."""
     rest = max(round(seconds), 0)
     if rest < _MINUTE:
         return _("{seconds} s").format(seconds=rest)
@@ -104,7 +74,7 @@ def duration(seconds: float) -> str:
 
 
 def when(unix_seconds: float) -> str:
-    """A moment, in local time, to the minute; the bare number when no calendar reaches it."""
+    """Return a moment, in local time, to the minute; the bare number when no calendar reaches it."""
     try:
         moment = datetime.fromtimestamp(unix_seconds)
     except (OverflowError, OSError, ValueError):
@@ -119,7 +89,7 @@ def when(unix_seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A part from 0 to 1: rounded down, so that 100% says that really all is done."""
+    """Return a part from 0 to 1: rounded down, so that 100% says that really all is done."""
     if share >= 1:
         return "100%"
     tenths = max(int(share * 1000), 0)
@@ -127,8 +97,8 @@ def percent(share: float) -> str:
 
 
 def read_number(text: str) -> float | None:
-    """A number as somebody types it in the language that is spoken; None when it is none."""
-    thousands, decimals = _SEPARATORS[_language]
+    """Return a number as somebody types it in the language that is spoken; None when it is none."""
+    thousands, decimals = SEPARATORS[_language]
     plain = text.strip().replace(thousands, "").replace(decimals, ".")
     if not plain or not plain.isascii() or not plain.replace(".", "", 1).isdecimal():
         return None

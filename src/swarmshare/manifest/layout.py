@@ -6,6 +6,8 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple, NewType
 
+from swarmshare.manifest.merkle import BLOCK_LENGTH
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -16,12 +18,18 @@ PieceIndex = NewType("PieceIndex", int)
 class Block(NamedTuple):
     """What one ``request`` asks for: ``length`` bytes, from byte ``begin`` of piece number ``piece``.
 
+    That is one leaf of the Merkle tree, 16 KiB, or several where both sides take long requests (docs/extensions.md).
     The messages about a block are blocks themselves, so that one is found among those asked for without a copy of it.
     """
 
     piece: int
     begin: int
     length: int
+
+    @property
+    def leaves(self) -> range:
+        """The bytes of the piece at which the leaves of a block begin that we ask for."""
+        return range(self.begin, self.begin + self.length, BLOCK_LENGTH)
 
 
 class PieceSpan(NamedTuple):
@@ -47,13 +55,13 @@ class PieceLayout:
         return self._first[-1]
 
     def index(self, number: int) -> PieceIndex:
-        """``number`` as a :data:`PieceIndex`, or :class:`IndexError` when there is no such piece."""
+        """Return ``number`` as a :data:`PieceIndex`, or :class:`IndexError` when there is no such piece."""
         if not 0 <= number < self.piece_count:
             raise IndexError(f"piece {number:,} of {self.piece_count:,}")
         return PieceIndex(number)
 
     def file_pieces(self, file: int) -> range:
-        """The piece numbers of one file."""
+        """Return the piece numbers of one file."""
         return range(self._first[file], self._first[file + 1])
 
     def span(self, piece: PieceIndex) -> PieceSpan:

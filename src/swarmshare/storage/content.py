@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from swarmshare.errors import StorageError
-from swarmshare.storage.faults import LostError, naming
+from swarmshare.storage.faults import BlockedError, LostError, naming
 from swarmshare.storage.file_location import CHANGED, SHORTER, Found
 from swarmshare.storage.file_record import Condition, FileRecord
 from swarmshare.storage.files import FileIdentity
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 class ContentFile:
     """A file that belongs ``where``; while it is open, it is among ``opened``.
 
-    A file that has its final name is this torrent's *own* once it was whole: made by us, or found so. Only then is it
-    ever written into, to mend it. Anything else of that name belongs to something else, however much of it is right
-    (docs/adr/0008).
+    A file that has its final name is this torrent's *own* once it was whole: made by us, or found so. If another
+    program changes it after that, it is *edited*, and left alone until a person wants it mended. Anything else of that
+    name belongs to something else, however much of it is right (docs/adr/0008).
 
     Every method may be called from several threads at once, but for those that say that ``lock`` must be held. It is
     held to look at the file, open it and rename it, never to read, write or flush: these may take seconds.
@@ -166,23 +166,36 @@ class ContentFile:
         """Hold what was ``found``: it is ``whole``, or ``unfinished`` when all that is not right of it is empty."""
         with self.lock:
             self.record.take(found)
-            if found.place.finished and whole:
-                self.record.own_inode = found.status.st_ino
-            if found.place.finished and unfinished:
+            self.record.judge(found.place, whole=whole)
+            if found.place.finished and unfinished and not self.record.edited:
                 self.record.unfinished = FileIdentity.of(found.status)
 
     def named(self) -> Found | None:
-        """What bears its final name and has its length, as far as that can be looked at."""
+        """Return what bears its final name and has its length, as far as that can be looked at."""
         with contextlib.suppress(StorageError):
             for place in self.where.find():
                 if place.finished:
                     return Found(place, self.where.path(place), self.where.look(place))
         return None
 
-    def own(self, inode: int) -> None:
-        """Note that the file of that inode is its own, if it has its final name."""
+    def own(self, inode: int, *, whole: bool, mending: bool) -> None:
+        """Note that the file of that inode is its own, if it has its final name: see :meth:`FileRecord.own`."""
         with self.lock:
-            self.record.own_inode = inode
+            self.record.own(inode, whole=whole, mending=mending)
+
+    def refusal(self, place: Place) -> StorageError | None:
+        """Return why what is at ``place`` may not be written into; None when it may. ``lock`` must be held."""
+        if self.record.is_own(place):
+            return None
+        if self.record.is_edited(place):
+            return BlockedError(self.where.path(place), Text("storage.edited"), hint=Text("hint.edited"))
+        return self.where.taken(place)
+
+    def edited(self) -> StorageError | None:
+        """Return why it is left alone when another program changed it since it was whole; None when none did."""
+        with self.lock:
+            place = self.record.place
+            return self.refusal(place) if place is not None and self.record.is_edited(place) else None
 
     def is_own(self, place: Place) -> bool:
         """Whether what is at ``place`` may be written into."""
@@ -214,7 +227,7 @@ class ContentFile:
         return self.record.place
 
     def look(self, place: Place) -> os.stat_result:
-        """What is at ``place``; :class:`LostError` when it is not what we know of. ``lock`` must be held."""
+        """Return what is at ``place``; :class:`LostError` when it is not what we know of. ``lock`` must be held."""
         try:
             status = self.where.look(place)
             if self.record.is_other(status):
@@ -281,7 +294,7 @@ class ContentFile:
                     raise LostError(self.where.final, Text("storage.not-there"))
                 place = self.where.create()
                 self.record.hold(place)
-            if write and not self.record.is_own(place):
-                raise self.where.taken(place)
+            if write and (refusal := self.refusal(place)) is not None:
+                raise refusal
             file = self._opened.open(self, self.where.folder, place, write=write)
         return file

@@ -34,6 +34,8 @@ class FileState(NamedTuple):
     """Of a file that has its final name; else 0."""
     own: bool
     """Whether that is known to be this torrent's own: see :class:`~swarmshare.storage.content.ContentFile`."""
+    mending: bool
+    """Whether a person wants it mended, until it is whole again."""
 
 
 class Condition(Enum):
@@ -70,7 +72,22 @@ class FileRecord:
     ========  =============================================================  ========
 
     Only a scan leads out of TOUCHED, APPEARED and LOST: it forgets the condition and takes what is there
-    (:meth:`take`). Beside the condition there is our own hand, which changes the file, too, and must not be mistaken
+    (:meth:`take`).
+
+    What has its final name is left alone once another program changed it. It has one more state beside the condition
+    (docs/adr/0008), by the flags ``own_inode``, ``edited`` and ``mending``:
+
+    ================  ====================================================  =================
+    from              event                                                 to
+    ================  ====================================================  =================
+    somebody's        :meth:`named`, or a scan finds it whole               own
+    own, edited       a scan finds it whole                                 own
+    own               a scan finds that pieces of it are wrong              edited
+    own, edited       :meth:`own`: a person wants it mended (a recheck)     own and *mending*
+    own and mending   all of it is here                                     own
+    ================  ====================================================  =================
+
+    Beside the condition there is our own hand, which changes the file, too, and must not be mistaken
     for another program's: while ``writers`` are at it nothing can be compared, and from the first write on until a
     flush (``dirty``) there is no state that the file must have.
 
@@ -83,6 +100,10 @@ class FileRecord:
         """Where it was found or made; None while it is UNKNOWN or ABSENT."""
         self.own_inode: int | None = None
         """Of the file that is ours though it has its final name. Survives a scan: only a whole file gets it."""
+        self.edited = False
+        """Whether that file is not what it was when it was whole: it is left alone until a person wants it mended."""
+        self.mending = False
+        """Whether a person wants it mended: what is wrong of it is written over, until it is whole."""
         self.unfinished: FileIdentity | None = None
         """What another program started under the final name, and we may go on with; by the last scan."""
         self.dirty = False
@@ -134,7 +155,7 @@ class FileRecord:
     def forget(self) -> Place | None:
         """Forget all but what is its own, for a scan that finds it out afresh; returns where it was."""
         before, self.place = self.place, None
-        self.condition = Condition.UNKNOWN
+        self.condition, self.edited = Condition.UNKNOWN, False
         self._extent, self._state, self._last, self.unfinished = 0, None, None, None
         self._sure, self._proven_at = None, None
         return before
@@ -147,15 +168,33 @@ class FileRecord:
         self._last = status.st_size, status.st_mtime_ns
         self._state = None if self.dirty else self.state_of(place, status)
 
+    def own(self, inode: int, *, whole: bool, mending: bool = False) -> None:
+        """Note that the file of ``inode`` is its own, if it is ``whole``, and else whether it is to be mended."""
+        self.own_inode, self.mending = inode, mending and not whole
+        self.edited = not whole and not mending
+
     def named(self, found: Found) -> None:
         """Note that we gave it its final name, as it is in ``found``: it is this torrent's own."""
-        self.place, self.own_inode = found.place, found.place.inode[1]
+        self.place = found.place
+        self.own(found.place.inode[1], whole=True)
         if self.is_flushed:
             self.take(found)
 
     def is_own(self, place: Place) -> bool:
         """Whether what is at ``place`` is this torrent's own, so that it may be written into (docs/adr/0008)."""
-        return not place.finished or not self._length or self.own_inode == place.inode[1]
+        return not place.finished or not self._length or (self._has_own_inode(place) and not self.edited)
+
+    def is_edited(self, place: Place) -> bool:
+        """Return whether what is at ``place`` was this torrent's own and whole, and was changed since."""
+        return place.finished and self._has_own_inode(place) and self.edited
+
+    def judge(self, place: Place, *, whole: bool) -> None:
+        """Note that a scan found what is at ``place`` to be ``whole``, or not."""
+        if place.finished and (whole or self._has_own_inode(place)):
+            self.own(place.inode[1], whole=whole, mending=self.mending)
+
+    def _has_own_inode(self, place: Place) -> bool:
+        return self.own_inode == place.inode[1]
 
     def is_shorter(self, status: os.stat_result) -> bool:
         """Whether bytes are missing at the end of those that must be there."""
@@ -192,10 +231,10 @@ class FileRecord:
         self._extent = max(self._extent, end)
 
     def state_of(self, place: Place, status: os.stat_result) -> FileState:
-        """The state that resume data keeps of a file at ``place`` with that ``status``."""
+        """Return the state that resume data keeps of a file at ``place`` with that ``status``."""
         inode = place.inode[1] if place.finished else 0
-        own = place.finished and self.is_own(place)
-        return FileState("/".join(place.path), status.st_size, status.st_mtime_ns, inode, own)
+        own = place.finished and self._has_own_inode(place)
+        return FileState("/".join(place.path), status.st_size, status.st_mtime_ns, inode, own, own and self.mending)
 
     def note_flushed(self, place: Place, status: os.stat_result) -> FileState | None:
         """Note the state of the file after a flush; returns it, None when it is not to be trusted."""

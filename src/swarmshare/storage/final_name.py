@@ -34,8 +34,8 @@ def make_way(file: ContentFile) -> int:
                 status = file.where.look(place)
         if place is None or status is None or not place.finished:
             file.where.claim()
-        elif not file.record.is_own(place):
-            raise file.where.taken(place)
+        elif (refusal := file.refusal(place)) is not None:
+            raise refusal
     # A file may have holes, so that it occupies less than its length. Windows does not tell.
     held = 0 if status is None else getattr(status, "st_blocks", status.st_size // 512) * 512
     return max(0, file.where.length - held)
@@ -72,6 +72,7 @@ def _is_named(file: ContentFile) -> bool:
             if file.record.condition in {Condition.LOST, Condition.APPEARED}:
                 raise LostError(file.where.path(place), Text("storage.may-have-lost"))
             if place.finished:
+                file.record.judge(place, whole=True)
                 file.where.drop_part()
                 return True
         # Before the flush, not after: whatever another thread writes during it must be flushed once more.

@@ -1,10 +1,10 @@
 """The files of one torrent on a disk: reading and writing pieces, and finding out which ones are there.
 
 A file grows under a name of this torrent only (``name.DIGITS.part``) and gets its own name when it is whole. What has
-that name already is used for what is right of it, and left as it is, unless it was this torrent's whole file before, or
-all that is not right of it is empty: see docs/adr/0008. Nothing outside the download folder is touched, whatever links
-lie in it: writing follows none, and refuses a file with a second name (a hard link); reading follows those that stay
-inside.
+that name already is used for what is right of it, and left as it is, unless a person wants this torrent's own file
+mended, or all that is not right of it is empty: see docs/adr/0008. Nothing outside the download folder is touched,
+whatever links lie in it: writing follows none, and refuses a file with a second name (a hard link); reading follows
+those that stay inside.
 
 What was held of a file is held until the file is *lost*: gone, replaced, shortened, or changed by another program.
 Methods that stumble over it say so, :meth:`TorrentStorage.lost_files` finds it out, and a scan tells what is left.
@@ -144,7 +144,7 @@ class TorrentStorage:
 
     @staticmethod
     def _leaves(file: ContentFile, span: PieceSpan, begin: int, end: int) -> bytes:
-        """The leaves of the blocks of a piece from ``begin`` to ``end``, read a part at a time."""
+        """Return the leaves of the blocks of a piece from ``begin`` to ``end``, read a part at a time."""
         parts = ((at, min(end, at + _PART)) for at in range(begin, end, _PART))
         return b"".join(leaf_hashes(file.read(last - at, span.offset + at)[0]) for at, last in parts)
 
@@ -197,7 +197,7 @@ class TorrentStorage:
         cancel: Event | None = None,
         only_files: Collection[int] | None = None,
     ) -> set[int]:
-        """The numbers of the pieces that are right on the disk, of all files or of those numbered ``only_files``.
+        """Return the numbers of the right pieces on the disk, of all files or of those numbered ``only_files``.
 
         Takes these files as they are now, forgets what was held of them, and changes none of them. Hashes on all cores.
         What cannot be read or is not there has no right pieces; a file without its piece layer has all or none, and its
@@ -230,7 +230,7 @@ class TorrentStorage:
         return [file.state() if entry.length else None for entry, file in files]
 
     def lost_files(self) -> set[int]:
-        """The numbers of the files whose held pieces may be held no more: scan them to find out.
+        """Return the numbers of the files whose held pieces may be held no more: scan them to find out.
 
         They are gone, replaced, shortened or changed by another program, or the disk failed to keep what was written.
         Costs one look at each file, and no reading. What another program writes into a file while we do is not noticed.
@@ -239,7 +239,7 @@ class TorrentStorage:
         return {number for number, (entry, file) in enumerate(files) if entry.length and file.is_lost()}
 
     def new_files(self) -> set[int]:
-        """The numbers of the files that were not there when they were looked for, and are now: scan them, too.
+        """Return the numbers of the files that were not there when they were looked for, and are now: scan them, too.
 
         Costs one look at each file that is not there.
         """
@@ -253,9 +253,18 @@ class TorrentStorage:
         """Those of them that another program began, by the last scan, so that :meth:`prepare` would go on with them."""
         return {number for number in numbers if self._files[number].is_unfinished()}
 
-    def own(self, number: int, inode: int) -> None:
-        """The file of that inode is this torrent's own, if it has the name of file ``number``: it was whole before."""
-        self._files[number].own(inode)
+    def own(self, number: int, inode: int, *, whole: bool = True, mending: bool = False) -> None:
+        """Note that the file of that inode is this torrent's own, if it has the name of file ``number``.
+
+        It was whole before, and is so still if it is ``whole``; else it is left alone, or written into if it is
+        ``mending``: a person wants it to become what it was.
+        """
+        self._files[number].own(inode, whole=whole, mending=mending)
+
+    def edited(self, numbers: Collection[int]) -> dict[int, StorageError]:
+        """Return those of the files ``numbers`` that are left alone, as other programs changed them, and why."""
+        found = {number: self._files[number].edited() for number in numbers}
+        return {number: error for number, error in found.items() if error is not None}
 
     def close(self) -> None:
         """Close the files; those in use by another thread as soon as it is done. Using them again opens them again."""

@@ -23,6 +23,7 @@ DEFAULT_EXCLUDES: Final = (
     ".directory", ".Trash-*", ".nfs*",
 )  # fmt: skip
 """Droppings of desktops and file servers, which nobody means to share."""
+_RENAME_OR_EXCLUDE: Final = Text("hint.rename-or-exclude")
 MAX_ENTRIES: Final = 1_000_000
 """Most files and folders of one walk. A few links to folders that have links themselves can make billions of paths."""
 
@@ -53,7 +54,7 @@ class SharePlan:
     """False when a single file is shared, which is then called ``name``."""
     files: tuple[PlannedFile, ...]
     """In canonical order."""
-    skipped: tuple[tuple[Path, str], ...]
+    skipped: tuple[tuple[Path, Text], ...]
     """What will not be shared, and why: links that lead outside, pipes and sockets."""
     excluded: int
     """How many files and folders a pattern left out."""
@@ -67,7 +68,7 @@ class SharePlan:
 def make_plan(
     root: Path, *, name: str | None = None, exclude: Sequence[str] = (), output: Path | None = None
 ) -> SharePlan:
-    """What sharing ``root``, a file or a folder, under ``name`` (by default its own) would share.
+    """Return what sharing ``root``, a file or a folder, under ``name`` (by default its own) would share.
 
     ``exclude`` adds shell patterns to :data:`DEFAULT_EXCLUDES`; each is tried on a name and on a path below ``root``.
     ``output`` is the manifest about to be written: it is left out, by whatever link it is reached. A link is followed
@@ -82,8 +83,11 @@ def make_plan(
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
         reason = os_reason(error) if isinstance(error, OSError) else Text("storage.link-circle")
         raise StorageError(root, reason) from error
-    name = real_root.name if name is None else name
-    _check_name(name, root)
+    if name is None:
+        name = real_root.name
+        _check_name(name, root, Text("hint.rename"))
+    else:
+        _check_name(name, root, Text("hint.other-given-name"))
     walk = _Walk(real_root, (*DEFAULT_EXCLUDES, *exclude), replaced)
     if stat.S_ISDIR(status.st_mode):
         files = sorted(walk.folder(real_root, (), frozenset()), key=lambda file: canonical_key(file.path))
@@ -111,11 +115,11 @@ class _Walk:
         self._patterns = patterns
         self._replaced = replaced
         self._entries = 0
-        self.skipped: list[tuple[Path, str]] = []
+        self.skipped: list[tuple[Path, Text]] = []
         self.excluded = 0
 
     def folder(self, folder: Path, above: names.Path, entered: frozenset[Path]) -> Iterator[PlannedFile]:
-        """The files below ``folder``, whose path in the manifest is ``above``; ``entered`` are the folders it is in."""
+        """Yield the files below ``folder``, whose path in the manifest is ``above``; ``entered`` has those it is in."""
         if len(above) >= names.MAX_DEPTH:
             raise ManifestError(
                 "path-deep", Text("share.path-deep", folder=folder, limit=names.MAX_DEPTH), hint=Text("hint.exclude")
@@ -144,13 +148,13 @@ class _Walk:
             return
         if entry.is_symlink():
             target = self._inside(source)
-            if isinstance(target, str):
+            if isinstance(target, Text):
                 self.skipped.append((source, target))
                 return
             source = target
         status = os.stat(source, follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode) and source in entered:
-            self.skipped.append((Path(entry.path), "a link to a folder that it is in"))
+            self.skipped.append((Path(entry.path), Text("share.link-above")))
         elif stat.S_ISDIR(status.st_mode):
             _check_name(path[-1], source)
             yield from self.folder(source, path, entered)
@@ -158,31 +162,31 @@ class _Walk:
             _check_name(path[-1], source)
             yield _planned(path, source, status)
         else:
-            self.skipped.append((source, "not a regular file"))
+            self.skipped.append((source, Text("storage.not-regular")))
 
-    def _inside(self, link: Path) -> Path | str:
-        """What a link leads to, or why it is not followed."""
+    def _inside(self, link: Path) -> Path | Text:
+        """Return what a link leads to, or why it is not followed."""
         try:
             target = link.resolve(strict=True)
         except (OSError, RuntimeError):
-            return "a link to nothing"
+            return Text("share.link-to-nothing")
         if not target.is_relative_to(self._root):
-            return "a link to something outside the folder"
+            return Text("share.link-outside")
         parts = target.relative_to(self._root).parts
         if target == self._replaced or any(self._is_excluded(parts[:depth]) for depth in range(1, len(parts) + 1)):
-            return "a link to something that is left out"
+            return Text("share.link-left-out")
         return target
 
     def _is_excluded(self, path: names.Path) -> bool:
         return names.matches(path[-1], self._patterns) or names.matches("/".join(path), self._patterns)
 
 
-def _check_name(name: str, path: Path) -> None:
-    """A name that we would refuse in a manifest is refused here, where its owner can still change it."""
+def _check_name(name: str, path: Path, hint: Text = _RENAME_OR_EXCLUDE) -> None:
+    """Refuse a name that we would refuse in a manifest here, where its owner can still change it."""
     try:
         names.check_component(name.encode(errors="surrogateescape"), str(path))
     except ManifestError as error:
-        raise ManifestError(error.rule, error.message, hint=Text("hint.rename-or-exclude")) from None
+        raise ManifestError(error.rule, error.message, hint=hint) from None
 
 
 def _check_portable(root: Path, name: str, files: Sequence[PlannedFile]) -> None:

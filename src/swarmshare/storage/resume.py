@@ -28,8 +28,10 @@ FORMAT: Final = 1
 _DIGEST_LENGTH: Final = 32
 _NOT_BELIEVED: Final = [-1, 0]
 """A size and time that no file has."""
+_MENDING: Final = 1
+"""The fourth number of a file: a person wants it mended (docs/adr/0008)."""
 _FILE_LENGTH: Final = 112
-"""More bytes than one file's length, time and inode take."""
+"""More bytes than one file's length, time, inode and that number take."""
 
 
 class Resume(NamedTuple):
@@ -56,13 +58,15 @@ def save_resume(path: Path, manifest: Manifest, bits: bytes, states: Sequence[Fi
             # What nobody can tell about just now is its own all the same.
             files.append([*_NOT_BELIEVED, *inode] if inode else [])
         else:
-            own = state.own or all(_bits(bits, manifest.layout.file_pieces(number)))
-            files.append([state.size, state.mtime_ns, *([state.inode] if own and state.inode else [])])
+            whole = all(_bits(bits, manifest.layout.file_pieces(number)))
+            mending = [_MENDING] if state.mending and not whole else []
+            own = [state.inode, *mending] if (state.own or whole) and state.inode else []
+            files.append([state.size, state.mtime_ns, *own])
     _write(path, manifest, bits, files)
 
 
 def load_resume(path: Path, manifest: Manifest, storage: TorrentStorage) -> Resume:
-    """What was saved at ``path``, as far as it is about ``manifest`` and the files of ``storage`` are as they were.
+    """Return what was saved at ``path`` about ``manifest``, as far as the files of ``storage`` are as they were.
 
     Raises nothing for what is wrong with any of them: that is to be checked again.
     """
@@ -81,9 +85,11 @@ def load_resume(path: Path, manifest: Manifest, storage: TorrentStorage) -> Resu
         bits, files = saved
         entry = files[number]
         claimed = [piece for piece, claim in zip(pieces, _bits(bits, pieces), strict=True) if claim]
+        unchanged = entry[:2] == ([state.size, state.mtime_ns] if state is not None else [])
         if len(entry) > 2:
-            storage.own(number, entry[2])
-        if entry[:2] != ([state.size, state.mtime_ns] if state is not None else []):
+            whole = unchanged and len(claimed) == len(pieces)
+            storage.own(number, entry[2], whole=whole, mending=entry[3:] == [_MENDING])
+        if not unchanged:
             recheck.add(number)
         elif state is not None:
             held.update(claimed)
@@ -97,10 +103,11 @@ def load_resume(path: Path, manifest: Manifest, storage: TorrentStorage) -> Resu
 def forget_pieces(path: Path, manifest: Manifest) -> None:
     """Believe nothing of what was saved at ``path`` any more, but for which files are the torrent's own.
 
+    A person wants that: what is wrong of these files is fetched again, and written over what others have changed.
     Raises :class:`StorageError`.
     """
     if (saved := _read(path, manifest)) is not None:
-        files: list[Value] = [[*_NOT_BELIEVED, entry[2]] if len(entry) > 2 else [] for entry in saved[1]]
+        files: list[Value] = [[*_NOT_BELIEVED, entry[2], _MENDING] if len(entry) > 2 else [] for entry in saved[1]]
         _write(path, manifest, bytes((manifest.layout.piece_count + 7) // 8), files)
 
 
@@ -114,7 +121,7 @@ def _bits(bits: bytes, pieces: range) -> list[bool]:
 
 
 def _read(path: Path, manifest: Manifest) -> tuple[bytes, list[list[int]]] | None:
-    """The bits and the files that were saved, if they have the shape that ``manifest`` gives them."""
+    """Return the bits and the files that were saved, if they have the shape that ``manifest`` gives them."""
     count = manifest.layout.piece_count
     try:
         data = read_small(path, 1024 + (count + 7) // 8 + _FILE_LENGTH * len(manifest.files))
@@ -139,6 +146,6 @@ def _read(path: Path, manifest: Manifest) -> tuple[bytes, list[list[int]]] | Non
     entries: list[list[int]] = []
     for entry in files:
         numbers = [each for each in entry if isinstance(each, int)] if isinstance(entry, list) else _NOT_BELIEVED
-        good = isinstance(entry, list) and len(numbers) == len(entry) and len(entry) in (0, 2, 3)
+        good = isinstance(entry, list) and len(numbers) == len(entry) and len(entry) in (0, 2, 3, 4)
         entries.append(numbers if good else _NOT_BELIEVED)
     return bits, entries

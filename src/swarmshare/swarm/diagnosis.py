@@ -44,8 +44,8 @@ class Outcome(Enum):
     """Within seconds."""
     UNREACHABLE = "unreachable"
     """The system knows no way to it, or no such name."""
-    ENDED = "ended"
-    """There was a connection."""
+    CONNECTED = "ended"
+    """There was a connection; that nobody is connected is because it ended (:attr:`Cause.ENDED`)."""
     NOT_WANTED = "not-wanted"
     """We closed it: the peer is connected already, or there is no room. This says nothing about why nobody is."""
 
@@ -137,50 +137,51 @@ def explain(situation: Situation) -> NoPeers | None:
     hosts = {host for host, _ in addresses}
     for cause, known in ((Cause.ENCRYPTED, situation.encrypted), (Cause.STRANGER, situation.strangers)):
         if here := [host for host in known if host in hosts]:
-            return _told(cause, here)
+            return worded(cause, here)
     if situation.complete and situation.reach in _SHUT and not all(map(is_loopback, hosts)):
-        return _told(Cause.ONLY_HERE)
+        return worded(Cause.ONLY_HERE)
     if found := _of_dials(dials, situation):
         return found
     for cause, known in ((Cause.ENCRYPTED, situation.encrypted), (Cause.STRANGER, situation.strangers)):
         if known:
-            return _told(cause, list(known))
+            return worded(cause, list(known))
     return _of_members(situation)
 
 
 def _of_dials(dials: Mapping[tuple[str, int], DialResult], situation: Situation) -> NoPeers | None:
-    """The nearest miss."""
+    """Return the nearest miss."""
     for outcome in list(Outcome)[: list(Outcome).index(Outcome.NOT_WANTED)]:
         those = [address for address, result in dials.items() if result.outcome is outcome]
-        if not those or (outcome is Outcome.ENDED and situation.complete):
+        if not those or (outcome is Outcome.CONNECTED and situation.complete):
             continue
         who = [show_address(*address) for address in those]
         if outcome is Outcome.HUNG_UP and situation.hybrid:
-            return _told(Cause.HUNG_UP, who, hint=Text("hint.not-shared"))
+            return worded(Cause.HUNG_UP, who, hint=Text("hint.not-shared"))
         if outcome is Outcome.REFUSED and all(port == NO_LISTENING for _, port in those):
-            return _told(Cause.NOT_LISTENING)
-        return _told(Cause(outcome.value), who, dials[those[0]].reason)
+            return worded(Cause.NOT_LISTENING)
+        return worded(Cause(outcome.value), who, dials[those[0]].reason)
     return None
 
 
 def _of_members(situation: Situation) -> NoPeers | None:
     """There was nobody to dial."""
     if situation.members and not any(situation.members):
-        return _told(Cause.NOT_LISTENING)
+        return worded(Cause.NOT_LISTENING)
     if situation.tracker_away:
-        return _told(Cause.TRACKER_AWAY)
+        return worded(Cause.TRACKER_AWAY)
     if situation.complete:
         if not situation.has_tracker and situation.reach in _SHUT:
-            return _told(Cause.ONLY_HERE)
+            return worded(Cause.ONLY_HERE)
         return (
             None
             if situation.members
             else NoPeers(Cause.NOBODY_ONLINE, advise(Text("nobody.asks"), Text("hint.served")))
         )
-    return _told(Cause.NOBODY_ONLINE if situation.has_tracker else Cause.NOBODY_KNOWN)
+    return worded(Cause.NOBODY_ONLINE if situation.has_tracker else Cause.NOBODY_KNOWN)
 
 
-def _told(cause: Cause, who: Sequence[str] = (), reason: Text | None = None, hint: Text | None = None) -> NoPeers:
+def worded(cause: Cause, who: Sequence[str] = (), reason: Text | None = None, hint: Text | None = None) -> NoPeers:
+    """Return ``cause`` in words: about the addresses ``who``, why (``reason``), and what to do if not the usual."""
     code, usual = _SAYS[cause]
     return NoPeers(cause, advise(Text(code, who=_and_more(who), reason=reason or ""), hint or usual))
 

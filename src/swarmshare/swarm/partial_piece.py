@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Hashable
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -19,8 +20,8 @@ class Received(NamedTuple, Generic[Peer]):
     """False when it was not asked of this peer, or not any more: drop it, and count it as waste."""
     piece_complete: bool = False
     """Whether it was the last of its piece, which is VERIFYING now."""
-    cancel: tuple[Peer, ...] = ()
-    """The other peers that were asked for it too; for the picker their requests are gone already."""
+    cancel: tuple[tuple[Peer, Block], ...] = ()
+    """Requests to other peers that nothing more is needed of; for the picker they are gone already."""
 
 
 # What nearly all blocks get for an answer; to make another each time would take longer than the rest.
@@ -29,38 +30,58 @@ ONE_OF_MANY: Final[Received[Any]] = Received(wanted=True)
 
 
 class PartialPiece(Generic[Peer]):
-    """A piece that is IN_FLIGHT or VERIFYING; each block is free, asked for, or delivered."""
+    """A piece that is IN_FLIGHT or VERIFYING; each leaf of it is free, asked for, or delivered."""
 
-    __slots__ = ("blocks", "delivered", "free", "piece")
+    __slots__ = ("_leaves", "_length", "delivered", "free", "piece")
 
     def __init__(self, piece: int, length: int) -> None:
-        """``length`` in bytes; all blocks are free."""
+        """``length`` in bytes; all leaves are free."""
         self.piece = piece
-        whole = length - length % BLOCK_LENGTH
-        self.blocks = [Block(piece, begin, BLOCK_LENGTH) for begin in range(0, whole, BLOCK_LENGTH)]
-        if whole < length:
-            self.blocks.append(Block(piece, whole, length - whole))
-        self.free = self.blocks.copy()
-        """The next to go out first."""
+        self._length = length
+        self._leaves = -(-length // BLOCK_LENGTH)
+        self.free = list(range(self._leaves))
+        """The numbers of the leaves that are free, in order."""
         self.delivered: dict[int, Peer] = {}
-        """Who delivered the block that begins at a byte of the piece."""
+        """Who delivered the leaf that begins at a byte of the piece."""
 
-    def take(self, count: int) -> list[Block]:
-        """Up to ``count`` blocks that are free, and are no more."""
-        taken = self.free[:count]
-        del self.free[:count]
+    def take(self, count: int, longest: int) -> list[Block]:
+        """Up to ``count`` leaves that are free, and are no more, as blocks of up to ``longest`` leaves each.
+
+        A block begins where a multiple of ``longest`` does, unless what was taken before left a part: so two peers that
+        take turns cut a piece at the same places, and a seed finds a block in one part of what it read.
+        """
+        free = self.free
+        taken: list[Block] = []
+        at, end = 0, min(count, len(free))
+        while at < end:
+            first = free[at]
+            run = min(longest - first % longest, end - at)
+            while free[at + run - 1] != first + run - 1:  # a leaf in between is asked for or here
+                run -= 1
+            begin = first * BLOCK_LENGTH
+            taken.append(Block(self.piece, begin, min(run * BLOCK_LENGTH, self._length - begin)))
+            at += run
+        del free[:end]
         return taken
 
     def give_back(self, begin: int) -> None:
-        """The block that begins at byte ``begin`` is free again, and the next to go out."""
-        self.free.insert(0, self.blocks[begin // BLOCK_LENGTH])
+        """Free the leaf that begins at byte ``begin``."""
+        insort(self.free, begin // BLOCK_LENGTH)
+
+    def deliver(self, peer: Peer, block: Block) -> None:
+        """Note that ``peer`` delivered ``block``, for each leaf of it that no other delivered before."""
+        if block.length <= BLOCK_LENGTH:
+            self.delivered.setdefault(block.begin, peer)
+        else:
+            for begin in block.leaves:
+                self.delivered.setdefault(begin, peer)
 
     @property
     def complete(self) -> bool:
-        """Whether every block has been delivered."""
-        return len(self.delivered) == len(self.blocks)
+        """Whether every leaf has been delivered."""
+        return len(self.delivered) == self._leaves
 
     @property
     def untouched(self) -> bool:
-        """Whether every block is free: none is asked for or here."""
-        return len(self.free) == len(self.blocks)
+        """Whether every leaf is free: none is asked for or here."""
+        return len(self.free) == self._leaves

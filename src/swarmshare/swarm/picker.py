@@ -1,14 +1,17 @@
 """Which blocks to ask of which peer, and how far each piece has come: what libtorrent calls the piece picker.
 
-What a piece may go through is :mod:`swarmshare.common.pieces`. Of a piece on its way, each block is in one of four
-places:
+What a piece may go through is :mod:`swarmshare.common.pieces`. Of a piece on its way, each leaf (16 KiB) is in one of
+four places; a block, which is what one request asks for, is one leaf or several in a row:
 
-| a block is          | kept in                             | and leaves it when                                     |
+| a leaf is           | kept in                             | and leaves it when                                     |
 |---------------------|-------------------------------------|--------------------------------------------------------|
 | free                | ``PartialPiece.free``               | it is picked                                           |
 | asked of one peer   | ``Requests``                        | it comes; or it is returned, and is free again         |
 | asked of two peers  | ``Requests`` (endgame)              | it comes from one; or one returns it, the other stays  |
 | delivered           | ``PartialPiece.delivered``          | the piece is verified, or failed as a whole            |
+
+In the endgame one of the two may have been asked for a longer block. Leaves of it that the other delivers first are
+delivered; the longer block is not needed any more when all of its leaves are.
 """
 
 from __future__ import annotations
@@ -25,12 +28,12 @@ from swarmshare.swarm.requests import Requests
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from swarmshare.manifest.layout import Block, PieceLayout
 
 ENDGAME_BATCH: Final = 16
-"""Blocks asked of an idle peer at once in the endgame: enough to hide a round trip, few enough to waste little."""
+"""Leaves asked of an idle peer at once in the endgame: enough to hide a round trip, few enough to waste little."""
 
 MAX_ALONE: Final = 2
 """Pieces of a peer that is asked alone: one is verified while the other is on its way."""
@@ -48,25 +51,26 @@ class PiecePicker(Generic[Peer]):
 
     A peer is any hashable key, and has joined before it is asked for anything. The bytes of blocks are kept elsewhere,
     and so are the peers' bitfields: a method that takes ``has`` is to be given the peer's bitfield as it is then, and
-    ``without`` are pieces of it that the peer is not to be asked for at the moment. Piece numbers must be ones that the
-    layout has, and a change to a peer's bitfield is to be told once (:meth:`Bitfield.set` says whether it was a
-    change).
+    ``without`` are pieces of it that the peer is not to be asked for at the moment. How much to ask for is counted in
+    leaves: ``count`` of them in all, and up to ``longest``, a power of two, in one block. Piece numbers must be ones
+    that the layout has, and a change to a peer's bitfield is to be told once (:meth:`Bitfield.set` says whether it was
+    a change).
 
     ``sequential`` may be set at any time: new pieces are then started in the order of their numbers.
     """
 
     def __init__(self, layout: PieceLayout, rng: random.Random) -> None:
-        """A picker for the pieces of ``layout``, none of which is held; ``rng`` breaks ties among equally rare ones."""
+        """Pick among the pieces of ``layout``, none of which is held; ``rng`` breaks ties among equally rare ones."""
         count = layout.piece_count
         self.sequential = False
         self._rng = rng
         self._layout = layout
-        self._blocks_per_piece = -(-layout.piece_length // BLOCK_LENGTH)
+        self._leaves_per_piece = -(-layout.piece_length // BLOCK_LENGTH)
         self._priorities = [Priority.NORMAL] * count
         self._partials: dict[int, PartialPiece[Peer]] = {}
         """Every piece that is IN_FLIGHT or VERIFYING."""
         self._with_free: dict[int, PartialPiece[Peer]] = {}
-        """Those of ``_partials`` that have a free block, oldest first: a pick looks at these only."""
+        """Those of ``_partials`` that have a free leaf, oldest first: a pick looks at these only."""
         self._owners: dict[int, Peer] = {}
         """Pieces of ``_partials`` that only one peer is asked for (:meth:`pick_alone`)."""
         self._requests: Requests[Peer] = Requests()
@@ -159,38 +163,43 @@ class PiecePicker(Generic[Peer]):
 
     # Asking.
 
-    def pick(self, peer: Peer, has: Bitfield, count: int, without: Collection[int] = ()) -> list[Block]:
-        """Up to ``count`` blocks to ask of ``peer`` now; they are outstanding at it from here on.
+    def pick(
+        self, peer: Peer, has: Bitfield, count: int, without: Collection[int] = (), longest: int = 1
+    ) -> list[Block]:
+        """Return the blocks to ask of ``peer`` now, ``count`` leaves at most; they are outstanding at it from here on.
 
         First the pieces that were started, because only whole pieces can be verified and shared; then new ones, the
         rarest first. Within each of the two, high priority comes first. In the endgame (:attr:`in_endgame`) an idle
-        peer is asked for what another peer was asked for.
+        peer is asked for single leaves that another peer was asked for.
         """
         picked: list[Block] = []
-        for partial in self._started(peer, has, without):
-            picked += self._take(partial, count - len(picked))
-        while (left := count - len(picked)) > 0 and (
-            pieces := self._choose(has, -(-left // self._blocks_per_piece), without)
-        ):
+        left = self._take_started(peer, has, count, without, longest, picked)
+        while left and (pieces := self._choose(has, -(-left // self._leaves_per_piece), without)):
             for piece in pieces:
-                picked += self._take(self._begin(piece), count - len(picked))
+                left = self._take(self._begin(piece), left, longest, picked)
         if not picked and self._requests.is_idle(peer):
             # Nothing else is left for a peer that could help: then the pieces that an unproven peer was to give alone
             # are open to all. To know who lied is worth less than a download that waits for a peer which may be slow.
             for piece in [piece for piece in self._owners if piece in self._with_free and has.has(piece)]:
                 del self._owners[piece]
-            for partial in self._started(peer, has, without):
-                picked += self._take(partial, count - len(picked))
+            self._take_started(peer, has, count, without, longest, picked)
         if picked:
             self._requests.add(peer, picked)
         elif self._requests.is_idle(peer) and self.in_endgame:
             # Only an idle peer: one that has something to send would be given it twice for nothing.
-            picked = list(islice(self._duplicates(has, without), min(count, ENDGAME_BATCH)))
-            self._requests.add_again(peer, picked)
+            again = list(islice(self._duplicates(has, without), min(count, ENDGAME_BATCH)))
+            self._requests.add_again(peer, again)
+            return [leaf for leaf, _, _ in again]
         return picked
 
     def pick_alone(
-        self, peer: Peer, has: Bitfield, count: int, without: Collection[int] = (), most: int = MAX_ALONE
+        self,
+        peer: Peer,
+        has: Bitfield,
+        count: int,
+        without: Collection[int] = (),
+        longest: int = 1,
+        most: int = MAX_ALONE,
     ) -> list[Block]:
         """Like :meth:`pick`, for a peer whose data was not found right yet: new pieces, ``most`` of them at a time.
 
@@ -198,39 +207,47 @@ class PiecePicker(Generic[Peer]):
         there is no new piece, it is asked like any other.
         """
         picked: list[Block] = []
+        left = count
         own = [piece for piece, owner in self._owners.items() if owner == peer]
         # The pieces that it has already come first: the sooner one is whole, the sooner we know what the peer is worth.
         for piece in own:
             if piece not in without and (partial := self._with_free.get(piece)):
-                picked += self._take(partial, count - len(picked))
-        while len(picked) < count and len(own) < most and (pieces := self._choose(has, 1, without)):
+                left = self._take(partial, left, longest, picked)
+        while left and len(own) < most and (pieces := self._choose(has, 1, without)):
             self._owners[pieces[0]] = peer
             own += pieces
-            picked += self._take(self._begin(pieces[0]), count - len(picked))
+            left = self._take(self._begin(pieces[0]), left, longest, picked)
         if not own:
-            return self.pick(peer, has, count, without)
+            return self.pick(peer, has, count, without, longest)
         self._requests.add(peer, picked)
         return picked
 
     def pick_allowed_fast(
-        self, peer: Peer, has: Bitfield, count: int, allowed: Iterable[int], without: Collection[int] = ()
+        self,
+        peer: Peer,
+        has: Bitfield,
+        count: int,
+        allowed: Iterable[int],
+        without: Collection[int] = (),
+        longest: int = 1,
     ) -> list[Block]:
         """Like :meth:`pick`, but only from the few pieces that ``peer`` lets us ask for while it chokes us (BEP 6)."""
         picked: list[Block] = []
+        left = count
         for piece in allowed:
             askable = has.has(piece) and piece not in without
-            if len(picked) < count and askable and self._priorities[piece] is not Priority.SKIP:
+            if left and askable and self._priorities[piece] is not Priority.SKIP:
                 # Whatever its rarity: while it chokes us these few are all that it will send.
                 if self._states[piece] == PieceState.MISSING:
                     self._begin(piece)
                 if partial := self._with_free.get(piece):
-                    picked += self._take(partial, count - len(picked))
+                    left = self._take(partial, left, longest, picked)
         self._requests.add(peer, picked)
         return picked
 
     @property
     def in_endgame(self) -> bool:
-        """Whether every block that we want, and that some connected peer has, is asked for or here."""
+        """Whether every leaf that we want, and that some connected peer has, is asked for or here."""
         return (
             not self._availability.reachable()
             and bool(self._requests)
@@ -241,17 +258,21 @@ class PiecePicker(Generic[Peer]):
         )
 
     def blocks_of(self, peer: Peer) -> tuple[Block, ...]:
-        """The blocks outstanding at ``peer``, oldest first."""
+        """Return the blocks outstanding at ``peer``, oldest first."""
         return self._requests.at(peer)
 
     def returned(self, peer: Peer, block: Block) -> None:
         """``peer`` will not deliver ``block`` (rejected, timed out, choked); nothing happens if it was not asked.
 
-        The block is free again at once, for this peer too: whoever asks anew must see to it that a peer which rejects
-        everything is not asked for ever.
+        Its leaves are free again at once, for this peer too: whoever asks anew must see to it that a peer which rejects
+        everything is not asked for ever. Those that another peer is asked for, or has delivered, are not.
         """
-        if self._requests.remove(peer, block) == ():
-            self._free(self._partials[block.piece], block.begin)
+        elsewhere = self._requests.remove(peer, block)
+        if elsewhere is not None:
+            partial = self._partials[block.piece]
+            needed = [begin for begin in block.leaves if begin not in elsewhere and begin not in partial.delivered]
+            if needed:
+                self._free(partial, needed)
 
     def peer_gone(self, peer: Peer) -> None:
         """``peer`` will deliver nothing more: :meth:`returned` for each of its blocks."""
@@ -269,27 +290,26 @@ class PiecePicker(Generic[Peer]):
         What was not asked of ``peer``, or is not outstanding at it any more, is not wanted. The last block of a piece
         makes it VERIFYING.
         """
-        also_asked = self._requests.remove(peer, block)
+        elsewhere = self._requests.remove(peer, block)
         # Only what was asked of this very peer counts: else anybody could make us count, hash and write what it likes,
         # and put the blame for a wrong piece on whoever sent the rest.
-        if also_asked is None:
+        if elsewhere is None:
             return UNWANTED
-        for other in also_asked:
-            self._requests.remove(other, block)
         partial = self._partials[block.piece]
-        partial.delivered[block.begin] = peer
+        partial.deliver(peer, block)
+        cancel = self._not_needed_of(partial, elsewhere) if elsewhere else ()
         if not partial.complete:
-            return Received(wanted=True, cancel=also_asked) if also_asked else ONE_OF_MANY
+            return Received(wanted=True, cancel=cancel) if cancel else ONE_OF_MANY
         self._states[partial.piece] = PieceState.VERIFYING
-        return Received(wanted=True, piece_complete=True, cancel=also_asked)
+        return Received(wanted=True, piece_complete=True, cancel=cancel)
 
     def contributors(self, piece: int) -> dict[int, Peer]:
-        """The peer that delivered each block of ``piece`` so far, by the byte it begins at; empty for a HELD piece."""
+        """Return who delivered each leaf of ``piece`` so far, by the byte it begins at; empty for a HELD piece."""
         partial = self._partials.get(piece)
         return dict(partial.delivered) if partial else {}
 
     def parts_of(self, peer: Peer) -> set[int]:
-        """The pieces on their way to us of which ``peer`` delivered a block or is to deliver one."""
+        """Return the pieces on their way to us of which ``peer`` delivered a block or is to deliver one."""
         delivered = {piece for piece, partial in self._partials.items() if peer in partial.delivered.values()}
         return delivered.union(block.piece for block in self._requests.at(peer))
 
@@ -348,8 +368,13 @@ class PiecePicker(Generic[Peer]):
         choose = self._availability.lowest if self.sequential else self._availability.rarest
         return choose(has, Priority.HIGH, limit, without) or choose(has, Priority.NORMAL, limit, without)
 
-    def _started(self, peer: Peer, has: Bitfield, without: Collection[int]) -> list[PartialPiece[Peer]]:
-        """The pieces with a free block that ``peer`` may be asked for: high priority first, then the oldest."""
+    def _take_started(
+        self, peer: Peer, has: Bitfield, count: int, without: Collection[int], longest: int, picked: list[Block]
+    ) -> int:
+        """Take from the pieces with a free leaf that ``peer`` may be asked for, as :meth:`_take` does.
+
+        High priority first, then the oldest.
+        """
         started = [
             partial
             for piece, partial in self._with_free.items()
@@ -359,17 +384,22 @@ class PiecePicker(Generic[Peer]):
             and self._owners.get(piece, peer) == peer
         ]
         started.sort(key=lambda partial: -self._priorities[partial.piece])  # stable: the oldest stay first
-        return started
+        for partial in started:
+            count = self._take(partial, count, longest, picked)
+        return count
 
-    def _take(self, partial: PartialPiece[Peer], count: int) -> list[Block]:
-        taken = partial.take(count)
+    def _take(self, partial: PartialPiece[Peer], count: int, longest: int, picked: list[Block]) -> int:
+        """Add up to ``count`` leaves of a piece to ``picked``; returns how many more there may be."""
+        before = len(partial.free)
+        picked += partial.take(count, longest)
         if not partial.free:
             del self._with_free[partial.piece]
-        return taken
+        return count - before + len(partial.free)
 
-    def _free(self, partial: PartialPiece[Peer], begin: int) -> None:
-        partial.give_back(begin)
-        # Its owner left a block unanswered: others may give it, and that one peer lied is not known for sure any more.
+    def _free(self, partial: PartialPiece[Peer], begins: Iterable[int]) -> None:
+        for begin in begins:
+            partial.give_back(begin)
+        # Its owner left a leaf unanswered: others may give it, and that one peer lied is not known for sure any more.
         self._owners.pop(partial.piece, None)
         self._with_free[partial.piece] = partial
         self._states[partial.piece] = PieceState.IN_FLIGHT
@@ -379,14 +409,28 @@ class PiecePicker(Generic[Peer]):
             self._states[partial.piece] = PieceState.MISSING
             self._offer(partial.piece)
 
-    def _duplicates(self, has: Bitfield, without: Collection[int]) -> Iterator[Block]:
-        """Blocks to ask of an idle peer in the endgame, as libtorrent does when no block is free.
+    def _not_needed_of(
+        self, partial: PartialPiece[Peer], elsewhere: Mapping[int, tuple[Peer, Block]]
+    ) -> tuple[tuple[Peer, Block], ...]:
+        """Forget the requests among ``elsewhere`` of which each leaf is delivered by now; returns them."""
+        over = [
+            (other, theirs)
+            for other, theirs in dict.fromkeys(elsewhere.values())
+            if all(begin in partial.delivered for begin in theirs.leaves)
+        ]
+        for other, theirs in over:
+            self._requests.remove(other, theirs)
+        return tuple(over)
+
+    def _duplicates(self, has: Bitfield, without: Collection[int]) -> Iterator[tuple[Block, Peer, Block]]:
+        """Leaves to ask of an idle peer in the endgame, as libtorrent does when none is free, with who else has them.
 
         At two peers at most: the copy that comes second is wasted, and a third would be for sure. The newest requests
         first: they are the last in another peer's queue, so the most time is saved and the least is on its way.
         """
         for priority in _BY_PRIORITY:
-            for block in self._requests.at_one():
-                askable = has.has(block.piece) and block.piece not in without
-                if askable and self._priorities[block.piece] is priority:
-                    yield block
+            for leaf, peer, block in self._requests.at_one():
+                piece = leaf.piece
+                askable = has.has(piece) and piece not in without and leaf.begin not in self._partials[piece].delivered
+                if askable and self._priorities[piece] is priority:
+                    yield leaf, peer, block

@@ -1,4 +1,7 @@
-"""How many requests to keep outstanding at one peer, so that its link is never idle."""
+"""How much to keep outstanding at one peer, so that its link is never idle, and how much of it in one request.
+
+It is counted in leaves, 16 KiB, whatever the requests are that ask for them.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,18 @@ from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.swarm.rates import RateMeter
 
 MAX_DEPTH: Final = 2000
-"""Requests at one peer: what libtorrent takes at most, too."""
+"""Leaves outstanding at one peer: as many requests of one leaf libtorrent takes at most, too."""
 SNUB_AFTER: Final = 30.0
-"""Seconds without a block after which a peer counts as snubbing us."""
+"""Seconds without a leaf after which a peer counts as snubbing us."""
 
 _START: Final = 32
 """Half a MiB: little for a slow link, and soon doubled on a fast one."""
 _MIN_DEPTH: Final = 2
-"""While one block is on its way, the next request is."""
+"""While one leaf is on its way, the next request is."""
 _SECONDS_AHEAD: Final = 1.0
 """Survives the hiccups of both sides; a longer queue would bind us to pieces that are elsewhere soon."""
+_SECONDS_A_REQUEST: Final = 0.03
+"""What one request asks for takes about as long: a choke, a cancel, a limit or the endgame has to wait for no more."""
 _ROUND_TRIPS_AHEAD: Final = 2
 """On a very long path: the bandwidth-delay product, and as much again as margin."""
 _GROWTH: Final = 1.1
@@ -27,23 +32,26 @@ _GROWTH: Final = 1.1
 class RequestPipeline:
     """The depth for one peer, from the rate and the round trip that were measured; times are in seconds.
 
-    It starts like TCP: a block that comes lets two requests go, so the depth doubles with every round trip. When that
+    It starts like TCP: a leaf that comes lets two be asked for, so the depth doubles with every round trip. When that
     makes the rate grow no more, the depth follows the rate.
     """
 
     def __init__(self, peer_limit: int = MAX_DEPTH) -> None:
-        """The pipeline to one peer; ``peer_limit`` is its ``reqq`` (BEP 10), to be set when the peer tells it."""
+        """Start the pipeline to one peer; ``peer_limit`` is its ``reqq`` (BEP 10), to be set when the peer tells it."""
         self.peer_limit = peer_limit
+        self.peer_longest = 1
+        """Leaves in the longest request that the peer takes, a power of two; to be set when it tells."""
         self.outstanding = 0
         self._meter = RateMeter()
         self._round_trip = 0.0
         self._asked_at: float | None = None  # when the first request went to an idle peer, until its block comes
-        self._heard_at = 0.0  # since when we wait for a block
+        self._heard_at = 0.0  # since when we wait for a leaf
+        self._part = 0  # bytes of the block under way that were here then
         self._snubbed = False
         self._start_over()
 
     def on_sent(self, now: float, n: int) -> None:
-        """Note that ``n`` requests were sent, which are outstanding from here on."""
+        """Note that ``n`` leaves were asked for, which are outstanding from here on."""
         if not self.outstanding:
             # A depth from before a pause says nothing about the link as it is now: the start finds it again.
             if self._rested(now):
@@ -56,19 +64,27 @@ class RequestPipeline:
         if self.is_snubbed(now):
             self._snubbed = False
             self._start_over()
-        self.outstanding = max(0, self.outstanding - 1)
+        leaves = -(-length // BLOCK_LENGTH)
+        self.outstanding = max(0, self.outstanding - leaves)
         # Only the first request to an idle peer measures the path: any other waits in the peer's queue first.
         if self._asked_at is not None:
             self._round_trip = now - self._asked_at
             self._asked_at = None
         self._heard_at = now
+        self._part = 0
         self._meter.add(now, length)
         if self._growing:
-            self._depth += 1  # and one more by room(), as the answered one is not outstanding: two for each block
+            self._depth += leaves  # and as many by room(), as these are not outstanding: two for each that came
             self._watch_growth(now, length)
 
+    def on_part(self, now: float, length: int) -> None:
+        """Note that ``length`` bytes are here of a block that is not complete: a long one may take its time."""
+        if length - self._part >= BLOCK_LENGTH:
+            self._part = length
+            self._heard_at = now
+
     def on_returned(self, now: float, n: int) -> None:
-        """Note that no block will come of ``n`` requests: they were rejected, cancelled or given up."""
+        """Note that ``n`` leaves will not come: they were rejected, cancelled or given up."""
         # A peer does not stop being slow because we gave up on it: the flag outlives the requests that raised it.
         self._snubbed = self.is_snubbed(now)
         self.outstanding = max(0, self.outstanding - n)
@@ -80,12 +96,8 @@ class RequestPipeline:
         self._snubbed = False
         self._start_over()
 
-    def room(self, now: float) -> int:
-        """How many requests to send now."""
-        return max(0, self.target(now) - self.outstanding)
-
     def target(self, now: float) -> int:
-        """How many requests should be outstanding: 1 at least, so that a peer can make up for anything."""
+        """How many leaves should be outstanding: 1 at least, so that a peer can make up for anything."""
         if self.is_snubbed(now):
             return 1
         if self._rested(now):
@@ -97,8 +109,18 @@ class RequestPipeline:
             depth = max(_MIN_DEPTH, int(self._meter.rate(now) * ahead / BLOCK_LENGTH))
         return max(1, min(depth, self.peer_limit, MAX_DEPTH))
 
+    def longest(self, now: float) -> int:
+        """How many leaves to ask for by one request at most, a power of two.
+
+        In the first second the rate counts as less than it is, so requests become long only when it lasts.
+        """
+        if self.peer_longest == 1:
+            return 1
+        leaves = int(self._meter.rate(now) * _SECONDS_A_REQUEST / BLOCK_LENGTH)
+        return min(1 << max(0, leaves.bit_length() - 1), self.peer_longest)
+
     def is_snubbed(self, now: float) -> bool:
-        """Whether no block came for :data:`SNUB_AFTER` while requests were outstanding, and none has come since."""
+        """Whether no leaf came for :data:`SNUB_AFTER` while some were outstanding, and no block has come since."""
         return self._snubbed or (self.outstanding > 0 and now - self._heard_at >= SNUB_AFTER)
 
     def _rested(self, now: float) -> bool:

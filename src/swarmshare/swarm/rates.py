@@ -59,21 +59,22 @@ class TokenBucket:
         """Another limit from now on; a debt is paid at the new rate."""
         if rate is not None and not rate > 0:
             raise ValueError(f"{rate} bytes per second is no limit; None is")
-        self._rate = rate
+        self.rate = rate
+        """Bytes per second; None: no limit."""
 
     def in_debt(self, now: float) -> bool:
         """Whether bytes that passed already have to be paid off before any others may pass."""
-        return self._rate is not None and self._level + (now - self._at) * self._rate < 0
+        return self.rate is not None and self._level + (now - self._at) * self.rate < 0
 
     def take(self, now: float, n: int) -> float:
         """Seconds to wait before ``n`` bytes may pass: 0 means now.
 
         They are taken either way, so wait once and send; do not take again. Those who wait are served in turn.
         """
-        if self._rate is None:
+        if self.rate is None:
             return 0.0
-        self._level = min(self._burst, self._level + (now - self._at) * self._rate)
+        self._level = min(self._burst, self._level + (now - self._at) * self.rate)
         self._at = now
-        wait = max(0.0, -self._level / self._rate)
+        wait = max(0.0, -self._level / self.rate)
         self._level -= n
         return wait

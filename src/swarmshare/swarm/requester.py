@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Generic
 
+from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.swarm.conduct import Conduct
 from swarmshare.swarm.partial_piece import Peer
 from swarmshare.swarm.picker import MAX_ALONE
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from swarmshare.manifest.layout import Block
     from swarmshare.swarm.picker import PiecePicker
 
-MIN_REFILL: Final = 8
-"""Requests that are sent together: one at a time would cost a system call each."""
+REFILL_SHARE: Final = 8
+"""What part of the depth is asked for together: each request alone would cost a system call, and a choice."""
 
 
 class Requester(Generic[Peer]):
@@ -47,22 +48,25 @@ class Requester(Generic[Peer]):
     def choose(
         self, now: float, has: Bitfield, asked: Collection[Block], allowed: Collection[int] | None
     ) -> list[Block]:
-        """The blocks to ask of the peer now, outstanding at it from here on: as many as keep it busy.
+        """Return the blocks to ask of the peer now, outstanding at it from here on: as many as keep it busy.
 
         ``has`` is what it holds, and ``asked`` what it has still to answer, cancelled requests included. ``allowed``
         are the only pieces that it may be asked for while it chokes us (BEP 6); None: it does not choke us.
         """
-        room = self.pipeline.room(now)
-        # Half a batch is not worth a system call, unless the whole depth is as small as that.
-        if room < min(MIN_REFILL, self.pipeline.target(now) // 2 + 1) or self.rejections.is_full:
+        pipeline = self.pipeline
+        target, longest = pipeline.target(now), pipeline.longest(now)
+        room = target - pipeline.outstanding
+        if room < target // REFILL_SHARE + 1 or self.rejections.is_full:
             return []
+        # Whole requests: what is left over would be a short one, and leave another short one of its piece.
+        room -= room % longest if room > longest else 0
         waiting: Collection[int] = self.rejections.waiting
         picked: list[Block] = []
         # Sets are built only for the few peers that gave something wrong: this runs for every read of every peer.
         if self.conduct.wrong:
             waiting = self.conduct.wrong.union(waiting)
-            picked = self._pick(has, room, allowed, self.conduct.doubtful.union(waiting))
-        picked = picked or self._pick(has, room, allowed, waiting)
+            picked = self._pick(has, room, longest, allowed, self.conduct.doubtful.union(waiting))
+        picked = picked or self._pick(has, room, longest, allowed, waiting)
         blocks = []
         for block in picked:
             # Cancelled, and its answer (BEP 6) is still to come: asked again, the two answers could not be told apart.
@@ -71,21 +75,23 @@ class Requester(Generic[Peer]):
             else:
                 blocks.append(block)
         if blocks:
-            self.pipeline.on_sent(now, len(blocks))
+            pipeline.on_sent(now, sum([-(-block.length // BLOCK_LENGTH) for block in blocks]))
         return blocks
 
-    def _pick(self, has: Bitfield, room: int, allowed: Collection[int] | None, without: Collection[int]) -> list[Block]:
+    def _pick(
+        self, has: Bitfield, room: int, longest: int, allowed: Collection[int] | None, without: Collection[int]
+    ) -> list[Block]:
         if allowed is not None:
-            return self._picker.pick_allowed_fast(self._peer, has, room, allowed, without)
+            return self._picker.pick_allowed_fast(self._peer, has, room, allowed, without, longest)
         if self.proven:
-            return self._picker.pick(self._peer, has, room, without)
+            return self._picker.pick(self._peer, has, room, without, longest)
         most = 1 if self.conduct.is_untried else MAX_ALONE
-        return self._picker.pick_alone(self._peer, has, room, without, most)
+        return self._picker.pick_alone(self._peer, has, room, without, longest, most)
 
     def rejected(self, block: Block, now: float, *, choking: bool) -> None:
         """Note that the peer will not send ``block``; its piece waits for the next try, unless ``choking`` is why."""
         self._picker.returned(self._peer, block)
-        self.pipeline.on_returned(now, 1)
+        self.pipeline.on_returned(now, len(block.leaves))
         # A choked peer's rejections say nothing about the piece (BEP 6 makes it reject all); any other would be asked
         # for the same block at once, and reject it at once, for ever.
         if not choking:

@@ -1,9 +1,9 @@
 """Sentences for people that can be said in another language: a code, and what is filled into its English template.
 
 Lower layers know no languages. They say everything as a :class:`Text`; the English of each code stands once, in the
-tables of this package. A window looks the *code* up among its translations, and fills in the same arguments; what it
-has no translation for stays English. ``tests/test_texts.py`` proves that every code that is said is in the tables, and
-has a translation.
+tables of this package. Whoever shows it (the window, the command line, a tracker's pages) looks the *code* up among the
+translations, and fills in the same arguments, by ``languages/``; what has no translation stays English.
+``tests/test_texts.py`` proves that every code that is said is in the tables, and has a translation.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from errno import ETIMEDOUT, errorcode
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias, Union
 
-from swarmshare.texts import commands, files, hints, peers, systems, trackers
+from swarmshare.texts import commands, files, hints, pages, peers, systems, trackers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 Value: TypeAlias = Union[str, int, "Text"]
 
 ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
-    {**commands.ENGLISH, **files.ENGLISH, **hints.ENGLISH, **peers.ENGLISH, **systems.ENGLISH, **trackers.ENGLISH}
+    {
+        **commands.ENGLISH,
+        **files.ENGLISH,
+        **hints.ENGLISH,
+        **pages.ENGLISH,
+        **peers.ENGLISH,
+        **systems.ENGLISH,
+        **trackers.ENGLISH,
+    }
 )
 """The English template of each code, with names in braces for the arguments."""
 
@@ -49,7 +57,7 @@ class Text(str):
 
     @classmethod
     def received(cls, english: str, code: str, arguments: Mapping[str, Value]) -> Text:
-        """What another program said: ``english`` is shown as it came, unless there is a translation of ``code``."""
+        """Return what another program said: ``english`` as it came, unless there is a translation of ``code``."""
         text = super().__new__(cls, english)
         text.code = code
         text.arguments = MappingProxyType(dict(arguments))
@@ -69,17 +77,17 @@ def fill(template: str, arguments: Mapping[str, Value], say: Callable[[Value], s
 
 
 def places(template: str) -> set[str]:
-    """The names of the arguments that ``template`` has a place for."""
+    """Return the names of the arguments that ``template`` has a place for."""
     return set(_PLACE.findall(template))
 
 
 def in_english(value: Value) -> str:
-    """An argument as it stands in an English sentence."""
+    """Return an argument as it stands in an English sentence."""
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def os_reason(error: OSError) -> Text:
-    """The system's own words for what went wrong, without the number and the path; its code is the number's name."""
+    """Return the system's own words for what went wrong, without number and path; its code is the number's name."""
     if isinstance(error.strerror, Text):
         return error.strerror
     return system_says(
@@ -93,16 +101,16 @@ def system_says(words: str, number: int | None = None) -> Text:
 
 
 def text_of(error: Exception) -> Text:
-    """What ``error`` says: its text if it was raised with one, else its words as those of a library."""
+    """Return what ``error`` says: its text if it was raised with one, else its words as those of a library."""
     said = next(iter(error.args), None)
     return said if isinstance(said, Text) else system_says(str(error))
 
 
-def about(subject: object, what: Text) -> Text:
-    """``what``, said of ``subject``: a path, the address of a tracker, a name."""
+def about(subject: object, what: str) -> Text:
+    """Return ``what``, said of ``subject``: a path, the address of a tracker, a name."""
     return Text("about", subject=subject, what=what)
 
 
 def advise(what: Text, hint: Text | None) -> Text:
-    """What is wrong, followed by what to do about it if that is known, in one line."""
+    """Return what is wrong, followed by what to do about it if that is known, in one line."""
     return what if hint is None else Text("advice", what=what, hint=hint)

@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 ENGLISH: Final = {
+    "hint.check-output": "Check where it is sent",
+    "hint.put-back-or-publish": (
+        "What was removed is fetched from others; what was changed is left alone: put it back as it was, publish what "
+        "it is now, or run swarmshare recheck, which replaces the changes."
+    ),
+    "hint.tried-again-by-itself": "It tries again by itself, and goes on as soon as that is put right.",
+    "hint.open-files-or-less": "Allow more (ulimit -n), or share less at once.",
     "hint.make-room": "Make room on the disk, or choose a folder on another one.",
     "hint.move-away": "Move it away, or choose another folder.",
     "hint.new-manifest": "The manifest is damaged, hostile or not BitTorrent v2: ask whoever made it for a new one.",
@@ -31,6 +38,10 @@ ENGLISH: Final = {
     "hint.remove-yourself": "It is left; remove it yourself.",
     "hint.wait-for-writers": "Wait until nothing writes to it, then try again.",
     "hint.links": "Everything else is shared without it. On Windows, links need the developer mode.",
+    "hint.edited": (
+        "Put it back as it was, or remove it; or force a re-check (swarmshare recheck), which replaces the changes "
+        "with what others have."
+    ),
     "hint.copy-in-place": "Put a copy in its place, or choose another folder.",
     "hint.other-folder": "Choose another folder.",
     "hint.exclude": "Leave it out with --exclude.",
@@ -38,6 +49,8 @@ ENGLISH: Final = {
     "hint.rename-named-or-exclude": (
         "Rename what it names, leave it out with --exclude, or share fewer files at once."
     ),
+    "hint.rename": "Rename it.",
+    "hint.other-given-name": "Choose another name.",
     "hint.rename-one": "Rename one of the two, or leave it out with --exclude.",
     "hint.other-output": "Choose another -o.",
     "hint.begin-again": "Remove the file, then begin it again.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import gevent
 from flask import Blueprint, Response, jsonify
 from flask_socketio import SocketIO
+from prometheus_client import CollectorRegistry
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from swarmshare import __version__
@@ -27,7 +28,8 @@ from swarmshare.tracker.domain.passwords import Passwords
 from swarmshare.tracker.domain.ratelimit import RateLimit
 from swarmshare.tracker.domain.sessions import Sessions
 from swarmshare.tracker.domain.unsaved_tokens import UnsavedTokens
-from swarmshare.tracker.http import announce, metrics, pages
+from swarmshare.tracker.http import metrics, pages
+from swarmshare.tracker.http.announce import Announces
 from swarmshare.tracker.http.api import account_routes, catalogue_routes, exchange_routes, swarm_routes
 from swarmshare.tracker.http.api.answers import Health
 from swarmshare.tracker.http.api.routes import ApiRoutes
@@ -60,7 +62,7 @@ def create_app(
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Flask:
-    """Returns the tracker as a WSGI application; whoever makes it calls :meth:`Services.close` in the end.
+    """Return the tracker as a WSGI application; whoever makes it calls :meth:`Services.close` in the end.
 
     Args:
         config: How the tracker behaves.
@@ -73,6 +75,7 @@ def create_app(
         DatabaseError: The database cannot be used.
     """
     database = Database(config.database, config.data)
+    numbers = CollectorRegistry()
     guard = Guard(config)
     app = Web(config.max_body)
     socketio = SocketIO(
@@ -88,7 +91,7 @@ def create_app(
     directory = Directory(database, clock, unsaved, open_swarms=config.open_swarms)
     rng = random.Random()
     registry = SwarmRegistry(
-        open_store(config, rng),
+        open_store(config, rng, monotonic),
         clock=monotonic,
         later=later,
         rng=rng,
@@ -137,11 +140,13 @@ def create_app(
     app.extensions[EXTENSION] = services
     socketio.on_namespace(live)
     swarm_namespace.register(socketio, registry, directory)
-    app.register_blueprint(announce.blueprint(registry, directory))
     app.register_blueprint(pages.blueprint(services))
     app.register_blueprint(_api(services))
-    app.register_blueprint(_monitoring(app, services))
-    app.wsgi_app = guard.before(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    app.register_blueprint(_monitoring(numbers, services))
+    times = metrics.AnswerTimes(numbers)
+    times.measure(app)
+    announces = Announces(registry, directory, times)
+    app.wsgi_app = guard.before(announces.before(app.wsgi_app))  # type: ignore[assignment,method-assign]
     if config.trusted_proxies:
         count = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, count, count, count)  # type: ignore[method-assign]
@@ -156,10 +161,10 @@ class _Swarms:
         self.withdrawn = registry.withdraw
 
     def accounts_changed(self) -> None:
-        """Does nothing: the swarms ask the directory anew each time."""
+        """Do nothing: the swarms ask the directory anew each time."""
 
     def published(self, entry: values.EntryView) -> None:
-        """Does nothing: a swarm begins with its first member."""
+        """Do nothing: a swarm begins with its first member."""
 
 
 def _api(services: Services) -> Blueprint:
@@ -174,9 +179,9 @@ def _api(services: Services) -> Blueprint:
     return routes.blueprint
 
 
-def _monitoring(app: Flask, services: Services) -> Blueprint:
+def _monitoring(numbers: CollectorRegistry, services: Services) -> Blueprint:
     blueprint = Blueprint("monitoring", __name__)
-    numbers = metrics.measure(app, services)
+    numbers.register(metrics.TrackerState(services))
 
     @blueprint.get("/healthz")
     def healthz() -> tuple[Response, int]:

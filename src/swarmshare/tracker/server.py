@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
@@ -17,7 +18,7 @@ import gevent
 from gevent.event import Event
 from gevent.os import tp_read
 from gevent.pool import Pool
-from gevent.pywsgi import WSGIHandler, WSGIServer
+from gevent.pywsgi import WSGIServer
 from gevent.threadpool import ThreadPool
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,14 +26,17 @@ from swarmshare.common.address import is_loopback, show_address
 from swarmshare.errors import SwarmShareError
 from swarmshare.texts import Text, about, os_reason, system_says
 from swarmshare.tracker.app import EXTENSION, create_app
+from swarmshare.tracker.client_handler import ClientHandler
 from swarmshare.tracker.own_addresses import own_addresses
-from swarmshare.tracker.realtime.transport import CONNECTION, use_for
+from swarmshare.tracker.realtime.transport import use_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from swarmshare.tracker.config import TrackerConfig
     from swarmshare.tracker.services import Services
+
+_log: Final = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,10 +45,6 @@ BACKLOG: Final = 1024
 """Connections that may wait to be accepted: a whole class may come back at once."""
 WORKERS: Final = 2
 """Long computations at a time; a password takes 64 MiB, a large manifest some hundred."""
-IDLE: Final = 75.0
-"""Seconds that a connection may stay silent between requests, or in the midst of one; WebSockets have their pings."""
-HEAD: Final = 20.0
-"""Seconds that the headers of one request may take."""
 STOPPING: Final = 2.0
 """Seconds that requests have to end when the tracker is told to stop."""
 
@@ -94,9 +94,9 @@ def serve(
         services = app.extensions[EXTENSION]
         use_for(services.socketio)
         # No log of requests: there are passkeys in their paths. What goes wrong inside is logged by the application.
-        pool = Pool(min(config.max_connections, _most_connections()))
+        pool = Pool(min(config.max_connections, most_connections()))
         servers = [
-            WSGIServer(listener, app, log=None, error_log=None, handler_class=_ClientHandler, spawn=pool)
+            WSGIServer(listener, app.wsgi_app, log=None, error_log=None, handler_class=ClientHandler, spawn=pool)
             for listener in listeners
         ]
         stop = Event()
@@ -106,9 +106,12 @@ def serve(
             setup_token = _setup_token(services)
             for server in servers:
                 server.start()
-            on_ready(_ready(listeners, own, config.public_url, setup_token))
+            ready = _ready(listeners, own, config.public_url, setup_token)
+            _log.info("listens at %s", ", ".join(ready.addresses))
+            on_ready(ready)
             stop.wait()
         finally:
+            _log.info("stops")
             for handler in handlers:
                 handler.cancel()
             if watch is not None:
@@ -138,7 +141,7 @@ class _Workers:
         self._pool = pool
 
     def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Returns or raises what ``work`` does in one of the threads."""
+        """Return or raise what ``work`` does in one of the threads."""
         result: T
         result, error = self._pool.apply(_caught, (work, args, kwargs))
         if error is not None:
@@ -147,39 +150,14 @@ class _Workers:
 
 
 def _caught(work: Callable[..., object], args: Any, kwargs: Any) -> tuple[object, Exception | None]:
-    """Returns an error instead of raising it: gevent prints what a thread raises, even when somebody waits for it."""
+    """Return an error instead of raising it: gevent prints what a thread raises, even when somebody waits for it."""
     try:
         return work(*args, **kwargs), None
     except Exception as error:
         return None, error
 
 
-class _ClientHandler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
-    """One client's connection, with bounds on its silence."""
-
-    def __init__(self, sock: socket.socket, *arguments: Any) -> None:
-        sock.settimeout(IDLE)
-        super().__init__(sock, *arguments)
-
-    def read_requestline(self) -> str:
-        """Returns the first line of a request; empty, as at the end, when the client is silent for too long."""
-        with gevent.Timeout(IDLE, False):
-            line: str = super().read_requestline()
-            return line
-        return ""
-
-    def read_request(self, requestline: str) -> bool:
-        """Reads the headers of a request, within :data:`HEAD` seconds; False when they cannot be used."""
-        with gevent.Timeout(HEAD, ValueError("the headers take too long")):
-            read: bool = super().read_request(requestline)
-            return read
-
-    def get_environ(self) -> dict[str, Any]:
-        """Returns the WSGI environment, with this connection in it for WebSockets."""
-        return {**super().get_environ(), CONNECTION: self}
-
-
-def _most_connections() -> int:
+def most_connections() -> int:
     """How many connections there may be, after asking the system for as many as it gives."""
     if sys.platform == "win32":
         return WITHOUT_LIMIT

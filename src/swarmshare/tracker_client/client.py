@@ -5,6 +5,7 @@ All of it is hints for the download, which goes on whatever the tracker does: it
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from swarmshare.tracker_client.bridge import Link
     from swarmshare.tracker_client.connection import TrackerConnection
 
+_log: Final = logging.getLogger(__name__)
+
 HAVE_INTERVAL: Final = 0.25
 """Seconds between two tellings of what we gained."""
 SHORTEST_INTERVAL: Final = 5
@@ -69,7 +72,7 @@ class TrackerAnnouncer:
         self._tracker, self._token = tracker, token
 
     async def run(self, torrent: TrackerView) -> None:
-        """Takes part in the swarm of ``torrent`` until cancelled, and tells it of peers and problems."""
+        """Take part in the swarm of ``torrent`` until cancelled, and tell it of peers and problems."""
         await _Membership(torrent, connection_to(self._tracker, self._token, torrent.peer_id)).run()
 
 
@@ -95,6 +98,8 @@ class _Membership:
         self._torrent = torrent
         self._connection = connection
         self._info_hash = torrent.manifest.info_hash.full
+        self._name = torrent.manifest.info_hash
+        """For the log."""
         self._view = SwarmView(torrent)
         self._liars: deque[Address] = deque(maxlen=MAX_LIARS)
         self._waiting: deque[Push] = deque()
@@ -110,7 +115,7 @@ class _Membership:
         """When the last connection ended."""
 
     async def run(self) -> None:
-        """Takes part until cancelled; then leaves, within :data:`GOODBYE` seconds."""
+        """Take part until cancelled; then leave, within :data:`GOODBYE` seconds."""
         backoff = Backoff()
         async with self._connection.listening(self._info_hash, self):
             try:
@@ -119,9 +124,10 @@ class _Membership:
                     since = trio.current_time()
                     end = await self._take_part(self._link)
                     self._lost_at = trio.current_time()
+                    _log.info("%s: tracker %s: no longer connected: %s", self._name, self._connection.tracker, end)
                     if isinstance(end, EventError):
                         if end.reason not in _QUIET:
-                            self._torrent.tell_problem(about(self._connection.tracker, end.message))
+                            self._torrent.report_problem(about(self._connection.tracker, end.message))
                         await trio.sleep(backoff.pause(trio.current_time() - since))
                     elif not self._joined:
                         self.away(end)
@@ -130,7 +136,7 @@ class _Membership:
                     await self._leave()
 
     async def _live(self) -> Link:
-        """A live connection, as soon as there is one; ordinary announces meanwhile, where these get through."""
+        """Return a live connection, as soon as there is one; ordinary announces meanwhile, where these get through."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
@@ -142,7 +148,7 @@ class _Membership:
     # What the connection tells
 
     def pushed(self, push: Push) -> None:
-        """Keeps a push until it is taken; when too many wait, the whole swarm is asked for instead."""
+        """Keep a push until it is taken; when too many wait, the whole swarm is asked for instead."""
         if len(self._waiting) < MAX_WAITING:
             self._waiting.append(push)
         else:
@@ -156,7 +162,7 @@ class _Membership:
         if self._nursery is not None and error.rule == NOT_LIVE and not self._fallback.runs:
             self._nursery.start_soon(self._fallback.run)
         if not self._fallback.runs:
-            self._torrent.tell_problem(error.advice)
+            self._torrent.report_problem(error.advice)
 
     # What we do
 
@@ -193,7 +199,8 @@ class _Membership:
         )
         self._view.start(parse_state(await self._ask(join), self.piece_count))
         self._joined = True
-        self._torrent.tell_problem((self._link.way if self._link is not None else None) or "")
+        _log.info("%s: tracker %s: joined", self._name, self._connection.tracker)
+        self._torrent.report_problem((self._link.way if self._link is not None else None) or "")
 
     async def _tell_pieces(self) -> None:
         while True:
@@ -224,13 +231,14 @@ class _Membership:
             self._news = trio.Event()
             if not await self._catch_up():
                 self._missed = False
+                _log.debug("%s: tracker %s: missed a push", self._name, self._connection.tracker)
                 answer = await self._ask(Resync(self._info_hash))
                 self._view.start(parse_state(answer, self.piece_count))
                 self._news.set()  # what waits still may go on from there
                 await trio.sleep(RESYNC_INTERVAL)
 
     async def _catch_up(self) -> bool:
-        """Takes the pushes that wait; False when one is missing."""
+        """Take the pushes that wait; False when one is missing."""
         while self._waiting and not self._missed:
             if not self._view.apply(self._waiting.popleft()):
                 return False

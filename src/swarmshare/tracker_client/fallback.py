@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from swarmshare.common.address import Address
     from swarmshare.engine.announcer import Changes, TrackerView, TransferStats
+
+_log: Final = logging.getLogger(__name__)
 
 
 class FallbackAnnouncer:
@@ -36,6 +39,7 @@ class FallbackAnnouncer:
                 url = await trio.to_thread.run_sync(self._announce_url, abandon_on_cancel=True)
             except TrackerError:
                 return  # the tracker is away, or is none
+            _log.info("%s: nothing live gets through: announces now and then", self._tracker)
             await HttpAnnouncer([[url]], random.Random()).run(self._torrent)
         finally:
             self.runs = False
@@ -82,5 +86,5 @@ class _Told:
     def found(self, addresses: Sequence[Address]) -> None:
         self._torrent.found(addresses)
 
-    def tell_problem(self, message: str) -> None:
-        self._torrent.tell_problem(message or self._way)
+    def report_problem(self, message: str) -> None:
+        self._torrent.report_problem(message or self._way)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from random import Random
 
     from swarmshare.engine.announcer import AnnounceContext
+
+_log: Final = logging.getLogger(__name__)
 
 FIRST_RETRY: Final = 5.0
 """Seconds to the next try when no tracker worked; twice as long after each, up to ``MAX_INTERVAL``."""
@@ -138,12 +141,12 @@ class _Announces:
         problems += [about(name, Text("tracker.only-http")) for name in self._unusable]
         if len(problems) > 1:
             problems[0] = Text("tracker.and-more", what=problems[0], count=len(problems) - 1)
-        self._torrent.tell_problem(advise(problems[0], hint) if problems else "")
+        self._torrent.report_problem(advise(problems[0], hint) if problems else "")
         return None
 
     def _hear(self, tracker: _Tracker, replies: list[Reply]) -> None:
         warning = next((reply.warning for reply in replies if reply.warning), "")
-        self._torrent.tell_problem(about(tracker.name, Text("tracker.says", text=warning)) if warning else "")
+        self._torrent.report_problem(about(tracker.name, Text("tracker.says", text=warning)) if warning else "")
         if found := list(dict.fromkeys(peer for reply in replies for peer in reply.peers)):
             self._torrent.found(found)
 
@@ -186,12 +189,24 @@ class _Announces:
         request = AnnounceRequest(
             wire_hash, peer_id, torrent.port, torrent.stats(), self._key, event, tracker.tracker_id
         )
-        reply = await get(request.url(tracker.url), lambda page: _read(tracker.url, page, peer_id))
+        # The tracker by its host: somebody's passkey may be in its URL.
+        name, event_name = tracker.name, event or "regular"
+        try:
+            reply = await get(request.url(tracker.url), lambda page: read_reply(tracker.url, page, peer_id))
+        except TrackerError as error:
+            _log.debug("%s: tracker %s: announce (%s) failed: %s", wire_hash.hex(), name, event_name, error.rule)
+            raise
+        _log.debug("%s: tracker %s: announced (%s): %d peers", wire_hash.hex(), name, event_name, len(reply.peers))
         tracker.tracker_id = reply.tracker_id or tracker.tracker_id
         return reply
 
 
-def _read(url: str, page: Page, peer_id: bytes) -> Reply:
+def read_reply(url: str, page: Page, peer_id: bytes) -> Reply:
+    """Return the reply that is in ``page``, what ``url`` answered; our own ``peer_id`` is left out of its peers.
+
+    Raises:
+        TrackerError: It refuses, or answers with something that is no reply.
+    """
     try:
         return parse_reply(page.body, peer_id, from_loopback=page.from_loopback)
     except TrackerError as error:

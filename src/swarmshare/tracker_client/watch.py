@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
@@ -13,11 +14,13 @@ from swarmshare.schema.tracker_events import LIVE, Refusal
 from swarmshare.texts import Text, about
 from swarmshare.tracker_client.api import Account, Entry, TrackerApi, read_counts, read_entry
 from swarmshare.tracker_client.bridge import NOT_LIVE, open_link
-from swarmshare.tracker_client.connection import Backoff
+from swarmshare.tracker_client.connection import LONGEST, Backoff
 from swarmshare.tracker_client.http import Answer, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_log: Final = logging.getLogger(__name__)
 
 MAX_EVENT: Final = 2 * 2**20
 """Bytes of the longest event: counts of a thousand swarms, or an entry."""
@@ -43,7 +46,7 @@ class Watcher(Protocol):
     """Hears of the catalogue. All methods are called in trio's thread."""
 
     def listed(self, account: Account, entries: list[Entry]) -> None:
-        """Takes the whole catalogue, the newest first, and the account that asked for it."""
+        """Take the whole catalogue, the newest first, and the account that asked for it."""
 
     def published(self, entry: Entry) -> None:
         """Hears of a new entry; perhaps it was listed already."""
@@ -60,12 +63,18 @@ class Watcher(Protocol):
 
 async def watch(tracker: str, token: str, watcher: Watcher) -> None:
     """Follows a catalogue until cancelled. Raises :class:`TrackerError` when the sign-in is not valid (any more)."""
-    backoff = Backoff()
+    backoff, broke_before = Backoff(), False
     while True:
         since = trio.current_time()
         try:
-            await _follow(tracker, token, watcher)
+            error = await _follow(tracker, token, watcher)
+            # A tracker cuts all connections of an account when one of its devices is signed out. One break is not told:
+            # the next connection is there in a moment, or its own failure is told.
+            if broke_before and trio.current_time() - since < LONGEST:
+                watcher.away(error)
+            broke_before = True
         except TrackerError as error:
+            _log.info("%s: the catalogue is not followed: %s", tracker, error)
             if error.rule in _SIGNED_OUT:
                 raise
             if error.rule == NOT_LIVE and await _ask(tracker, token, watcher):
@@ -76,7 +85,7 @@ async def watch(tracker: str, token: str, watcher: Watcher) -> None:
 
 
 async def _ask(tracker: str, token: str, watcher: Watcher) -> bool:
-    """Fetches the list, where nothing live gets through; returns whether that worked."""
+    """Fetch the list, where nothing live gets through; return whether that worked."""
     try:
         listed = await _listed(tracker, token)
     except TrackerError as error:
@@ -88,8 +97,8 @@ async def _ask(tracker: str, token: str, watcher: Watcher) -> bool:
     return True
 
 
-async def _follow(tracker: str, token: str, watcher: Watcher) -> None:
-    """Follows over one connection; raises :class:`TrackerError` when it ends."""
+async def _follow(tracker: str, token: str, watcher: Watcher) -> TrackerError:
+    """Follows over one connection, and returns how it broke; raises :class:`TrackerError` when there was none."""
     inbox = _Inbox(watcher)
     pushes = {
         "published": partial(inbox.take, lambda data: read_entry(Answer(data)), watcher.published),
@@ -101,9 +110,13 @@ async def _follow(tracker: str, token: str, watcher: Watcher) -> None:
         # Only now, so that nothing that happens meanwhile is missed.
         watcher.listed(*await _listed(tracker, token))
         inbox.open()
+        _log.info("%s: follows the catalogue", tracker)
         if link.way:
             watcher.away(TrackerError(NOT_LIVE, link.way))
-        await link.last()
+        try:
+            await link.last()
+        except TrackerError as broke:
+            return broke
     finally:
         await link.aclose()
 
@@ -128,12 +141,12 @@ class _Inbox:
         self._trio = trio.lowlevel.current_trio_token()
 
     def take(self, read: Callable[[object], _Read], tell: Callable[[_Read], None], data: object) -> None:
-        """Reads an event, and passes it on. Called in the link's thread; what it raises ends the connection."""
+        """Read an event, and pass it on. Called in the link's thread; what it raises ends the connection."""
         what = read(data)
         trio.from_thread.run_sync(self._hand_over, partial(tell, what), trio_token=self._trio)
 
     def open(self) -> None:
-        """Passes on what waits, now that the list has been told."""
+        """Pass on what waits, now that the list has been told."""
         waiting, self._waiting = self._waiting, None
         for tell in waiting or ():
             tell()

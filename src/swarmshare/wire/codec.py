@@ -48,7 +48,9 @@ MAX_EXTENDED: Final = 64 * 2**10
 MAX_HASHES: Final = 8192 + 64
 """Most nodes in one ``hashes``: what libtorrent serves at once, and the uncles of the highest tree."""
 MAX_GUESSES: Final = 8
-"""Blocks that one read may take behind the one that is under way: 128 KiB, about what a socket holds."""
+"""Blocks that one read may take behind the one that is under way."""
+_GUESSED_LENGTH: Final = 2**20
+"""Bytes of these blocks, unless one alone is longer: a place for each is taken in advance."""
 
 _HEAD_LENGTH: Final = 13
 """Length, id, piece and begin: what stands before a block's data."""
@@ -82,7 +84,7 @@ def _bounds(piece_count: int) -> dict[int, _Bounds]:
     sizes = {BitfieldMessage.ID: _Bounds(bitfield, bitfield), _DHT_PORT: _Bounds(2, 2)}
     sizes |= dict.fromkeys(_PLAIN, _Bounds(0, 0)) | dict.fromkeys(_INDEXED, _Bounds(4, 4))
     sizes |= dict.fromkeys(_RANGED, _Bounds(12, 12)) | dict.fromkeys(_HASHED, _Bounds(48, 48))
-    sizes[Piece.ID] = _Bounds(8, 8 + BLOCK_LENGTH)
+    sizes[Piece.ID] = _Bounds(8, 8 + BLOCK_LENGTH)  # unless long ones are asked for
     sizes[Extended.ID] = _Bounds(1, 1 + MAX_EXTENDED)
     sizes[Hashes.ID] = _Bounds(48, 48 + MAX_HASHES * HASH_LENGTH)
     return sizes
@@ -133,6 +135,15 @@ class MessageReader:
         self._depth = 1
         """How many blocks to guess: more while the guesses are right."""
 
+    def allow_long(self, length: int) -> None:
+        """Take blocks of up to ``length`` bytes from now on: whoever asks for as much has to expect it."""
+        self._bounds[Piece.ID] = _Bounds(8, 8 + length)
+
+    @property
+    def part_length(self) -> int:
+        """How many bytes are here of the block under way; 0 when there is none."""
+        return self._block.length - len(self._rest) if self._block is not None else 0
+
     def buffers(self) -> list[memoryview]:
         """Where the next bytes of the stream belong, as for ``recvmsg_into``; good for one read."""
         if not self._rest:
@@ -152,7 +163,7 @@ class MessageReader:
         self._guesses.clear()
 
     def received(self, count: int) -> list[Message]:
-        """The messages that are complete now that ``count`` more bytes are in the buffers.
+        """Return the messages that are complete now that ``count`` more bytes are in the buffers.
 
         A :class:`Piece` is returned when all of its data is in place.
 
@@ -178,9 +189,13 @@ class MessageReader:
 
     def _guess(self, current: Piece) -> None:
         heads = iter(self._heads)
+        length = 0
         for block, data in self._upcoming(self._depth + 1):
             if block != current:
                 self._guesses.append(_Guess(tuple.__new__(Piece, block), encode_piece_head(block), next(heads), data))
+                length += block.length
+                if length >= _GUESSED_LENGTH:
+                    break
 
     def _take_guesses(self, count: int, messages: list[Message]) -> int:
         """Deal with ``count`` bytes behind a long message; how many of them are in the scratch buffer in the end."""

@@ -1,22 +1,22 @@
-"""One connection after its handshake: what may come and go when, as one table, and every number checked.
+"""One connection after its handshake: what comes and goes, and every number checked.
 
 Sans-I/O: the engine reads into :meth:`PeerConnection.buffers`, tells :meth:`~PeerConnection.received` how much came,
 gets messages that are true to the protocol, and sends what :meth:`~PeerConnection.take_output` yields. What a peer says
-of itself (what it holds) is passed on; what it owes (blocks for our requests) is kept here, and so is what we owe it.
+of itself (what it holds) is passed on; what it owes (blocks for our requests) is kept here, and so is what we owe it
+(:mod:`swarmshare.wire.owed`). Which message may come when is a table (:mod:`swarmshare.wire.phases`).
 """
 
 from __future__ import annotations
 
-from enum import Enum
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from swarmshare.common.bits import check_bits
 from swarmshare.errors import LocalProtocolError, RemoteProtocolError
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.texts import Text
 from swarmshare.wire.codec import MessageReader
-from swarmshare.wire.extensions import MAX_QUEUE
+from swarmshare.wire.extensions import MAX_QUEUE, MAX_REQUEST
 from swarmshare.wire.messages import (
     KEEP_ALIVE,
     AllowedFast,
@@ -41,11 +41,14 @@ from swarmshare.wire.messages import (
     encode_piece_head,
     encode_request,
 )
+from swarmshare.wire.owed import OwedBlocks
+from swarmshare.wire.phases import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from swarmshare.manifest.layout import Block, PieceLayout
+    from swarmshare.wire.phases import Negotiated
 
 MAX_HASH_REQUESTS: Final = 16
 """Hash requests of one peer that wait for an answer. Beyond that they are rejected: each may cost a read of a piece."""
@@ -54,51 +57,11 @@ USELESS_ALLOWANCE: Final = 2 * MAX_QUEUE
 under way when we choke it, and no more than that; whoever goes on would keep us busy for nothing, and is dropped."""
 
 
-class Phase(Enum):
-    """Whether a peer may still say what it holds from the start.
-
-    | phase       | bitfield, have all, have none | (un)choke, (not) interested, extended, allowed fast | any other  |
-    |-------------|-------------------------------|-----------------------------------------------------|------------|
-    | HANDSHAKING | -> TALKING                    | stays                                               | -> TALKING |
-    | TALKING     | -> CLOSED (a violation)       | stays                                               | stays      |
-
-    Any violation leads to CLOSED, where nothing is read any more. A message of an extension that was not agreed on
-    (BEP 6, 10, 52) is one in every phase.
-    """
-
-    HANDSHAKING = "handshaking"
-    TALKING = "talking"
-    CLOSED = "closed"
-
-
-_OPENING: Final = (BitfieldMessage, HaveAll, HaveNone)
-_ANY_TIME: Final = (Choke, Unchoke, Interested, NotInterested, Extended, AllowedFast)
-_LATER: Final = (Have, Request, Piece, Cancel, Suggest, Reject, HashRequest, Hashes, HashReject)
-
-TRANSITIONS: Final[dict[tuple[Phase, type[Message]], Phase]] = {
-    # BEP 3 wants the bitfield first; libtorrent may send its extension handshake and an unchoke before.
-    **{(Phase.HANDSHAKING, kind): Phase.TALKING for kind in (*_OPENING, *_LATER)},
-    **{(Phase.HANDSHAKING, kind): Phase.HANDSHAKING for kind in _ANY_TIME},
-    **{(Phase.TALKING, kind): Phase.TALKING for kind in (*_ANY_TIME, *_LATER)},
-}
-"""What a peer may send in each phase, and the phase after it. What is not here is a violation."""
-
-_FAST: Final = (HaveAll, HaveNone, Suggest, Reject, AllowedFast)
-_HASHES: Final = (HashRequest, Hashes, HashReject)
-
-
-class Negotiated(NamedTuple):
-    """What both handshakes agreed on; whatever one side did not offer is not spoken."""
-
-    fast: bool = True
-    """The fast extension (BEP 6): every request is answered, by a block or a rejection."""
-    extended: bool = True
-    """The extension protocol (BEP 10)."""
-    v2: bool = True
-    """BitTorrent v2 (BEP 52): hashes may be asked for."""
-
-
 Output: TypeAlias = "bytes | memoryview"
+
+
+_WASTE: Final = memoryview(bytearray(MAX_REQUEST))
+"""Where the data of blocks goes that nobody wants any more, on all connections: it is never read."""
 
 
 class PeerConnection:
@@ -113,7 +76,7 @@ class PeerConnection:
     | not there         | dropped, useless         | useless        |                      |                      |
 
     A request of the peer is in ``owed`` until we send the block or a rejection; it is refused at once when it is
-    choked, longer than a block, there already, or one too many.
+    choked, longer than we said that we take, there already, or too much.
     """
 
     def __init__(
@@ -130,17 +93,19 @@ class PeerConnection:
         self.negotiated = negotiated
         self._place = place
         self._reader = MessageReader(layout.piece_count, self._place_block, self._upcoming)
-        self._waste = memoryview(bytearray(BLOCK_LENGTH))
         self._output: list[Output] = []
         self._useless = USELESS_ALLOWANCE
         self.phase = Phase.HANDSHAKING
-        self._permitted = self._permissions()
+        self._permitted = negotiated.permissions(self.phase)
         self.am_choking = self.peer_choking = True
         self.am_interested = self.peer_interested = False
         self.asked: dict[Block, bool] = {}
         """Blocks that the peer owes us; whether each is still wanted (a cancelled one may come all the same)."""
-        self.owed: dict[Block, None] = {}
+        self.owed = OwedBlocks()
         """Blocks that we owe the peer, oldest first."""
+        self.longest = BLOCK_LENGTH
+        """Bytes of the longest block that we ask the peer for, and so of the longest that it may send."""
+        self._longest_owed = MAX_REQUEST if negotiated.extended else BLOCK_LENGTH
         self.asked_hashes: set[HashRequest] = set()
         self.owed_hashes: dict[HashRequest, None] = {}
         self.allowed_fast: set[int] = set()
@@ -148,14 +113,30 @@ class PeerConnection:
         self.granted_fast: set[int] = set()
         """Pieces that the peer may request while we choke it."""
 
+    def allow_long(self, length: int) -> int:
+        """Allow for blocks of up to ``length`` bytes, which the peer says it takes requests for.
+
+        Returns how long requests may be from now on: not longer than ours are ever. What was allowed once stays so,
+        since the answer may be on its way.
+        """
+        length = min(length, MAX_REQUEST)
+        self.longest = max(self.longest, length)
+        self._reader.allow_long(self.longest)
+        return length
+
     # ------------------------------------------------------------------ receiving
+
+    @property
+    def part_length(self) -> int:
+        """How many bytes are here of a block that has not come completely."""
+        return self._reader.part_length
 
     def buffers(self) -> list[memoryview]:
         """Where the next bytes of the peer belong, as for ``recvmsg_into``."""
         return self._reader.buffers()
 
     def received(self, count: int) -> list[Message]:
-        """What the peer said in the ``count`` bytes that were read into the buffers, as far as it matters.
+        """Return what the peer said in the ``count`` bytes that were read into the buffers, as far as it matters.
 
         A block that was never asked for, a repeated state and the like are counted and left out. A :class:`Piece` means
         that the data is where ``place`` wanted it, unless it was cancelled meanwhile. A choke without BEP 6 means that
@@ -170,7 +151,7 @@ class PeerConnection:
             raise
 
     def _upcoming(self, count: int) -> Iterator[tuple[Block, memoryview]]:
-        """The blocks that were asked for first, and their places."""
+        """Yield the blocks that were asked for first, and their places."""
         for block in islice(self.asked, count):
             if self.asked[block] and (view := self._place(block)) is not None:
                 yield block, view
@@ -181,14 +162,17 @@ class PeerConnection:
             if view is not None:
                 return view
         # Not asked for, or not wanted any more: its bytes have to go somewhere, since others follow them in the stream.
-        return self._waste[: block.length]
+        return _WASTE[: block.length]
 
     def _accept(self, message: Message) -> bool:
         """Check a message and take note of it; whether it is of use to anybody."""
         # Nearly every message leaves the phase as it is: one look-up in a row of the table is all that it costs.
         phase = self._permitted.get(type(message))
         if phase is not self.phase:
-            self._enter(phase, type(message))
+            if phase is None:
+                raise self.negotiated.violation(type(message))
+            self.phase = phase
+            self._permitted = self.negotiated.permissions(phase)
         useful = self._note(message)
         if not useful:
             self._useless -= 1
@@ -197,27 +181,6 @@ class PeerConnection:
         elif self._useless < USELESS_ALLOWANCE:
             self._useless += 1
         return useful
-
-    def _enter(self, phase: Phase | None, kind: type[Message]) -> None:
-        """Go on to the phase after a message of ``kind``, unless it may not be sent at all."""
-        if kind in _FAST and not self.negotiated.fast:
-            raise RemoteProtocolError("no-fast", Text("peer.no-fast"))
-        if kind is Extended and not self.negotiated.extended:
-            raise RemoteProtocolError("no-extensions", Text("peer.no-extensions"))
-        if kind in _HASHES and not self.negotiated.v2:
-            raise RemoteProtocolError("no-v2", Text("peer.no-v2"))
-        if phase is None:
-            raise RemoteProtocolError("late-bitfield", Text("peer.late-bitfield"))
-        self.phase = phase
-        self._permitted = self._permissions()
-
-    def _permissions(self) -> dict[type[Message], Phase]:
-        """The row of :data:`TRANSITIONS` for this phase, without what was not agreed on."""
-        refused: set[type[Message]] = set()
-        refused.update(() if self.negotiated.fast else _FAST)
-        refused.update(() if self.negotiated.v2 else _HASHES)
-        refused.update(() if self.negotiated.extended else (Extended,))
-        return {kind: after for (at, kind), after in TRANSITIONS.items() if at is self.phase and kind not in refused}
 
     def _note(self, message: Message) -> bool:
         match message:
@@ -249,9 +212,8 @@ class PeerConnection:
                 return changed
             case Cancel():
                 # Not there: the block and the cancel crossed, as happens at each end of a download.
-                if message not in self.owed:
+                if not self.owed.remove(message):
                     return False
-                del self.owed[message]
                 self._reject(message)
                 return True
             case Reject():
@@ -286,10 +248,9 @@ class PeerConnection:
         # No violations, because an honest peer may send each of these: requests and our choke cross, libtorrent asks
         # twice in its endgame, and a queue longer than we said is bounded here rather than believed.
         choked = self.am_choking and piece not in self.granted_fast
-        if choked or length > BLOCK_LENGTH or request in self.owed or len(self.owed) >= MAX_QUEUE:
+        if choked or length > self._longest_owed or not self.owed.add(request):
             self._reject(request)
             return False
-        self.owed[request] = None
         return True
 
     def _check_piece(self, piece: int) -> None:
@@ -301,7 +262,7 @@ class PeerConnection:
     # ------------------------------------------------------------------ sending
 
     def take_output(self) -> list[Output]:
-        """What is to be sent, in order; the caller sends all of it."""
+        """Return what is to be sent, in order; the caller sends all of it."""
         output, self._output = self._output, []
         return output
 
@@ -343,7 +304,7 @@ class PeerConnection:
         self._output.append((Choke() if choking else Unchoke()).encode())
         if choking:
             for request in [request for request in self.owed if request.piece not in self.granted_fast]:
-                del self.owed[request]
+                self.owed.remove(request)
                 self._reject(request)
 
     def set_interested(self, interested: bool) -> None:
@@ -366,7 +327,8 @@ class PeerConnection:
     def request(self, blocks: Iterable[Block]) -> None:
         """Ask for ``blocks``, which are in ``asked`` from here on.
 
-        Raises :class:`LocalProtocolError` for one that is asked for already, or that the peer's choke forbids.
+        Raises :class:`LocalProtocolError` for one that is asked for already, or longer than the peer takes, or that its
+        choke forbids.
         """
         asked, fast = self.asked, self.allowed_fast
         for block in blocks:
@@ -374,6 +336,8 @@ class PeerConnection:
                 raise LocalProtocolError(Text("bug.choked"))
             if block in asked:
                 raise LocalProtocolError(Text("bug.same-request"))
+            if block.length > self.longest:
+                raise LocalProtocolError(Text("bug.send", what="a request that is longer than the peer takes"))
             asked[block] = True
             self._output.append(encode_request(block))
 
@@ -393,15 +357,13 @@ class PeerConnection:
         """Answer a request of ``owed``; raises :class:`LocalProtocolError` when ``data`` is not what was asked for."""
         if len(data) != block.length:
             raise LocalProtocolError(Text("bug.block-length"))
-        if block not in self.owed:
+        if not self.owed.remove(block):
             raise LocalProtocolError(Text("bug.unasked-block"))
-        del self.owed[block]
         self._output += (encode_piece_head(block), data)
 
     def reject(self, block: Block) -> None:
         """Refuse a request of ``owed``: the piece is not there any more."""
-        self._require(block in self.owed, "a rejection of what the peer did not ask for")
-        del self.owed[block]
+        self._require(self.owed.remove(block), "a rejection of what the peer did not ask for")
         self._reject(block)
 
     def request_hashes(self, request: HashRequest) -> None:

@@ -63,15 +63,10 @@ def test_two_that_use_one_setup_token_at_once(tmp_path: Path) -> None:
         with tracker.services.database.write() as session:
             session.connection().exec_driver_sql("UPDATE account SET role = 'member'")
         token = tracker.services.accounts.new_setup_token() or ""
-        hash_one = tracker.services.accounts._passwords.hash
-
-        def slowly(password: str) -> str:
-            tracker.services.accounts._passwords.hash = hash_one  # type: ignore[method-assign]
-            assert register(tracker, "First", setup_token=token).status_code == 201
-            return hash_one(password)
-
-        tracker.services.accounts._passwords.hash = slowly  # type: ignore[method-assign]
+        first: list[int] = []
+        tracker.work.meanwhile = lambda: first.append(register(tracker, "First", setup_token=token).status_code)
         assert problem(register(tracker, "Second", setup_token=token))[1] == "setup-token"
+        assert first == [201]
         assert problem(sign_in(tracker, "Second"))[1] == "credentials"
 
 
@@ -118,15 +113,10 @@ def test_who_is_not_invited_learns_nothing(tracker: Tracker, name: str, password
 
 def test_two_that_use_one_invitation_at_once(tracker: Tracker) -> None:
     code = tracker.invite()
-    hash_one = tracker.services.accounts._passwords.hash
-
-    def slowly(password: str) -> str:
-        tracker.services.accounts._passwords.hash = hash_one  # type: ignore[method-assign]
-        assert register(tracker, "First", invitation=code).status_code == 201
-        return hash_one(password)
-
-    tracker.services.accounts._passwords.hash = slowly  # type: ignore[method-assign]
+    first: list[int] = []
+    tracker.work.meanwhile = lambda: first.append(register(tracker, "First", invitation=code).status_code)
     assert problem(register(tracker, "Second", invitation=code))[1] == "invitation-used"
+    assert first == [201]
     assert problem(sign_in(tracker, "Second"))[1] == "credentials"
 
 
@@ -289,14 +279,8 @@ def test_signing_in_is_limited_by_address(tmp_path: Path) -> None:
 
 def test_a_password_changed_while_another_is_checked(tracker: Tracker) -> None:
     """Whoever knew the old one gets no token that outlives it."""
-    verify = tracker.services.sessions._passwords.verify
-
-    def slowly(hashed: str | None, password: str) -> bool:
-        tracker.services.sessions._passwords.verify = verify  # type: ignore[method-assign]
-        tracker.services.accounts.change_password("Olga", PASSWORD, "another one", address="")
-        return verify(hashed, password)
-
-    tracker.services.sessions._passwords.verify = slowly  # type: ignore[method-assign]
+    accounts = tracker.services.accounts
+    tracker.work.meanwhile = lambda: accounts.change_password("Olga", PASSWORD, "another one", address="")
     assert problem(sign_in(tracker, "Olga"))[:2] == (401, "credentials")
 
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from manifest.makers import encoded, good_doc
-from tracker.trackers import PASSWORD, TIMEOUT, Server, problem, tracker_in
+from tracker.trackers import PASSWORD, Server, problem, tracker_in
+from waiting import TIMEOUT
 
 from swarmshare.tracker.domain import sqlite as module
 from swarmshare.tracker.domain.database import FILE_NAME, Database

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 from manifest.makers import encoded, hybrid_doc
 from sqlalchemy import event
 from tracker.trackers import Tracker, tracker_in
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import pytest
+    from sqlalchemy.orm import Session
 
 MANIFEST = parse_manifest(encoded(hybrid_doc()))
 FULL, V2, V1 = MANIFEST.info_hash.full, MANIFEST.info_hash.truncated, MANIFEST.info_hash_v1 or b""
@@ -32,7 +33,8 @@ def questions(tracker: Tracker) -> Iterator[list[str]]:
         if statement.startswith("SELECT"):
             asked.append(statement)
 
-    engine = tracker.services.database._engine
+    with tracker.services.database.read() as session:
+        engine = session.get_bind()
     event.listen(engine, "before_cursor_execute", note)
     yield asked
     event.remove(engine, "before_cursor_execute", note)
@@ -111,20 +113,27 @@ def test_what_is_remembered_is_bounded(tracker: Tracker, monkeypatch: pytest.Mon
     directory = tracker.services.directory
     for number in range(35):
         assert directory.entry(number.to_bytes(32)) is None
-        assert len(directory._entries._known) <= 10
+    with questions(tracker) as asked:
+        assert directory.entry((34).to_bytes(32)) is None
+        assert not asked
+        for number in range(25):
+            assert directory.entry(number.to_bytes(32)) is None
+        assert len(asked) == 25, "as many as were asked before the last ten, at least"
 
 
 def test_an_answer_that_is_older_than_a_change_is_not_remembered(tracker: Tracker) -> None:
     """Another database may let others run while it answers."""
     directory = tracker.services.directory
-    find = directory._find_entry
 
-    def slowly(condition: object) -> SwarmEntry | None:
-        answer = find(condition)  # type: ignore[arg-type]
-        directory._find_entry = find  # type: ignore[method-assign]
+    @contextmanager
+    def slowly() -> Iterator[Session]:
+        with read() as session:
+            yield session
+        patch.undo()
         tracker.publish(tracker.organiser, hybrid_doc())
-        return answer
 
-    directory._find_entry = slowly  # type: ignore[method-assign]
-    assert directory.entry(FULL) is None
+    read = tracker.services.database.read
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracker.services.database, "read", slowly)
+        assert directory.entry(FULL) is None
     assert directory.entry(FULL) is not None

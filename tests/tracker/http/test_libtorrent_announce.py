@@ -12,7 +12,8 @@ import pytest
 import requests
 import trio
 from interop.peers import NEW, Libtorrent, digests, need, until
-from tracker.trackers import PASSWORD, TIMEOUT, Server
+from tracker.trackers import PASSWORD, Server
+from waiting import TIMEOUT
 
 from swarmshare.manifest.bencoding import decode_document
 from swarmshare.manifest.build import Description
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swarmshare.manifest.manifest import Manifest
+
+pytestmark = pytest.mark.unmeasured
 
 PLAIN = 2
 """libtorrent's ``enc_policy.pe_disabled``."""

@@ -53,6 +53,27 @@ def test_setup(tracker: Tracker) -> None:
     assert signed_in.json["account"]["role"] == "organiser"
 
 
+def test_pages_speak_the_language_of_the_browser(tracker: Tracker, tmp_path: Path) -> None:
+    portuguese = {"Accept-Language": "pt-BR,pt;q=0.9,en;q=0.1"}
+
+    def page(path: str) -> str:
+        return str(tracker.http.get(path, headers=portuguese).text)
+
+    assert '<html lang="pt-BR">' in page("/")
+    assert "Para se cadastrar é preciso um convite do organizador:" in page("/")
+    assert '<html lang="en">' in tracker.http.get("/").text
+    path = f"/join/{tracker.invite()}"
+    assert "Este link funciona uma vez" in page(path)
+    assert "Crie a conta do organizador" in page("/setup/anything")
+    weak = tracker.http.post(path, data={"name": "Ben", "password": "x"}, headers=portuguese)
+    assert "uma senha tem de 8 a 256 caracteres." in weak.text
+    done = tracker.http.post(path, data={"name": "Ana", "password": PASSWORD}, headers=portuguese)
+    assert "Boas-vindas, Ana" in done.text
+    assert page("/nowhere") == "404 não há nada neste endereço\n"
+    (tmp_path / FILE_NAME).rename(tmp_path / "elsewhere")
+    assert "Ele tem um problema: o banco de dados do tracker não responde." in page("/")
+
+
 def test_setup_from_another_site(tracker: Tracker) -> None:
     path = f"/setup/{without_organiser(tracker)}"
     data = {"name": "Eve", "password": PASSWORD}

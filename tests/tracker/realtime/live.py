@@ -15,6 +15,7 @@ from urllib.request import urlopen
 
 import socketio
 from tracker.realtime.view import SwarmView
+from waiting import TIMEOUT
 
 from swarmshare.common.bits import runs_of_bits
 from swarmshare.schema.tracker_events import NAMESPACE, PUSH, HaveUpdate, Join, Leave, Resync
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 SMALL = bytes(range(32))
 HUGE = bytes(range(100, 132))
 ENTRIES = {SMALL: 200, HUGE: 2**21, **{bytes([number]) * 32: 8 for number in range(3)}}
-DEADLINE = 60
 
 
 class Serving:
@@ -39,7 +39,7 @@ class Serving:
         self.url = f"http://127.0.0.1:{port}"
 
     def get(self, path: str) -> Any:
-        with urlopen(self.url + path, timeout=DEADLINE) as response:
+        with urlopen(self.url + path, timeout=TIMEOUT) as response:
             return json.load(response)
 
     def swarm(self, info_hash: bytes) -> Any:
@@ -97,7 +97,7 @@ class LivePeer:
             auth={"token": f"token of {self.name}"},
             namespaces=[NAMESPACE],
             transports=self._transports,
-            wait_timeout=DEADLINE,
+            wait_timeout=TIMEOUT,
         )
 
     def ask(self, request: SwarmRequest) -> Any:
@@ -105,7 +105,7 @@ class LivePeer:
         return self.call(event, wire)
 
     def call(self, event: Any, *data: Any) -> Any:
-        return self.io.call(event, data if len(data) != 1 else data[0], namespace=NAMESPACE, timeout=DEADLINE)
+        return self.io.call(event, data if len(data) != 1 else data[0], namespace=NAMESPACE, timeout=TIMEOUT)
 
     def join(self, bitfield: bytes | None = None) -> JoinAnswer:
         pieces = bytes(-(-self.count // 8)) if bitfield is None else bitfield
@@ -138,7 +138,7 @@ class LivePeer:
 
     def until(self, condition: Callable[[SwarmView], object]) -> None:
         """Wait for the view to be so, asking for a resync when something was missed."""
-        end = monotonic() + DEADLINE
+        end = monotonic() + TIMEOUT
         while True:
             with self._changed:
                 # What is missing may be on its way in another thread, so a gap counts when it lasts.

@@ -46,7 +46,7 @@ class ApiRoutes:
         self.app = Flask("announce")
         self.socketio = SocketIO(self.app, async_mode="threading")
         self.registry = SwarmRegistry(
-            MemorySwarmStore(random.Random(1)),
+            MemorySwarmStore(random.Random(1), self.times.clock),
             clock=self.times.clock,
             later=self.times.later,
             rng=random.Random(2),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import pytest
-from tracker.realtime.live import DEADLINE, ENTRIES, HUGE, SMALL, Serving, peers, serving
+from tracker.realtime.live import ENTRIES, HUGE, SMALL, Serving, peers, serving
+from waiting import TIMEOUT
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Message, Ping, Pong, Request, TextMessage
 from wsproto.extensions import PerMessageDeflate
@@ -32,7 +33,7 @@ class Raw:
         self.sock = socket.socket()
         if small_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**14)
-        self.sock.settimeout(DEADLINE)
+        self.sock.settimeout(TIMEOUT)
         self.sock.connect(("127.0.0.1", server.port))
         self.protocol = WSConnection(ConnectionType.CLIENT)
         self._events: list[Event] = []
@@ -119,7 +120,7 @@ def raw_peer(server: Serving, **options: bool) -> Iterator[Raw]:
 
 
 def until_gone(server: Serving) -> None:
-    end = monotonic() + DEADLINE
+    end = monotonic() + TIMEOUT
     while server.get("/sessions")["engine"]:
         assert monotonic() < end
 
@@ -224,7 +225,7 @@ def test_a_goodbye_is_answered(raw: Raw, server: Serving) -> None:
 def test_a_wrong_handshake(server: Serving, key: str, version: str) -> None:
     if not key and version == "13":
         key = "x"
-    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as sock:
+    with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as sock:
         sock.sendall(
             b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
             b"Connection: Upgrade\r\nSec-WebSocket-Version: %s\r\nSec-WebSocket-Key: %s\r\n\r\n"
@@ -268,10 +269,10 @@ def test_packets_that_nobody_polls_are_dropped() -> None:
 
 @pytest.mark.parametrize("first", ["2", "5", "2probe"])
 def test_a_move_from_polling_that_goes_wrong_leaves_the_polling(server: Serving, first: str) -> None:
-    with urlopen(server.url + "/socket.io/?EIO=4&transport=polling", timeout=DEADLINE) as response:
+    with urlopen(server.url + "/socket.io/?EIO=4&transport=polling", timeout=TIMEOUT) as response:
         name = json.loads(response.read()[1:])["sid"]
     here = f"/socket.io/?EIO=4&sid={name}&transport="
-    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as sock:
+    with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as sock:
         head = f"GET {here}websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
         sock.sendall(head.encode())
         assert sock.recv(100).startswith(b"HTTP/1.1 400 ")
@@ -284,9 +285,9 @@ def test_a_move_from_polling_that_goes_wrong_leaves_the_polling(server: Serving,
             raw.say("2")
         raw.ended()
     body = b'40/swarm,{"token":"token of user1"}'
-    with urlopen(server.url + here + "polling", body, timeout=DEADLINE) as response:
+    with urlopen(server.url + here + "polling", body, timeout=TIMEOUT) as response:
         assert response.read() == b"OK"
     told = b""
     while b"40/swarm" not in told:
-        with urlopen(server.url + here + "polling", timeout=DEADLINE) as response:
+        with urlopen(server.url + here + "polling", timeout=TIMEOUT) as response:
             told = response.read()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tracker.realtime.view import SwarmView, availability_of
+from tracker.times import Times
 
 from swarmshare.common.bits import all_bits, as_bits, runs_of_bits
 from swarmshare.schema.tracker_events import MAX_MEMBERS, JoinAnswer
@@ -17,7 +19,7 @@ from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, Removed
 from swarmshare.tracker.swarms.views import holding, push
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
 
     from swarmshare.common.bits import Runs
     from swarmshare.tracker.swarms.store.base import SwarmChanges, SwarmSnapshot, SwarmStore
@@ -49,9 +51,14 @@ def member(who: bytes = b"a", session: str = "s", **fields: Any) -> MemberRecord
         "downloaded": 0,
         "rate_up": 0,
         "rate_down": 0,
-        "seen": 0.0,
     }
     return MemberRecord(who, session, **(values | fields))
+
+
+def timeless(member: MemberRecord) -> MemberRecord:
+    """A member but for when it was heard of, on a clock that is the store's own."""
+    assert member.seen is not None
+    return member._replace(seen=None)
 
 
 def state_of(snapshot: SwarmSnapshot) -> JoinAnswer:
@@ -85,12 +92,19 @@ def assert_equal(view: SwarmView, store: SwarmStore) -> None:
 
 
 class StoreContract:
-    """Promises in words, one test each. A subclass gives the fixture ``store``: an empty one, for each test."""
+    """Promises in words, one test each. A subclass gives the fixture ``store``: an empty one, for each test.
+
+    Its clock is that of the fixture ``times``.
+    """
+
+    @pytest.fixture
+    def times(self) -> Times:
+        return Times()
 
     def test_nothing_there_is_no_error(self, store: SwarmStore) -> None:
         progress = Progress(1, 2, 3, 4, 5)
-        assert store.have(INFO_HASH, b"a", "s", runs(1), (), 1.0) is None
-        assert not store.progress(INFO_HASH, b"a", "s", progress, 1.0)
+        assert store.have(INFO_HASH, b"a", "s", runs(1), ()) is None
+        assert not store.progress(INFO_HASH, b"a", "s", progress)
         assert not store.remove(INFO_HASH, b"a", "s")
         assert not store.blame(INFO_HASH, 1, 1)
         assert not store.close(INFO_HASH)
@@ -107,7 +121,7 @@ class StoreContract:
         placed = store.put(INFO_HASH, COUNT, member(pieces=bits(0, 5)))
         assert placed is not None
         put, displaced = placed
-        assert put == member(pieces=bits(0, 5), held=2, number=1)
+        assert timeless(put) == member(pieces=bits(0, 5), held=2, number=1)
         assert not displaced
         assert store.member(INFO_HASH, b"a") == put
         assert store.members(INFO_HASH) == [put]
@@ -121,8 +135,9 @@ class StoreContract:
         store.put(INFO_HASH, COUNT, member())
         store.blame(INFO_HASH, 1, 7)
         store.take_changes(INFO_HASH)
-        again = store.put(INFO_HASH, COUNT, member(pieces=bits(3), seen=5.0))
-        assert again == (member(pieces=bits(3), held=1, seen=5.0, number=1, blamed=1), "")
+        again = store.put(INFO_HASH, COUNT, member(pieces=bits(3)))
+        assert again is not None
+        assert (timeless(again[0]), again[1]) == (member(pieces=bits(3), held=1, number=1, blamed=1), "")
         changes = store.take_changes(INFO_HASH)
         assert changes is not None
         assert [m.number for m in changes.joined] == [1]
@@ -144,11 +159,11 @@ class StoreContract:
     def test_the_same_with_nothing_new_is_no_change(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, COUNT, member(b"h", "", pieces=None, held=4))
         store.take_changes(INFO_HASH)
-        store.put(INFO_HASH, COUNT, member(b"h", "", pieces=None, held=4, seen=300.0, uploaded=9))
+        store.put(INFO_HASH, COUNT, member(b"h", "", pieces=None, held=4, uploaded=9))
         assert store.take_changes(INFO_HASH) is None
         found = store.member(INFO_HASH, b"h")
         assert found is not None
-        assert (found.seen, found.uploaded) == (300.0, 9)
+        assert found.uploaded == 9
 
     def test_the_same_on_another_session_is_another(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, COUNT, member(session="old", pieces=bits(1)))
@@ -160,8 +175,8 @@ class StoreContract:
         assert changes is not None
         assert (changes.left, [m.number for m in changes.joined]) == ((1,), [2])
         assert not store.remove(INFO_HASH, b"a", "old")
-        assert store.have(INFO_HASH, b"a", "old", runs(3), (), 1.0) is None
-        assert not store.progress(INFO_HASH, b"a", "old", Progress(0, 0, 0, 0, 0), 1.0)
+        assert store.have(INFO_HASH, b"a", "old", runs(3), ()) is None
+        assert not store.progress(INFO_HASH, b"a", "old", Progress(0, 0, 0, 0, 0))
         snapshot = store.snapshot(INFO_HASH)
         assert snapshot is not None
         assert snapshot.availability == availability_of([bits(2)], COUNT)
@@ -169,21 +184,21 @@ class StoreContract:
     def test_pieces_gained_and_lost(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, COUNT, member(pieces=bits(0, 1, 2)))
         store.take_changes(INFO_HASH)
-        assert store.have(INFO_HASH, b"a", "s", runs(2, 3, 4, 18), runs(0), 6.0) is True
+        assert store.have(INFO_HASH, b"a", "s", runs(2, 3, 4, 18), runs(0)) is True
         changes = store.take_changes(INFO_HASH)
         assert changes is not None
         assert (changes.gained, changes.lost) == (((1, runs(3, 4, 18)),), ((1, runs(0)),))
         found = store.member(INFO_HASH, b"a")
         assert found is not None
-        assert (found.pieces, found.held, found.seen) == (bits(1, 2, 3, 4, 18), 5, 6.0)
+        assert (found.pieces, found.held) == (bits(1, 2, 3, 4, 18), 5)
 
     def test_many_pieces_at_once_and_one_by_one_count_alike(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, 1000, member(pieces=bytes(125)))
         store.put(INFO_HASH, 1000, member(b"b", pieces=bytes(125)))
-        store.have(INFO_HASH, b"a", "s", (range(100, 900),), (), 0.0)
+        store.have(INFO_HASH, b"a", "s", (range(100, 900),), ())
         for piece in range(100, 900):
-            store.have(INFO_HASH, b"b", "s", (range(piece, piece + 1),), (), 0.0)
-        store.have(INFO_HASH, b"a", "s", (), (range(500),), 0.0)
+            store.have(INFO_HASH, b"b", "s", (range(piece, piece + 1),), ())
+        store.have(INFO_HASH, b"a", "s", (), (range(500),))
         snapshot = store.snapshot(INFO_HASH)
         assert snapshot is not None
         assert snapshot.availability == bytes([0] * 100 + [1] * 400 + [2] * 400 + [0] * 100)
@@ -192,10 +207,10 @@ class StoreContract:
         # Whoever took a snapshot in between must hear of the way back, though for others nothing happened.
         store.put(INFO_HASH, COUNT, member(pieces=bits(0)))
         store.take_changes(INFO_HASH)
-        store.have(INFO_HASH, b"a", "s", runs(5), (), 0.0)
+        store.have(INFO_HASH, b"a", "s", runs(5), ())
         view = SwarmView(COUNT)
         refresh(view, store)
-        store.have(INFO_HASH, b"a", "s", (), runs(5), 0.0)
+        store.have(INFO_HASH, b"a", "s", (), runs(5))
         changes = store.take_changes(INFO_HASH)
         tell(view, changes, store)
         assert changes is not None
@@ -214,13 +229,13 @@ class StoreContract:
     def test_a_piece_that_is_none_changes_nothing(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, COUNT, member(pieces=bits(1)))
         before = store.snapshot(INFO_HASH)
-        assert store.have(INFO_HASH, b"a", "s", (range(18, 20),), (), 1.0) is False
-        assert store.have(INFO_HASH, b"a", "s", (), (range(19, 20),), 1.0) is False
+        assert store.have(INFO_HASH, b"a", "s", (range(18, 20),), ()) is False
+        assert store.have(INFO_HASH, b"a", "s", (), (range(19, 20),)) is False
         assert store.snapshot(INFO_HASH) == before
 
     def test_unknown_pieces_count_for_nothing(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, COUNT, member(b"h", "", pieces=None, held=18))
-        assert store.have(INFO_HASH, b"h", "", runs(1), (), 1.0) is None
+        assert store.have(INFO_HASH, b"h", "", runs(1), ()) is None
         assert store.counts(INFO_HASH) == SwarmCounts(seeds=0, leeches=1, copies=0)
 
     def test_seeds_and_completions(self, store: SwarmStore) -> None:
@@ -228,9 +243,9 @@ class StoreContract:
         store.put(INFO_HASH, COUNT, member(b"seed", pieces=everything))
         store.put(INFO_HASH, COUNT, member(b"leech", "t", pieces=bits(*range(COUNT - 1))))
         assert store.counts(INFO_HASH) == SwarmCounts(seeds=1, leeches=1, copies=1, completed=0)
-        store.have(INFO_HASH, b"leech", "t", runs(COUNT - 1), (), 0.0)
+        store.have(INFO_HASH, b"leech", "t", runs(COUNT - 1), ())
         assert store.counts(INFO_HASH) == SwarmCounts(seeds=2, leeches=0, copies=2, completed=1)
-        store.have(INFO_HASH, b"seed", "s", (), runs(3), 0.0)
+        store.have(INFO_HASH, b"seed", "s", (), runs(3))
         assert store.counts(INFO_HASH) == SwarmCounts(seeds=1, leeches=1, copies=1, completed=1)
         store.completed(INFO_HASH)
         store.remove(INFO_HASH, b"seed", "s")
@@ -242,9 +257,11 @@ class StoreContract:
     def test_progress_is_kept_and_not_told(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, COUNT, member())
         store.take_changes(INFO_HASH)
-        assert store.progress(INFO_HASH, b"a", "s", Progress(1, 2, 3, 4, 5), 8.0)
-        expected = member(left=1, uploaded=2, downloaded=3, rate_up=4, rate_down=5, seen=8.0, number=1)
-        assert store.member(INFO_HASH, b"a") == expected
+        assert store.progress(INFO_HASH, b"a", "s", Progress(1, 2, 3, 4, 5))
+        expected = member(left=1, uploaded=2, downloaded=3, rate_up=4, rate_down=5, number=1)
+        found = store.member(INFO_HASH, b"a")
+        assert found is not None
+        assert timeless(found) == expected
         assert store.take_changes(INFO_HASH) is None
 
     def test_blame_counts_accounts(self, store: SwarmStore) -> None:
@@ -257,18 +274,45 @@ class StoreContract:
         assert found is not None
         assert found.blamed == 2
 
-    def test_expiry_knows_two_kinds(self, store: SwarmStore) -> None:
-        store.put(INFO_HASH, COUNT, member(b"old", "s", seen=9.0))
-        store.put(INFO_HASH, COUNT, member(b"new", "t", seen=10.0))
-        store.put(OTHER, COUNT, member(b"slow", "", seen=5.0))
-        store.put(OTHER, COUNT, member(b"gone", "", seen=4.9))
-        assert sorted(store.expire(10.0, 5.0)) == [
+    def test_expiry_knows_two_kinds(self, store: SwarmStore, times: Times) -> None:
+        store.put(OTHER, COUNT, member(b"gone", ""))
+        times.pass_(0.5)
+        store.put(OTHER, COUNT, member(b"slow", ""))
+        times.pass_(4)
+        store.put(INFO_HASH, COUNT, member(b"old", "s"))
+        times.pass_(0.5)
+        store.put(INFO_HASH, COUNT, member(b"new", "t"))
+        times.pass_(0.5)
+        assert sorted(store.expire(0.5, 5.0)) == [
             RemovedMember(OTHER, b"gone", ""),
             RemovedMember(INFO_HASH, b"old", "s"),
         ]
         assert store.totals() == (2, 2)
-        assert len(store.expire(11.0, 6.0)) == 2
+        times.pass_(0.5)
+        assert len(store.expire(0.5, 5.0)) == 2
         assert store.totals() == (0, 0)
+
+    def test_whatever_is_heard_of_a_member_shows_that_it_lives(self, store: SwarmStore, times: Times) -> None:
+        hear: list[Callable[[], object]] = [
+            lambda: store.put(INFO_HASH, COUNT, member()),
+            lambda: store.have(INFO_HASH, b"a", "s", runs(1), ()),
+            lambda: store.progress(INFO_HASH, b"a", "s", Progress(1, 2, 3, 4, 5)),
+            lambda: store.put(INFO_HASH, COUNT, member()),
+        ]
+        for each in hear:
+            each()
+            times.pass_(1)
+            assert not store.expire(1.0, 0.0)
+        times.pass_(0.5)
+        assert len(store.expire(1.0, 0.0)) == 1
+
+    def test_whoever_is_put_back_is_as_old_as_it_was(self, store: SwarmStore, times: Times) -> None:
+        placed = store.put(INFO_HASH, COUNT, member(session=""))
+        assert placed is not None
+        times.pass_(2)
+        store.remove(INFO_HASH, b"a", "")
+        store.put(INFO_HASH, COUNT, placed[0])
+        assert len(store.expire(0.0, 1.5)) == 1
 
     def test_an_account_is_expelled_from_every_swarm(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, COUNT, member(b"a1", "s"))
@@ -336,7 +380,7 @@ class StoreContract:
         for number in range(MAX_MEMBERS + 50):
             pieces = bits(*rng.sample(range(COUNT), rng.randrange(COUNT)))
             store.put(INFO_HASH, COUNT, member(b"%d" % number, pieces=pieces))
-            store.have(INFO_HASH, b"%d" % rng.randint(0, number), "s", runs(rng.randrange(COUNT)), (), 0.0)
+            store.have(INFO_HASH, b"%d" % rng.randint(0, number), "s", runs(rng.randrange(COUNT)), ())
             snapshot = store.snapshot(INFO_HASH)
             assert snapshot is not None
             assert snapshot.detailed == (number < MAX_MEMBERS)
@@ -344,7 +388,7 @@ class StoreContract:
                 refresh(view, store)
             step()
         for number in range(MAX_MEMBERS + 49, 100, -1):
-            store.have(INFO_HASH, b"%d" % rng.randint(0, number), "s", (), runs(rng.randrange(COUNT)), 0.0)
+            store.have(INFO_HASH, b"%d" % rng.randint(0, number), "s", (), runs(rng.randrange(COUNT)))
             store.remove(INFO_HASH, b"%d" % number, "s")
             step()
         assert [detailed for _, detailed in epochs] == [True, False, True]
@@ -379,7 +423,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(who=whos, session=sessions, gained=pieces, lost=pieces)
     def have(self, who: bytes, session: str, gained: set[int], lost: set[int]) -> None:
-        known = self.store.have(INFO_HASH, who, session, runs(*gained), runs(*lost), 1.0)
+        known = self.store.have(INFO_HASH, who, session, runs(*gained), runs(*lost))
         holder, _, held = self.model.get(who, ("nobody", 0, None))
         assert known is (True if holder == session and held is not None else None)
         if known and held is not None:

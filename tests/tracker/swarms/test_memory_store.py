@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tracker.swarms.store_contract import StoreContract, StoreMachine
+from tracker.times import Times
 
 from swarmshare.tracker.swarms.store import memory, state
 from swarmshare.tracker.swarms.store.memory import MemorySwarmStore
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 class TestMemorySwarmStore(StoreContract):
     @pytest.fixture
-    def store(self) -> SwarmStore:
-        return MemorySwarmStore(random.Random(1))
+    def store(self, times: Times) -> SwarmStore:
+        return MemorySwarmStore(random.Random(1), times.clock)
 
     def modules_with_limits(self) -> tuple[Any, ...]:
         return (memory, state)
@@ -26,7 +27,7 @@ class TestMemorySwarmStore(StoreContract):
 
 class MemoryMachine(StoreMachine):
     def make_store(self) -> SwarmStore:
-        return MemorySwarmStore(random.Random(1))
+        return MemorySwarmStore(random.Random(1), Times().clock)
 
 
 TestAnyHistory = MemoryMachine.TestCase

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from ipaddress import ip_address
 from typing import Any
+from weakref import ref
 
 import pytest
 from tracker.realtime.serving_directory import Fixed
@@ -28,10 +29,10 @@ from swarmshare.schema.tracker_events import (
     Stats,
 )
 from swarmshare.tracker.domain.lookup import Identity, Role, SwarmCounts, SwarmEntry
-from swarmshare.tracker.swarms import connections, live_members
+from swarmshare.tracker.swarms import connections, live_members, ranking
 from swarmshare.tracker.swarms.live_members import LiveMembers
 from swarmshare.tracker.swarms.pacing import Pacer
-from swarmshare.tracker.swarms.ranking import rank
+from swarmshare.tracker.swarms.ranking import draw, rank
 from swarmshare.tracker.swarms.registry import SwarmRegistry
 from swarmshare.tracker.swarms.store import memory
 from swarmshare.tracker.swarms.store.memory import MemorySwarmStore
@@ -47,7 +48,7 @@ class World:
 
     def __init__(self, **options: Any) -> None:
         self.times = Times()
-        self.store = MemorySwarmStore(random.Random(1))
+        self.store = MemorySwarmStore(random.Random(1), self.times.clock)
         self.registry = SwarmRegistry(
             self.store,
             clock=self.times.clock,
@@ -149,13 +150,19 @@ def test_a_watcher_is_told_even_when_nobody_is_left(world: World) -> None:
 
 
 def test_a_pacer_forgets_keys() -> None:
-    times, calls = Times(), Counter[str]()
-    pacer: Pacer[str] = Pacer(1.0, times.later, lambda key: calls.update([key]))
-    pacer.want("a")
-    pacer.want("b")
+    class Key:
+        pass
+
+    times, calls, keys = Times(), Counter[int](), [Key(), Key()]
+    pacer: Pacer[Key] = Pacer(1.0, times.later, lambda key: calls.update([id(key)]))
+    for key in keys:
+        pacer.want(key)
     times.pass_(5)
-    assert calls == {"a": 1, "b": 1}
-    assert not pacer._wanted
+    assert calls == {id(key): 1 for key in keys}
+    known = [ref(key) for key in keys]
+    keys.clear()
+    del key
+    assert [key() for key in known] == [None, None]
 
 
 # Connected peers
@@ -334,7 +341,7 @@ def test_connected_and_announcing_members_are_in_one_swarm(world: World) -> None
     world.come("a", all_bits(COUNT))
     reply = world.announce(b"leech", left=250)
     assert (reply.interval, reply.min_interval, reply.seeds, reply.leeches) == (300, 60, 1, 1)
-    assert [(peer.address, peer.port) for peer in reply.peers] == [(b"\x0a\0\0\1", 6881)]
+    assert [(peer.addresses, peer.port) for peer in reply.peers] == [((b"\x0a\0\0\1",), 6881)]
     state = world.members.state("a", INFO_HASH)
     (peer,) = state.peers
     assert (peer.addresses, peer.port, peer.live, peer.holds, peer.user) == (("10.0.0.7",), 7000, False, "unknown", "")
@@ -371,10 +378,11 @@ def test_one_client_with_two_addresses(world: World) -> None:
     world.announce(b"a")
     world.announce(b"a", addresses=[v6])
     reply = world.announce(b"b")
-    assert {peer.address for peer in reply.peers} == {LAN.packed, v6.packed}
+    assert {address for peer in reply.peers for address in peer.addresses} == {LAN.packed, v6.packed}
     assert reply.leeches == 2
     world.announce(b"a", addresses=[ip_address("10.0.0.8")])
-    assert {peer.address for peer in world.announce(b"b").peers} == {ip_address("10.0.0.8").packed, v6.packed}
+    addresses = [address for peer in world.announce(b"b").peers for address in peer.addresses]
+    assert set(addresses) == {ip_address("10.0.0.8").packed, v6.packed}
 
 
 def test_without_a_key_the_address_tells_clients_apart(world: World) -> None:
@@ -387,7 +395,7 @@ def test_without_a_key_the_address_tells_clients_apart(world: World) -> None:
 def test_a_connected_peer_that_announces_too_stays_connected(world: World) -> None:
     world.come("a", bits(1))
     reply = world.announce(b"a", identity=ANN, left=0)
-    assert (reply.seeds, reply.leeches, reply.peers) == (0, 1, ())
+    assert (reply.seeds, reply.leeches, reply.peers) == (0, 1, [])
     world.members.have("a", HaveUpdate(INFO_HASH, runs(2), ()))
 
 
@@ -478,7 +486,9 @@ def test_two_strangers_behind_one_address_give_the_place_back(world: World) -> N
     world.announce(b"e", port=6881, key=b"e")
     world.times.pass_(300 + 60 + 10)
     assert seeds(world) == (0, 0)
-    assert world.registry._replacements._replaced == {}
+    world.announce(b"e", port=6881, key=b"e")
+    world.announce(b"e", port=6881, key=b"e", event=AnnounceEvent.STOPPED)
+    assert seeds(world) == (0, 0), "whose place it had is forgotten by now"
 
 
 def test_a_seed_is_told_of_leeches_only(world: World) -> None:
@@ -539,7 +549,7 @@ def test_loopback_is_told_on_the_same_machine_only(world: World) -> None:
 
 
 def members_of(*held: bytes | None) -> Any:
-    store = MemorySwarmStore(random.Random(1))
+    store = MemorySwarmStore(random.Random(1), Times().clock)
     for number, pieces in enumerate(held):
         store.put(INFO_HASH, COUNT, member(b"%d" % number, pieces=pieces, held=5))
     snapshot = store.snapshot(INFO_HASH)
@@ -547,7 +557,7 @@ def members_of(*held: bytes | None) -> Any:
     return snapshot
 
 
-def order(snapshot: Any, pieces: bytes | None, want: int = 50, **options: Any) -> list[int]:
+def order(snapshot: Any, pieces: bytes, want: int = 50, **options: Any) -> list[int]:
     found = rank(snapshot.members, pieces, snapshot.availability, want, random.Random(3), **options)
     return [member.number for member in found]
 
@@ -573,8 +583,21 @@ def test_whoever_was_reported_comes_last() -> None:
     store_snapshot = members_of(bits(1), all_bits(COUNT), bits(2))
     members = [m._replace(blamed=2) if m.number == 2 else m for m in store_snapshot.members]
     snapshot = store_snapshot._replace(members=members)
-    for pieces in (bits(), None):
-        assert order(snapshot, pieces)[-1] == 2
+    assert order(snapshot, bits())[-1] == 2
+    for want in (1, 2, 3):
+        numbers = [member.number for member in draw(members, want, random.Random(want))]
+        assert len(numbers) == want
+        assert set(numbers[:2]) <= {1, 3}
+        assert numbers[2:] == [2] * (want == 3)
+    reported = [member._replace(blamed=3 - member.number % 3) for member in members]
+    assert [member.blamed for member in draw(reported, 9, random.Random(1))] == [1, 2, 3]
+
+
+def test_of_very_many_members_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranking, "CONSIDERED", 3)
+    snapshot = members_of(*[bits(1)] * 6)
+    assert len(order(snapshot, bits())) == len(order(snapshot, all_bits(COUNT))) == 3
+    assert order(members_of(*[all_bits(COUNT)] * 6, bits()), all_bits(COUNT)) == [7]
 
 
 def test_ties_are_broken_by_lot() -> None:
@@ -583,6 +606,7 @@ def test_ties_are_broken_by_lot() -> None:
         rank(snapshot.members, bits(), snapshot.availability, 1, random.Random(seed))[0].number for seed in range(60)
     }
     assert len(firsts) == 6
+    assert {draw(snapshot.members, 1, random.Random(seed))[0].number for seed in range(60)} == firsts
 
 
 def test_a_report_reaches_every_ranking(world: World) -> None:

@@ -7,6 +7,11 @@ from urllib.parse import urlsplit
 
 import ttkbootstrap as ttk
 
+from swarmshare.app.accounts import invitation_link
+from swarmshare.common.address import is_loopback
+from swarmshare.gui.dialogs.dialog import rewrite
+from swarmshare.gui.dialogs.members import MembersDialog
+from swarmshare.gui.dialogs.own_account import DevicesDialog, PasswordDialog
 from swarmshare.gui.sentences import spoken
 from swarmshare.gui.theme import pixels
 from swarmshare.gui.watching import watch
@@ -31,8 +36,15 @@ class AccountTab(ttk.Frame):
         row = ttk.Frame(self)
         row.pack(anchor="w", pady=(0, 2 * gap))
         self.sign_out = ttk.Button(row, text=_("Sign out"), command=self._sign_out, bootstyle="danger-outline")
-        self.invite = ttk.Button(row, text=_("Invite somebody"), command=self._invite)
-        self.sign_out.pack(side="left")
+        self.password = ttk.Button(row, text=_("Change the password..."), command=self._change_password)
+        self.devices = ttk.Button(row, text=_("Where you are signed in..."), command=self._show_devices)
+        for button in (self.sign_out, self.password, self.devices):
+            button.pack(side="left", padx=(0, gap))
+        self._organising = ttk.Frame(self)
+        self.invite = ttk.Button(self._organising, text=_("Invite somebody"), command=self._invite)
+        self.members = ttk.Button(self._organising, text=_("Members..."), command=self._show_members)
+        for button in (self.invite, self.members):
+            button.pack(side="left", padx=(0, gap))
         self.invitation = ttk.Entry(self, state="readonly")
         self._hint = self._label(gap)
         ttk.Separator(self).pack(fill="x", pady=2 * gap)
@@ -68,7 +80,8 @@ class AccountTab(ttk.Frame):
                 user=person.user, tracker=address_for_others(person.tracker, local)
             )
             self._who.configure(text=f"{told}\n{spoken(problem)}" if problem else told)
-        self.sign_out.configure(state="normal" if person else "disabled")
+        for button in (self.sign_out, self.password, self.devices):
+            button.configure(state="normal" if person else "disabled")
         self._see_tracker(local)
 
     def _see_tracker(self, local: LocalTrackerSnapshot | None) -> None:
@@ -96,12 +109,12 @@ class AccountTab(ttk.Frame):
                 button.pack(side="left", padx=(0, pixels(self, 8)))
 
     def _offer_invitations(self, person: PersonSnapshot | None) -> None:
-        """The button is there for organisers only: a tracker refuses invitations by members."""
+        """Show the buttons to organisers only: a tracker refuses members what they do."""
         if person is not None and person.is_organiser:
-            self.invite.pack(side="left", padx=pixels(self, 8))
+            self._organising.pack(anchor="w", pady=(0, pixels(self, 8)), before=self._hint)
             self._say("")
         else:
-            self.invite.pack_forget()
+            self._organising.pack_forget()
             self.invitation.pack_forget()
             self._say(
                 _("Organisers invite people: ask one of them for an invitation.") if person and person.role else ""
@@ -110,24 +123,40 @@ class AccountTab(ttk.Frame):
     def _sign_out(self) -> None:
         self._shell.submit(None, lambda session: session.group.sign_out)
 
+    def _change_password(self) -> None:
+        PasswordDialog(self, self._shell)
+
+    def _show_devices(self) -> None:
+        DevicesDialog(self, self._shell)
+
+    def _show_members(self) -> None:
+        MembersDialog(self, self._shell)
+
     def _invite(self) -> None:
         self._shell.submit_or(self._say, self._invited, lambda session: session.group.invite)
 
     def _invited(self, code: str) -> None:
         if not self.winfo_exists():
             return
-        self.invitation.configure(state="normal")
-        self.invitation.delete(0, "end")
-        self.invitation.insert(0, code)
-        self.invitation.configure(state="readonly")
-        self.invitation.pack(fill="x", before=self._hint)
-        self.clipboard_clear()
-        self.clipboard_append(code)
         snapshot = self._shell.snapshot
         tracker = snapshot.person.tracker if snapshot is not None and snapshot.person is not None else ""
         address = address_for_others(tracker, snapshot.local_tracker if snapshot is not None else None)
-        text = _("Copied. Give it to one person, with the address {url}: it works once.")
-        self._say(text.format(url=address))
+        link = invitation_link(address, code)
+        self.invitation.configure(state="normal")
+        rewrite(self.invitation, link)
+        self.invitation.configure(state="readonly")
+        self.invitation.pack(fill="x", before=self._hint)
+        self.clipboard_clear()
+        self.clipboard_append(link)
+        if is_for_here_only(address):
+            self._say(_("Copied. Only this machine reaches this tracker, so the link is for this machine only."))
+        else:
+            self._say(
+                _(
+                    "Copied. Send the link to one person: it works once, in a browser or where SwarmShare asks for "
+                    "an invitation."
+                )
+            )
 
     def _say(self, sentence: str) -> None:
         if self.winfo_exists():
@@ -156,8 +185,7 @@ class AccountTab(ttk.Frame):
 
 def is_for_here_only(url: str) -> bool:
     """Whether ``url`` means something on this machine only."""
-    host = urlsplit(url).hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def address_for_others(tracker: str, local: LocalTrackerSnapshot | None) -> str:

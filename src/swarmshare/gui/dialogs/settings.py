@@ -17,7 +17,8 @@ from swarmshare.gui.dialogs.limits import RateField
 from swarmshare.gui.sentences import spoken, translate
 from swarmshare.gui.tab_keys import bind_tab_keys
 from swarmshare.gui.theme import DARK, LIGHT, SYSTEM, use_theme
-from swarmshare.gui.words import LANGUAGES, _, read_number
+from swarmshare.gui.words import _, read_number
+from swarmshare.languages import LANGUAGES
 from swarmshare.texts import text_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from swarmshare.common.address import Address
     from swarmshare.gui.shell import Shell
 
-_HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _ANYWHERE, _ONLY_HERE = "*", "localhost"
 _MAX_PORT: Final = 65535
 _HOURS: Final = ("08:00", "18:00")
@@ -34,7 +34,7 @@ _HOURS: Final = ("08:00", "18:00")
 
 
 def open_settings(shell: Shell) -> SettingsDialog | None:
-    """The dialog; None while there are no settings to be seen yet."""
+    """Return the dialog; None while there are no settings to be seen yet."""
     return SettingsDialog(shell, shell.snapshot.settings) if shell.snapshot else None
 
 
@@ -108,8 +108,7 @@ class SettingsDialog(Dialog):
                 widget.grid_remove()
 
     def _network(self, form: Form, settings: Settings) -> None:
-        everybody = any(host not in _HERE for host, _port in settings.listen)
-        self.everybody = Check(form.frame, _("Other computers of the network may connect"), on=everybody)
+        self.everybody = Check(form.frame, _("Other computers of the network may connect"), on=settings.lets_others_in)
         self.port = field(form.frame, str(settings.listen[0][1]), width=8)
         form.row("", self.everybody)
         form.row(

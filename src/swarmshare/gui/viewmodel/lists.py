@@ -50,17 +50,19 @@ def state_name(state: TorrentState) -> str:
 
 
 def changed_in_words(files: Sequence[str]) -> str:
-    """That other programs changed or removed ``files``, of which the first is named, and what to do about it."""
+    """Return that other programs changed or removed ``files``, the first by name, and what to do about it."""
     text = ngettext(
-        "{file} was changed or removed by another program. Put it back as it was, or share what it is now",
-        "{file} and others were changed or removed by another program. Put them back, or share what they are now",
+        "{file} was changed or removed by another program. Changes are left alone: put it back as it was, share what "
+        "it is now, or force a re-check, which replaces them",
+        "{file} and others were changed or removed by another program. Changes are left alone: put them back, share "
+        "what they are now, or force a re-check, which replaces them",
         len(files),
     )
     return text.format(file=clean(files[0]))
 
 
 def headline(transfer: TransferSnapshot) -> Verdict:
-    """What is most worth saying about it, in one sentence."""
+    """Return what is most worth saying about it, in one sentence."""
     if transfer.problem:
         return Verdict(Light.RED, translate(transfer.problem))
     if transfer.changed_files:
@@ -78,7 +80,7 @@ def headline(transfer: TransferSnapshot) -> Verdict:
 
 
 def _doing(transfer: TransferSnapshot) -> str:
-    """What it does, or why it does nothing."""
+    """Return what it does, or why it does nothing."""
     if transfer.unserved:
         return _("Nobody online has the rest") if transfer.bytes_done else _("Nobody online has it")
     return state_name(transfer.state)

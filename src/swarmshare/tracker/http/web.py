@@ -13,13 +13,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from swarmshare.texts import Text
+from swarmshare.tracker.domain import strict_json
 from swarmshare.tracker.domain.database_problem import problem_of
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
 from swarmshare.tracker.http.api.answers import ProblemDetails, problem_details
 from swarmshare.tracker.http.api.routes import PREFIX
+from swarmshare.tracker.http.visitor import translated
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from werkzeug.datastructures import Headers
 
 _CODES: Final = {
     HTTPStatus.BAD_REQUEST: Reason.MALFORMED.code,
@@ -28,6 +32,11 @@ _CODES: Final = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Reason.TOO_LARGE.code,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Reason.WRONG_TYPE.code,
     HTTPStatus.INTERNAL_SERVER_ERROR: "internal",
+}
+_MESSAGES: Final = {
+    HTTPStatus.NOT_FOUND: Text("request.nothing-here"),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Text("request.large"),
+    HTTPStatus.INTERNAL_SERVER_ERROR: Text("tracker.mistake"),
 }
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -40,18 +49,15 @@ _HEADERS: Final = {
 
 
 class Json(JSONProvider):
-    """JSON by msgspec: one reading of every text. Surrogates, NaN and what nests without end are refused."""
+    """Flask's way to JSON, which is :mod:`~swarmshare.tracker.domain.strict_json`."""
 
     def dumps(self, obj: Any, **_: Any) -> str:
-        """Returns ``obj``, which may be a msgspec struct, as JSON."""
-        return msgspec.json.encode(obj).decode()
+        """Return ``obj``, which may be a msgspec struct, as JSON."""
+        return strict_json.dumps(obj)
 
     def loads(self, s: str | bytes, **_: Any) -> Any:
-        """Returns the value of a JSON text; raises :class:`ValueError` when it is not exactly JSON."""
-        try:
-            return msgspec.json.decode(s)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise ValueError(str(error)) from None
+        """Return the value of a JSON text; raises :class:`ValueError` when it is not exactly JSON."""
+        return strict_json.loads(s)
 
 
 class Web(Flask):
@@ -67,7 +73,7 @@ class Web(Flask):
         self.after_request(_add_headers)
 
     def log_exception(self, exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
-        """Logs an error by the route: the path itself may have a passkey or a setup token in it."""
+        """Log an error by the route: the path itself may have a passkey or a setup token in it."""
         self.logger.error("%s %s failed", request.method, request.url_rule, exc_info=exc_info)
 
 
@@ -81,11 +87,11 @@ def _refused(error: RefusalError) -> Response:
 
 
 def _database_failed(error: SQLAlchemyError) -> Response:
-    """A full disk, a server that is away: for whoever runs the tracker to deal with. The log has been told."""
+    """Answer for a full disk or a server that is away, for whoever runs the tracker; the log has been told."""
     if (problem := problem_of(error)) is None:
         raise error
     if not request.path.startswith(PREFIX):
-        return Response(f"{problem.sentence}\n", HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain")
+        return _plain(problem.sentence, HTTPStatus.SERVICE_UNAVAILABLE)
     message = Text("tracker.nothing-changed", what=problem.sentence)
     return _problem(problem_details(problem.code, message), HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -93,18 +99,19 @@ def _database_failed(error: SQLAlchemyError) -> Response:
 def _failed(error: HTTPException) -> Response:
     response = error.get_response()
     status = HTTPStatus(response.status_code)
+    message = _MESSAGES.get(status, Text("request.failed", status=status.phrase.lower()))
     if status < HTTPStatus.BAD_REQUEST or not request.path.startswith(PREFIX):
-        return Response(f"{status.value} {status.phrase}\n", status, response.headers, content_type="text/plain")
-    message = {
-        HTTPStatus.BAD_REQUEST: Text("request.bad-json"),
-        HTTPStatus.NOT_FOUND: Text("request.nothing-here"),
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Text("request.large"),
-        HTTPStatus.INTERNAL_SERVER_ERROR: Text("tracker.mistake"),
-    }.get(status, Text("request.failed", status=status.phrase.lower()))
+        return _plain(message, status, response.headers)
+    if status is HTTPStatus.BAD_REQUEST:
+        message = Text("request.bad-json")
     problem = _problem(problem_details(_CODES.get(status, "http"), message), status)
     if "Allow" in response.headers:
         problem.headers["Allow"] = response.headers["Allow"]
     return problem
+
+
+def _plain(text: Text, status: HTTPStatus, headers: Headers | None = None) -> Response:
+    return Response(f"{status.value} {translated(text)}\n", status, headers, content_type="text/plain; charset=utf-8")
 
 
 def _problem(problem: ProblemDetails, status: HTTPStatus) -> Response:
@@ -112,7 +119,6 @@ def _problem(problem: ProblemDetails, status: HTTPStatus) -> Response:
 
 
 def _add_headers(response: Response) -> Response:
-    if request.blueprint != "announce":  # where they would be half of the answer, and nobody reads them
-        response.headers.update(_HEADERS)
-        response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.update(_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
     return response

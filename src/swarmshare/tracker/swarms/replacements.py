@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from swarmshare.tracker.swarms.store.base import MemberRecord, SwarmStore
 
 
@@ -27,13 +29,15 @@ class Replacements:
     stops: the other may have been there all the time.
     """
 
-    def __init__(self, store: SwarmStore) -> None:
+    def __init__(self, store: SwarmStore, clock: Callable[[], float]) -> None:
+        """Decide for the members in ``store``; ``clock`` measures time, in seconds."""
         self._store = store
-        self._replaced: dict[tuple[bytes, bytes], MemberRecord] = {}
-        """By swarm and ``who`` of a member without an account, the other such one whose place it took."""
+        self._clock = clock
+        self._replaced: dict[tuple[bytes, bytes], tuple[MemberRecord, float]] = {}
+        """By swarm and ``who`` of a member without an account, the other such one whose place it took, and when."""
 
     def take_place(self, info_hash: bytes, member: MemberRecord) -> bool:
-        """Removes the members that ``member`` replaces, before it is put into the store.
+        """Remove the members that ``member`` replaces, before it is put into the store.
 
         Returns:
             False when whoever is there may not be replaced: ``member`` is then the same machine, and no further member.
@@ -52,7 +56,7 @@ class Replacements:
         return not taken
 
     def remove(self, info_hash: bytes, piece_count: int, who: bytes, address: bytes, port: int) -> None:
-        """Removes a client that stops, and puts the one back whose place it had taken.
+        """Remove a client that stops, and put the one back whose place it had taken.
 
         Args:
             info_hash: The full info hash of the swarm.
@@ -62,20 +66,22 @@ class Replacements:
             port: Where it listens.
         """
         for member in self._store.at(info_hash, address, port):
-            older = self._replaced.get((info_hash, member.who))
-            if older is not None and older.who == who:
+            found = self._replaced.get((info_hash, member.who))
+            if found is not None and found[0].who == who:
                 del self._replaced[info_hash, member.who]
-        older = self._replaced.pop((info_hash, who), None)
-        if self._store.remove(info_hash, who, "") and older is not None:
-            self._store.put(info_hash, piece_count, older)
+        found = self._replaced.pop((info_hash, who), None)
+        if self._store.remove(info_hash, who, "") and found is not None:
+            self._store.put(info_hash, piece_count, found[0])
 
-    def forget_before(self, seen: float) -> None:
-        """Forgets whoever was replaced and last heard of before ``seen``, in seconds on the registry's clock."""
-        self._replaced = {key: member for key, member in self._replaced.items() if member.seen >= seen}
+    def forget(self, age: float) -> None:
+        """Forget whoever was replaced more than ``age`` seconds ago."""
+        now = self._clock()
+        self._replaced = {key: (member, at) for key, (member, at) in self._replaced.items() if now - at <= age}
 
     def _replace(self, info_hash: bytes, rival: MemberRecord, member: MemberRecord) -> None:
         self._store.remove(info_hash, rival.who, "")
-        older = self._replaced.pop((info_hash, rival.who), rival)
+        now = self._clock()
+        older = self._replaced.pop((info_hash, rival.who), (rival, now))
         if member.account is None:
             # Two that replace each other in turn must not put each other back.
-            self._replaced[info_hash, member.who] = rival if older.who == member.who else older
+            self._replaced[info_hash, member.who] = (rival, now) if older[0].who == member.who else older

@@ -6,6 +6,9 @@ every method is one atomic step. ``tests/tracker/swarms/store_contract.py`` stat
 A swarm is named by its full info hash, begins with the first member and ends with the last. What is known of its
 members is told on as changes: each taking of changes has the next ``seq`` of the swarm's ``epoch``. A new epoch
 means that nothing told before counts.
+
+Time is the store's own: it notes when a member was heard of, and callers say only how many seconds ago is too long. So
+trackers that share a store need not have the same time, and whose clock is wrong does no harm.
 """
 
 from __future__ import annotations
@@ -51,8 +54,9 @@ class MemberRecord(NamedTuple):
     rate_up: int
     """Bytes a second."""
     rate_down: int
-    seen: float
-    """When it was last heard of, in seconds on the caller's clock."""
+    seen: float | None = None
+    """Kept by the store: when it was last heard of, in seconds on the store's clock. A caller has None, which is now,
+    or puts back what it was given before."""
     number: int = 0
     """Given by the store: from 1, ascending, used once in an epoch."""
     blamed: int = 0
@@ -121,7 +125,7 @@ class SwarmStore(Protocol):
     """
 
     def put(self, info_hash: bytes, piece_count: int, member: MemberRecord) -> tuple[MemberRecord, str] | None:
-        """Puts ``member`` into a swarm, and gives it a number.
+        """Put ``member`` into a swarm, and give it a number.
 
         In a full swarm, a member with an account takes the place of one without. Whoever was there as the same ``who``
         is replaced: on the same session it keeps its number and blame, else it left and another joined.
@@ -131,59 +135,62 @@ class SwarmStore(Protocol):
             many swarms.
         """
 
-    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs, seen: float) -> bool | None:
-        """Notes the pieces that a member, on this session, gained and lost; if it holds all now, it completed.
+    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
+        """Note the pieces that a member, on this session, gained and lost; if it holds all now, it completed.
 
         Returns:
             None when there is no such member, or its pieces are unknown; False when there is no such piece; else True.
         """
 
-    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress, seen: float) -> bool:
-        """Notes how far a member, on this session, is, which no change tells of; False when there is no such member."""
+    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
+        """Note how far a member, on this session, is, which no change tells of; False when there is no such member."""
 
     def remove(self, info_hash: bytes, who: bytes, session: str) -> bool:
-        """Removes a member, on this session; False when there is no such member."""
+        """Remove a member, on this session; False when there is no such member."""
 
     def blame(self, info_hash: bytes, number: int, account: int) -> bool:
-        """Notes that ``account`` reports a member, which counts once; False when there is no such member."""
+        """Note that ``account`` reports a member, which counts once; False when there is no such member."""
 
     def expire(self, live: float, announced: float) -> list[RemovedMember]:
-        """Removes all members with a session last seen before ``live``, and without one before ``announced``."""
+        """Remove all members that were not heard of for too many seconds, and return them.
+
+        That is more than ``live`` for those with a session, and more than ``announced`` for those without.
+        """
 
     def expel(self, account: int) -> list[RemovedMember]:
-        """Removes all members of an account from every swarm."""
+        """Remove all members of an account from every swarm."""
 
     def close(self, info_hash: bytes) -> list[RemovedMember]:
-        """Removes all members of a swarm, and forgets how many completed in it."""
+        """Remove all members of a swarm, and forget how many completed in it."""
 
     def completed(self, info_hash: bytes) -> None:
-        """Counts a member that completed; the count is kept until :meth:`close`, even when nobody is left."""
+        """Count a member that completed; the count is kept until :meth:`close`, even when nobody is left."""
 
     def member(self, info_hash: bytes, who: bytes) -> MemberRecord | None:
-        """Returns the member known as ``who``; None when there is none."""
+        """Return the member known as ``who``; None when there is none."""
 
     def at(self, info_hash: bytes, address: bytes, port: int) -> list[MemberRecord]:
-        """Returns the members at ``address``, 4 or 16 bytes, and ``port``, in the order of their numbers."""
+        """Return the members at ``address``, 4 or 16 bytes, and ``port``, in the order of their numbers."""
 
     def members(self, info_hash: bytes) -> list[MemberRecord]:
-        """Returns all members of a swarm, in the order of their numbers."""
+        """Return all members of a swarm, in the order of their numbers."""
 
     def counts(self, info_hash: bytes) -> SwarmCounts:
-        """Returns a swarm in numbers, without a look at each member."""
+        """Return a swarm in numbers, without a look at each member."""
 
     def snapshot(self, info_hash: bytes) -> SwarmSnapshot | None:
-        """Returns a swarm as it is now; None when nobody is in it."""
+        """Return a swarm as it is now; None when nobody is in it."""
 
     def take_changes(self, info_hash: bytes) -> SwarmChanges | None:
-        """Takes what changed since the last taking, with the next seq; None when nothing did, or nobody is there.
+        """Take what changed since the last taking, with the next seq; None when nothing did, or nobody is there.
 
         A swarm that outgrows its mode, or fits the other again, begins a new epoch at once: this tells of one mode.
         """
 
     def totals(self) -> tuple[int, int]:
-        """Returns how many swarms there are, and how many members in all of them."""
+        """Return how many swarms there are, and how many members in all of them."""
 
 
 def detail_limit(piece_count: int) -> int:
-    """Returns up to how many members a swarm of that many pieces is told of member by member."""
+    """Return up to how many members a swarm of that many pieces is told of member by member."""
     return min(MAX_MEMBERS, MAX_DETAIL * 8 // max(piece_count, 1))

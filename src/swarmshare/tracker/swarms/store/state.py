@@ -45,6 +45,7 @@ class SwarmState:
         self.members: dict[bytes, MemberRecord] = {}  # in the order of their numbers
         self.counts = PieceCounts(piece_count)
         self.seeds = 0
+        self._copies: int | None = 0  # None: to be counted anew
         self._who: dict[int, bytes] = {}
         self._at: dict[tuple[bytes, int], set[int]] = {}  # by address and port, numbers
         self._reports: dict[int, set[int]] = {}
@@ -71,7 +72,7 @@ class SwarmState:
         self._pieces = 0  # of all members; while not
 
     def put(self, member: MemberRecord) -> tuple[MemberRecord, str] | None:
-        """Puts ``member`` in; returns it with its number, and the session that lost it, or None without room."""
+        """Put ``member`` in; return it with its number, and the session that lost it, or None without room."""
         if member.pieces is not None:
             member = member._replace(held=as_number(member.pieces).bit_count())
         before = self.members.get(member.who)
@@ -81,8 +82,9 @@ class SwarmState:
                 self._count(before, -1)
                 self._count(member, 1)
                 self._told_anew(member)
-            self._unlist(before)
-            self._list(member)
+            if (member.addresses, member.port) != (before.addresses, before.port):
+                self._unlist(before)
+                self._list(member)
             self.members[member.who] = member
             return member, ""
         if before is not None:
@@ -100,7 +102,7 @@ class SwarmState:
         return member, before.session if before is not None else ""
 
     def have(self, member: MemberRecord, gained: Runs, lost: Runs, seen: float) -> bool:
-        """Notes the pieces that ``member`` gained and lost; returns whether it completed by that."""
+        """Note the pieces that ``member`` gained and lost; return whether it completed by that."""
         assert member.pieces is not None
         count = self.piece_count
         before = as_number(member.pieces)
@@ -117,7 +119,7 @@ class SwarmState:
             else:
                 self.counts.remove(as_bits(change, count))
         if gain or loss:
-            self._changed = True
+            self._changed, self._copies = True, None
             if not self.detailed:
                 self._pieces |= gain | loss
             elif member.number not in self._joined:
@@ -127,7 +129,7 @@ class SwarmState:
         return completed
 
     def remove(self, member: MemberRecord) -> None:
-        """Removes ``member``, which is in the swarm."""
+        """Remove ``member``, which is in the swarm."""
         del self.members[member.who], self._who[member.number]
         self._reports.pop(member.number, None)
         self._unlist(member)
@@ -140,7 +142,7 @@ class SwarmState:
         self._fit()
 
     def blame(self, number: int, account: int) -> bool:
-        """Notes that ``account`` reports the member ``number``, once; False when there is no such member."""
+        """Note that ``account`` reports the member ``number``, once; False when there is no such member."""
         who = self._who.get(number)
         if who is None:
             return False
@@ -149,12 +151,18 @@ class SwarmState:
         self.members[who] = self.members[who]._replace(blamed=len(accounts))
         return True
 
+    def copies(self) -> int:
+        """Return how many members hold the rarest piece, up to 255: asked for more often than it changes."""
+        if self._copies is None:
+            self._copies = self.counts.least()
+        return self._copies
+
     def at(self, address: bytes, port: int) -> list[MemberRecord]:
-        """Returns the members at an address and port, in the order of their numbers."""
+        """Return the members at an address and port, in the order of their numbers."""
         return [self.members[self._who[number]] for number in sorted(self._at.get((address, port), ()))]
 
     def snapshot(self) -> SwarmSnapshot:
-        """Returns the swarm as it is now, at the ``seq`` of the last changes."""
+        """Return the swarm as it is now, at the ``seq`` of the last changes."""
         seeds, availability = self.seeds, self.counts.saturated()
         members = tuple(self.members.values())
         leeches = len(members) - seeds
@@ -163,7 +171,7 @@ class SwarmState:
         )
 
     def take_changes(self) -> SwarmChanges | None:
-        """Takes what changed since the last taking, with the next ``seq``; None when nothing did."""
+        """Take what changed since the last taking, with the next ``seq``; None when nothing did."""
         if not self._changed:
             return None
         self.seq += 1
@@ -198,10 +206,9 @@ class SwarmState:
     def _count(self, member: MemberRecord, sign: int) -> None:
         if member.pieces is None:
             return
-        if sign > 0:
-            self.counts.add(member.pieces)
-        else:
-            self.counts.remove(member.pieces)
+        if member.held:
+            self._copies = None
+            (self.counts.add if sign > 0 else self.counts.remove)(member.pieces)
         self.seeds += sign * (member.held == self.piece_count)
         if not self.detailed:
             self._pieces |= as_number(member.pieces)
@@ -234,5 +241,5 @@ class SwarmState:
 
 
 def _shown(member: MemberRecord) -> tuple[object, ...]:
-    """Returns the part of a member that other members are told of."""
+    """Return the part of a member that other members are told of."""
     return member.user, member.addresses, member.port, member.pieces, member.held
