@@ -8,6 +8,7 @@ import pytest
 import trio
 from engine.scripted_peer import connected
 from engine.swarm import Swarm, until
+from waiting import TIMEOUT
 
 from swarmshare.engine.config import TorrentConfig
 from swarmshare.manifest.build import Description
@@ -105,6 +106,6 @@ async def test_what_we_do_not_understand_is_no_reason_to_part(
         async with connected(swarm, network, engine) as peer, trio.open_nursery() as nursery:
             await peer.say(message, HaveAll(), Unchoke())
             nursery.start_soon(peer.serve)
-            with trio.fail_after(60):
+            with trio.fail_after(TIMEOUT):
                 await torrent.finished.wait()
             nursery.cancel_scope.cancel()

@@ -11,6 +11,7 @@ import pytest
 import trio
 from engine.scripted_peer import connected
 from engine.swarm import Swarm, address, until
+from waiting import TIMEOUT
 
 from swarmshare.engine.config import TorrentConfig
 from swarmshare.engine.engine import MAX_HANDSHAKING
@@ -102,7 +103,7 @@ async def test_a_dial_is_given_up_after_ten_seconds(
             where = host, 6881
             leech = swarm.add(engine, TorrentConfig(folder=tmp_path / host, peers=(where,)))
             start = trio.current_time()
-            with trio.fail_after(60):
+            with trio.fail_after(TIMEOUT):
                 await until(leech_dialled := partial(leech.dialer.log.recent, start + 60), every=TICK)
             assert leech_dialled() == {where: (Outcome.NO_ANSWER, None)}
             assert trio.current_time() - start == pytest.approx(seconds, abs=TICK)
