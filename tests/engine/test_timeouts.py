@@ -13,6 +13,7 @@ from engine.scripted_peer import connected
 from engine.swarm import Swarm, address, until
 from waiting import TIMEOUT
 
+from swarmshare.common.pieces import Priority
 from swarmshare.engine.config import TorrentConfig
 from swarmshare.engine.engine import MAX_HANDSHAKING
 from swarmshare.engine.handshaking import CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT
@@ -178,6 +179,20 @@ async def test_what_a_peer_that_snubs_us_owes_is_asked_of_another(
             assert snubbing.ended_at is None
             nursery.cancel_scope.cancel()
         assert swarm.is_whole("leech")
+
+
+async def test_the_requests_at_a_silent_peer_are_taken_back_at_once(
+    tmp_path: Path, network: Network, autojump_clock: MockClock
+) -> None:
+    """Nothing else is said to it, and nothing comes from it: the cancels wait for nothing."""
+    async with Swarm(tmp_path, {"a": 2**16}, network=network) as swarm:
+        engine, _ = await swarm.leech("leech", priorities={1: Priority.SKIP})
+        async with connected(swarm, network, engine, alive=False) as peer:
+            await peer.say(HaveAll(), Unchoke())
+            await peer.hears(Request)
+            asked = trio.current_time()
+            await peer.hears(Cancel)
+            assert trio.current_time() - asked == pytest.approx(SNUB_AFTER, abs=2 * TICK)
 
 
 async def test_a_peer_that_does_not_read_is_given_up(
