@@ -60,7 +60,7 @@ class ContentFile:
             return data, self.doubt(file)
 
     def open_trusted(self, offset: int) -> OpenFile | None:
-        """The file, open for reading; None when there is doubt whether the piece at ``offset`` is right.
+        """Return the file, open for reading; None when there is doubt whether the piece at ``offset`` is right.
 
         Raises :class:`StorageError` when it is not there, or is found to be lost just now.
         """

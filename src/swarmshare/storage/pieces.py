@@ -144,7 +144,7 @@ class TorrentStorage:
         return data[begin - first : begin - first + length]
 
     def lend(self, piece: PieceIndex, begin: int, length: int) -> FilePart | None:
-        """The same bytes as :meth:`read`, to be sent from the system's memory to a peer as they are.
+        """Return the same bytes as :meth:`read`, to be sent from the system's memory to a peer as they are.
 
         None when they have to be read and verified first, or the system cannot do it, or the range ends in padding.
         Raises :class:`~swarmshare.errors.StorageError` as :meth:`read` does.

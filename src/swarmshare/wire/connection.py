@@ -64,7 +64,7 @@ class FileData(Protocol):
         """How many bytes."""
 
     def __getitem__(self, part: slice, /) -> FileData:
-        """Some of them."""
+        """Return those of them in a slice."""
 
 
 Output: TypeAlias = "bytes | memoryview | FileData"
