@@ -153,6 +153,8 @@ class Node:
         self.known_peers: KnownPeers | None = None
         """What a tracker that knows the pieces of all tells of them."""
         self.on_piece: Callable[[int], None] | None = None
+        """Called with each piece that it got."""
+        self.on_complete: Callable[[], None] = lambda: None
         self.super_seeding: SuperSeeding[Session] = SuperSeeding(self.picker.holders)
         self.is_silent = False
         self.slots = 8
@@ -181,6 +183,11 @@ class Node:
     def address(self) -> tuple[str, int]:
         """Where it listens."""
         return self.name, 1
+
+    @property
+    def neighbours(self) -> set[Node]:
+        """Whom it is connected to."""
+        return {session.other for session in self.sessions}
 
     # ------------------------------------------------------------------ connections
 
@@ -323,6 +330,7 @@ class Node:
                 self.update_interest(session)
         if self.is_complete and self.finished_at is None:
             self.finished_at = self.world.now
+            self.on_complete()
             for session in list(self.sessions):
                 if session.has.is_full and self.picker.held.is_full:
                     self.close(session)
@@ -363,7 +371,7 @@ class Node:
             self._reject(session, [block])
 
     def _serve(self, session: Session) -> None:
-        """What the session's writer does when its last batch is sent."""
+        """Put the next batch of a session on the link, as its writer does when the last one is sent."""
         if session.sending or not session.owed or self.is_silent or not session.is_open:
             return
         send, reject = self.super_seeding.choose(session, session.owed, self.world.now, BATCH, looks_elsewhere=True)
@@ -422,8 +430,9 @@ class Node:
             Candidate(
                 key=session,
                 interested=session.peer_interested,
-                rate_from=session.meter_from.rate(now),
-                rate_to=session.meter_to.rate(now),
+                # Nobody looks at the rates of those that want nothing, and they would take most of the time.
+                rate_from=session.meter_from.rate(now) if session.peer_interested else 0.0,
+                rate_to=session.meter_to.rate(now) if session.peer_interested else 0.0,
                 unchoked=not session.am_choking,
                 seconds=now - session.slot_changed,
                 is_new=now - session.since < NEWCOMER,
