@@ -17,12 +17,12 @@ from swarmshare.bench.simulate import (
     bench_simulate,
     least_seconds,
 )
-from swarmshare.bench.simulated_tracker import SimulatedTracker
+from swarmshare.bench.simulated_tracker import MOST_SESSIONS, SimulatedTracker
 from swarmshare.bench.simulator import Node, Simulation
 from swarmshare.cli import bench
 from swarmshare.cli.command import run_command
 from swarmshare.manifest.layout import PieceLayout
-from swarmshare.schema.tracker_events import MAX_MEMBERS
+from swarmshare.schema.tracker_events import MAX_MEMBERS, MAX_PEERS
 
 SLOW, FAST = PeerClass("slow", 0.5, 0.25, 0.5), PeerClass("fast", 0.5)
 
@@ -65,7 +65,7 @@ def test_the_bound_is_that_of_the_narrowest_link() -> None:
 
 def test_what_all_can_send_begins_when_they_come() -> None:
     crowd = [Peer(FAST, 10.0 * number, inf) for number in range(4)]
-    # The seed sends for T seconds, and each peer since it came: T + 4 T - 60 seconds' worth, of the 200 that are needed.
+    # The seed sends for T seconds, each peer since it came: T + 4 T - 60 seconds' worth, of the 200 that are needed.
     assert least_seconds(50 * RATE, crowd) == 52.0
 
 
@@ -100,6 +100,24 @@ def test_a_tracker_that_knows_tells_of_pieces_until_the_swarm_is_large() -> None
     tracker.join(leeches[-1])
     assert late.known_peers.members == {}
     assert leeches[-1].known_peers is None
+
+
+@pytest.mark.parametrize("knows", [False, True])
+def test_whoever_comes_when_the_first_are_many_gets_in(knows: bool) -> None:
+    """If the first filled each other up, whoever came next would know only others that came late."""
+    world = Simulation(2)
+    layout = PieceLayout(PIECE_LENGTH, [PIECE_LENGTH])
+    tracker = SimulatedTracker(world, 1, knows=knows)
+    nodes = [Node(world, str(n), layout, range(0 if n else 1), range(1), RATE) for n in range(4 * MAX_PEERS)]
+    for node in nodes:
+        tracker.join(node)
+    reached, new = {nodes[0]}, [nodes[0]]
+    while new:
+        found = new.pop().neighbours - reached
+        reached |= found
+        new += found
+    assert reached == set(nodes)
+    assert all(len(node.sessions) <= MOST_SESSIONS for node in nodes)
 
 
 def test_the_verb_prints_a_table_and_the_gain(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from swarmshare.common.bits import all_bits
 from swarmshare.common.piece_counts import PieceCounts
 from swarmshare.engine.announcer import Member
 from swarmshare.engine.config import EngineConfig
+from swarmshare.engine.dialer import most_dialled
 from swarmshare.engine.known_peers import KnownPeers
 from swarmshare.schema.tracker_events import MAX_PEERS
 from swarmshare.tracker.swarms.ranking import draw, rank
@@ -100,7 +101,7 @@ class SimulatedTracker:
         node = self._nodes.get(number)
         if node is None:
             return
-        if len(node.sessions) < MOST_SESSIONS:
+        if len(node.sessions) < most_dialled(MOST_SESSIONS):
             for record in self._answer(number, useful_only=useful_only):
                 self._dial(node, self._nodes[record.number])
         if not node.is_complete:
@@ -115,7 +116,7 @@ class SimulatedTracker:
 
     @staticmethod
     def _dial(node: Node, other: Node) -> None:
-        has_room = max(len(node.sessions), len(other.sessions)) < MOST_SESSIONS
+        has_room = len(node.sessions) < most_dialled(MOST_SESSIONS) and len(other.sessions) < MOST_SESSIONS
         if has_room and not (node.is_complete and other.is_complete) and node not in other.neighbours:
             node.connect(other)
 

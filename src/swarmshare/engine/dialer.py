@@ -33,6 +33,15 @@ MAX_REPORTED: Final = 100
 """Addresses that an alert names because they hang up, each once; beyond it there are no more alerts."""
 
 
+def most_dialled(max_peers: int) -> int:
+    """Return how many connections a torrent may have for a tracker's word to be a reason to dial for another.
+
+    Three of five that it may have at all. The rest is for those that come later: if all who came first filled each
+    other up, they would be a clique that nobody else gets into, with the only seed in it.
+    """
+    return -(-3 * max_peers // 5)
+
+
 class DialLog:
     """The results of one torrent's dials, for the diagnosis of why nobody is connected."""
 

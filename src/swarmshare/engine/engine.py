@@ -12,6 +12,7 @@ import trio
 
 from swarmshare.common.address import show_address
 from swarmshare.engine.descriptors import divide_descriptors
+from swarmshare.engine.dialer import most_dialled
 from swarmshare.engine.handshaking import (
     DIAL_ERRORS,
     ENCRYPTED,
@@ -162,7 +163,9 @@ class Engine:
         """Run one torrent, its dialler and its announcers until it is removed."""
 
         def may_dial(address: Address) -> bool:
-            fits = len(torrent.sessions) < self.config.max_peers and self._connections < self._descriptors.connections
+            given = address in torrent.config.peers
+            most = self.config.max_peers if given else most_dialled(self.config.max_peers)
+            fits = len(torrent.sessions) < most and self._connections < self._descriptors.connections
             return fits and address not in torrent.smart_ban.banned and not torrent.known_peers.is_here(address)
 
         try:
