@@ -258,7 +258,7 @@ class SwarmRegistry:
             counts.seeds,
             counts.leeches,
             counts.completed,
-            self._others(info_hash, who, count, numwant, seed=not left, by_v1=by_v1) if numwant else (),
+            self._peers_for(info_hash, who, count, numwant, seed=not left, by_v1=by_v1) if numwant else (),
         )
 
     # People and programs
@@ -336,7 +336,7 @@ class SwarmRegistry:
                 self._release(session, info_hash)
             self._changed(info_hash)
 
-    def _others(
+    def _peers_for(
         self, info_hash: bytes, who: bytes, count: int, numwant: int, *, seed: bool, by_v1: bool
     ) -> Sequence[MemberRecord]:
         # A client that knows a hybrid by its v1 hash only hangs up on whoever dials it with the other.
