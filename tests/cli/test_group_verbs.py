@@ -91,7 +91,9 @@ def test_sign_ins_and_password(run: Any, group: Group, member: str, tmp_path: Pa
     assert "this is the sign-in of this machine" in refusal(run("devices", "--revoke", devices[0]["number"], expect=1))
     (tmp_path / "new").write_text("another password")
     change = ("password", "--password-file", tmp_path / "new")
-    assert "wrong" in refusal(run(*change, "--old-password-file", tmp_path / "new", expect=1))
+    assert "the password until now is another one" in refusal(
+        run(*change, "--old-password-file", tmp_path / "new", expect=1)
+    )
     assert "no terminal" in refusal(run(*change, expect=1))
     assert run(*change, "--old-password-file", tmp_path / "password")[0]["user"] == member
     assert run("whoami")[0]["user"] == member, "this machine goes on"

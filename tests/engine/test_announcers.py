@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from engine.network import Network
+    from trio.testing import MockClock
+
     from swarmshare.engine.announcer import TrackerView
 
 
@@ -116,8 +119,10 @@ async def test_members_count_once_whether_connected_or_not(tmp_path: Path) -> No
         assert engine.snapshot().torrents == ()
 
 
-async def test_both_dial_and_one_connection_is_left(tmp_path: Path) -> None:
-    async with Swarm(tmp_path, {"a": 50 * 2**16}) as swarm:
+async def test_both_dial_and_one_connection_is_left(
+    tmp_path: Path, network: Network, autojump_clock: MockClock
+) -> None:
+    async with Swarm(tmp_path, {"a": 50 * 2**16}, network=network) as swarm:
         hearsay = Hearsay()
         one = await swarm.engine(limit_up=500_000.0)
         other, torrent = await swarm.leech("other", announcers=(hearsay,))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from swarmshare.wire.connection import Output
+
 FLIPPED = bytes(255 - byte for byte in range(256))
 
 
@@ -35,8 +37,13 @@ class Flipped(Transport):
             left -= len(part)
         return received
 
-    async def send(self, parts: list[bytes | memoryview], on_progress: Callable[[], None]) -> None:
-        flipped: list[bytes | memoryview] = [bytes(part).translate(FLIPPED) for part in parts]
+    can_send_files = False  # they would go as they are
+
+    async def send(self, parts: list[Output], on_progress: Callable[[], None]) -> None:
+        flipped: list[Output] = []
+        for part in parts:
+            assert isinstance(part, (bytes, memoryview))
+            flipped.append(bytes(part).translate(FLIPPED))
         parts.clear()
         await super().send(flipped, on_progress)
 

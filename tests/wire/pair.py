@@ -35,6 +35,12 @@ def feed(connection: PeerConnection, data: bytes, step: int = 0) -> list[Message
     return messages
 
 
+def output(connection: PeerConnection) -> bytes:
+    """Take what a connection has to send."""
+    parts = connection.take_output()
+    return b"".join(part for part in parts if isinstance(part, (bytes, memoryview)))
+
+
 class Side(PeerConnection):
     """A connection that keeps the blocks it gets."""
 
@@ -57,10 +63,10 @@ class Pair:
         self.ours, self.theirs = Side(self.negotiated), Side(self.negotiated)
 
     def to_ours(self) -> list[Message]:
-        return feed(self.ours, b"".join(self.theirs.take_output()))
+        return feed(self.ours, output(self.theirs))
 
     def to_theirs(self) -> list[Message]:
-        return feed(self.theirs, b"".join(self.ours.take_output()))
+        return feed(self.theirs, output(self.ours))
 
     def theirs_owe(self) -> list[Block]:
         self.to_theirs()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wire.pair import BLOCK, LAYOUT, Pair, Side, feed
+from wire.pair import BLOCK, LAYOUT, Pair, Side, feed, output
 
 from swarmshare.errors import LocalProtocolError, RemoteProtocolError
 from swarmshare.manifest.layout import Block, PieceLayout
@@ -177,7 +177,7 @@ def test_too_many_hash_requests_are_rejected() -> None:
 
 def rejected(side: Side, request: m.Request) -> bool:
     assert feed(side, request.encode()) == []
-    return b"".join(side.take_output()) == m.Reject(request.piece, request.begin, request.length).encode()
+    return output(side) == m.Reject(request.piece, request.begin, request.length).encode()
 
 
 def test_requests_that_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_requests_that_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert feed(side, m.Request(1, 0, BLOCK).encode()) == [m.Request(1, 0, BLOCK)]
     assert rejected(side, m.Request(2, 0, BLOCK)), "too many"
     side.reject(m.Request(1, 0, BLOCK))
-    assert b"".join(side.take_output()) == m.Reject(1, 0, BLOCK).encode()
+    assert output(side) == m.Reject(1, 0, BLOCK).encode()
 
 
 @pytest.mark.parametrize(("extended", "longest"), [(False, BLOCK), (True, MAX_REQUEST)])

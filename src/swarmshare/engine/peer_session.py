@@ -9,7 +9,8 @@ import trio
 from swarmshare.common.address import show_address
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.config import PEER_ID_PREFIX
-from swarmshare.errors import RemoteProtocolError
+from swarmshare.engine.transport import split
+from swarmshare.errors import RemoteProtocolError, StorageError
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.requester import Requester
 from swarmshare.wire.connection import PeerConnection
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from swarmshare.manifest.layout import Block
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.swarm.picker import PiecePicker
+    from swarmshare.wire.connection import Output
     from swarmshare.wire.handshake import Handshake
     from swarmshare.wire.messages import Message
 
@@ -61,8 +63,14 @@ class SessionOwner(Protocol):
     async def serve(self, session: PeerSession) -> None:
         """Put some of what the peer asked for into the session's output."""
 
+    def largest_send(self) -> int | None:
+        """How many bytes may be sent at once; None: as many as there are, because no limit is set."""
+
     async def wait_to_send(self, count: int) -> None:
         """Wait until the upload limits let ``count`` bytes pass."""
+
+    def on_unreadable(self, error: StorageError) -> None:
+        """React to a file that could not be sent from."""
 
     def sent(self) -> None:
         """Note that the system has just taken bytes to send."""
@@ -243,11 +251,22 @@ class PeerSession:
         while True:
             await owner.serve(self)
             if connection.has_output:
-                parts = connection.take_output()
-                await owner.wait_to_send(sum(map(len, parts)))
-                await self.transport.send(parts, owner.sent)
+                await self._send(connection.take_output())
                 self._drained.set()
                 self.last_sent = trio.current_time()
             else:
                 await self._wake.wait()
                 self._wake = trio.Event()
+
+    async def _send(self, parts: list[Output]) -> None:
+        """Send ``parts``, as fast as the limits allow."""
+        owner = self._owner
+        most = owner.largest_send()
+        for batch in [parts] if most is None else split(parts, most):
+            await owner.wait_to_send(sum(map(len, batch)))
+            try:
+                await self.transport.send(batch, owner.sent)
+            except StorageError as error:
+                owner.on_unreadable(error)
+                self.close()  # the block whose head is out cannot be completed
+                await trio.lowlevel.checkpoint()

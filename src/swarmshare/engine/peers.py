@@ -9,7 +9,7 @@ import trio
 
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.extensions import Extensions
-from swarmshare.engine.limits import pass_all
+from swarmshare.engine.limits import BURST, pass_all
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.manifest.layout import Block
 from swarmshare.manifest.merkle import BLOCK_LENGTH
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.engine.smart_ban import SmartBan
     from swarmshare.engine.uploads import Uploads
+    from swarmshare.errors import StorageError
 
 
 _log: Final = logging.getLogger(__name__)
@@ -215,6 +216,14 @@ class Peers:
     async def serve(self, session: PeerSession) -> None:
         """Put some of what a peer asked for into its output."""
         await self._uploads.serve(session)
+
+    def largest_send(self) -> int | None:
+        """Return how many bytes may be sent at once; None when no limit is set."""
+        return BURST if self._limits.up else None
+
+    def on_unreadable(self, error: StorageError) -> None:
+        """React to a file that could not be sent from."""
+        self._uploads.on_unreadable(error)
 
     async def wait_to_send(self, count: int) -> None:
         """Wait until the upload limits let ``count`` bytes pass."""

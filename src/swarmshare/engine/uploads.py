@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -10,6 +12,7 @@ from swarmshare.common.pieces import PieceState
 from swarmshare.engine.chunks import ChunkCache
 from swarmshare.engine.hash_server import HashServer
 from swarmshare.errors import StorageError
+from swarmshare.manifest.layout import PieceIndex
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.super_seeding import SuperSeeding
 from swarmshare.wire.fast import GRANTED, allowed_fast_set
@@ -30,9 +33,18 @@ if TYPE_CHECKING:
     from swarmshare.engine.context import TorrentContext
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.manifest.layout import Block
+    from swarmshare.storage.file_part import FilePart
 
 BATCH_BLOCKS: Final = 16
 """Blocks that are put into one send: enough to keep a fast link busy, few enough to cancel."""
+BATCH_LENGTH: Final = 256 * 2**10
+"""Bytes of them, in our own memory, one block more at most."""
+LENT_LENGTH: Final = 64 * 2**10
+"""Bytes from which on a block is sent from the system's memory: shorter ones share one read of ours."""
+SECONDS_AHEAD: Final = 0.05
+"""Seconds' worth of blocks that wait in the system, and of long ones in one send: a cancel comes too late for these."""
+MAX_LENT: Final = 8 * 2**20
+"""Bytes of them at most, however fast the link is."""
 METADATA_TIMES: Final = 3
 """How often one connection is sent the whole ``info`` dictionary."""
 
@@ -48,12 +60,13 @@ class Uploads:
         self.super_seeding: SuperSeeding[PeerSession] = SuperSeeding(context.picker.holders)
         self._manifest = context.manifest
         self._picker = context.picker
-        self._on_unreadable = on_unreadable
+        self.on_unreadable = on_unreadable
+        self._storage = context.disk.storage
         self._chunks = ChunkCache(context.disk.storage, context.layout)
         self._hashes = HashServer(context.manifest, context.disk.storage, self.read)
 
     async def serve(self, session: PeerSession) -> None:
-        """Put up to :data:`BATCH_BLOCKS` of the blocks that a peer asked for, and all hashes, into its output."""
+        """Put some of the blocks that a peer asked for, and all hashes, into its output."""
         connection = session.connection
         length = 0
         blocks, elsewhere = self.super_seeding.choose(
@@ -61,8 +74,11 @@ class Uploads:
         )
         for block in elsewhere:
             connection.reject(block)
+        lent = await self._lend(session, blocks)
         for block in blocks:
-            data = self.cached(block) or await self._read_block(block)
+            if length >= BATCH_LENGTH and block not in lent:
+                break  # it comes with the next batch
+            data = lent.get(block) or self.cached(block) or await self._read_block(block)
             if block not in connection.owed:
                 continue  # cancelled, or choked, while we read
             if data is None:
@@ -73,9 +89,35 @@ class Uploads:
         if length:
             session.uploaded += length
             session.meter_up.add(trio.current_time(), length)
+            session.transport.keep_ahead(self._ahead(session))
             self.count(length)
         if connection.owed_hashes:
             await self._serve_hashes(session)
+
+    async def _lend(self, session: PeerSession, blocks: list[Block]) -> dict[Block, FilePart]:
+        """Return those of ``blocks``, of the first few, that the system may send from its own memory as they are."""
+        if not (blocks and blocks[0].length >= LENT_LENGTH and session.transport.can_send_files):
+            return {}
+        most = min(self._ahead(session), MAX_LENT)
+        lengths = accumulate((block.length for block in blocks), initial=0)
+        held = [
+            block
+            for block, before in zip(blocks, lengths, strict=False)
+            if before <= most and self._picker.state(block.piece) is PieceState.HELD
+        ]
+
+        def lend() -> dict[Block, FilePart]:
+            with suppress(StorageError):  # reading tells what is wrong
+                lent = {block: self._storage.lend(PieceIndex(block.piece), *block[1:]) for block in held}
+                return {block: part for block, part in lent.items() if part is not None}
+            return {}
+
+        return await trio.to_thread.run_sync(lend)
+
+    @staticmethod
+    def _ahead(session: PeerSession) -> int:
+        """How many bytes a peer takes in :data:`SECONDS_AHEAD`."""
+        return int(session.meter_up.rate(trio.current_time()) * SECONDS_AHEAD)
 
     def cached(self, block: Block) -> memoryview | None:
         """Return a block to send if it is in memory, else None."""
@@ -95,7 +137,7 @@ class Uploads:
         try:
             return await self.read(*block)
         except StorageError as error:
-            self._on_unreadable(error)
+            self.on_unreadable(error)
             return None
 
     def forget(self, pieces: Collection[int]) -> None:

@@ -59,6 +59,15 @@ class ContentFile:
             # Asked after the read: a change during it shows in the times by now, one before it did already.
             return data, self.doubt(file)
 
+    def open_trusted(self, offset: int) -> OpenFile | None:
+        """Return the file, open for reading; None when there is doubt whether the piece at ``offset`` is right.
+
+        Raises :class:`StorageError` when it is not there, or is found to be lost just now.
+        """
+        with self.using(write=False) as file:
+            changed = self.doubt(file)
+            return file if changed is None or self.is_proven(offset, changed) else None
+
     def doubt(self, file: OpenFile) -> int | None:
         """When ``file`` was changed (nanoseconds since 1970), if what was read of it just now may be wrong."""
         with self.lock:

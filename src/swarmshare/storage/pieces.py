@@ -23,6 +23,7 @@ from swarmshare.storage import final_name
 from swarmshare.storage.content import ContentFile
 from swarmshare.storage.disk_names import choose_names, local_names
 from swarmshare.storage.file_location import FileLocation
+from swarmshare.storage.file_part import CAN_SEND, FilePart
 from swarmshare.storage.files import FileIdentity
 from swarmshare.storage.links import links_of
 from swarmshare.storage.opening import OpenFiles
@@ -141,6 +142,20 @@ class TorrentStorage:
             raise file.disprove()
         file.prove(span.offset, changed)
         return data[begin - first : begin - first + length]
+
+    def lend(self, piece: PieceIndex, begin: int, length: int) -> FilePart | None:
+        """Return the same bytes as :meth:`read`, to be sent from the system's memory to a peer as they are.
+
+        None when they have to be read and verified first, or the system cannot do it, or the range ends in padding.
+        Raises :class:`~swarmshare.errors.StorageError` as :meth:`read` does.
+        """
+        span = self.manifest.layout.span(piece)
+        if not CAN_SEND or begin + length > span.length:
+            return None
+        file = self._files[span.file]
+        if file.open_trusted(span.offset) is None:
+            return None
+        return FilePart(file, span.offset, begin, length)
 
     @staticmethod
     def _leaves(file: ContentFile, span: PieceSpan, begin: int, end: int) -> bytes:

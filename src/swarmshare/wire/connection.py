@@ -9,7 +9,7 @@ of itself (what it holds) is passed on; what it owes (blocks for our requests) i
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from swarmshare.common.bits import check_bits
 from swarmshare.errors import LocalProtocolError, RemoteProtocolError
@@ -57,7 +57,17 @@ USELESS_ALLOWANCE: Final = 2 * MAX_QUEUE
 under way when we choke it, and no more than that; whoever goes on would keep us busy for nothing, and is dropped."""
 
 
-Output: TypeAlias = "bytes | memoryview"
+class FileData(Protocol):
+    """The data of a block that whoever sends it takes from a file; never in memory of ours."""
+
+    def __len__(self) -> int:
+        """How many bytes."""
+
+    def __getitem__(self, part: slice, /) -> FileData:
+        """Return those of them in a slice."""
+
+
+Output: TypeAlias = "bytes | memoryview | FileData"
 
 
 _WASTE: Final = memoryview(bytearray(MAX_REQUEST))

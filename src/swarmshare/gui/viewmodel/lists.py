@@ -126,7 +126,7 @@ def transfer_columns() -> list[Column[TransferSnapshot]]:
         Column("up", _("Up"), 10, lambda t: _rate(t.rate_up), lambda t: t.rate_up, right=True),
         Column("eta", _("ETA"), 10, _eta, lambda t: _NEVER if t.eta is None else t.eta, right=True),
         Column("peers", _("Peers"), 6, lambda t: number(t.peers), lambda t: t.peers, right=True),
-        Column("ratio", _("Ratio"), 6, lambda t: number(ratio(t), 2), ratio, right=True),
+        Column("ratio", _("Ratio"), 9, lambda t: number(ratio(t), 2), ratio, right=True),
         Column("copies", _("Copies"), 7, _copies, lambda t: t.copies, right=True),
         Column("seeds", _("Seeds"), 7, lambda t: number(t.seeds), lambda t: t.seeds, right=True, hidden=True),
         Column(
