@@ -57,7 +57,15 @@ def pythons() -> "list[str]":
     folders = [Path(folder) for folder in os.get_exec_path() if os.path.isdir(folder)]
     versions = [path for folder in folders for path in folder.iterdir() if re.match(r"python3\.\d+$", path.name)]
     versions.sort(key=lambda path: -int(path.suffix[1:]))
-    return [sys.executable, *filter(None, [shutil.which("python3")]), SYSTEM_PYTHON, *map(str, versions)]
+    first = [own_python(), *filter(None, [shutil.which("python3")]), SYSTEM_PYTHON]
+    return [name for name in [*first, *map(str, versions)] if VENV not in Path(os.path.abspath(name)).parents]
+
+
+def own_python() -> str:
+    """The Python that runs this; of .venv, which may be made anew, the one that it was made with."""
+    if VENV in Path(os.path.abspath(sys.executable)).parents:
+        return getattr(sys, "_base_executable", SYSTEM_PYTHON)
+    return sys.executable
 
 
 def find_python() -> str:
@@ -65,8 +73,8 @@ def find_python() -> str:
     enough = "import sys; sys.exit(sys.version_info < %r)" % (OLDEST,)
     everything = "import sys, tkinter; sys.exit(not %r <= sys.version_info[:2] < %r)" % (OLDEST, NO_LIBTORRENT)
     # `make setup PYTHON=...` hands the variable on; that is somebody's choice.
-    if os.environ.get("PYTHON") and quiet(sys.executable, "-c", enough):
-        return sys.executable
+    if os.environ.get("PYTHON") and quiet(own_python(), "-c", enough):
+        return own_python()
     candidates = pythons()
     for check in (everything, enough):
         for name in candidates:

@@ -75,7 +75,7 @@ EXAMPLES = {
 """What each event looks like, as the code itself writes it."""
 EVERYWHERE = {
     "token-missing", "token-unknown", "token-expired", "suspended", "not-organiser", "invalid", "malformed",
-    "content-type", "too-large",
+    "content-type", "too-large", "host", "origin",
 }  # fmt: skip
 """What every route may refuse of those that ask or of what they send."""
 REQUESTS = (Join, HaveUpdate, Stats, FindPeers, ListMembers, ReportMember, Resync, Leave)

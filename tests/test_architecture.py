@@ -171,6 +171,7 @@ PRIVATE_IN_TESTS: Final = {
     ("storage/test_pieces.py", "_HAS_PREAD"): "a system without pread",
     ("storage/test_pieces.py", "_hash_run"): "the moment between hashing a file and looking at its times again",
     ("storage/test_pieces.py", "_read_full"): "a disk that fails at one place of a file, under a buffered reader",
+    ("test_setup.py", "_base_executable"): "the Python beneath a virtual environment has no public name",
     ("tracker/domain/test_accounts.py", "_check_admission"): "a database that lets two transactions run side by side",
 }
 """The private names that a test, by its file, uses for want of anything else, with the reason.

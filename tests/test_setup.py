@@ -68,6 +68,25 @@ def test_the_one_that_somebody_names_is_taken(script: Any, tmp_path: Path, monke
     assert script.find_python() == named
 
 
+def test_the_virtual_environment_is_not_made_with_itself(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is active, its own Python comes first by every name; and it is deleted before it is made."""
+    monkeypatch.setattr(script, "VENV", tmp_path / ".venv")
+    active = tmp_path / ".venv" / "bin"
+    active.mkdir(parents=True)
+    best = put(tmp_path, "python3.12", minor=12)
+    for name in ("python3", "python3.13"):
+        put(active, name, minor=13)
+    monkeypatch.setenv("PATH", f"{active}:{tmp_path}")
+    monkeypatch.setattr("sys.executable", str(active / "python3"))
+    monkeypatch.setattr("sys._base_executable", str(tmp_path / "gone"))
+    assert script.find_python() == best
+    monkeypatch.setenv("PYTHON", "python3")
+    monkeypatch.setattr("sys._base_executable", best)
+    assert script.find_python() == best
+
+
 def test_none_is_new_enough(script: Any, tmp_path: Path) -> None:
     put(tmp_path, "python3.10", minor=10)
     with pytest.raises(SystemExit, match=r"needs Python 3\.11 or newer"):

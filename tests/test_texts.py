@@ -181,7 +181,15 @@ def test_no_error_is_raised_with_words_that_have_no_code() -> None:
 
 
 def test_no_problem_is_told_with_words_that_have_no_code() -> None:
-    told = {"tell_problem", "PeerDropped", "ConnectionFailed", "TorrentWaiting", "FileNotice", "NoPeers", "DialResult"}
+    told = {
+        "report_problem",
+        "PeerDropped",
+        "ConnectionFailed",
+        "TorrentWaiting",
+        "FileNotice",
+        "NoPeers",
+        "DialResult",
+    }
     for module, node in calls():
         if called(node) in told:
             for argument in node.args:

@@ -56,7 +56,7 @@ def write_payload(sample: Sample, folder: Path) -> Path:
 
 
 def write_manifest(sample: Sample, folder: Path) -> bytes:
-    """The manifest of ``sample``, whose payload is written below ``folder``."""
+    """Return the manifest of ``sample``, whose payload is written below ``folder``."""
     from swarmshare.manifest.build import Description
     from swarmshare.storage.create import create_manifest
     from swarmshare.storage.plan import make_plan

@@ -17,7 +17,7 @@ from app.sessions import RunningSession, fill, other_member, running_session
 from tracker.trackers import PASSWORD, Server
 from waiting import TIMEOUT
 
-from swarmshare.app import group, local_tracker, processes
+from swarmshare.app import accounts, group, local_tracker, processes
 from swarmshare.app.client_session import Published, Shared, ShareOptions
 from swarmshare.app.publishing import hash_path
 from swarmshare.app.snapshot import PersonSnapshot
@@ -28,6 +28,7 @@ from swarmshare.manifest.build import Description
 from swarmshare.schema.snapshot import TorrentState
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIn, SignIns
+from swarmshare.tracker_client import connection as tracker_connection
 from swarmshare.tracker_client.api import TrackerApi
 from swarmshare.tracker_client.http import Connection
 
@@ -119,6 +120,24 @@ async def test_members_are_suspended_and_let_in_again(tracker: str, name: str) -
         assert not (await ann.session.group.suspend(member.number, False)).suspended
         with Connection(tracker) as connection:
             assert TrackerApi(connection).sign_in(name, PASSWORD, "test").user == name
+
+
+async def test_who_is_suspended_is_told_that_and_is_back_when_let_in_again(
+    tracker: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracker_connection, "SHORTEST", 0.01)
+    with Connection(tracker) as link:
+        organiser = TrackerApi(link).sign_in("Olga", PASSWORD, "test").token
+    async with running_session() as ann:
+        await ann.session.group.register(tracker, name, PASSWORD)
+        await ann.listed()
+        with accounts.open_accounts(tracker, organiser) as api:
+            number = next(member.number for member in api.people() if member.user == name)
+            api.suspend(number, True)
+            await ann.until(lambda: "this account is suspended" in ann.session.snapshot().tracker_problem)
+            assert person(ann) == PersonSnapshot(name, "member", tracker), "to sign in again would not help"
+            api.suspend(number, False)
+        await ann.until(lambda: not ann.session.snapshot().tracker_problem)
 
 
 async def test_another_password_signs_out_all_other_machines_and_not_this_one(tracker: str, name: str) -> None:

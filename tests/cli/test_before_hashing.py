@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from swarmshare.app import publishing
+from swarmshare.cli import engine_run
 from swarmshare.cli.command import run_command
 from swarmshare.errors import TrackerError
 from swarmshare.manifest.parse import parse_manifest
@@ -129,3 +130,18 @@ class TestPublishing:
 
         monkeypatch.setattr(publishing, "ask_before", lambda _: check)
         assert fails(capsys, "publish", "shared") == "swarmshare: True\n"
+
+
+@pytest.mark.parametrize("verb", ["seed", "verify", "download"])
+def test_a_folder_one_level_too_deep(
+    verb: str, shared: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: object, **_more: object) -> None:
+        raise AssertionError("it ran there")
+
+    monkeypatch.setattr(engine_run.EngineRun, "run", run)
+    assert run_command(["create", str(shared)]) == 0
+    capsys.readouterr()
+    places: dict[str, list[object]] = {"seed": ["--data", shared], "verify": [shared], "download": ["--to", shared]}
+    told = fails(capsys, verb, "shared.torrent", *places[verb])
+    assert f"this is shared itself, in {shared.parent}" in told

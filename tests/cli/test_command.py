@@ -7,12 +7,22 @@ import json
 import re
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
+from manifest.makers import encoded, folder_doc
 
 from swarmshare.cli.command import MODULES, command_parser, run_command
 
-HEAVY = {"trio", "gevent", "flask", "sqlalchemy", "socketio", "requests", "tkinter", "ttkbootstrap", "libtorrent"}
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAVY = {
+    *("trio", "gevent", "flask", "sqlalchemy", "socketio", "requests", "tkinter", "ttkbootstrap", "libtorrent"),
+    *("rich", "argon2", "msgspec", "tomlkit", "platformdirs"),
+    *("swarmshare.app", "swarmshare.engine", "swarmshare.storage", "swarmshare.tracker", "swarmshare.tracker_client"),
+}
+"""What must not be loaded to read a command line: it takes longer than all else that ``--help`` does."""
 
 
 def test_each_module_adds_its_verbs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,14 +37,17 @@ def test_each_module_adds_its_verbs(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.findall(r"(?m)^    ([\w-]+)", shown) == verbs
 
 
-def test_a_small_verb_loads_little() -> None:
+def test_help_loads_little() -> None:
     program = f"""
 import sys
+from swarmshare.cli.command import MODULES
 from swarmshare.cli.main import main
-try:
-    main(["show", "--help"])
-except SystemExit:
-    print({HEAVY!r} & set(sys.modules), file=sys.stderr)
+for verb in [verb for verbs in MODULES.values() for verb in verbs]:
+    try:
+        main([verb, "--help"])
+    except SystemExit:
+        pass
+print({HEAVY!r} & set(sys.modules), file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr == "set()\n"
@@ -72,7 +85,7 @@ def test_what_goes_wrong_is_said_in_the_language_of_the_environment(
     for wrong, said in (
         (["show"], "faltam estes argumentos: FILE|INFOHASH|NAME|MAGNET. Veja: swarmshare show --help"),
         (["show", "x", "--frob"], "argumentos desconhecidos: --frob. Veja: swarmshare show --help"),
-        (["bench", "hash", "--size", "1.5"], "argumento --size: '1.5' não é um número inteiro de 0 a 1.000.000.000. "
+        (["bench", "hash", "--size", "1.5"], "argumento --size: '1.5' não é um número inteiro de 1 a 1.000.000.000. "
          "Veja: swarmshare bench hash --help"),
     ):  # fmt: skip
         with pytest.raises(SystemExit, match="2"):
@@ -82,3 +95,15 @@ def test_what_goes_wrong_is_said_in_the_language_of_the_environment(
     heard = capsys.readouterr()
     assert heard.err == "swarmshare: /nowhere.torrent: não existe\n"
     assert json.loads(heard.out)["message"] == "/nowhere.torrent: no such file or directory"
+
+
+def test_a_download_that_cannot_be_says_why_and_no_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """How far it came would be the last line otherwise, below the reason."""
+    torrent = tmp_path / "top.torrent"
+    torrent.write_bytes(encoded(folder_doc({b"a": 5, b"b": 5})))
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top" / "a").write_bytes(b"other")
+    assert run_command(["download", str(torrent), "--to", str(tmp_path)]) == 1
+    out, error = capsys.readouterr()
+    assert [line for line in out.splitlines() if line] == [f"Downloading top to {tmp_path}"]
+    assert "is there already" in error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from manifest.makers import encoded, folder_doc
 
-from swarmshare.cli import find
+from swarmshare.app import signed_in
 from swarmshare.cli.find import EntryError, find_entry
 from swarmshare.manifest.magnet import magnet_of
 from swarmshare.manifest.parse import parse_manifest
@@ -161,7 +161,7 @@ def test_what_is_not_clear_is_refused(
         entry("aaaaaaaa11", "one"), entry("aaaaaaaa12", "two"), entry("cccccccc", "bbbbbbbb"),
         *(entry(f"{number:x}".rjust(20, "e"), "many") for number in range(20)),
     )  # fmt: skip
-    monkeypatch.setattr(find, "open_tracker", lambda *_: nullcontext(("http://t", api)))
+    monkeypatch.setattr(signed_in, "open_tracker", lambda *_: nullcontext(("http://t", api)))
     with pytest.raises(EntryError) as caught:
         find_entry(what, SignIn("http://t", "me", "token"))
     assert says in str(caught.value)

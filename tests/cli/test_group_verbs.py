@@ -91,7 +91,9 @@ def test_sign_ins_and_password(run: Any, group: Group, member: str, tmp_path: Pa
     assert "this is the sign-in of this machine" in refusal(run("devices", "--revoke", devices[0]["number"], expect=1))
     (tmp_path / "new").write_text("another password")
     change = ("password", "--password-file", tmp_path / "new")
-    assert "wrong" in refusal(run(*change, "--old-password-file", tmp_path / "new", expect=1))
+    assert "the password until now is another one" in refusal(
+        run(*change, "--old-password-file", tmp_path / "new", expect=1)
+    )
     assert "no terminal" in refusal(run(*change, expect=1))
     assert run(*change, "--old-password-file", tmp_path / "password")[0]["user"] == member
     assert run("whoami")[0]["user"] == member, "this machine goes on"
@@ -170,10 +172,11 @@ def test_a_setting_is_changed(run: Any, tmp_path: Path, capsys: pytest.CaptureFi
 def test_status_in_words(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
     torrent = {
         "name": "Film", "state": "downloading", "error": "", "bytes_done": 50, "bytes_total": 200, "rate_down": 10,
-        "rate_up": 0, "peers": 1, "tracker_problem": "it is away",
+        "rate_up": 0, "peers": 1, "tracker_problem": "it is away", "texts": [{"english": "it is away"}],
     }  # fmt: skip
-    waiting = {**torrent, "name": "Other", "state": "waiting", "error": "the disk is full", "tracker_problem": ""}
-    empty = {**torrent, "name": "Empty", "bytes_done": 0, "bytes_total": 0, "rate_down": 0, "tracker_problem": ""}
+    full = {"english": "the disk is full", "code": "storage.disk-full", "arguments": {}}
+    waiting = {**torrent, "name": "Other", "state": "waiting", "error": "the disk is full", "texts": [full]}
+    empty = {**torrent, "name": "Empty", "bytes_done": 0, "bytes_total": 0, "rate_down": 0, "texts": []}
     with telling_status("download") as status:
         status.tell(addresses=["127.0.0.1:1"], tracker=None, torrents=[torrent, waiting, empty], torrent_count=5)
         assert run("status")[-1]["processes"] == 1

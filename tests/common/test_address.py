@@ -30,13 +30,20 @@ def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ":", ":80", "[]:80", "a:", "a:b", "a:65536", "a:-1", "a:+1", "a:\u0661", "a:000080", "[::1:80", "::1]:80",
+    ["", ":", ":80", "[]:80", "a:", "a:b", "a:-1", "a:+1", "a:\u0661", "a:000080", "[::1:80", "::1]:80",
      "[[::1]]:80", "[::1]", "a:80 ", f"a:{'9' * 5000}"],
 )  # fmt: skip
 def test_what_is_no_host_and_port(text: str) -> None:
     with pytest.raises(ValueError, match="is not HOST:PORT") as caught:
         read_address(text)
     assert len(str(caught.value)) < 110
+
+
+def test_a_port_is_within_its_range() -> None:
+    assert read_address("a:65535", 1) == ("a", 65535)
+    for text, least in (("a:65536", 0), ("a:0", 1)):
+        with pytest.raises(ValueError, match=f"a port is a number from {least} to 65535"):
+            read_address(text, least)
 
 
 @given(st.ip_addresses(v=4))

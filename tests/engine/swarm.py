@@ -1,14 +1,15 @@
-"""A swarm in one process: engines on loopback, each with a folder of its own."""
+"""A swarm in one process: engines on loopback or on a network in memory, each with a folder of its own."""
 
 from __future__ import annotations
 
 import random
 import shutil
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import trio
+from engine.network import MemoryTransport
 from hostile.peer import Content, listening
 
 from swarmshare.engine.config import EngineConfig, TorrentConfig
@@ -20,12 +21,15 @@ from swarmshare.storage.plan import make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from engine.network import Network
     from hostile.peer import Peer
 
     from swarmshare.common.address import Address
     from swarmshare.engine.torrent import Torrent
+    from swarmshare.manifest.layout import Block
     from swarmshare.manifest.manifest import Manifest
 
 
@@ -39,17 +43,24 @@ def banned(engine: Engine) -> set[str]:
     return {alert.address for alert in engine.alerts if isinstance(alert, PeerDropped) and alert.banned}
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for what nobody tells of."""
+async def until(condition: Callable[[], object], every: float = 0.01) -> None:
+    """Wait for what nobody tells of, and look ``every`` so many seconds."""
     while not condition():  # noqa: ASYNC110
-        await trio.sleep(0.01)
+        await trio.sleep(every)
 
 
 class Swarm:
-    """Makes content, and engines that share it; closes them all at the end."""
+    """Makes content, and engines that share it; closes them all at the end.
 
-    def __init__(self, folder: Path, lengths: dict[str, int], piece_length: int = 2**16) -> None:
+    With a ``network`` each engine is at a host of its own on it, else all are at loopback.
+    """
+
+    def __init__(
+        self, folder: Path, lengths: dict[str, int], piece_length: int = 2**16, network: Network | None = None
+    ) -> None:
         self.folder = folder
+        self._network = network
+        self._hosts = iter(range(2, 255))
         self.source = folder / "source" / "top"
         rng = random.Random(len(lengths))
         # With one file alone there would be no folder (BEP 52).
@@ -72,13 +83,25 @@ class Swarm:
         await self._stack.aclose()
 
     async def engine(self, **config: Any) -> Engine:
-        return await self._stack.enter_async_context(open_engine(EngineConfig(**config)))
+        if self._network is None:
+            return await self._stack.enter_async_context(open_engine(EngineConfig(**config)))
+        config.setdefault("listen", ((f"10.0.{next(self._hosts)}.1", 6881),))
+        opening = open_engine(EngineConfig(**config), transport=MemoryTransport)
+        return await self._stack.enter_async_context(opening)
+
+    def add(self, engine: Engine, config: TorrentConfig, manifest: Manifest | None = None) -> Torrent:
+        """Let ``engine`` share the content; it dials from where it listens."""
+        with self._at(engine):
+            return engine.add(manifest or self.manifest, config)
+
+    def _at(self, engine: Engine) -> AbstractContextManager[None]:
+        return self._network.at(address(engine)[0]) if self._network is not None else nullcontext()
 
     async def seed(self, name: str, *files: str, **config: Any) -> tuple[Engine, Torrent]:
         """A peer that holds ``files``, or all of them, and is ready."""
         folder = self.copy(name, *files)
         engine = await self.engine(**config)
-        torrent = engine.add(self.manifest, TorrentConfig(folder=folder))
+        torrent = self.add(engine, TorrentConfig(folder=folder))
         await torrent.ready.wait()
         return engine, torrent
 
@@ -98,8 +121,19 @@ class Swarm:
         """A peer that dials ``peers``."""
         engine = await self.engine(**options.pop("config", {}))
         addresses = tuple(address(peer) if isinstance(peer, Engine) else peer for peer in peers)
-        config = TorrentConfig(folder=self.folder / name, peers=addresses, **options)
-        return engine, engine.add(self.manifest, config)
+        return engine, self.join(engine, name, peers=addresses, **options)
+
+    def block(self, block: Block) -> bytes:
+        """The right bytes of a block."""
+        layout = self.manifest.layout
+        span = layout.span(layout.index(block.piece))
+        with self.source.joinpath(*self.manifest.files[span.file].path).open("rb") as file:
+            file.seek(span.offset + block.begin)
+            return file.read(block.length).ljust(block.length, b"\0")
+
+    def join(self, engine: Engine, name: str, **options: Any) -> Torrent:
+        """Let ``engine`` share the content in the folder ``name``."""
+        return self.add(engine, TorrentConfig(folder=self.folder / name, **options))
 
     def is_whole(self, name: str) -> bool:
         files = [path.relative_to(self.source) for path in self.source.rglob("*") if path.is_file()]

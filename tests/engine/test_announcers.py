@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from engine.network import Network
+    from trio.testing import MockClock
+
     from swarmshare.engine.announcer import TrackerView
 
 
@@ -110,14 +113,16 @@ async def test_members_count_once_whether_connected_or_not(tmp_path: Path) -> No
             torrent.known_peers.connected(("192.0.2.5", 5))
             assert (engine.snapshot().torrents[0].announced_only, torrent.known_peers.announced_only) == (1, 1)
             torrent.known_peers.disconnected(("192.0.2.5", 5))
-            port.tell_problem("the tracker is away")
+            port.report_problem("the tracker is away")
             assert engine.snapshot().torrents[0].tracker_problem == "the tracker is away"
             await engine.remove(torrent)
         assert engine.snapshot().torrents == ()
 
 
-async def test_both_dial_and_one_connection_is_left(tmp_path: Path) -> None:
-    async with Swarm(tmp_path, {"a": 50 * 2**16}) as swarm:
+async def test_both_dial_and_one_connection_is_left(
+    tmp_path: Path, network: Network, autojump_clock: MockClock
+) -> None:
+    async with Swarm(tmp_path, {"a": 50 * 2**16}, network=network) as swarm:
         hearsay = Hearsay()
         one = await swarm.engine(limit_up=500_000.0)
         other, torrent = await swarm.leech("other", announcers=(hearsay,))

@@ -16,7 +16,7 @@ from waiting import TIMEOUT
 
 from swarmshare.engine import no_peers
 from swarmshare.engine.config import EngineConfig, TorrentConfig
-from swarmshare.engine.dialer import MAX_RESULTS, MAX_TOLD, RECENT, DialLog
+from swarmshare.engine.dialer import MAX_REPORTED, MAX_RESULTS, RECENT, DialLog
 from swarmshare.engine.engine import open_engine
 from swarmshare.engine.handshaking import result_of
 from swarmshare.engine.listening import FORGET_AFTER, MAX_TURNED_AWAY, Listening, is_neighbour
@@ -197,20 +197,20 @@ async def test_two_seeds_do_not_miss_each_other(tmp_path: Path, monkeypatch: pyt
         torrent = engine.add(swarm.manifest, TorrentConfig(folder=swarm.copy("two"), peers=(address(one),)))
         with trio.fail_after(TIMEOUT):
             await until(lambda: torrent.dialer.log.recent(trio.current_time()))
-        assert torrent.dialer.log.recent(trio.current_time()) == {address(one): (Outcome.ENDED, None)}
+        assert torrent.dialer.log.recent(trio.current_time()) == {address(one): (Outcome.CONNECTED, None)}
         assert cause(engine) is Cause.ONLY_HERE
 
 
 def test_what_a_dial_log_remembers() -> None:
     log = DialLog()
     hung_up = DialResult(Outcome.HUNG_UP)
-    assert log.note(("a", 1), hung_up, 0.0)
-    assert not log.note(("a", 1), hung_up, 1.0)
-    assert not log.note(("b", 1), DialResult(Outcome.REFUSED), 2.0)
+    assert log.record(("a", 1), hung_up, 0.0)
+    assert not log.record(("a", 1), hung_up, 1.0)
+    assert not log.record(("b", 1), DialResult(Outcome.REFUSED), 2.0)
     assert list(log.recent(RECENT)) == [("b", 1), ("a", 1)]
     assert list(log.recent(RECENT + 1.5)) == [("b", 1)]
-    told = [log.note(("c", port), hung_up, 3.0) for port in range(1000)]
-    assert sum(told) == MAX_TOLD - 1
+    told = [log.record(("c", port), hung_up, 3.0) for port in range(1000)]
+    assert sum(told) == MAX_REPORTED - 1
     assert len(log.recent(3.0)) == MAX_RESULTS
 
 

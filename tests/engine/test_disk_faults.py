@@ -14,7 +14,7 @@ import trio
 from engine.swarm import Swarm, address, until
 from waiting import TIMEOUT
 
-from swarmshare.engine import disk, file_monitor
+from swarmshare.engine import disk
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.errors import DiskFullError
@@ -24,6 +24,9 @@ from swarmshare.storage.paths import part_paths
 from swarmshare.storage.resume import forget_pieces
 
 if TYPE_CHECKING:
+    from engine.network import Network
+    from trio.testing import MockClock
+
     from swarmshare.engine.engine import Engine
     from swarmshare.manifest.layout import PieceIndex
 
@@ -35,9 +38,11 @@ def paused(engine: Engine) -> list[TorrentWaiting]:
     return [alert for alert in engine.alerts if isinstance(alert, TorrentWaiting)]
 
 
-async def test_a_folder_that_vanishes_and_does_not_come_back(tmp_path: Path) -> None:
+async def test_a_folder_that_vanishes_and_does_not_come_back(
+    tmp_path: Path, network: Network, autojump_clock: MockClock
+) -> None:
     """It says so, shares its other torrents on, and goes on once there is a folder of that name again."""
-    async with Swarm(tmp_path, {"a": 3_000_000}) as swarm:
+    async with Swarm(tmp_path, {"a": 3_000_000}, network=network) as swarm:
         seed, _ = await swarm.seed("seed", limit_up=RATE)
         engine, torrent = await swarm.leech("leech", seed)
         with trio.fail_after(TIMEOUT):
@@ -64,8 +69,10 @@ def overwrite(path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced", "truncated", "overwritten"])
-async def test_a_file_that_changes_in_mid_run(tmp_path: Path, how: str) -> None:
-    async with Swarm(tmp_path, {"a": 1_500_000, "b": 1_500_000}) as swarm:
+async def test_a_file_that_changes_in_mid_run(
+    tmp_path: Path, how: str, network: Network, autojump_clock: MockClock
+) -> None:
+    async with Swarm(tmp_path, {"a": 1_500_000, "b": 1_500_000}, network=network) as swarm:
         seed, _ = await swarm.seed("seed", limit_up=RATE)
         engine, torrent = await swarm.leech("leech", seed, sequential=True)
         part = tmp_path / "leech" / Path(*part_paths(swarm.manifest)[0])
@@ -85,9 +92,11 @@ async def test_a_file_that_changes_in_mid_run(tmp_path: Path, how: str) -> None:
         assert any(isinstance(alert, PiecesLost) for alert in engine.alerts)
 
 
-async def test_a_whole_file_that_is_removed_while_it_is_served(tmp_path: Path) -> None:
+async def test_a_whole_file_that_is_removed_while_it_is_served(
+    tmp_path: Path, network: Network, autojump_clock: MockClock
+) -> None:
     """Whoever asks for it is refused, the others are told that it is gone, and it is fetched again."""
-    async with Swarm(tmp_path, {"a": 400_000, "b": 400_000}) as swarm:
+    async with Swarm(tmp_path, {"a": 400_000, "b": 400_000}, network=network) as swarm:
         engine, torrent = await swarm.seed("seed")
         (tmp_path / "seed" / "top" / "a").unlink()
         leech, leeching = await swarm.leech("leech", engine)
@@ -104,8 +113,8 @@ async def test_a_whole_file_that_is_removed_while_it_is_served(tmp_path: Path) -
         assert swarm.is_whole("seed")
 
 
-async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    async with Swarm(tmp_path, {"a": 400_000}) as swarm:
+async def test_a_folder_that_cannot_be_made(tmp_path: Path, network: Network, autojump_clock: MockClock) -> None:
+    async with Swarm(tmp_path, {"a": 400_000}, network=network) as swarm:
         seed, _ = await swarm.seed("seed")
         (tmp_path / "leech").write_text("in the way")
         engine, torrent = await swarm.leech("leech", seed)
@@ -145,12 +154,10 @@ async def test_a_disk_that_fails_to_flush_for_a_moment(
 
 @pytest.mark.parametrize("what", ["seed", "seed/top", "seed/top/a"])
 async def test_what_was_taken_away_and_put_back_is_found_without_a_restart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    tmp_path: Path, what: str, network: Network, autojump_clock: MockClock
 ) -> None:
     """Nobody has anything else to offer, so it is from the disk that it comes back."""
-    monkeypatch.setattr(disk, "RETRY_AFTER", 0.05)
-    monkeypatch.setattr(file_monitor, "LOOK_EVERY", 0.05)
-    async with Swarm(tmp_path, {"a": 400_000, "b": 400_000}) as swarm:
+    async with Swarm(tmp_path, {"a": 400_000, "b": 400_000}, network=network) as swarm:
         engine, torrent = await swarm.seed("seed")
         everything = torrent.picker.held.held
         (tmp_path / what).rename(tmp_path / "elsewhere")
@@ -191,9 +198,11 @@ async def test_what_was_put_back_is_found_after_a_restart(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("piece", [0, 5])
-async def test_a_seeded_file_that_is_touched(tmp_path: Path, piece: int) -> None:
+async def test_a_seeded_file_that_is_touched(
+    tmp_path: Path, piece: int, network: Network, autojump_clock: MockClock
+) -> None:
     """Three bytes, in place: its owner is told which file, and the others get the rest, from a peer that they trust."""
-    async with Swarm(tmp_path, {"a": 700_000, "b": 700_000}) as swarm:
+    async with Swarm(tmp_path, {"a": 700_000, "b": 700_000}, network=network) as swarm:
         engine, torrent = await swarm.seed("seed")
         fd = os.open(tmp_path / "seed" / "top" / "a", os.O_WRONLY)
         os.pwrite(fd, b"123", piece * 2**16 + 7)
@@ -208,7 +217,7 @@ async def test_a_seeded_file_that_is_touched(tmp_path: Path, piece: int) -> None
         assert engine.snapshot().torrents[0].changed_files == ("a",)
         assert not [alert for alert in leech.alerts if isinstance(alert, (PieceFailed, PeerDropped))]
         shutil.copy2(swarm.source / "a", tmp_path / "seed" / "top" / "a")  # it is put back
-        torrent.file_monitor.look_soon()
+        torrent.file_monitor.check_soon()
         with trio.fail_after(TIMEOUT):
             await leeching.finished.wait()
         assert engine.snapshot().torrents[0].changed_files == ()
@@ -232,7 +241,7 @@ async def test_an_edited_file_is_left_alone_until_it_is_rechecked(tmp_path: Path
                 await torrent.finished.wait()
             edit(path)
             edited = path.read_bytes()
-            torrent.file_monitor.look_soon()
+            torrent.file_monitor.check_soon()
             with trio.fail_after(TIMEOUT):
                 await until(lambda: torrent.disk.problem is not None)
             snapshot = engine.snapshot().torrents[0]
@@ -263,10 +272,10 @@ async def test_an_edited_file_that_is_removed_is_fetched_again(tmp_path: Path) -
         with trio.fail_after(TIMEOUT):
             await torrent.finished.wait()
             edit(path)
-            torrent.file_monitor.look_soon()
+            torrent.file_monitor.check_soon()
             await until(lambda: torrent.disk.problem is not None)
             path.unlink()
-            torrent.file_monitor.look_soon()
+            torrent.file_monitor.check_soon()
             await until(lambda: torrent.is_complete)
         assert swarm.is_whole("edited")
 

@@ -136,7 +136,6 @@ def look_but_do_not_touch(person: Person) -> None:
 
 
 def account(person: Person, user: str, group: Group) -> None:
-    before = person.focus
     tab = open_account(person)
     person.look("90-account")
     assert not tab.invite.winfo_viewable(), "only organisers invite"
@@ -149,7 +148,10 @@ def account(person: Person, user: str, group: Group) -> None:
     person.until(lambda: tab.sentences[0] == _("Nobody is signed in."))
     person.look("97-signed-out")
     person.press("Escape")
-    assert person.focus is before or person.window.welcome is not None
+    assert not tab.winfo_exists()
+    page = person.window.welcome
+    assert page is not None
+    assert str(person.focus).startswith(f"{page}."), "the page where one signs in again"
 
 
 def sign_out_a_device(person: Person, button: tkinter.Misc, user: str, group: Group) -> None:

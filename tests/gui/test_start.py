@@ -119,6 +119,11 @@ def test_ctrl_c_reaches_the_window_before_the_tracker(display: str, tmp_path: Pa
     )  # fmt: skip
     running = json.loads(beside.stdout.splitlines()[0])
     assert running["event"] == "running", "one's own tracker is not started twice"
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if children.exists():  # each in a group of its own: a window that is interrupted twice ends without its question
+        groups = {os.getpgid(int(child)) for child in children.read_text().split()}
+        assert len(groups) == 2
+        assert process.pid not in groups
     os.killpg(process.pid, signal.SIGINT)
     said, error = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130

@@ -116,6 +116,10 @@ def test_the_menu_has_it_all(looking: Looking) -> None:
     menu.invoke(entries["Download in order"])
     assert looking.commands("recheck") == [([info_hash(3)],)]
     assert looking.commands("sequential") == [([info_hash(3)], True)]
+    menu.invoke(entries["Copy info hash"])
+    assert looking.window.root.clipboard_get() == info_hash(3)
+    menu.invoke(entries["Copy magnet link"])
+    assert looking.commands("magnets") == [([info_hash(3)],)]
 
 
 def test_opening_a_folder_waits_for_nothing(looking: Looking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

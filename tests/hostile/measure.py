@@ -3,8 +3,8 @@
     python tests/hostile/measure.py [ATTACK...]
 
 The victim, the attacker and the honest peer are processes of their own. Printed are seconds of the honest transfer of
-64 MiB, first without an attack; how many times as long it took; seconds of processor that the victim used, and its
-memory at most.
+64 MiB, first without an attack; how many times as long it took; seconds of processor that the victim used, and the most
+memory (MiB) that it had; how much it gave, or fetched (MiB).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LENGTH: Final = 64 * 2**20
 LONGEST: Final = 30.0
 """Seconds after which a transfer is given up."""
-TO_A_LEECH: Final = {"HalfPieceLiar", "ReturningLiars", "FalseSeed", "ChokeFlood"}
+TO_A_LEECH: Final = {"HalfPieceLiar", "ReturningLiars", "FalseSeed", "Overeager", "ForgedHashes", "ChokeFlood"}
 """What is done to one who downloads; everything else to a seed."""
 HUGE_PIECES: Final = {"HashFlood": 2**25}
 NAMES: Final = [
@@ -57,22 +57,20 @@ class Row(NamedTuple):
     """Seconds of the victim's processor."""
     memory: int
     """Most bytes that the victim had in memory."""
+    moved: int
+    """Bytes of blocks that it fetched, as one who downloads, or gave, as a seed."""
 
 
 async def play_victim(manifest: Manifest, folder: Path) -> None:
-    """Share until the input ends; tell where, and when the content is whole."""
-    async with open_engine(EngineConfig(listen=(("127.0.0.1", 0),))) as engine, trio.open_nursery() as nursery:
+    """Share until the input ends; tell where, and for each line what has come and gone, and whether it is whole."""
+    async with open_engine(EngineConfig(listen=(("127.0.0.1", 0),))) as engine:
         torrent = engine.add(manifest, TorrentConfig(folder=folder))
         await torrent.ready.wait()
         print(*address(engine), flush=True)
 
-        async def tell() -> None:
-            await torrent.finished.wait()
-            print("whole", flush=True)
-
-        nursery.start_soon(tell)
-        await trio.to_thread.run_sync(sys.stdin.read)
-        nursery.cancel_scope.cancel()
+        while await trio.to_thread.run_sync(sys.stdin.readline):
+            snapshot = engine.snapshot().torrents[0]
+            print(snapshot.downloaded, snapshot.uploaded, int(torrent.finished.is_set()), flush=True)
 
 
 async def play_attacker(name: str, manifest: Manifest, folder: Path, host: str, port: str) -> None:
@@ -108,6 +106,15 @@ def read(child: subprocess.Popen[str]) -> str:
     return child.stdout.readline()
 
 
+def state(victim: subprocess.Popen[str]) -> tuple[int, int, bool]:
+    """Bytes of blocks that the victim has fetched and given so far, and whether it has all."""
+    assert victim.stdin is not None
+    victim.stdin.write("\n")
+    victim.stdin.flush()
+    down, up, whole = map(int, read(victim).split())
+    return down, up, bool(whole)
+
+
 def cost(pid: int) -> tuple[float, int]:
     """Seconds of processor so far, and most bytes of memory."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -131,16 +138,18 @@ async def run(name: str, swarm: Swarm, root: Path, manifest: Path) -> Row:
                 torrent = honest.add(swarm.manifest, config)
                 with trio.move_on_after(LONGEST) as scope:
                     if to_leech:
-                        await trio.to_thread.run_sync(read, victim, abandon_on_cancel=True)
+                        while not (await trio.to_thread.run_sync(state, victim))[2]:  # noqa: ASYNC110  # it is another process
+                            await trio.sleep(0.1)
                     else:
                         await torrent.finished.wait()
             seconds = float("inf") if scope.cancelled_caught else time.monotonic() - began
             used, memory = cost(victim.pid)
-            return Row(seconds, used - processor, memory)
+            down, up, _ = state(victim)
+            return Row(seconds, used - processor, memory, down if to_leech else up)
 
 
 async def measure(names: list[str]) -> None:
-    print(f"{'attack':20} {'seconds':>8} {'times':>6} {'processor':>10} {'MiB':>6}")
+    print(f"{'attack':20} {'seconds':>8} {'times':>6} {'processor':>10} {'memory':>7} {'moved':>7}")
     for name in names:
         with TemporaryDirectory() as folder:
             root = Path(folder)
@@ -148,9 +157,14 @@ async def measure(names: list[str]) -> None:
                 manifest = kept(swarm.manifest, root)
                 plain = await run("", swarm, root, manifest)
                 row = await run(name, swarm, root, manifest)
-        times = row.seconds / plain.seconds
-        print(f"{'':20} {plain.seconds:8.1f} {'':6} {plain.processor:10.1f} {plain.memory / 2**20:6.0f}")
-        print(f"{name:20} {row.seconds:8.1f} {times:6.1f} {row.processor:10.1f} {row.memory / 2**20:6.0f}", flush=True)
+        show("", plain, plain)
+        show(name, row, plain)
+
+
+def show(name: str, row: Row, plain: Row) -> None:
+    memory, moved = row.memory / 2**20, row.moved / 2**20
+    times = row.seconds / plain.seconds
+    print(f"{name:20} {row.seconds:8.1f} {times:6.1f} {row.processor:10.1f} {memory:7.0f} {moved:7.0f}", flush=True)
 
 
 if __name__ == "__main__":

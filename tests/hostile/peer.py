@@ -7,7 +7,7 @@ socket or one in memory. As it is, it is an honest seed; whoever lies overrides 
 from __future__ import annotations
 
 import random
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from secrets import token_bytes
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -161,8 +161,10 @@ class Peer:
     async def dial(self, address: Address) -> None:
         """Connect, and talk until either side has had enough."""
         async with await trio.open_tcp_stream(*address) as stream:
-            with suppress(*ENDED):
+            try:
                 await self.call(stream)
+            except* ENDED:
+                pass
 
     async def call(self, stream: trio.abc.Stream) -> None:
         """Talk as the one who has connected."""
@@ -263,8 +265,10 @@ async def listening(talk: Callable[[trio.SocketStream], Awaitable[object]]) -> A
 
         async def serve(stream: trio.SocketStream) -> None:
             async with stream:
-                with suppress(*ENDED):
+                try:
                     await talk(stream)
+                except* ENDED:
+                    pass
 
         listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
         nursery.start_soon(trio.serve_listeners, serve, [listener])

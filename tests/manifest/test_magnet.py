@@ -164,3 +164,12 @@ def test_what_is_no_magnet_link(text: str) -> None:
 def test_refused(text: str, words: str) -> None:
     with pytest.raises(MagnetError, match=words):
         parse_magnet(text)
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_no_passkey_of_a_private_manifest_is_in_its_link(private: bool) -> None:
+    doc = {**good_doc(), b"announce": b"http://tracker/announce/5ec5e7"}
+    put(doc, "info/private", int(private))
+    manifest = parse_manifest(encoded(doc))
+    assert manifest.private is private
+    assert ("5ec5e7" in magnet_of(manifest)) is not private

@@ -106,7 +106,7 @@ def test_nobody_is_there() -> None:
 
 
 def test_a_seed_that_nobody_needs() -> None:
-    for fields in ({}, {"dials": {BEN: Outcome.ENDED}}, {"has_tracker": False}):
+    for fields in ({}, {"dials": {BEN: Outcome.CONNECTED}}, {"has_tracker": False}):
         found = told(complete=True, **fields)
         assert found is not None
         assert found.message.startswith("nobody who is online needs it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from io import BytesIO
+from typing import Any
 
 import gevent
 import pytest
@@ -12,6 +13,7 @@ from waiting import TIMEOUT
 
 from swarmshare.tracker import client_handler as module
 from swarmshare.tracker.client_handler import MAX_HEADERS, MAX_LINE, Headers
+from swarmshare.tracker.realtime.transport import CONNECTION
 
 CLIENTS = [
     b"Host: 127.0.0.1:6969\r\nUser-Agent: libtorrent/2.0.11.0\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n",
@@ -68,6 +70,31 @@ def test_the_body_comes_after_them() -> None:
 def test_what_is_no_header_is_refused(sent: bytes) -> None:
     with pytest.raises(ValueError, match=r"header|of two"):
         Headers(BytesIO(sent))
+
+
+def test_what_becomes_a_websocket_lets_go_of_its_request(capfd: pytest.CaptureFixture[str]) -> None:
+    """Even of one that promised a body, which gevent would read to its end."""
+    kept: list[Any] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> tuple[()]:
+        connection = environ[CONNECTION]
+        start_response("101 Switching Protocols", [("Upgrade", "websocket")])(b"")
+        connection.close_connection = True
+        connection.upgraded()
+        kept.append((environ, connection.environ, connection.headers, connection.rfile.closed))
+        return ()
+
+    server = WSGIServer(("127.0.0.1", 0), app, log=None, error_log=None, handler_class=module.ClientHandler)
+    server.start()
+    with gevent.Timeout(TIMEOUT), gevent.socket.create_connection(("127.0.0.1", server.server_port)) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\nbo")
+        with sock.makefile("rb") as file:
+            answer = file.read()
+    server.stop(0)
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert kept == [({}, {}, None, True)]
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("drop", [b"", b"x"])

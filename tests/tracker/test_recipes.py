@@ -86,7 +86,7 @@ def test_back_up_and_restore(tmp_path: Path) -> None:
 
 
 def test_the_trackers_own_folder(tmp_path: Path) -> None:
-    server = Server(tmp_path / "deep" / "data")
+    server = Server(tmp_path / "deep" / "data", bare=True)
     server.end(signal.SIGTERM)
     assert private(tmp_path / "deep" / "data")
     assert not [path.name for path in (tmp_path / "deep" / "data").iterdir() if not private(path)]

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from manifest.makers import encoded, good_doc
 from waiting import TIMEOUT
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from swarmshare.tracker.services import Services
 
 PASSWORD = "correct horse"
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Clock:
@@ -77,6 +79,20 @@ class Person(NamedTuple):
         return {"Authorization": f"Bearer {self.token}"}
 
 
+class Work:
+    """Does long computations in this thread; what other requests do meanwhile is said before."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], object] | None = None
+        """Runs once, before the next one is done."""
+
+    def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return work(*args, **kwargs)
+
+
 @dataclass
 class Tracker:
     """A tracker in this process."""
@@ -84,6 +100,7 @@ class Tracker:
     app: Flask
     clock: Clock
     organiser: Person
+    work: Work
 
     @property
     def services(self) -> Services:
@@ -159,18 +176,24 @@ def _new_database() -> bytes:
         return (Path(folder) / FILE_NAME).read_bytes()
 
 
-@contextmanager
-def tracker_in(folder: Path, **settings: Any) -> Iterator[Tracker]:
-    """A tracker whose organiser is called Olga."""
-    clock = Clock()
+def make_database(folder: Path) -> None:
+    """Give a tracker that starts in ``folder`` a database as its first start leaves it, if there is none."""
     file = folder / FILE_NAME
     if not file.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
         make_file(file)
         file.write_bytes(_new_database())
+
+
+@contextmanager
+def tracker_in(folder: Path, **settings: Any) -> Iterator[Tracker]:
+    """A tracker whose organiser is called Olga."""
+    clock = Clock()
+    make_database(folder)
     config = TrackerConfig(data=folder, **{"password_memory": 2**16, **settings})
-    app = create_app(config, clock=clock, monotonic=clock, later=clock.later)
-    tracker = Tracker(app, clock, Person("", 0, ""))
+    work = Work()
+    app = create_app(config, clock=clock, monotonic=clock, later=clock.later, offload=work)
+    tracker = Tracker(app, clock, Person("", 0, ""), work)
     try:
         setup_token = tracker.services.accounts.new_setup_token()
         body = {"name": "Olga", "password": PASSWORD, "setup_token": setup_token}
@@ -181,9 +204,21 @@ def tracker_in(folder: Path, **settings: Any) -> Iterator[Tracker]:
 
 
 class Server:
-    """A tracker as a process, on a port of its own choice; ``before`` is a program that becomes it."""
+    """A tracker as a process, on a port of its own choice; ``before`` is a program that becomes it.
 
-    def __init__(self, folder: Path, *options: str, listen: str = "127.0.0.1:0", before: Sequence[str] = ()) -> None:
+    It finds a database that has nobody in it, unless it is ``bare``: then it is to make its folder and all itself.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        listen: str = "127.0.0.1:0",
+        before: Sequence[str] = (),
+        bare: bool = False,
+    ) -> None:
+        if not bare:
+            make_database(folder)
         self.process = subprocess.Popen(
             [
                 *before, sys.executable, "-X", "dev", "-W", "error", "-m", "swarmshare",

@@ -98,7 +98,7 @@ class Port:
         pieces -= set(lost)
         self._tell()
 
-    def tell_problem(self, message: str) -> None:
+    def report_problem(self, message: str) -> None:
         self.problem = message
         self.problems.append(message)
         self._tell()

@@ -175,7 +175,7 @@ class Torrent:
     def see_pieces(self, number: int, gained: Collection[int], lost: Collection[int]) -> None:
         raise NotImplementedError
 
-    def tell_problem(self, message: str) -> None:
+    def report_problem(self, message: str) -> None:
         self.problems.put(message)
 
     async def announced(self) -> str:

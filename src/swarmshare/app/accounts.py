@@ -26,7 +26,7 @@ _LINK: Final = re.compile(r"(https?://.+)/join/([^/?#]+)/?")
 
 
 def invited_to(text: str) -> tuple[str, str] | None:
-    """The tracker and the code of an invitation's link; None when ``text`` is no such link."""
+    """Return the tracker and the code of an invitation's link; None when ``text`` is no such link."""
     found = _LINK.fullmatch(text.strip())
     return (found[1], found[2]) if found is not None else None
 
@@ -61,7 +61,7 @@ def sign_out(signed_in: SignIn) -> None:
 
 @contextmanager
 def open_accounts(tracker: str, token: str | None) -> Iterator[AccountApi]:
-    """A tracker's API about accounts, for as long as the context lasts."""
+    """Open a tracker's API about accounts, for as long as the context lasts."""
     from swarmshare.tracker_client.account_api import AccountApi
     from swarmshare.tracker_client.http import Connection, tracker_url
 
@@ -70,13 +70,13 @@ def open_accounts(tracker: str, token: str | None) -> Iterator[AccountApi]:
 
 
 def invite(signed_in: SignIn) -> str:
-    """A fresh invitation for one other person: its code."""
+    """Return a fresh invitation for one other person: its code."""
     with open_accounts(signed_in.tracker, signed_in.token) as api:
         return api.invite().code
 
 
 def invitation_link(tracker: str, code: str) -> str:
-    """What one person is to be sent; ``tracker`` is its address for others."""
+    """Return what one person is to be sent; ``tracker`` is its address for others."""
     return f"{tracker}/join/{code}"
 
 

@@ -47,7 +47,7 @@ class Catalogue:
             )
 
     def snapshot(self) -> tuple[Entry, ...]:
-        """The newest first; the same object as long as nothing changes."""
+        """Return the newest first; the same object as long as nothing changes."""
         if self._snapshot is None:
             self._snapshot = tuple(sorted(self._entries.values(), key=lambda entry: -entry.published_at))
         return self._snapshot
@@ -91,7 +91,7 @@ class Catalogue:
                 self._snapshot = None
 
     def away(self, error: TrackerError) -> None:
-        """The tracker cannot be reached."""
+        """Note that the tracker cannot be reached."""
         self.problem = error.advice
 
     def _tell_of(self, entries: Iterable[Entry]) -> None:

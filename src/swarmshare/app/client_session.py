@@ -21,7 +21,7 @@ from swarmshare.app.facts import Fact, JobFailed, Problem, Published, Shared, Sh
 from swarmshare.app.group import Group
 from swarmshare.app.jobs import Jobs
 from swarmshare.app.ledger import Ledger
-from swarmshare.app.magnets import manifest_of, peers_of, shareable_magnet
+from swarmshare.app.magnets import manifest_of, peers_of
 from swarmshare.app.naming import refuse_taken
 from swarmshare.app.running import EVERY, telling_status, transfer_fields
 from swarmshare.app.settings_file import change_settings
@@ -29,7 +29,7 @@ from swarmshare.app.snapshot import ClientSnapshot
 from swarmshare.app.transfers import Transfers
 from swarmshare.engine.unwrap import lone_exception
 from swarmshare.manifest.bencoding import MAX_BYTES
-from swarmshare.manifest.magnet import parse_magnet
+from swarmshare.manifest.magnet import magnet_of, parse_magnet
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.schema.alerts import PieceVerified
 from swarmshare.storage.files import read_small, write_atomic
@@ -227,7 +227,7 @@ class ClientSession:
 
     async def magnets(self, info_hashes: Collection[str]) -> list[str]:
         """Return a magnet link for each of these transfers or entries; no passkey is in them."""
-        return [shareable_magnet(await self.manifest(info_hash)) for info_hash in info_hashes]
+        return [magnet_of(await self.manifest(info_hash)) for info_hash in info_hashes]
 
     async def look_at(self, info_hash: str | None) -> None:
         """Have all of one transfer in the snapshots to come, as ``looked_at``; None: of no transfer."""

@@ -29,7 +29,7 @@ EVERYWHERE: Final = (("*", 0),)
 
 
 def engine_config(configuration: Configuration, resume: Path, *, for_network: bool) -> EngineConfig:
-    """An engine as the settings want it, with its resume data in the folder ``resume``.
+    """Return an engine as the settings want it, with its resume data in the folder ``resume``.
 
     Where nobody has set where to listen, ``for_network`` says whether it is on all addresses, for the machines of the
     networks that this one is in, or on this machine only.
@@ -47,7 +47,7 @@ def engine_config(configuration: Configuration, resume: Path, *, for_network: bo
 
 
 def resume_folder() -> Path:
-    """The folder of this user's resume data, made when it is not there. Raises :class:`StorageError`."""
+    """Return the folder of this user's resume data, made when it is not there. Raises :class:`StorageError`."""
     folder = swarmshare_home() / "resume"
     try:
         make_folder(folder)
@@ -59,7 +59,7 @@ def resume_folder() -> Path:
 
 
 def trackers_of(manifest: Manifest, sign_in: SignIn | None) -> Iterator[str]:
-    """The addresses of all trackers that :func:`announcers_for` announces to."""
+    """Yield the addresses of all trackers that :func:`announcers_for` announces to."""
     if sign_in is not None and _may_use(sign_in, manifest):
         yield sign_in.tracker
     yield from (url for tier in manifest.trackers for url in tier)
@@ -74,7 +74,7 @@ def is_on_this_machine(url: str) -> bool:
 
 
 def announcers_for(manifest: Manifest, sign_in: SignIn | None) -> tuple[Announcer, ...]:
-    """The tracker that one is signed in at, live, and the manifest's own announce URLs.
+    """Return the tracker that one is signed in at, live, and the manifest's own announce URLs.
 
     A private manifest never uses any tracker that it does not name (BEP 27).
     """

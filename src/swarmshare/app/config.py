@@ -171,7 +171,7 @@ def _read(name: str, value: object, source: str, where: str) -> Setting:
 
 
 def require_setting(name: str) -> None:
-    """Raises :class:`SettingsError` when there is no such setting."""
+    """Raise :class:`SettingsError` when there is no such setting."""
     if name not in _READERS:
         raise SettingsError(
             Text("settings.unknown", name=shown(name)), hint=Text("settings.known", names=", ".join(_READERS))
@@ -179,7 +179,7 @@ def require_setting(name: str) -> None:
 
 
 def read_setting(name: str, text: str) -> object:
-    """The value that somebody types for a setting, as :class:`Settings` has it. Raises :class:`SettingsError`."""
+    """Return what somebody types for a setting as :class:`Settings` has it. Raises :class:`SettingsError`."""
     require_setting(name)
     return _read(name, text, "", name).value
 
@@ -188,7 +188,7 @@ def read_setting(name: str, text: str) -> object:
 
 
 def from_file(text: str, path: Path) -> Layer:
-    """What ``text``, the TOML of ``path``, sets. Raises :class:`SettingsError`."""
+    """Return what ``text``, the TOML of ``path``, sets. Raises :class:`SettingsError`."""
     try:
         found: dict[str, object] = tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, and a number of too many digits
@@ -203,7 +203,7 @@ def from_file(text: str, path: Path) -> Layer:
 
 
 def from_environment(environment: Mapping[str, str]) -> Layer:
-    """What variables such as ``SWARMSHARE_LISTEN`` set; an empty one sets nothing. Raises :class:`SettingsError`."""
+    """Return what variables such as ``SWARMSHARE_LISTEN`` set; empty ones nothing. Raises :class:`SettingsError`."""
     variables = {name: PREFIX + name.upper() for name in _READERS}
     return {
         name: _read(name, environment[variable], variable, variable)
@@ -213,7 +213,7 @@ def from_environment(environment: Mapping[str, str]) -> Layer:
 
 
 def from_flags(values: Mapping[str, object]) -> Layer:
-    """What options set: values as :class:`Settings` has them; None, or an empty list, is what nobody gave."""
+    """Return what options set: values as :class:`Settings` has them; None, or an empty list, is what nobody gave."""
     return {name: Setting(value, f"--{name.replace('_', '-')}") for name, value in values.items() if value}
 
 
@@ -231,13 +231,13 @@ def settings_path() -> Path:
 
 
 def load_settings(flags: Mapping[str, object] | None = None) -> Configuration:
-    """The settings of this user, and of these options. Raises :class:`SettingsError` or :class:`StorageError`."""
+    """Return the settings of this user and these options. Raises :class:`SettingsError` or :class:`StorageError`."""
     path = settings_path()
     return merge(read_settings_file(path), from_environment(os.environ), from_flags(flags or {}))
 
 
 def read_settings_file(path: Path) -> Layer:
-    """What the file at ``path`` sets; nothing when it is not there. Raises as :func:`load_settings` does."""
+    """Return what the file at ``path`` sets; nothing when it is not there. Raises as :func:`load_settings` does."""
     if not path.exists():
         return {}
     data = read_small(path, MAX_BYTES)

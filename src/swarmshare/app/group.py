@@ -96,7 +96,7 @@ class Group:
         return self.catalogue.sign_in.user if self.catalogue.person is None else ""
 
     def require_sign_in(self) -> SignIn:
-        """The sign-in that is in use; raises :class:`TrackerError` when there is none."""
+        """Return the sign-in that is in use; raises :class:`TrackerError` when there is none."""
         if self.signed_in is None:
             raise TrackerError("signed-out", Text("account.signed-out"), hint=Text("hint.sign-in-first"))
         return self.signed_in

@@ -34,7 +34,7 @@ def own_url(where: str) -> str:
 
 
 def tracker_beside(own: int | None) -> LocalTrackerSnapshot | None:
-    """The tracker of this home that another process runs, such as ``swarmshare start``; None when there is none.
+    """Return the tracker of this home that another process runs, such as ``swarmshare start``; None when there is none.
 
     ``own`` is the process id of one's own, which does not count. Reads files.
     """
@@ -68,7 +68,7 @@ class OwnTracker:
         return self._scope is not None and not failed
 
     def setup_done(self) -> None:
-        """The first account was made."""
+        """Note that the first account was made."""
         if self.snapshot is not None:
             self.snapshot = replace(self.snapshot, setup_token="")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -12,7 +11,6 @@ from swarmshare.common.address import read_address
 from swarmshare.engine.metadata import find_info
 from swarmshare.errors import SwarmShareError
 from swarmshare.manifest.bencoding import encode_with_raw
-from swarmshare.manifest.magnet import magnet_of
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.saved_transfers import MAX_HOST
 from swarmshare.texts import Text
@@ -33,7 +31,7 @@ MAX_PEERS: Final = 50
 
 
 async def manifest_of(magnet: Magnet, peers: Iterable[Address] = ()) -> Manifest:
-    """What the link names, from ``peers``, from those that the link names, and from those its trackers know.
+    """Return what the link names, from ``peers``, from those that the link names, and from those its trackers know.
 
     Its piece layers are yet to come. Raises :class:`SwarmShareError` when nobody gives it in time.
     """
@@ -54,7 +52,7 @@ async def manifest_of(magnet: Magnet, peers: Iterable[Address] = ()) -> Manifest
 
 
 def peers_of(magnet: Magnet) -> tuple[Address, ...]:
-    """The peers that the link names, as far as they can be: they have what it leads to, not only its manifest."""
+    """Return the peers that the link names, as far as possible: they have what it leads to, not only its manifest."""
     found: dict[Address, None] = {}
     for peer in magnet.peers:
         try:
@@ -70,12 +68,3 @@ def _with_trackers(info: bytes, trackers: tuple[str, ...]) -> bytes:
     urls = [url.encode() for url in trackers]
     outside: dict[bytes, Value] = {b"announce": urls[0], b"announce-list": [[url] for url in urls]} if urls else {}
     return encode_with_raw(outside, b"info", info)
-
-
-def shareable_magnet(manifest: Manifest) -> str:
-    """The link to ``manifest`` as others may see it.
-
-    A private manifest's trackers are left out: its announce URL has the passkey of whoever fetched it. Members of the
-    group need none, because the catalogue has what the link names.
-    """
-    return magnet_of(replace(manifest, trackers=()) if manifest.private else manifest)

@@ -50,7 +50,7 @@ class Tracker(Protocol):
         """Return the entries of the tracker's catalogue."""
 
     def torrent(self, info_hash: str) -> bytes:
-        """The manifest of an entry."""
+        """Return the manifest of an entry."""
 
     def swarm(self, info_hash: str) -> Swarm:
         """Who takes part in sharing it."""
@@ -225,7 +225,7 @@ class Mirror:
                 return
 
     async def _plan(self, catalogue: list[Entry]) -> Plan:
-        """What to fetch, and what may go to make room for it, by what the tracker says of the swarms in question."""
+        """Return what to fetch, and what may go to make room for it, by what the tracker says of these swarms."""
         lengths = {info_hash: held.manifest.total_length for info_hash, held in self._held.items()}
         # Without a seed beside us, the swarm need not be looked at.
         keep = {
@@ -250,7 +250,7 @@ class Mirror:
         return not self._match or matches(entry.name, self._match)
 
     async def _look(self, info_hash: str) -> Swarm:
-        """The swarm of an entry; on the way we learn where the tracker sees us."""
+        """Return the swarm of an entry; on the way we learn where the tracker sees us."""
         swarm = await self._ask(partial(self._tracker.swarm, info_hash))
         seen = self._me.addresses.union(*(one.addresses for one in swarm.members if is_me(one, self._me)))
         self._me = self._me._replace(addresses=seen)
@@ -291,7 +291,7 @@ class Mirror:
                 self._share(held.manifest)
 
     async def _look_from_outside(self, info_hash: str) -> Swarm:
-        """A swarm without us. Raises :class:`TrackerError` while the tracker still sees us in it."""
+        """Return a swarm without us. Raises :class:`TrackerError` while the tracker still sees us in it."""
         for _ in range(_LEAVING):
             swarm = await self._look(info_hash)
             if not any(is_me(member, self._me) for member in swarm.members):

@@ -31,7 +31,7 @@ def make_plan(
     wanted: Callable[[Entry], bool],
     keep: Collection[str],
 ) -> Plan:
-    """The newest of what is ``wanted``, then of the rest of what is ``held``, as far as the quota goes.
+    """Return the newest of what is ``wanted``, then of the rest of what is ``held``, as far as the quota goes.
 
     ``held`` has the bytes of each info hash on the disk, all of them counted from the moment that a download begins.
     What is in ``keep`` stays in any case, and so does what the catalogue does not know: nobody can say who else has
@@ -74,7 +74,7 @@ def is_me(member: Member, me: Me) -> bool:
 
 
 def holders_elsewhere(swarm: Swarm, me: Me) -> list[Member]:
-    """The live members that certainly hold everything, and certainly are on another machine.
+    """Return the live members that certainly hold everything, and certainly are on another machine.
 
     What is doubtful does not count: an ordinary client, which may have left long ago; our own user at an address of
     ours, which may be what is left of ourselves before a crash; and everybody, when more members than there are seeds

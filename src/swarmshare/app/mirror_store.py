@@ -34,7 +34,7 @@ way; nobody can make one to meet somebody else's."""
 
 @contextlib.contextmanager
 def open_store(folder: Path) -> Iterator[MirrorStore]:
-    """The store in ``folder``, made if it is not there, for this process alone. Raises :class:`StorageError`."""
+    """Open the store in ``folder``, made if need be, for this process alone. Raises :class:`StorageError`."""
     state = folder / STATE
     try:
         make_folder(state, mode=0o700)
@@ -65,7 +65,7 @@ class MirrorStore:
         return [_read(path) for path in paths]
 
     def folder_of(self, manifest: Manifest) -> Path:
-        """The folder that contains the manifest's name, and nothing else."""
+        """Return the folder that contains the manifest's name, and nothing else."""
         name = manifest.local_paths(windows=True)[0][0].encode()[:_NAME_BYTES].decode(errors="ignore")
         return self._folder / f"{name}-{str(manifest.info_hash)[:_HASH_DIGITS]}"
 

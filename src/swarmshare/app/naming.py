@@ -50,7 +50,7 @@ def refuse_taken(manifest: Manifest, folder: Path, transfers: Collection[SavedTr
 
 
 def in_common(one: SavedTransfer, other: SavedTransfer) -> Iterator[tuple[int, int]]:
-    """The numbers of the files that ``one`` and ``other`` have at the same place, on any file system."""
+    """Yield the numbers of the files that ``one`` and ``other`` have at the same place, on any file system."""
     places = _places(other, near=_root(one.manifest, one.folder))
     if places:
         for place, number in _places(one, near=_root(other.manifest, other.folder)).items():
@@ -108,7 +108,7 @@ def _free_name(manifest: Manifest, folder: Path, transfers: Collection[SavedTran
 
 
 def _top(manifest: Manifest) -> str:
-    """What is in the download folder of it."""
+    """Return what is in the download folder of it."""
     return manifest.local_paths(windows=WINDOWS)[0][0]
 
 
@@ -117,7 +117,7 @@ def _root(manifest: Manifest, folder: Path) -> tuple[str, ...]:
 
 
 def _places(saved: SavedTransfer, near: tuple[str, ...]) -> dict[tuple[str, ...], int]:
-    """The number of each file by its place; none when all of it is somewhere else than ``near``."""
+    """Return the number of each file by its place; none when all of it is somewhere else than ``near``."""
     root = _root(saved.manifest, saved.folder)
     shorter = min(len(root), len(near))
     if root[:shorter] != near[:shorter]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EXIT: Final = "exit"
 """The event that is told of a process when it has ended, with its ``status``."""
-MAX_TOLD: Final = 1000
+MAX_QUEUED: Final = 1000
 """Events that wait to be taken; a process that has more to tell waits."""
 MAX_SAID: Final = 100
 """Lines for people that are kept of each process, the last ones."""
@@ -149,7 +149,7 @@ class Processes:
     """Running commands; all of them end with the context."""
 
     def __init__(self) -> None:
-        self._inbox: Queue[ProcessEvent] = Queue(MAX_TOLD)
+        self._inbox: Queue[ProcessEvent] = Queue(MAX_QUEUED)
         self._all: list[Process] = []
 
     def __enter__(self) -> Processes:
@@ -192,7 +192,7 @@ class Processes:
         return process
 
     def told(self, seconds: float | None) -> Iterator[ProcessEvent]:
-        """What was told since the last call; waits up to ``seconds`` for the first of it, or (None) until it comes."""
+        """Yield what was told since the last call; wait up to ``seconds`` for the first of it, or (None) for ever."""
         try:
             yield self._inbox.get(timeout=seconds)
             while True:

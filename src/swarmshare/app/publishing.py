@@ -41,7 +41,7 @@ class Hashed(NamedTuple):
 
 
 def describe(*, private: bool, comment: str, now: int) -> Description:
-    """What a manifest of ours says; ``now`` in seconds since 1970."""
+    """Return what a manifest of ours says; ``now`` in seconds since 1970."""
     return Description(private=private, comment=comment, created_by=f"SwarmShare {__version__}", creation_date=now)
 
 

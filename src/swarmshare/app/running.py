@@ -59,7 +59,7 @@ class Status:
 
 @contextlib.contextmanager
 def telling_status(verb: str) -> Iterator[Status]:
-    """A way to tell how this process stands, until the context ends."""
+    """Give a way to tell how this process stands, until the context ends."""
     folder = swarmshare_home() / "run"
     lock = folder / f"{os.getpid()}-{secrets.token_hex(4)}.lock"
     with contextlib.ExitStack() as stack:
@@ -76,7 +76,7 @@ def telling_status(verb: str) -> Iterator[Status]:
 
 
 def running() -> list[dict[str, Any]]:
-    """What the processes of this home tell, the oldest first; what dead ones left behind is removed."""
+    """Return what the processes of this home tell, the oldest first; what dead ones left behind is removed."""
     found = []
     for path in sorted((swarmshare_home() / "run").glob("*.json"))[:MAX_PROCESSES]:
         lock = path.with_suffix(".lock")
@@ -91,7 +91,7 @@ def running() -> list[dict[str, Any]]:
 
 
 def torrent_fields(torrents: Iterable[TorrentSnapshot]) -> list[dict[str, object]]:
-    """What is told of an engine's torrents."""
+    """Return what is told of an engine's torrents."""
     return [
         {
             "info_hash": str(torrent.manifest.info_hash),
@@ -111,7 +111,7 @@ def torrent_fields(torrents: Iterable[TorrentSnapshot]) -> list[dict[str, object
 
 
 def transfer_fields(transfers: Iterable[TransferSnapshot]) -> list[dict[str, object]]:
-    """What is told of a window's transfers."""
+    """Return what is told of a window's transfers."""
     return [
         {
             "info_hash": transfer.info_hash,
@@ -132,7 +132,7 @@ def transfer_fields(transfers: Iterable[TransferSnapshot]) -> list[dict[str, obj
 
 def _dumped(*problems: str) -> list[object]:
     """Those of ``problems`` that there are, with their codes: whoever asks for them may speak another language."""
-    return [{"english": text, **dump_text(text)} for text in problems if isinstance(text, Text)]
+    return [{"english": text, **(dump_text(text) if isinstance(text, Text) else {})} for text in problems if text]
 
 
 def _is_held(lock: Path) -> bool:
@@ -144,7 +144,7 @@ def _is_held(lock: Path) -> bool:
 
 
 def _remove(lock: Path) -> None:
-    """What a process has told, then its lock: what is there without the lock would be taken for a dead one's."""
+    """Remove what a process has told, then its lock: what is there without the lock would be taken for a dead one's."""
     for suffix in (".json", ".tmp", ".lock"):
         with contextlib.suppress(OSError):
             lock.with_suffix(suffix).unlink(missing_ok=True)

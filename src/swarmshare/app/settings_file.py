@@ -55,7 +55,7 @@ def change_settings(changes: Mapping[str, object]) -> Configuration:
 
 
 def _plain(value: object) -> object:
-    """A value as TOML has it, and as the readers of settings take it."""
+    """Return a value as TOML has it, and as the readers of settings take it."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, tuple):

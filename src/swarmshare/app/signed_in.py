@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def signed_in_at(tracker: str | None) -> SignIn:
-    """The sign-in at ``tracker``; None: at that of the settings, or at the only one there is.
+    """Return the sign-in at ``tracker``; None: at that of the settings, or at the only one there is.
 
     Raises :class:`TrackerError` when there is none.
     """
@@ -50,7 +50,7 @@ def signed_in_at(tracker: str | None) -> SignIn:
 
 
 def only_sign_in() -> SignIn | None:
-    """The sign-in at the tracker of the settings, or at the only one there is; None when there are several, or none."""
+    """Return the sign-in at the tracker of the settings, or the only one there is; None for several, or none."""
     if load_settings().settings.tracker is not None:
         return signed_in_at(None)
     every = SignIns(swarmshare_home()).all()
@@ -58,13 +58,13 @@ def only_sign_in() -> SignIn | None:
 
 
 def sign_in_for(tracker: str | None) -> SignIn | None:
-    """The sign-in at ``tracker``; without one, at the only tracker there is, if there is just one."""
+    """Return the sign-in at ``tracker``; without one, at the only tracker there is, if there is just one."""
     return signed_in_at(tracker) if tracker is not None else only_sign_in()
 
 
 @contextmanager
 def open_tracker(tracker: str, token: str | None = None) -> Iterator[tuple[str, TrackerApi]]:
-    """The address of a tracker in its one form, and its API, for as long as the context lasts."""
+    """Give the address of a tracker in its one form, and its API, for as long as the context lasts."""
     from swarmshare.tracker_client.http import Connection, tracker_url
 
     url = tracker_url(tracker)
@@ -73,7 +73,7 @@ def open_tracker(tracker: str, token: str | None = None) -> Iterator[tuple[str, 
 
 
 def catalogue_manifest(sign_in: SignIn, info_hash: str) -> Manifest:
-    """The manifest of an entry, by all of its info hash. Raises :class:`TrackerError` or :class:`ManifestError`."""
+    """Return an entry's manifest, by all of its info hash. Raises :class:`TrackerError` or :class:`ManifestError`."""
     with open_tracker(sign_in.tracker, sign_in.token) as (url, api):
         manifest = parse_manifest(api.torrent(info_hash))
     if str(manifest.info_hash) != info_hash:

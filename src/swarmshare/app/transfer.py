@@ -202,7 +202,7 @@ class Transfer:
             self._unserved_since = now
 
     def _holders(self, torrent: Torrent, now: float) -> tuple[bytes, int]:
-        """What the other machines hold: as it was last, where it was started a moment ago and nobody is there yet."""
+        """Return what the other machines hold: as it was last, if it was started just now and nobody is there yet."""
         availability, seeds = torrent.picker.availability, torrent.picker.seeds
         if self._before is None:
             return availability, seeds

@@ -27,7 +27,7 @@ def start(
 
 
 def answer(child: subprocess.Popen[str]) -> dict[str, Any]:
-    """What a child says next. Raises :class:`BenchError` when it has ended."""
+    """Return what a child says next. Raises :class:`BenchError` when it has ended."""
     assert child.stdout is not None
     line = child.stdout.readline()
     if not line:

@@ -86,7 +86,7 @@ Prepare = Callable[..., Callable[[], object]]
 
 
 def child_main(contestants: Mapping[str, Prepare]) -> None:
-    """What a module with contestants runs as ``__main__``: the named one, timed, and its figures on standard output."""
+    """Run a contestant by its name, timed, and print its figures: what their module does as ``__main__``."""
     name, *arguments = sys.argv[1:]
     work = contestants[name](*arguments)
     start = perf_counter()
@@ -99,7 +99,7 @@ _STATUS: Final = "/proc/self/status"
 
 
 def peak_bytes() -> int:
-    """This process's own high-water mark; ``ru_maxrss`` would count its parent's, from before ``exec``."""
+    """Return this process's own high-water mark; ``ru_maxrss`` would count its parent's, from before ``exec``."""
     with open(_STATUS, encoding="ascii") as status:
         fields = dict(line.split(":", 1) for line in status)
     return int(fields["VmHWM"].split()[0]) * 1024

@@ -80,7 +80,7 @@ def bench_gui(pieces: Sequence[int], rows: Sequence[int], length: int, *, starts
 
 @contextmanager
 def _screen() -> Iterator[dict[str, str]]:
-    """The environment of a child that opens a window."""
+    """Give the environment of a child that opens a window."""
     program = shutil.which("Xvfb")
     if program is None:
         if not os.environ.get("DISPLAY"):
@@ -163,7 +163,7 @@ class _Announce(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_arguments: object) -> None:
-        """It has nothing to say."""
+        """Say nothing: there is nothing to be said."""
 
 
 @contextmanager

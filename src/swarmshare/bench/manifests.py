@@ -20,7 +20,7 @@ FILES_A_FOLDER: Final = 250
 
 
 def large_manifest(file_count: int, pieces_a_file: int) -> bytes:
-    """A valid manifest of made-up files, each with a true piece layer of ``pieces_a_file`` (at least 2) hashes."""
+    """Return a valid manifest of made-up files, each with a piece layer of ``pieces_a_file`` (2 or more) hashes."""
     rng = random.Random(file_count)
     files, layers = [], {}
     for number in range(file_count):
@@ -41,7 +41,7 @@ def large_manifest(file_count: int, pieces_a_file: int) -> bytes:
 
 
 def bench_manifest(file_count: int, pieces_a_file: int, rounds: int) -> tuple[int, dict[str, list[Sample]]]:
-    """The size of the manifest in bytes, and the rounds of both sides."""
+    """Return the size of the manifest in bytes, and the rounds of both sides."""
     with tempfile.TemporaryDirectory(prefix="swarmshare-bench-") as folder:
         path = Path(folder, "large.torrent")
         data = large_manifest(file_count, pieces_a_file)

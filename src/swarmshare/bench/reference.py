@@ -7,7 +7,7 @@ from typing import Any
 
 
 def new_session(**settings: Any) -> Any:
-    """A session that listens on loopback only and looks for no peers by itself; ``settings`` are added."""
+    """Return a session that listens on loopback only and looks for no peers by itself; ``settings`` are added."""
     import libtorrent
 
     base: Any = {"listen_interfaces": "127.0.0.1:0", "allow_multiple_connections_per_ip": True, "alert_mask": 0}
@@ -17,7 +17,7 @@ def new_session(**settings: Any) -> Any:
 
 
 def add_torrent(session: Any, torrent: str, folder: str, *, seed: bool) -> Any:
-    """The handle of a torrent, started; ``seed``: without a check."""
+    """Return the handle of a torrent, started; ``seed``: without a check."""
     import libtorrent
 
     params = libtorrent.load_torrent_buffer(Path(torrent).read_bytes())

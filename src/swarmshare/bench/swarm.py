@@ -32,7 +32,7 @@ MODULE: Final = "swarmshare.bench.swarm"
 
 
 def least_seconds(length: int, peers: int, rate: float) -> float:
-    """The theoretical minimum when everybody sends ``rate`` bytes a second at most."""
+    """Return the theoretical minimum when everybody sends ``rate`` bytes a second at most."""
     return max(length / rate, peers * length / (rate * (peers + 1)))
 
 

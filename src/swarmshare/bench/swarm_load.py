@@ -191,8 +191,8 @@ def _announce(plan: LoadPlan, swarms: Sequence[bytes]) -> list[float]:
 
     def work(number: int) -> None:
         peer_id, swarm = b"-XX0000-%012d" % number, swarms[number % len(swarms)]
-        query = "info_hash={}&peer_id={}&port=6881&uploaded=0&downloaded=0&left=1&compact=1&numwant=50&key=1".format(
-            *("".join(f"%{byte:02x}" for byte in part) for part in (swarm[:20], peer_id))
+        query = "info_hash={}&peer_id={}&port={}&uploaded=0&downloaded=0&left=1&compact=1&numwant=50&key=1".format(
+            *("".join(f"%{byte:02x}" for byte in part) for part in (swarm[:20], peer_id)), 7000 + number
         )
         request = f"GET /announce/{plan.passkey}?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
         with socket.create_connection((ADDRESS, plan.port)) as connection, connection.makefile("rb") as answers:
@@ -214,7 +214,7 @@ def _announce(plan: LoadPlan, swarms: Sequence[bytes]) -> list[float]:
 
 
 def _crowd(peers: Sequence[LoadPeer], swarm: bytes, plan: LoadPlan) -> tuple[float, float, list[float]]:
-    """A large swarm, in which every peer finishes 50 pieces a second."""
+    """Return a large swarm, in which every peer finishes 50 pieces a second."""
     _at_once((_join, peer, swarm, plan.piece_count) for peer in peers)
     latencies: list[float] = []
     counts: list[int] = []

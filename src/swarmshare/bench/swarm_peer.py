@@ -66,7 +66,7 @@ class LoadPeer:
         self._socket.close()
 
     def _answer(self) -> bytes:
-        """The next acknowledgement; pushes and pings that come before it are dealt with."""
+        """Return the next acknowledgement; pushes and pings that come before it are dealt with."""
         while True:
             message = self._message()
             if message == b"2":

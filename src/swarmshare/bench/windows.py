@@ -66,7 +66,7 @@ def _map(count: str) -> None:
 
 
 def _torrent(pieces: int, rng: random.Random) -> TorrentSnapshot:
-    """A download in full swing, as far as a map shows it."""
+    """Return a download in full swing, as far as a map shows it."""
     length = 2**20
     manifest = Manifest(
         info=b"", outside={}, info_hash=InfoHash(bytes(32)), info_hash_v1=None, name="content", in_folder=False,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmshare.app import accounts
-from swarmshare.app.accounts import open_accounts
-from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli import passwords
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.confirm import add_yes, confirm
@@ -62,6 +59,9 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run_password(arguments: argparse.Namespace, output: Output) -> int:
     """Change the password of the account and keep the new token: this machine stays signed in."""
+    from swarmshare.app import accounts
+    from swarmshare.app.signed_in import signed_in_at
+
     if (arguments.invite is None) != (arguments.user is None):
         raise SwarmShareError(Text("cli.invite-and-user"), hint=Text("hint.own-password"))
     if arguments.invite is not None:
@@ -82,6 +82,9 @@ def run_password(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_devices(arguments: argparse.Namespace, output: Output) -> int:
     """List the sign-ins of the account, one line each, or end the one of ``--revoke``."""
+    from swarmshare.app.accounts import open_accounts
+    from swarmshare.app.signed_in import signed_in_at
+
     sign_in = signed_in_at(arguments.tracker)
     with open_accounts(sign_in.tracker, sign_in.token) as api:
         tokens = api.tokens()
@@ -104,6 +107,9 @@ def run_devices(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_announce_url(arguments: argparse.Namespace, output: Output) -> int:
     """Print the announce URL of the account; with ``--renew``, get another one first."""
+    from swarmshare.app.accounts import open_accounts
+    from swarmshare.app.signed_in import open_tracker, signed_in_at
+
     sign_in = signed_in_at(arguments.tracker)
     if arguments.renew:
         confirm(arguments, "Get another announce URL? Clients and .torrent files with the one until now are refused.")

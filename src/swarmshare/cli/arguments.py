@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from swarmshare.app.config import MAX_PEERS
 from swarmshare.cli.render import for_people
 from swarmshare.common.address import read_address
 from swarmshare.common.sizes import read_count, read_rate, read_size
+from swarmshare.errors import StorageError
 from swarmshare.texts import Text, text_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
         help=LISTEN_HELP,
     )
     parser.add_argument(
-        "--peer", type=address, action="append", default=[], metavar="HOST:PORT", help="dial it; repeat at will"
+        "--peer", type=peer_address, action="append", default=[], metavar="HOST:PORT", help="dial it; repeat at will"
     )
     for way in ("up", "down"):
         parser.add_argument(
@@ -48,7 +49,7 @@ def add_sharing_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def sharing_flags(arguments: argparse.Namespace) -> dict[str, object]:
-    """The settings that the options give, by name; None for those that were not given."""
+    """Return the settings that the options give, by name; None for those that were not given."""
     return {
         "listen": tuple(arguments.listen) if arguments.listen else None,
         "max_peers": arguments.max_peers,
@@ -78,6 +79,13 @@ def wrong_value(what: Text) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(for_people(what))
 
 
+def require_data_folder(folder: Path) -> None:
+    """Raise :class:`StorageError` unless ``folder``, which a user named, is one."""
+    if not os.path.isdir(folder):
+        what = Text("storage.not-folder") if os.path.lexists(folder) else Text("storage.no-folder")
+        raise StorageError(folder, what, hint=Text("hint.data-folder"))
+
+
 def argument(read: Callable[[str], T]) -> Callable[[str], T]:
     """``read`` as the ``type`` of an option: its :class:`ValueError` is what the user is told."""
 
@@ -91,7 +99,7 @@ def argument(read: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """The ``type`` of an option that takes a whole number from ``least`` to ``most``."""
+    """Return the ``type`` of an option that takes a whole number from ``least`` to ``most``."""
     return argument(lambda text: read_count(text, least, most))
 
 
@@ -103,6 +111,13 @@ def decimal(text: str) -> float:
 
 
 address = argument(read_address)
+peer_address = argument(lambda text: read_address(text, 1))
 rate = argument(read_rate)
 byte_size = argument(read_size)
-peer_count = whole_number(1, MAX_PEERS)
+
+
+def peer_count(text: str) -> int:
+    """Return the most peers of a torrent, as the setting takes it."""
+    from swarmshare.app.config import MAX_PEERS  # settings take longer to load than all the rest here
+
+    return whole_number(1, MAX_PEERS)(text)

@@ -6,13 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from swarmshare.app.accounts import open_accounts
-from swarmshare.app.signed_in import signed_in_at
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.render import plural, size
 from swarmshare.common.text import clean
 from swarmshare.errors import StorageError
-from swarmshare.storage.files import replacing
 from swarmshare.texts import Text, os_reason
 
 if TYPE_CHECKING:
@@ -59,6 +56,10 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run_export(arguments: argparse.Namespace, output: Output) -> int:
     """Write both files, each whole or not at all."""
+    from swarmshare.app.accounts import open_accounts
+    from swarmshare.app.signed_in import signed_in_at
+    from swarmshare.storage.files import replacing
+
     sign_in = signed_in_at(arguments.tracker)
     folder: Path = arguments.folder
     try:
@@ -83,6 +84,9 @@ def run_export(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_import(arguments: argparse.Namespace, output: Output) -> int:
     """Add what is not there yet, the accounts first: they are the publishers."""
+    from swarmshare.app.accounts import open_accounts
+    from swarmshare.app.signed_in import signed_in_at
+
     sign_in = signed_in_at(arguments.tracker)
     documents = {what: _read(arguments.folder / name, LISTS[what]) for what, name in DOCUMENTS.items()}
     results: dict[str, dict[str, int]] = {}
@@ -127,7 +131,7 @@ def _import(api: AccountApi, what: str, document: dict[str, Any]) -> dict[str, i
 
 
 def batches(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """``records`` in parts of about :data:`BATCH` characters; one part, of nothing, when there are none."""
+    """Yield ``records`` in parts of about :data:`BATCH` characters; one part, of nothing, when there are none."""
     part: list[dict[str, Any]] = []
     length = 0
     for record in records:

@@ -26,7 +26,11 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     hashing.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file; default: 1024")
     hashing.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
     hashing.add_argument(
-        "--sparse", type=int, default=100, metavar="GIB", help="file to measure memory with; default: 100; 0: none"
+        "--sparse",
+        type=whole_number(0, MAX_NUMBER),
+        default=100,
+        metavar="GIB",
+        help="file to measure memory with; default: 100; 0: none",
     )
     hashing.set_defaults(run=_measure("run_hash"))
 
@@ -75,7 +79,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def _measure(name: str) -> Callable[[argparse.Namespace, Output], int]:
-    """What measures and prints; loaded when it is wanted."""
+    """Return what measures and prints; loaded when it is wanted."""
 
     def run(arguments: argparse.Namespace, output: Output) -> int:
 

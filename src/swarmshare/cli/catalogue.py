@@ -7,13 +7,10 @@ from collections import Counter
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.confirm import add_yes, confirm
 from swarmshare.cli.find import DIGITS, HELP, METAVAR, find_entry
 from swarmshare.cli.render import plural, size
-from swarmshare.cli.torrent_text import how_sure
-from swarmshare.swarm.stalls import StallDetector
 
 if TYPE_CHECKING:
     import argparse
@@ -62,6 +59,8 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run_list(arguments: argparse.Namespace, output: Output) -> int:
     """List the entries of the catalogue, the newest first."""
+    from swarmshare.app.signed_in import open_tracker, signed_in_at
+
     sign_in = signed_in_at(arguments.tracker)
     count = total = 0
     with open_tracker(sign_in.tracker, sign_in.token) as (tracker, api):
@@ -78,6 +77,7 @@ def run_list(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
     """Show the members of one swarm, and how safe its content is: live on a terminal, else once."""
+    from swarmshare.app.signed_in import open_tracker, signed_in_at
     from swarmshare.cli.display import live_console  # with rich: it takes longer to load than all else here
 
     sign_in = signed_in_at(arguments.tracker)
@@ -101,6 +101,8 @@ def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_withdraw(arguments: argparse.Namespace, output: Output) -> int:
     """Withdraw one entry from the catalogue, once somebody has said yes."""
+    from swarmshare.app.signed_in import open_tracker, signed_in_at
+
     sign_in = signed_in_at(arguments.tracker)
     entry = find_entry(arguments.what, sign_in)
     what = f"{entry.name!r} ({size(entry.total_length)} by {entry.publisher}, {entry.info_hash[:DIGITS]})"
@@ -117,6 +119,7 @@ def _watch(api: TrackerApi, entry: Entry, console: Console) -> int:
     from rich.live import Live
 
     from swarmshare.cli.swarm_view import render_swarm
+    from swarmshare.swarm.stalls import StallDetector
 
     stalls = StallDetector()
     with Live(console=console, auto_refresh=False, vertical_overflow="crop", screen=False) as live:
@@ -145,6 +148,8 @@ def _machines(count: int) -> str:
 
 
 def _safety(swarm: Swarm) -> str:
+    from swarmshare.cli.torrent_text import how_sure
+
     if not swarm.copies:
         missing = swarm.availability.count(0)
         return f"{plural(missing, 'piece')} held by nobody that the tracker knows of"

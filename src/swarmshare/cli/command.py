@@ -161,7 +161,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **options)
         self.register("action", None, _Once)
         # argparse itself would speak of an "invalid int value".
-        self.register("type", int, whole_number(0, MAX_NUMBER))
+        self.register("type", int, whole_number(1, MAX_NUMBER))
         self.register("type", float, decimal)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -178,7 +178,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def command_parser(first: Sequence[str]) -> argparse.ArgumentParser:
-    """What understands a command line that begins with ``first``: if that is a verb, it knows no other."""
+    """Return what understands a command line that begins with ``first``: if that is a verb, it knows no other."""
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
     common.add_argument(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmshare.app.config import described, load_settings, read_setting, require_setting, settings_path
 from swarmshare.cli.render import size
 from swarmshare.common.text import clean
 
@@ -46,6 +45,8 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(_arguments: argparse.Namespace, output: Output) -> int:
     """List all settings, and where the value of each came from."""
+    from swarmshare.app.config import described, load_settings, settings_path
+
     path = settings_path()
     configuration = load_settings()
     rows = []
@@ -61,16 +62,21 @@ def run(_arguments: argparse.Namespace, output: Output) -> int:
 
 def run_set(arguments: argparse.Namespace, output: Output) -> int:
     """Write one setting into config.toml, after checking its value."""
+    from swarmshare.app.config import read_setting
+
     return _change(arguments.name, read_setting(arguments.name, arguments.value), output)
 
 
 def run_unset(arguments: argparse.Namespace, output: Output) -> int:
     """Take one setting out of config.toml, so that its default counts again."""
+    from swarmshare.app.config import require_setting
+
     require_setting(arguments.name)
     return _change(arguments.name, None, output)
 
 
 def _change(name: str, value: object, output: Output) -> int:
+    from swarmshare.app.config import described
     from swarmshare.app.settings_file import change_settings  # what writes TOML takes longer to load than all the rest
 
     configuration = change_settings({name: value})

@@ -13,19 +13,9 @@ from urllib.parse import urlsplit
 from swarmshare import __version__
 from swarmshare.cli.arguments import wrong_value
 from swarmshare.cli.render import Output, plural, size
-from swarmshare.cli.show import summary_fields, summary_rows
 from swarmshare.common.sizes import read_size
 from swarmshare.common.text import clean
 from swarmshare.errors import ManifestError, StorageError, SwarmShareError
-from swarmshare.manifest.bencoding import MAX_BYTES
-from swarmshare.manifest.build import Description
-from swarmshare.manifest.merkle import BLOCK_LENGTH
-from swarmshare.manifest.names import with_ending
-from swarmshare.manifest.parse import MAX_PIECE_LENGTH, parse_manifest
-from swarmshare.storage.create import create_manifest
-from swarmshare.storage.files import read_small, write_atomic
-from swarmshare.storage.plan import make_plan
-from swarmshare.storage.target import check_target
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -77,9 +67,17 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Create; the manifest is written only when everything was hashed."""
+    from swarmshare.cli.show import summary_fields, summary_rows
+    from swarmshare.manifest.build import Description
+    from swarmshare.manifest.names import with_ending
+    from swarmshare.storage.create import create_manifest
+    from swarmshare.storage.files import write_atomic
+    from swarmshare.storage.plan import make_plan
+    from swarmshare.storage.target import check_target
+
     name: str = Path(os.path.realpath(arguments.path)).name if arguments.name is None else arguments.name
     target: Path = arguments.output or Path(with_ending(name, ".torrent"))
-    plan = make_plan(arguments.path, name=name, exclude=arguments.exclude, output=target)
+    plan = make_plan(arguments.path, name=arguments.name, exclude=arguments.exclude, output=target)
     _check_replaceable(target, force=arguments.force)
     for path, reason in plan.skipped[:SKIPPED_SHOWN]:
         output.line(Text("cli.skipped", path=path, reason=reason))
@@ -129,7 +127,7 @@ def tell_lost_folder(plan: SharePlan, manifest: Manifest, output: Output) -> Non
 
 
 def now() -> int:
-    """The time, or the one that a reproducible build asks for."""
+    """Return the time, or the one that a reproducible build asks for."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     if not epoch:
         return int(time.time())
@@ -140,6 +138,11 @@ def now() -> int:
 
 def _check_replaceable(target: Path, *, force: bool) -> None:
     """Replace a manifest if that was asked for, and never anything else: no slip may cost anyone a file."""
+    from swarmshare.manifest.bencoding import MAX_BYTES
+    from swarmshare.manifest.parse import parse_manifest
+    from swarmshare.storage.files import read_small
+    from swarmshare.storage.target import check_target
+
     check_target(target, hint=_ANOTHER)
     if not os.path.lexists(target):
         return
@@ -163,6 +166,9 @@ def plain_text(text: str) -> str:
 
 def piece_size(text: str) -> int | None:
     """Bytes of a piece, such as ``1MiB``; None for ``auto``."""
+    from swarmshare.manifest.merkle import BLOCK_LENGTH
+    from swarmshare.manifest.parse import MAX_PIECE_LENGTH
+
     if text == "auto":
         return None
     try:

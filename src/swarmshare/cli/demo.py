@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 @contextmanager
 def stage() -> Iterator[tuple[Path, Processes]]:
-    """A folder and processes, of which nothing is left afterwards, whatever happens."""
+    """Give a folder and processes, of which nothing is left afterwards, whatever happens."""
     from swarmshare.app.processes import Processes
 
     ends = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]

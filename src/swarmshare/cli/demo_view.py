@@ -76,7 +76,7 @@ class MachineStats:
 
 
 def render_stats(machines: Sequence[MachineStats], width: int) -> Group:
-    """A line for each machine, of fewer than ``width`` cells."""
+    """Return a line for each machine, of fewer than ``width`` cells."""
     width = min(width - 1, WIDTH)
     return Group(*(_machine_line(machine, width) for machine in machines))
 
@@ -111,7 +111,7 @@ class DemoView:
         self._print(title, "bold")
 
     def command(self, machine: str, arguments: Sequence[str]) -> None:
-        """A command, as one would type it on that machine."""
+        """Show a command, as one would type it on that machine."""
         self._output.event("command", machine=machine, arguments=list(arguments))
         text = Text(f"{machine.lower()}$ ", "green").append(f"swarmshare {clean(shlex.join(arguments))}", "default")
         self._print(text)

@@ -50,13 +50,13 @@ class Display(Protocol):
 
 
 def display_for(output: Output, *, as_json: bool) -> Display:
-    """The live display, if standard output is a terminal that can show it and is not for programs; else plain lines."""
+    """Return the live display, if standard output is a terminal that shows it, not for programs; else plain lines."""
     console = None if as_json else live_console()
     return LogDisplay(output) if console is None else LiveDisplay(console)
 
 
 def live_console() -> Console | None:
-    """Standard output, if it is a terminal that can show a live display."""
+    """Return standard output, if it is a terminal that can show a live display."""
     if not sys.stdout.isatty():
         return None
     console = Console(file=sys.stdout, highlight=False)

@@ -44,7 +44,7 @@ _FOR: Final = {
 
 REPEAT_AFTER: Final = 600.0
 """Seconds after which the same problem with a tracker is told again, if it is still there or is back."""
-MAX_TOLD: Final = 1000
+MAX_REPORTED: Final = 1000
 """Most problems that are remembered; further ones are not told: there is enough to read."""
 
 
@@ -65,7 +65,7 @@ class EngineReport:
         self._names = {manifest.info_hash.full: named(manifest) for manifest in manifests}
 
     def listening(self, addresses: Sequence[str], reach: ListenReach) -> None:
-        """It accepts connections now, from as far as ``reach``."""
+        """Say that it accepts connections now, from as far as ``reach``."""
         for address in addresses:
             self._output.event("listening", address=address, reach=reach.value)
         self._display.say(f"Listening on {' and '.join(addresses)}, {_FOR[reach]}" if addresses else "Not listening")
@@ -120,7 +120,7 @@ class EngineReport:
                 pass
 
     def _connection_failed(self, alert: ConnectionFailed) -> None:
-        """It may have been about any torrent, or none of ours."""
+        """Say what may have been about any torrent, or none of ours."""
         info_hash = alert.info_hash
         self._output.event(
             "connection_failed",
@@ -143,7 +143,7 @@ class EngineReport:
         now, key = self._clock(), (name, problem)
         for old in [old for old, at in self._told_at.items() if now - at >= REPEAT_AFTER]:
             del self._told_at[old]
-        if not problem or key in self._told_at or len(self._told_at) >= MAX_TOLD:
+        if not problem or key in self._told_at or len(self._told_at) >= MAX_REPORTED:
             return False
         self._told_at[key] = now
         return True

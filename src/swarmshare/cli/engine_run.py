@@ -17,6 +17,8 @@ from swarmshare.cli.engine_report import EngineReport
 from swarmshare.cli.network import serves_other_machines
 from swarmshare.cli.signals import run_until_signal
 from swarmshare.engine.engine import Engine, open_engine
+from swarmshare.errors import StorageError
+from swarmshare.schema.snapshot import EngineSnapshot
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from swarmshare.engine.config import EngineConfig, TorrentConfig
     from swarmshare.engine.torrent import Torrent
     from swarmshare.manifest.manifest import Manifest
-    from swarmshare.schema.snapshot import EngineSnapshot
 
 POLL: Final = 0.1
 """Seconds between looks at the engine."""
@@ -67,10 +68,15 @@ class EngineRun:
         with telling_status(self._verb) as status:
             async with open_engine(config) as engine:
                 added = [engine.add(manifest, config) for manifest, config in torrents]
+                failed = False
                 try:
                     await self._follow(engine, added, until_complete, serve_parts, status)
+                except StorageError:
+                    failed = True
+                    raise
                 finally:
-                    self._display.end(engine.snapshot())
+                    # The error says it all; how far each came would only push it out of sight.
+                    self._display.end(EngineSnapshot((), ()) if failed else engine.snapshot())
 
     async def _follow(
         self, engine: Engine, added: list[Torrent], until_complete: bool, serve_parts: bool, status: Status

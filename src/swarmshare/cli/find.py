@@ -19,13 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from swarmshare import texts
-from swarmshare.app.signed_in import catalogue_manifest, only_sign_in, open_tracker, signed_in_at
 from swarmshare.cli.render import date, plural, size
 from swarmshare.errors import ManifestError, SwarmShareError, TrackerError
-from swarmshare.manifest.bencoding import MAX_BYTES
-from swarmshare.manifest.magnet import is_magnet, parse_magnet
-from swarmshare.manifest.parse import parse_manifest
-from swarmshare.storage.files import read_small
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -59,10 +54,12 @@ class EntryError(SwarmShareError):
 
 
 def find_manifest(what: str, tracker: str | None, peers: Sequence[Address] = ()) -> Manifest:
-    """The manifest that ``what`` means; ``peers`` are asked, too, for what a magnet link names.
+    """Return the manifest that ``what`` means; ``peers`` are asked, too, for what a magnet link names.
 
     Raises :class:`SwarmShareError`, which says what ``what`` is not.
     """
+    from swarmshare.app.signed_in import catalogue_manifest
+
     if (magnet := magnet_in(what)) is not None:
         return _from_magnet(magnet, tracker, peers)
     if _is_file(what):
@@ -72,7 +69,9 @@ def find_manifest(what: str, tracker: str | None, peers: Sequence[Address] = ())
 
 
 def find_entry(what: str, sign_in: SignIn) -> Entry:
-    """The entry that ``what`` means in the catalogue at ``sign_in``. Raises as :func:`find_manifest` does."""
+    """Return the entry that ``what`` means in the catalogue at ``sign_in``. Raises as :func:`find_manifest` does."""
+    from swarmshare.app.signed_in import open_tracker
+
     if (magnet := magnet_in(what)) is not None:
         what = str(magnet.info_hash)
     elif _is_file(what):
@@ -86,7 +85,11 @@ def find_entry(what: str, sign_in: SignIn) -> Entry:
 
 
 def load_manifest(path: Path) -> Manifest:
-    """The manifest in a file; an error names the file."""
+    """Return the manifest in a file; an error names the file."""
+    from swarmshare.manifest.bencoding import MAX_BYTES
+    from swarmshare.manifest.parse import parse_manifest
+    from swarmshare.storage.files import read_small
+
     if path.is_dir():
         raise EntryError(Text("cli.folder-no-manifest", path=repr(str(path))), hint=Text("hint.give-file"))
     try:
@@ -96,7 +99,9 @@ def load_manifest(path: Path) -> Manifest:
 
 
 def magnet_in(what: str) -> Magnet | None:
-    """The magnet link that ``what`` is; None when it is none. Raises :class:`~swarmshare.errors.MagnetError`."""
+    """Return the magnet link that ``what`` is; None when it is none. Raises :class:`~swarmshare.errors.MagnetError`."""
+    from swarmshare.manifest.magnet import is_magnet, parse_magnet
+
     return parse_magnet(what) if is_magnet(what) else None
 
 
@@ -116,6 +121,8 @@ def _is_file(what: str) -> bool:
 
 
 def _sign_in(what: str, tracker: str | None) -> SignIn:
+    from swarmshare.app.signed_in import signed_in_at
+
     try:
         return signed_in_at(tracker)
     except TrackerError as error:
@@ -182,6 +189,7 @@ def _count(entries: list[Entry]) -> str:
 
 def _from_magnet(magnet: Magnet, tracker: str | None, peers: Sequence[Address]) -> Manifest:
     from swarmshare.app.magnets import manifest_of
+    from swarmshare.app.signed_in import catalogue_manifest, only_sign_in, signed_in_at
     from swarmshare.cli.signals import run_until_signal
 
     sign_in = signed_in_at(tracker) if tracker is not None else only_sign_in()

@@ -55,13 +55,13 @@ def render_engine(snapshot: EngineSnapshot, width: int, height: int) -> Group:
 
 
 def render_end(snapshot: EngineSnapshot, width: int) -> Group:
-    """What stays on the screen when it is over: how far each torrent came."""
+    """Return what stays on the screen when it is over: how far each torrent came."""
     width = max(width - 1, 1)
     return _group(chain.from_iterable(_ending(torrent, width) for torrent in snapshot.torrents), width)
 
 
 def _group(lines: Iterable[Text], width: int) -> Group:
-    """The lines, cut where the terminal is too narrow for their columns."""
+    """Return the lines, cut where the terminal is too narrow for their columns."""
     cut = list(lines)
     for text in cut:
         text.truncate(width, overflow="crop")
@@ -83,7 +83,7 @@ def _torrents(torrents: tuple[TorrentSnapshot, ...], width: int, height: int) ->
 
 
 def _list(torrents: tuple[TorrentSnapshot, ...], width: int, height: int) -> list[Text]:
-    """The torrents on one line each, those that most need to be seen first if not all fit."""
+    """Return the torrents on one line each, those that most need to be seen first if not all fit."""
     if len(torrents) <= height:
         return [_one_line(torrent, width) for torrent in torrents]
     states = list(STYLES)
@@ -167,7 +167,7 @@ def _figures(torrent: TorrentSnapshot, width: int) -> Text:
 
 
 def _longest_fit(texts: Sequence[str], width: int) -> str:
-    """The first that fits, else the last."""
+    """Return the first that fits, else the last."""
     return next((text for text in texts if len(text) <= width), texts[-1])
 
 
@@ -177,7 +177,7 @@ def _reason(torrent: TorrentSnapshot, width: int) -> list[Text]:
 
 
 def _wrapped(text: str, width: int, style: str) -> list[Text]:
-    """A sentence, in a few lines."""
+    """Return a sentence, in a few lines."""
     text = for_people(text)
     room = width if cell_len(text) == len(text) else width // 2
     lines = textwrap.wrap(text, max(room, len("...")), max_lines=REASON_LINES, placeholder="...")

@@ -28,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv is None:
             _read_names_as_utf8()
         _mend_streams()
-        if (sys.argv[1:] if argv is None else list(argv))[:1] == ["tracker"]:
+        given = sys.argv[1:] if argv is None else list(argv)
+        if given[:1] == ["tracker"] and not {"-h", "--help"} & set(given):
             from gevent import monkey
 
             monkey.patch_all()  # before the sockets and locks that the rest imports
@@ -80,7 +81,7 @@ def _mend_streams() -> None:
 
 
 def _terminal_encoding() -> str | None:
-    """The locale's encoding, where UTF-8 mode hides it; None for what the streams have.
+    """Return the locale's encoding, where UTF-8 mode hides it; None for what the streams have.
 
     Not ASCII, which UTF-8 mode is meant to replace.
     """

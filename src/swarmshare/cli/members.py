@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmshare.app.accounts import invitation_link, open_accounts
-from swarmshare.app.signed_in import signed_in_at
 from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.confirm import add_yes, confirm
-from swarmshare.cli.network import address_for_others
 from swarmshare.cli.render import date, plural
 from swarmshare.errors import SwarmShareError
 from swarmshare.texts import Text
-from swarmshare.tracker.domain.account_names import folded
 
 if TYPE_CHECKING:
     import argparse
@@ -62,6 +58,9 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run_members(arguments: argparse.Namespace, output: Output) -> int:
     """List all accounts of the group, the oldest first."""
+    from swarmshare.app.accounts import open_accounts
+    from swarmshare.app.signed_in import signed_in_at
+
     sign_in = signed_in_at(arguments.tracker)
     with open_accounts(sign_in.tracker, sign_in.token) as api:
         people = api.people()
@@ -77,6 +76,9 @@ def run_members(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_invite(arguments: argparse.Namespace, output: Output) -> int:
     """Make an invitation; or list them, or make one void."""
+    from swarmshare.app.accounts import invitation_link, open_accounts
+    from swarmshare.app.signed_in import signed_in_at
+
     sign_in = signed_in_at(arguments.tracker)
     with open_accounts(sign_in.tracker, sign_in.token) as api:
         if arguments.list:
@@ -106,6 +108,9 @@ def run_invite(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_suspend(arguments: argparse.Namespace, output: Output) -> int:
     """Shut an account out, or let it in again."""
+    from swarmshare.app.accounts import open_accounts
+    from swarmshare.app.signed_in import signed_in_at
+
     sign_in = signed_in_at(arguments.tracker)
     with open_accounts(sign_in.tracker, sign_in.token) as api:
         person = _find(api, arguments.user)
@@ -136,6 +141,8 @@ def _list_invitations(api: AccountApi, output: Output) -> int:
 
 
 def _find(api: AccountApi, name: str) -> Person:
+    from swarmshare.tracker.domain.account_names import folded
+
     for person in api.people():
         if folded(person.user) == folded(name):
             return person
@@ -147,7 +154,9 @@ def _fields(person: Person) -> dict[str, object]:
 
 
 def _for_others(tracker: str, output: Output) -> str:
-    """The tracker's address for other machines: one that is this machine's own is no use to them."""
+    """Return the tracker's address for other machines: one that is this machine's own is no use to them."""
+    from swarmshare.cli.network import address_for_others
+
     found = address_for_others(tracker)
     if found is None:
         output.line("Note: only this machine reaches this tracker, so the link is for this machine only.")

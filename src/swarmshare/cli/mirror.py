@@ -7,8 +7,6 @@ from math import inf, isinf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.app.config import load_settings
-from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli.arguments import LISTEN_HELP, add_tracker_argument, address, byte_size, peer_count, rate
 from swarmshare.cli.render import plural, sentence, size
 from swarmshare.common.text import clean
@@ -66,7 +64,9 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Hold and serve the newest entries of the catalogue, until interrupted."""
+    from swarmshare.app.config import load_settings
     from swarmshare.app.mirror_store import open_store
+    from swarmshare.app.signed_in import open_tracker, signed_in_at
     from swarmshare.cli.signals import run_until_signal
 
     names = ("tracker", "listen", "max_peers", "limit_up", "limit_down")

@@ -32,7 +32,7 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 
 
 def read_password(arguments: argparse.Namespace) -> str:
-    """The password that somebody has, for a verb with :func:`add_option`.
+    """Return the password that somebody has, for a verb with :func:`add_option`.
 
     Raises :class:`PasswordError`, and :class:`~swarmshare.errors.StorageError` for the file.
     """
@@ -43,7 +43,7 @@ def read_password(arguments: argparse.Namespace) -> str:
 
 
 def old_password(arguments: argparse.Namespace) -> str:
-    """The password until now, of a verb that sets another: by ``--old-password-file``. Raises likewise."""
+    """Return the password until now, of a verb that sets another: by ``--old-password-file``. Raises likewise."""
     if arguments.old_password_file is not None:
         return password_in(arguments.old_password_file)
     _require_terminal()
@@ -51,7 +51,7 @@ def old_password(arguments: argparse.Namespace) -> str:
 
 
 def new_password(arguments: argparse.Namespace, user: str) -> str:
-    """A password that the account ``user`` is to have. Raises as :func:`read_password` does.
+    """Return a password that the account ``user`` is to have. Raises as :func:`read_password` does.
 
     At a terminal the rules are told first, and it is typed twice. What breaks them is asked for again, here and at
     once: a program that ended, or went on to another question, would let the next try be typed where all can read it.
@@ -68,7 +68,8 @@ def new_password(arguments: argparse.Namespace, user: str) -> str:
         try:
             check_password(password, user)
         except RefusalError as error:
-            _say(for_people(Text("cli.bad-password", reason=error.message)))
+            reason = for_people(error.message)
+            _say(for_people(Text("cli.bad-password", reason=reason[:1].upper() + reason[1:])))
             continue
         if password == getpass.getpass("Again: "):
             return password
@@ -76,7 +77,7 @@ def new_password(arguments: argparse.Namespace, user: str) -> str:
 
 
 def password_in(source: str) -> str:
-    """The first line of the file ``source``, or of standard input for ``-``. Raises as :func:`read_password` does."""
+    """Return the first line of the file ``source``, ``-`` is standard input. Raises as :func:`read_password` does."""
     if source == "-" and sys.stdin is None:
         raise PasswordError(Text("cli.input-closed"), hint=Text("hint.be-password"))
     what = Text("cli.standard-input") if source == "-" else source
@@ -102,5 +103,5 @@ def _require_terminal() -> None:
 
 
 def _say(text: str) -> None:
-    """A line for who types: standard output may be for programs."""
+    """Print a line for who types: standard output may be for programs."""
     print(text, file=sys.stderr, flush=True)

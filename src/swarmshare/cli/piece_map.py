@@ -70,7 +70,7 @@ def piece_kinds(torrent: TorrentSnapshot) -> bytes:
 
 
 def _only(value: int) -> bytes:
-    """A translation of ``value`` to 1, and of all else to 0."""
+    """Return a translation of ``value`` to 1, and of all else to 0."""
     return bytes(int(byte == value) for byte in range(256))
 
 
@@ -83,7 +83,7 @@ def lost_count(kinds: bytes) -> int:
 
 
 def runs(kinds: bytes, cells: int) -> Iterator[MapCell]:
-    """The pieces in at most ``cells`` runs of the same length, give or take one."""
+    """Yield the pieces in at most ``cells`` runs of the same length, give or take one."""
     cells = min(cells, len(kinds))
     for cell in range(cells):
         run = kinds[cell * len(kinds) // cells : (cell + 1) * len(kinds) // cells]
@@ -114,7 +114,7 @@ def piece_map(kinds: bytes, width: int, lines: int) -> list[Text]:
 
 
 def legend(*, lost: int, unwanted: bool) -> Text:
-    """What the glyphs mean, and how many pieces are ``lost``."""
+    """Return what the glyphs mean, and how many pieces are ``lost``."""
     words = {
         Look.HELD: "held",
         Look.PARTLY: "partly",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swarmshare.cli.arguments import add_tracker_argument
+from swarmshare.cli.arguments import add_tracker_argument, require_data_folder
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
 from swarmshare.cli.render import plural
 from swarmshare.common.text import clean
-from swarmshare.errors import StorageError
-from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     import argparse
@@ -44,8 +41,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     from swarmshare.storage.resume import forget_pieces, load_resume, save_resume
 
     manifest = find_manifest(arguments.what, arguments.tracker)
-    if not os.path.isdir(arguments.data):
-        raise StorageError(arguments.data, Text("storage.no-folder"), hint=Text("hint.data-folder"))
+    require_data_folder(arguments.data)
     path = resume_folder() / f"{manifest.info_hash}.resume"
     forget_pieces(path, manifest)  # also when this is interrupted
     storage = TorrentStorage(manifest, arguments.data)

@@ -32,7 +32,7 @@ _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def size(count: float) -> str:
-    """A number of bytes for people: ``1.5 GiB``."""
+    """Return a number of bytes for people: ``1.5 GiB``."""
     for unit in _UNITS:
         if count < 1024 or unit == _UNITS[-1]:
             break
@@ -46,7 +46,7 @@ def plural(count: int, noun: str, many: str = "") -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span for people: ``1:02:03``."""
+    """Return a time span for people: ``1:02:03``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
@@ -114,7 +114,7 @@ class Output:
                 self.line(f"  {label:<{width}}  {value}")
 
     def error(self, error: SwarmShareError) -> None:
-        """What failed, in one line on standard error, and as an event."""
+        """Say what failed, in one line on standard error, and as an event."""
         self.event("error", code=error.code, message=clean(str(error)), text=dump_text(error.message))
         self.complaint(error.advice)
 
@@ -124,7 +124,7 @@ class Output:
 
     @contextmanager
     def progress(self, label: str) -> Iterator[OnProgress]:
-        """A callback that shows how far ``label`` has come: a bar on a terminal, else a line now and then."""
+        """Give a callback that shows how far ``label`` has come: a bar on a terminal, else a line now and then."""
         if self._as_json:
             yield self._progress_event
         elif not sys.stderr.isatty():

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swarmshare.app.config import load_settings
-from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
+from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument, require_data_folder
 from swarmshare.cli.find import HELP, METAVAR, find_manifest, magnet_in
 from swarmshare.common.pieces import Priority
 from swarmshare.common.text import clean
-from swarmshare.engine.config import TorrentConfig
 from swarmshare.errors import StorageError, TakenError
-from swarmshare.manifest.names import matches
-from swarmshare.storage.too_deep import refuse_too_deep
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -24,6 +19,7 @@ if TYPE_CHECKING:
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
     from swarmshare.common.address import Address
+    from swarmshare.engine.config import TorrentConfig
     from swarmshare.manifest.manifest import Manifest
 
 
@@ -65,12 +61,12 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run_seed(arguments: argparse.Namespace, output: Output) -> int:
     """Serve what is right of the data, until interrupted."""
     from swarmshare.cli.engine_run import EngineRun
+    from swarmshare.storage.too_deep import refuse_too_deep
 
     manifests = [find_manifest(what, arguments.tracker, arguments.peer) for what in arguments.files]
     for manifest in manifests:
         refuse_too_deep(manifest, arguments.data)
-    if not os.path.isdir(arguments.data):
-        raise StorageError(arguments.data, Text("storage.no-folder"), hint=Text("hint.data-folder"))
+    require_data_folder(arguments.data)
     torrents = [(manifest, config_for(manifest, arguments.data, arguments)) for manifest in manifests]
     EngineRun(arguments, output).run(torrents, serve_parts=True)
     return 0
@@ -78,8 +74,10 @@ def run_seed(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_download(arguments: argparse.Namespace, output: Output) -> int:
     """Fetch; ends when it is complete, unless it is to go on seeding."""
+    from swarmshare.app.config import load_settings
     from swarmshare.app.magnets import peers_of
     from swarmshare.cli.engine_run import EngineRun
+    from swarmshare.storage.too_deep import refuse_too_deep
 
     magnet = magnet_in(arguments.what)
     manifest = find_manifest(arguments.what, arguments.tracker, arguments.peer)
@@ -116,6 +114,7 @@ def config_for(
     """How to share ``manifest``: with the peers that were named, ``peers``, and whom its trackers know."""
     from swarmshare.app.compose import announcers_for
     from swarmshare.app.signed_in import sign_in_for
+    from swarmshare.engine.config import TorrentConfig
 
     return TorrentConfig(
         folder=folder,
@@ -127,6 +126,8 @@ def config_for(
 
 
 def _priorities(manifest: Manifest, globs: list[str]) -> dict[int, Priority]:
+    from swarmshare.manifest.names import matches
+
     if not globs:
         return {}
     paths = ["/".join(file.path) for file in manifest.files]

@@ -9,12 +9,12 @@ from swarmshare.cli.arguments import add_tracker_argument
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
 from swarmshare.cli.render import Output, date, plural, size
 from swarmshare.common.text import clean
-from swarmshare.manifest.magnet import Magnet, is_magnet, magnet_of, parse_magnet
 
 if TYPE_CHECKING:
     import argparse
 
     from swarmshare.cli import Verbs
+    from swarmshare.manifest.magnet import Magnet
     from swarmshare.manifest.manifest import FileEntry, Manifest
 
 FILES_SHOWN: Final = 20
@@ -34,6 +34,8 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Show; a manifest is validated in full before a word of it is printed."""
+    from swarmshare.manifest.magnet import is_magnet, parse_magnet
+
     if is_magnet(arguments.what):
         _show_magnet(parse_magnet(arguments.what), output)
         return 0
@@ -54,7 +56,9 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
-    """The labels and values of a manifest that people get to see; a row without a value is left out."""
+    """Return the labels and values of a manifest that people get to see; a row without a value is left out."""
+    from swarmshare.manifest.magnet import magnet_of
+
     lacking = len(manifest.missing_layers)
     return [
         (
@@ -77,7 +81,9 @@ def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
 
 
 def summary_fields(manifest: Manifest) -> dict[str, object]:
-    """The fields of the event that describes a manifest to programs."""
+    """Return the fields of the event that describes a manifest to programs."""
+    from swarmshare.manifest.magnet import magnet_of
+
     return {
         "name": manifest.name,
         "in_folder": manifest.in_folder,

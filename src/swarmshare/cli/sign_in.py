@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from swarmshare.app import accounts
-from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli import passwords
 from swarmshare.cli.arguments import add_ca_argument, add_tracker_argument
 from swarmshare.cli.render import date
 from swarmshare.errors import TrackerError
 from swarmshare.texts import Text
-from swarmshare.tracker_client.proxies import is_near
 
 if TYPE_CHECKING:
     import argparse
@@ -82,6 +79,8 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run_register(arguments: argparse.Namespace, output: Output) -> int:
     """Make an account at a tracker, by an invitation or a setup token, and keep the token of its sign-in."""
+    from swarmshare.app import accounts
+
     tracker, code = _invited_to(arguments.tracker, arguments.invite)
     warn_in_the_clear(_url(tracker), output)
     password = passwords.new_password(arguments, arguments.user)
@@ -101,6 +100,8 @@ def run_register(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_login(arguments: argparse.Namespace, output: Output) -> int:
     """Sign in at a tracker with a password, and keep the token that it gives."""
+    from swarmshare.app import accounts
+
     warn_in_the_clear(_url(arguments.tracker), output)
     password = passwords.read_password(arguments)
     _tell(*accounts.sign_in(arguments.tracker, arguments.user, password), output)
@@ -110,6 +111,9 @@ def run_login(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_logout(arguments: argparse.Namespace, output: Output) -> int:
     """End the token and forget it; it is forgotten even when the tracker cannot be told."""
+    from swarmshare.app import accounts
+    from swarmshare.app.signed_in import signed_in_at
+
     sign_in = signed_in_at(arguments.tracker)
     accounts.sign_out(sign_in)
     output.event("signed_out", tracker=sign_in.tracker, user=sign_in.user)
@@ -119,6 +123,8 @@ def run_logout(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_whoami(arguments: argparse.Namespace, output: Output) -> int:
     """Tell who the token speaks for, as the tracker sees it."""
+    from swarmshare.app.signed_in import open_tracker, signed_in_at
+
     sign_in = signed_in_at(arguments.tracker)
     with open_tracker(sign_in.tracker, sign_in.token) as (tracker, api):
         account = api.account()
@@ -132,6 +138,8 @@ def run_whoami(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_token(arguments: argparse.Namespace, output: Output) -> int:
     """Print the token, and nothing else; one that does not hold any more is an error."""
+    from swarmshare.app.signed_in import open_tracker, signed_in_at
+
     sign_in = signed_in_at(arguments.tracker)
     with open_tracker(sign_in.tracker, sign_in.token) as (tracker, api):
         account = api.account()
@@ -141,7 +149,9 @@ def run_token(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _invited_to(tracker: str | None, invitation: str | None) -> tuple[str, str | None]:
-    """The tracker, and the code of an invitation that may be a link to it."""
+    """Return the tracker, and the code of an invitation that may be a link to it."""
+    from swarmshare.app import accounts
+
     if invitation is not None and (found := accounts.invited_to(invitation)):
         link, code = found
         if tracker is not None and _url(tracker) != _url(link):
@@ -160,7 +170,7 @@ def _tell(sign_in: SignIn, answer: SignedIn, output: Output) -> None:
 
 
 def _remember(ca: Path | None, output: Output) -> None:
-    """What was needed to sign in is needed each time from now on, and in the window."""
+    """Keep what was needed to sign in: it is needed each time from now on, and in the window."""
     if ca is not None:
         from swarmshare.app.settings_file import change_settings
 
@@ -176,6 +186,8 @@ def _url(tracker: str) -> str:
 
 def warn_in_the_clear(tracker: str, output: Output) -> None:
     """Say it when strangers could read the password on its way: outside one's own network, and without TLS."""
+    from swarmshare.tracker_client.proxies import is_near
+
     parts = urlsplit(tracker)
     if parts.scheme == "http" and not is_near(parts.hostname or ""):
         output.line(f"Note: the password goes to {tracker} unencrypted. Use https where strangers could listen.")

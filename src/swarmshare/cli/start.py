@@ -14,22 +14,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
 
-from swarmshare.app import accounts, local_tracker
-from swarmshare.app.local_tracker import PORT
-from swarmshare.app.processes import EXIT, Process, ProcessError, Processes
-from swarmshare.app.signed_in import open_tracker, signed_in_at
 from swarmshare.cli import gui, passwords, sign_in
 from swarmshare.cli.arguments import address
 from swarmshare.cli.render import for_people
+from swarmshare.cli.tracker import DEFAULT
 from swarmshare.errors import SwarmShareError, TrackerError
-from swarmshare.storage.home import swarmshare_home
 from swarmshare.texts import Text
-from swarmshare.tracker.domain.account_names import checked_name
-from swarmshare.tracker.domain.refusals import RefusalError
-from swarmshare.tracker.own_addresses import HERE, host_for_neighbours, is_free
 
 if TYPE_CHECKING:
-    from swarmshare.app.processes import ProcessEvent
+    from swarmshare.app.processes import Process, Processes, ProcessEvent
     from swarmshare.app.snapshot import LocalTrackerSnapshot
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
@@ -58,7 +51,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         "--listen",
         type=address,
         metavar="HOST:PORT",
-        help=f"default: port {PORT}, for all of the local network unless the Internet can see this machine",
+        help=f"default: port {DEFAULT[1]}, for all of the local network unless the Internet can see this machine",
     )
     parser.add_argument(
         "--registration",
@@ -74,6 +67,12 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Start a tracker, make the account at it, and open the window or say what to type next; until interrupted."""
+    from swarmshare.app import local_tracker
+    from swarmshare.app.local_tracker import PORT
+    from swarmshare.app.processes import Processes
+    from swarmshare.storage.home import swarmshare_home
+    from swarmshare.tracker.own_addresses import host_for_neighbours
+
     if arguments.listen is None and (beside := local_tracker.tracker_beside(None)) is not None:
         return _join(beside, arguments, output)
     host, port = arguments.listen or free_address((host_for_neighbours(), PORT), output)
@@ -112,6 +111,8 @@ def _open_window(processes: Processes, invitation: str | None) -> Process:
 
 def _join(beside: LocalTrackerSnapshot, arguments: argparse.Namespace, output: Output) -> int:
     """One's own tracker runs already: open the window at it, and stay as long as that is open."""
+    from swarmshare.app.processes import Processes
+
     output.line(f"Your tracker runs already, at {beside.url}")
     output.event("running", url=beside.url)
     if _wants_no_window(arguments):
@@ -125,6 +126,8 @@ def _join(beside: LocalTrackerSnapshot, arguments: argparse.Namespace, output: O
 
 def free_address(wanted: Address, output: Output) -> Address:
     """``wanted``, or the next free port after saying what has that one; ``wanted`` when none is free."""
+    from swarmshare.tracker.own_addresses import is_free
+
     host, port = wanted
     if is_free(host, port):
         return wanted
@@ -136,7 +139,10 @@ def free_address(wanted: Address, output: Output) -> Address:
 
 
 def _what_is_at(port: int) -> Text:
-    """What listens at ``port``, as far as asking it tells."""
+    """Return what listens at ``port``, as far as asking it tells."""
+    from swarmshare.app.signed_in import open_tracker
+    from swarmshare.tracker.own_addresses import HERE
+
     try:
         with open_tracker(f"http://{HERE}:{port}") as (_, api):
             api.account()
@@ -177,7 +183,7 @@ def _stay(processes: Processes, window: Process | None, output: Output, *, until
 
 
 def _hear(processes: Processes, tracker: Process, output: Output) -> dict[str, dict[str, Any]]:
-    """What the tracker tells until it listens, by event."""
+    """Return what the tracker tells until it listens, by event."""
     told: dict[str, dict[str, Any]] = {}
     while "listening" not in told:
         news = list(processes.told(None))
@@ -187,6 +193,8 @@ def _hear(processes: Processes, tracker: Process, output: Output) -> dict[str, d
 
 
 def _look(news: list[ProcessEvent], output: Output) -> None:
+    from swarmshare.app.processes import EXIT, ProcessError
+
     for item in news:
         if item.event == EXIT and item.by.name != WINDOW:
             raise ProcessError(Text("tracker.ended", reason=item.by.last_words))
@@ -228,7 +236,10 @@ def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any]
 
 
 def _ask_name() -> str:
-    """A name that an account may have: asked for until it is one, before any password is."""
+    """Return a name that an account may have: asked for until it is one, before any password is."""
+    from swarmshare.tracker.domain.account_names import checked_name
+    from swarmshare.tracker.domain.refusals import RefusalError
+
     try:
         suggested = getpass.getuser()
     except (KeyError, OSError):  # a user that the system has no name for
@@ -250,6 +261,8 @@ def _nobody() -> SwarmShareError:
 
 def _tell_account(url: str, output: Output) -> None:
     """Say who is signed in at the tracker at ``url``, or how to sign in."""
+    from swarmshare.app.signed_in import open_tracker, signed_in_at
+
     try:
         with open_tracker(url, signed_in_at(url).token) as (_, api):
             known = api.account()
@@ -263,6 +276,8 @@ def _tell_account(url: str, output: Output) -> None:
 
 def introduce(url: str, own_url: str, registration: str, output: Output) -> None:
     """Say how other people reach the tracker at ``url`` and make an account, by its kind of ``registration``."""
+    from swarmshare.tracker.own_addresses import HERE
+
     output.line()
     if ip_address(urlsplit(url).hostname or HERE).is_loopback:
         output.line("Only this machine reaches it. To let in whoever reaches this machine: --listen 0.0.0.0:6969")
@@ -278,7 +293,10 @@ def introduce(url: str, own_url: str, registration: str, output: Output) -> None
 
 
 def _invitation(url: str) -> str | None:
-    """A fresh one; None when whoever is signed in here may make none."""
+    """Return a fresh one; None when whoever is signed in here may make none."""
+    from swarmshare.app import accounts
+    from swarmshare.app.signed_in import signed_in_at
+
     try:
         return accounts.invite(signed_in_at(url))
     except TrackerError:
@@ -298,7 +316,7 @@ def _say_what_next(output: Output, *, stops_it: bool = True) -> None:
 
 
 def _program() -> str:
-    """What to type for ``swarmshare`` here."""
+    """Return what to type for ``swarmshare`` here."""
     if shutil.which("swarmshare"):
         return "swarmshare"
     path = Path(sys.executable).with_name("swarmshare")

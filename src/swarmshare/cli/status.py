@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from swarmshare.app.running import running
 from swarmshare.cli.render import date, duration, plural, size
 from swarmshare.common.text import clean
 from swarmshare.schema.text_wire import read_text
-from swarmshare.storage.home import swarmshare_home
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -31,6 +29,9 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(_arguments: argparse.Namespace, output: Output) -> int:
     """List the processes of this user and their torrents, the oldest process first."""
+    from swarmshare.app.running import running
+    from swarmshare.storage.home import swarmshare_home
+
     processes = running()
     for told in processes:
         output.event("process", **told)

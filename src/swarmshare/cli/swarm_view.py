@@ -30,7 +30,7 @@ _STRIP: Final = (("\u2591", "dim"), ("\u2584", "cyan"), ("\u2588", "green"))
 def render_swarm(
     entry: Entry, swarm: Swarm, safety: str, stalls: StallDetector, now: float, size_of: tuple[int, int]
 ) -> Group:
-    """A swarm in at most ``size_of`` (columns, lines). ``safety`` says how safe its content is."""
+    """Return a swarm in at most ``size_of`` (columns, lines). ``safety`` says how safe its content is."""
     width, height = max(size_of[0] - 1, 1), max(size_of[1] - 1, 1)
     there = f"{plural(swarm.seeds, 'seed')}, {plural(swarm.leeches, 'leech', 'leeches')}"
     lines = [
@@ -72,7 +72,7 @@ def rarest(swarm: Swarm) -> str:
 
 
 def strip(member: Member, count: int, width: int) -> Text:
-    """What a member holds, each character a run of pieces; of one whose pieces are not known, how much."""
+    """Return what a member holds, each character a run of pieces; of one whose pieces are not known, how much."""
     text = Text(no_wrap=True)
     cells = min(width, count)
     flags = _flags(member, count)

@@ -59,6 +59,6 @@ def row(*cells: Cell, gap: int = 2) -> Text:
 
 
 def bar(part: float, width: int, style: str) -> Text:
-    """A bar, filled for ``part`` from 0 to 1."""
+    """Return a bar, filled for ``part`` from 0 to 1."""
     done = int(part * width)
     return Text(no_wrap=True).append(_DONE * done, style).append(_TO_DO * (width - done), "dim")

@@ -27,7 +27,7 @@ _LEAST_NAME = 12
 
 
 def file_lines(torrent: TorrentSnapshot, width: int, room: int) -> list[Text]:
-    """A heading and at most ``room`` lines of the wanted files: the partial ones, the empty ones, the whole ones."""
+    """Return a heading and at most ``room`` lines of the wanted files: partial ones, empty ones, whole ones."""
     saved: list[int] = []
     new: list[int] = []
     whole: list[int] = []
@@ -58,7 +58,7 @@ def file_lines(torrent: TorrentSnapshot, width: int, room: int) -> list[Text]:
 
 
 def peer_lines(torrent: TorrentSnapshot, width: int, room: int) -> list[Text]:
-    """A heading and at most ``room`` lines of the fastest peers, in lines of ``width`` cells."""
+    """Return a heading and at most ``room`` lines of the fastest peers, in lines of ``width`` cells."""
     peers = torrent.peers
     shown = nsmallest(room if len(peers) <= room else room - 1, peers, key=_slowness)
     heading = plural(len(peers), "peer")
@@ -99,7 +99,7 @@ def _slowness(peer: PeerSnapshot) -> tuple[float, str]:
 
 
 def _from(peer: PeerSnapshot, torrent: TorrentSnapshot) -> str:
-    """The rate, or in words why there is none."""
+    """Return the rate, or in words why there is none."""
     if peer.rate_down >= 1:
         return rate(peer.rate_down)
     if torrent.state is TorrentState.SEEDING:

@@ -20,7 +20,7 @@ LONG: Final = 100 * 3600
 
 
 def named(manifest: Manifest) -> str:
-    """What it is called, cleaned; folders end in a slash."""
+    """Return what it is called, cleaned; folders end in a slash."""
     return clean(manifest.name) + ("/" if manifest.in_folder else "")
 
 
@@ -30,18 +30,18 @@ def share(done: int, total: int) -> float:
 
 
 def percent(part: float, digits: int = 0) -> str:
-    """A part from 0 to 1: rounded down, so that 100% says that really all is done."""
+    """Return a part from 0 to 1: rounded down, so that 100% says that really all is done."""
     scale: int = 10**digits
     return "100%" if part >= 1 else f"{int(part * 100 * scale) / scale:.{digits}f}%"
 
 
 def rate(per_second: float) -> str:
-    """A rate of ``per_second`` bytes a second, such as ``1.5 MiB/s``."""
+    """Return a rate of ``per_second`` bytes a second, such as ``1.5 MiB/s``."""
     return f"{size(round(per_second))}/s"
 
 
 def time_left(torrent: TorrentSnapshot) -> str:
-    """The ETA, as far as there is one: it is empty while nobody can tell."""
+    """Return the ETA, as far as there is one: it is empty while nobody can tell."""
     eta = torrent.eta
     if not eta or torrent.state is not TorrentState.DOWNLOADING:
         return ""
@@ -75,7 +75,7 @@ def files_named(files: Sequence[str]) -> Text:
 
 
 def changed(torrent: TorrentSnapshot) -> str:
-    """What another program did to the files, and what to do about it; empty when all is as it was."""
+    """Return what another program did to the files, and what to do about it; empty when all is as it was."""
     if not torrent.changed_files:
         return ""
     return advise(Text("cli.changed", files=files_named(torrent.changed_files)), Text("hint.put-back-or-publish"))

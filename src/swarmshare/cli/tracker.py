@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from swarmshare.app.running import telling_status
 from swarmshare.cli.arguments import address, whole_number, wrong_value
-from swarmshare.storage.home import swarmshare_home
-from swarmshare.storage.lock import locked
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -77,6 +74,8 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Run a tracker in this process until interrupted."""
+    from swarmshare.app.running import telling_status
+    from swarmshare.storage.home import swarmshare_home
     from swarmshare.tracker.config import Registration, TrackerConfig
     from swarmshare.tracker.own_addresses import host_for_neighbours
     from swarmshare.tracker.server import serve  # it takes longer to load than most verbs take to run
@@ -105,6 +104,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 @contextmanager
 def _alone(config: TrackerConfig) -> Iterator[None]:
     """Hold the database for us alone: each tracker remembers what it read, and would not see what another changes."""
+    from swarmshare.storage.lock import locked
     from swarmshare.tracker.domain.database import sqlite_file
 
     file = sqlite_file(config.database, config.data)

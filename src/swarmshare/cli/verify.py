@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from swarmshare.cli.arguments import add_tracker_argument
+from swarmshare.cli.arguments import add_tracker_argument, require_data_folder
 from swarmshare.cli.find import HELP, METAVAR, find_manifest
 from swarmshare.cli.render import Output, for_people, number, plural, size
 from swarmshare.common.text import clean
-from swarmshare.errors import StorageError
-from swarmshare.storage.too_deep import refuse_too_deep
-from swarmshare.storage.verify import FileReport, FileVerdict, verify_data
 from swarmshare.texts import Text, about
 
 if TYPE_CHECKING:
     import argparse
 
     from swarmshare.cli import Verbs
+    from swarmshare.storage.verify import FileReport
 
 RANGES_SHOWN: Final = 8
 """Wrong ranges of one file that people get to see; programs get all."""
 
 
 _VERDICTS: Final = {
-    FileVerdict.OK: Text("verdict.ok"),
-    FileVerdict.BAD: Text("verdict.bad"),
-    FileVerdict.SHORT: Text("verdict.short"),
-    FileVerdict.LONG: Text("verdict.long"),
-    FileVerdict.MISSING: Text("verdict.missing"),
-    FileVerdict.UNREADABLE: Text("verdict.unreadable"),
+    "ok": Text("verdict.ok"),
+    "bad": Text("verdict.bad"),
+    "short": Text("verdict.short"),
+    "long": Text("verdict.long"),
+    "missing": Text("verdict.missing"),
+    "unreadable": Text("verdict.unreadable"),
 }
+"""The words for each :class:`~swarmshare.storage.verify.FileVerdict`, by its value."""
 _COLUMN: Final = 12
 """Characters that a verdict and the space after it take."""
 
@@ -52,10 +50,12 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Verify; names each file that is not right, with the bytes that are wrong."""
+    from swarmshare.storage.too_deep import refuse_too_deep
+    from swarmshare.storage.verify import verify_data
+
     manifest = find_manifest(arguments.what, arguments.tracker)
     refuse_too_deep(manifest, arguments.dir)
-    if not os.path.isdir(arguments.dir):
-        raise StorageError(arguments.dir, Text("storage.no-folder"), hint=Text("hint.data-folder"))
+    require_data_folder(arguments.dir)
     with output.progress("Checking") as progress:
         report = verify_data(manifest, arguments.dir, progress=progress)
     for file in report.bad:
@@ -91,16 +91,20 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _describe(report: FileReport) -> Text:
+    from swarmshare.storage.verify import FileVerdict
+
     if report.verdict is FileVerdict.UNREADABLE:
         what = report.error or Text("storage.not-there")
     elif report.verdict is FileVerdict.MISSING:
         what = Text("cli.path", path=report.path)
     else:
         what = about(report.path, report.error or _wrong_bytes(report))
-    return Text("cli.verdict", verdict=f"{for_people(_VERDICTS[report.verdict]):<{_COLUMN}}", what=what)
+    return Text("cli.verdict", verdict=f"{for_people(_VERDICTS[report.verdict.value]):<{_COLUMN}}", what=what)
 
 
 def _wrong_bytes(report: FileReport) -> Text:
+    from swarmshare.storage.verify import FileVerdict
+
     ranges = Text(
         "cli.ranges",
         ranges=", ".join(f"{number(start)}-{number(end - 1)}" for start, end in report.wrong[:RANGES_SHOWN]),

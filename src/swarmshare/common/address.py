@@ -16,14 +16,18 @@ Address: TypeAlias = tuple[str, int]
 _HOST_PORT: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^\[\]]+)):([0-9]{1,5})", re.DOTALL)
 
 
-def read_address(text: str) -> Address:
-    """The host and port of ``HOST:PORT``, or of ``[HOST]:PORT`` for IPv6; port 0 is allowed.
+def read_address(text: str, least_port: int = 0) -> Address:
+    """Return the host and port of ``HOST:PORT``, or of ``[HOST]:PORT`` for IPv6, with a port of ``least_port`` or more.
+
+    Port 0 means any that is free, which is an address to listen at, but none to dial.
 
     Raises :class:`ValueError` with a sentence for the user when it is neither.
     """
     match = _HOST_PORT.fullmatch(text)
-    if match is None or int(match[3]) > 65535:
+    if match is None:
         raise ValueError(Text("value.address", value=shown(text)))
+    if not least_port <= int(match[3]) <= 65535:
+        raise ValueError(Text("value.port", value=shown(text), least=least_port))
     return match[1] or match[2], int(match[3])
 
 
@@ -33,7 +37,7 @@ def show_address(host: str, port: int) -> str:
 
 
 def parse_ip(host: str) -> IPAddress | None:
-    """The IP address that ``host`` is, in its one form; None for a name.
+    """Return the IP address that ``host`` is, in its one form; None for a name.
 
     A zone (``%eth0``) is left out, because it means something on one machine only, and an IPv4 address that is mapped
     into IPv6 (RFC 4291, 2.5.5.2) is the IPv4 one: else one machine would count as two, and a check of what is

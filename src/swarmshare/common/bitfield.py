@@ -22,14 +22,14 @@ class Bitfield:
     __slots__ = ("_bits", "_count", "_held")
 
     def __init__(self, count: int) -> None:
-        """The empty set of ``count`` pieces."""
+        """Start with the empty set of ``count`` pieces."""
         self._bits = bytearray(-(-count // 8))
         self._count = count
         self._held = 0
 
     @classmethod
     def from_wire(cls, data: bytes | bytearray | memoryview, count: int) -> Bitfield:
-        """The payload of a ``bitfield`` message; :class:`ValueError` for a wrong size or a spare bit that is set."""
+        """Read the payload of a ``bitfield`` message; :class:`ValueError` for a wrong size or a spare bit set."""
         check_bits(data, count)
         field = cls(count)
         field._bits[:] = data
@@ -38,7 +38,7 @@ class Bitfield:
 
     @classmethod
     def full(cls, count: int) -> Bitfield:
-        """A set of all of ``count`` pieces."""
+        """Return a set of all of ``count`` pieces."""
         return cls.from_wire(all_bits(count), count)
 
     @property
@@ -79,7 +79,7 @@ class Bitfield:
         return True
 
     def to_wire(self) -> bytes:
-        """The payload of a ``bitfield`` message (BEP 3)."""
+        """Return the payload of a ``bitfield`` message (BEP 3)."""
         return bytes(self._bits)
 
     def flags(self) -> bytes:
@@ -87,7 +87,7 @@ class Bitfield:
         return flags_of_bits(self._bits, self._count)
 
     def indices(self) -> Iterator[int]:
-        """The pieces in it, in order; do not change it meanwhile."""
+        """Yield the pieces in it, in order; do not change it meanwhile."""
         return pieces_of_bits(self._bits)
 
     def missing_from(self, other: Bitfield) -> bool:
@@ -102,7 +102,7 @@ class Bitfield:
         return False
 
     def overlap(self, other: Bitfield) -> Bitfield:
-        """The pieces that are in both."""
+        """Return the pieces that are in both."""
         both = Bitfield(self._count)
         number = as_number(self._bits) & as_number(other._bits)
         both._bits[:] = as_bits(number, self._count)
@@ -110,14 +110,14 @@ class Bitfield:
         return both
 
     def complement(self) -> Bitfield:
-        """The pieces that are not in it."""
+        """Return the pieces that are not in it."""
         rest = Bitfield.full(self._count)
         rest._bits[:] = as_bits(as_number(rest._bits) ^ as_number(self._bits), self._count)
         rest._held -= self._held
         return rest
 
     def copy(self) -> Bitfield:
-        """A set of the same pieces that changes on its own."""
+        """Return a set of the same pieces that changes on its own."""
         twin = Bitfield(self._count)
         twin._bits[:] = self._bits
         twin._held = self._held

@@ -25,7 +25,7 @@ _BIT: Final = tuple(bytes(byte >> 7 - i & 1 for byte in range(256)) for i in ran
 
 
 def runs_from_wire(numbers: Sequence[object], limit: int) -> Runs:
-    """Runs out of ``[first, count, first, count, ...]``, all below ``limit``; :class:`ValueError` for anything else."""
+    """Run out of ``[first, count, first, count, ...]``, all below ``limit``; :class:`ValueError` for anything else."""
     if len(numbers) % 2:
         raise ValueError("runs are pairs of a first piece and a count")
     runs, end = [], -1
@@ -43,18 +43,18 @@ def runs_from_wire(numbers: Sequence[object], limit: int) -> Runs:
 
 
 def runs_to_wire(runs: Iterable[range]) -> list[int]:
-    """``runs`` as ``[first, count, first, count, ...]``, which :func:`runs_from_wire` reads."""
+    """Return ``runs`` as ``[first, count, first, count, ...]``, which :func:`runs_from_wire` reads."""
     return [number for run in runs for number in (run.start, len(run))]
 
 
 def runs_of_bits(bits: int, count: int) -> Runs:
-    """The pieces set in ``bits``, an integer as :func:`as_number` has it, out of ``count``."""
+    """Return the pieces set in ``bits``, an integer as :func:`as_number` has it, out of ``count``."""
     text = f"{bits >> -count % 8:0{count}b}" if bits else ""
     return tuple(range(*match.span()) for match in _ONES.finditer(text))
 
 
 def bits_of_runs(runs: Iterable[range], count: int) -> bytes:
-    """``runs`` of ``count`` pieces as bits: O(runs + bytes), however long a run is."""
+    """Return ``runs`` of ``count`` pieces as bits: O(runs + bytes), however long a run is."""
     bits = bytearray(-(-count // 8))
     for run in runs:
         piece, whole = run.start, 0
@@ -74,12 +74,12 @@ def as_number(bits: bytes | bytearray) -> int:
 
 
 def as_bits(number: int, count: int) -> bytes:
-    """The bits of ``count`` pieces from an integer that :func:`as_number` made."""
+    """Return the bits of ``count`` pieces from an integer that :func:`as_number` made."""
     return number.to_bytes(-(-count // 8), "big")
 
 
 def all_bits(count: int) -> bytes:
-    """The bits that say that all of ``count`` pieces are held."""
+    """Return the bits that say that all of ``count`` pieces are held."""
     return as_bits(((1 << count) - 1) << -count % 8, count)
 
 
@@ -89,7 +89,7 @@ def has_piece(bits: bytes | bytearray, piece: int) -> bool:
 
 
 def pieces_of_bits(bits: bytes | bytearray) -> Iterator[int]:
-    """The pieces set in ``bits``, in order."""
+    """Yield the pieces set in ``bits``, in order."""
     for run in _NOT_ZERO.finditer(bits):
         for at in range(*run.span()):
             for offset in _OFFSETS[bits[at]]:

@@ -28,7 +28,7 @@ class PieceCounts:
     __slots__ = ("_counts",)
 
     def __init__(self, count: int) -> None:
-        """Counts for ``count`` pieces that nobody holds yet."""
+        """Start to count for ``count`` pieces that nobody holds yet."""
         self._counts = array("H", bytes(2 * count))
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class PieceCounts:
         return full.to_bytes(len(low), "big")
 
     def least(self) -> int:
-        """The count of the rarest piece, up to 255; 0 when there are no pieces."""
+        """Return the count of the rarest piece, up to 255; 0 when there are no pieces."""
         counts = self.saturated()
         return next((count for count in range(256) if count in counts), 0)
 

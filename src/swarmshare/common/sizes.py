@@ -25,7 +25,7 @@ def shown(value: object) -> str:
 
 
 def read_size(value: object) -> int:
-    """A number of bytes above 0: text with its unit, such as ``500GiB`` or ``1.5 TB``, or a number of a file.
+    """Return a number of bytes above 0: text with its unit, such as ``500GiB`` or ``1.5 TB``, or a number of a file.
 
     Text without a unit is refused: other programs take ``2`` for kibibytes or for megabytes. A unit counts by 1,024.
     """
@@ -50,7 +50,7 @@ def read_rate(value: object) -> float:
 
 
 def read_count(value: object, least: int, most: int) -> int:
-    """A whole number from ``least`` (0 or more) to ``most``: decimal digits, or a number of a file."""
+    """Return a whole number from ``least`` (0 or more) to ``most``: decimal digits, or a number of a file."""
     number = value
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len(str(most)):
         number = int(value)

@@ -86,7 +86,7 @@ class AnnounceContext(Protocol):
     def found(self, addresses: Sequence[Address]) -> None:
         """Report peers that may be dialled, the most useful first."""
 
-    def tell_problem(self, message: str) -> None:
+    def report_problem(self, message: str) -> None:
         """Report that the tracker cannot be reached or refuses, in words for people; empty: it answers again."""
 
 

@@ -23,13 +23,13 @@ _TRIES: Final = 5
 """Failures in a row after which an address that a tracker found is forgotten."""
 _MAX_FOUND: Final = 500
 """Addresses found by trackers that are kept; beyond it new ones are dropped."""
-_LOOK: Final = 1.0
-"""Seconds between looks at who may be dialled, when nothing happens."""
+_CHECK_INTERVAL: Final = 1.0
+"""Seconds between checks of who may be dialled, when nothing happens."""
 MAX_RESULTS: Final = 64
 """Addresses whose last dial is remembered; the oldest is forgotten for a new one."""
 RECENT: Final = 180.0
-"""Seconds for which the result of a dial is worth telling: longer than the longest pause between two."""
-MAX_TOLD: Final = 100
+"""Seconds for which the result of a dial is worth reporting: longer than the longest pause between two."""
+MAX_REPORTED: Final = 100
 """Addresses that an alert names because they hang up, each once; beyond it there are no more alerts."""
 
 
@@ -39,17 +39,17 @@ class DialLog:
     def __init__(self) -> None:
         self._results: dict[Address, tuple[DialResult, float]] = {}
         """With the time; the oldest first."""
-        self._told: set[Address] = set()
+        self._reported: set[Address] = set()
 
-    def note(self, address: Address, result: DialResult, now: float) -> bool:
-        """Remember a result; returns whether it is to be told, as it is the first time that a peer there hangs up."""
+    def record(self, address: Address, result: DialResult, now: float) -> bool:
+        """Remember a result; returns whether to report it, as it is the first time that a peer there hangs up."""
         self._results.pop(address, None)
         self._results[address] = result, now
         if len(self._results) > MAX_RESULTS:
             del self._results[next(iter(self._results))]
-        if result.outcome is not Outcome.HUNG_UP or address in self._told or len(self._told) >= MAX_TOLD:
+        if result.outcome is not Outcome.HUNG_UP or address in self._reported or len(self._reported) >= MAX_REPORTED:
             return False
-        self._told.add(address)
+        self._reported.add(address)
         return True
 
     def recent(self, now: float) -> dict[Address, DialResult]:
@@ -110,7 +110,7 @@ class Dialer:
                 for address in self._due(may_dial):
                     self._busy.add(address)
                     nursery.start_soon(self._try, address, dial)
-                with trio.move_on_after(_LOOK if self._known else math.inf):
+                with trio.move_on_after(_CHECK_INTERVAL if self._known else math.inf):
                     await self._news.wait()
                 self._news = trio.Event()
 
@@ -126,7 +126,7 @@ class Dialer:
     async def _try(self, address: Address, dial: Callable[[Address], Awaitable[DialResult]]) -> None:
         history = self._known[address]
         start = trio.current_time()
-        connected = (await dial(address)).outcome is Outcome.ENDED
+        connected = (await dial(address)).outcome is Outcome.CONNECTED
         self._busy.discard(address)
         now = trio.current_time()
         history.failures = 0 if connected and now - start > _SHORT else history.failures + 1

@@ -72,7 +72,7 @@ class Downloads:
         blocks = self._picker.blocks_of(session)
         self._picker.peer_gone(session)
         for block in blocks:
-            session.connection.cancel(block)
+            session.cancel(block)
         session.requester.pipeline.on_returned(trio.current_time(), sum(len(block.leaves) for block in blocks))
 
     def choked(self, session: PeerSession) -> None:

@@ -38,7 +38,7 @@ from swarmshare.texts import Text
 from swarmshare.wire.handshake import Handshake, dial_handshakes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from swarmshare.common.address import Address
     from swarmshare.engine.announcer import Announcer
@@ -59,10 +59,16 @@ _log: Final = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def open_engine(config: EngineConfig) -> AsyncIterator[Engine]:
+async def open_engine(
+    config: EngineConfig, *, transport: Callable[[trio.SocketStream], Transport] = open_transport
+) -> AsyncIterator[Engine]:
     """Open an engine that listens where ``config`` says, and close it on leaving.
 
     Leaving stops everything in order, saves what is known, and takes two seconds at most.
+
+    Args:
+        config: The settings of all torrents.
+        transport: Takes over each new connection, accepted or dialled, and carries its bytes; tests have one in memory.
 
     Raises:
         StorageError: An address cannot be listened on.
@@ -70,7 +76,7 @@ async def open_engine(config: EngineConfig) -> AsyncIterator[Engine]:
     listeners = await open_listeners(config)
     with lone_exception():
         async with trio.open_nursery() as nursery:
-            engine = Engine(config, nursery, listeners)
+            engine = Engine(config, nursery, listeners, transport)
             try:
                 yield engine
             finally:
@@ -80,9 +86,19 @@ async def open_engine(config: EngineConfig) -> AsyncIterator[Engine]:
 class Engine:
     """All torrents of this process; made by :func:`open_engine`, and used on its trio thread only."""
 
-    def __init__(self, config: EngineConfig, nursery: trio.Nursery, listeners: list[trio.SocketListener]) -> None:
-        """Accept connections at ``listeners`` from now on, in ``nursery``, which is to be cancelled at the end."""
+    def __init__(
+        self,
+        config: EngineConfig,
+        nursery: trio.Nursery,
+        listeners: list[trio.SocketListener],
+        transport: Callable[[trio.SocketStream], Transport],
+    ) -> None:
+        """Accept connections at ``listeners`` from now on, in ``nursery``, which is to be cancelled at the end.
+
+        ``transport`` is as :func:`open_engine` has it.
+        """
         self.config = config
+        self._transport = transport
         self.listening = Listening(listeners, neighbours_only=config.neighbours_only)
         self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         """Facts, the oldest first; a front end takes them from the left."""
@@ -192,7 +208,7 @@ class Engine:
         try:
             own = stream.socket.getsockname()[0]
             try:
-                transport = open_transport(stream)
+                transport = self._transport(stream)
             except OSError:
                 return
             with transport:
@@ -252,7 +268,7 @@ class Engine:
         finally:
             self._connections -= 1
         _log.debug("%s: dialled %s: %s", torrent.manifest.info_hash, show_address(*address), result.outcome.name)
-        if torrent.dialer.log.note(address, result, trio.current_time()):
+        if torrent.dialer.log.record(address, result, trio.current_time()):
             reason = Text("peer.hung-up-mse")
             info_hash = torrent.manifest.info_hash.full
             self.alerts.append(ConnectionFailed(info_hash, show_address(*address), Cause.HUNG_UP, reason))
@@ -263,12 +279,12 @@ class Engine:
         openings = dial_handshakes(manifest.info_hash.truncated, manifest.info_hash_v1, self.config.peer_id)
         try:
             async with self._half_open:
-                transport, theirs, ours = await dial(address, openings)
+                transport, theirs, ours = await dial(address, openings, self._transport)
         except DIAL_ERRORS as error:
             return result_of(error)
         with transport:
             session = PeerSession(torrent.peers, transport, theirs, ours, dialled=True)
-            return DialResult(Outcome.ENDED if await self._share(torrent, session) else Outcome.NOT_WANTED)
+            return DialResult(Outcome.CONNECTED if await self._share(torrent, session) else Outcome.NOT_WANTED)
 
     @staticmethod
     async def _share(torrent: Torrent, session: PeerSession) -> bool:

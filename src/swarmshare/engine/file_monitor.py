@@ -24,10 +24,10 @@ SAVE_INTERVAL: Final = 30.0
 """Seconds of bookkeeping that a power cut costs: what was written since is verified again."""
 MAX_NAMED: Final = 20
 """Files that are named when many were changed."""
-LOOK_EVERY: Final = 5.0
-"""Seconds between looks at whether what is missing was put back, and what is there is as it was."""
-LOOK_SHARE: Final = 0.01
-"""The most that these looks take of the time: with very many files they are fewer."""
+CHECK_INTERVAL: Final = 5.0
+"""Seconds between checks of whether what is missing was put back, and what is there is as it was."""
+CHECK_SHARE: Final = 0.01
+"""The most that these checks take of the time: with very many files they are fewer."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -36,21 +36,21 @@ class FileMonitor:
     """Keeps what the picker counts as held and what is in the files the same."""
 
     def __init__(
-        self, context: TorrentContext, on_suspect: Callable[[Collection[int]], None], on_looked: Callable[[], None]
+        self, context: TorrentContext, on_suspect: Callable[[Collection[int]], None], on_checked: Callable[[], None]
     ) -> None:
         """Look after the files of ``context``.
 
         Args:
             context: The torrent's shared state; pieces found and lost are told to its sessions and announcers here.
             on_suspect: Called with pieces whose bytes on the disk may have changed, whatever is in memory of them.
-            on_looked: Called after each look, when more may be wanted, writable or whole than before.
+            on_checked: Called after each check, when more may be wanted, writable or whole than before.
         """
         self.unsaved = False
         """Whether the resume data is behind."""
         self._context = context
         self._disk = context.disk
         self._on_suspect = on_suspect
-        self._on_looked = on_looked
+        self._on_checked = on_checked
         self._doubtful = trio.Event()
         self._changed: set[int] = set()
         """Files of which pieces were lost."""
@@ -67,7 +67,7 @@ class FileMonitor:
         elif self._debounce.failed(error.code if isinstance(error, DiskFullError) else str(error)):
             _log.warning("%s: the disk: %s", self._context.manifest.info_hash, error)
             self._context.alert(TorrentWaiting(self._context.info_hash, error.code, error.advice))
-            self.look_soon()
+            self.check_soon()
 
     def _tell_end(self) -> None:
         if self._debounce.worked(trio.current_time()):
@@ -85,8 +85,8 @@ class FileMonitor:
         files = self._context.manifest.files
         return tuple("/".join(files[number].path) for number in sorted(self._changed)[:MAX_NAMED])
 
-    def look_soon(self) -> None:
-        """Look soon whether all is as it should be: something is wrong with a file, or more are wanted."""
+    def check_soon(self) -> None:
+        """Check soon whether all is as it should be: something is wrong with a file, or more are wanted."""
         self._to_prepare = True
         self._doubtful.set()
 
@@ -105,7 +105,7 @@ class FileMonitor:
         """Look after the files and the resume data, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._save_now_and_then)
-            nursery.start_soon(self._look_again_and_again)
+            nursery.start_soon(self._check_repeatedly)
 
     async def _save_now_and_then(self) -> None:
         while True:
@@ -115,16 +115,16 @@ class FileMonitor:
                 await self._disk.save(self._context.picker.held.to_wire())
                 self._doubtful.set()  # what could not be flushed is lost
 
-    async def _look_again_and_again(self) -> None:
+    async def _check_repeatedly(self) -> None:
         """Look when in doubt, and now and then while anything is missing: nothing here waits for what it clears."""
         took = 0.0
         while True:
             if self._disk.problem is not None:
                 pause, self._to_prepare = disk.RETRY_AFTER, True
             elif self._disk.blocked:
-                pause, self._to_prepare = max(disk.RETRY_AFTER, min(took / LOOK_SHARE, disk.BLOCKED_FOR)), True
+                pause, self._to_prepare = max(disk.RETRY_AFTER, min(took / CHECK_SHARE, disk.BLOCKED_FOR)), True
             else:
-                pause = inf if self._context.is_complete else max(LOOK_EVERY, took / LOOK_SHARE)
+                pause = inf if self._context.is_complete else max(CHECK_INTERVAL, took / CHECK_SHARE)
                 pause = min(pause, self._debounce.due(trio.current_time()))
             with trio.move_on_after(pause):
                 await self._doubtful.wait()
@@ -132,10 +132,10 @@ class FileMonitor:
             if self._disk.problem is None:
                 self._tell_end()
             began = trio.current_time()
-            await self._look()
+            await self._check()
             took = trio.current_time() - began
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         try:
             files, right = await self._disk.check_lost()
         except StorageError as error:
@@ -143,12 +143,12 @@ class FileMonitor:
             return
         if files:
             await self._block_edited(files)
-            self._on_looked()
+            self._on_checked()
             self._compare(files, right)
         if files or self._to_prepare:
             self._to_prepare = False
             await self._prepare()
-            self._on_looked()
+            self._on_checked()
 
     async def _block_edited(self, files: Collection[int]) -> None:
         """Block those of ``files`` that somebody edited, before their pieces are missing: none is to be asked for."""
@@ -206,7 +206,7 @@ class FileMonitor:
             context.announce(lost=piece)
         for session in list(context.sessions):
             for piece in lost:
-                session.tell_dont_have(piece)
+                session.send_dont_have(piece)
             session.update_interest()
         if lost:
             self.unsaved = True

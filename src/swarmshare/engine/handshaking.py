@@ -20,7 +20,7 @@ from swarmshare.texts import Text, system_says
 from swarmshare.wire.handshake import HANDSHAKE_LENGTH, PREFIX, Handshake, decode_handshake, looks_encrypted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from swarmshare.common.address import Address
 
@@ -51,13 +51,18 @@ def open_transport(stream: trio.SocketStream) -> Transport:
         raise
 
 
-async def dial(address: Address, openings: Sequence[Handshake]) -> tuple[Transport, Handshake, Handshake]:
+async def dial(
+    address: Address,
+    openings: Sequence[Handshake],
+    transport: Callable[[trio.SocketStream], Transport] = open_transport,
+) -> tuple[Transport, Handshake, Handshake]:
     """Connect to a peer and exchange handshakes.
 
     Args:
         address: Where the peer listens.
         openings: The handshakes to try, as :func:`~swarmshare.wire.handshake.dial_handshakes` has them: a peer that
             hangs up at one is dialled again with the next.
+        transport: Takes over the connection.
 
     Returns:
         The connection, to be closed by the caller; the peer's handshake; and ours that it answered.
@@ -69,14 +74,16 @@ async def dial(address: Address, openings: Sequence[Handshake]) -> tuple[Transpo
     *first, last = openings
     for ours in first:
         try:
-            return await _dial_with(address, ours, {ours.info_hash, last.info_hash})
+            return await _dial_with(address, ours, {ours.info_hash, last.info_hash}, transport)
         except RemoteProtocolError as error:
             if error.rule != HUNG_UP:
                 raise
-    return await _dial_with(address, last, {last.info_hash})
+    return await _dial_with(address, last, {last.info_hash}, transport)
 
 
-async def _dial_with(address: Address, ours: Handshake, answers: set[bytes]) -> tuple[Transport, Handshake, Handshake]:
+async def _dial_with(
+    address: Address, ours: Handshake, answers: set[bytes], take_over: Callable[[trio.SocketStream], Transport]
+) -> tuple[Transport, Handshake, Handshake]:
     with trio.fail_after(CONNECT_TIMEOUT):
         try:
             stream = await trio.open_tcp_stream(*address)
@@ -85,7 +92,7 @@ async def _dial_with(address: Address, ours: Handshake, answers: set[bytes]) -> 
     with ExitStack() as stack:
         with trio.fail_after(HANDSHAKE_TIMEOUT):
             try:
-                transport = stack.enter_context(open_transport(stream))
+                transport = stack.enter_context(take_over(stream))
                 await send_all(transport, ours.encode())
             except OSError:
                 raise _hung_up() from None

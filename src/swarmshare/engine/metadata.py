@@ -210,5 +210,5 @@ class _Search:
                 self._known.add(address)
                 self._ask(address)
 
-    def tell_problem(self, message: str) -> None:
+    def report_problem(self, message: str) -> None:
         """Pass over that a tracker has a problem: another one may find peers."""

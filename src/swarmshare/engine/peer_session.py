@@ -151,7 +151,7 @@ class PeerSession:
         self.connection.cancel(block)
         self.wake()
 
-    def tell_dont_have(self, piece: int) -> None:
+    def send_dont_have(self, piece: int) -> None:
         """Take back that we hold ``piece`` (BEP 54), if the peer understands that."""
         message = dont_have(self.ids, piece)
         if message is not None and self.connection.negotiated.extended:

@@ -128,7 +128,7 @@ class Torrent:
         self.uploads = Uploads(context, self._on_unreadable)
         self.downloads = Downloads(context)
         self.smart_ban = SmartBan(context)
-        self.file_monitor = FileMonitor(context, self.uploads.forget, self._on_looked)
+        self.file_monitor = FileMonitor(context, self.uploads.forget, self._on_checked)
         self._choking = Choking(context, engine.upload_slots, random.Random())
         self.listening = listening or Listening()
         self.peers = Peers(
@@ -193,7 +193,7 @@ class Torrent:
         self._update_interest()
         if self.disk.unfinished:
             self.context.is_complete = False
-        self.file_monitor.look_soon()  # it makes room for the file, or finds that nothing is missing any more
+        self.file_monitor.check_soon()  # it makes room for the file, or finds that nothing is missing any more
 
     def _apply_priority(self, file: int) -> None:
         """Tell the picker how much a file is wanted.
@@ -281,7 +281,7 @@ class Torrent:
                 self.downloads.refill_all()
             case PieceOutcome.REFUSED:
                 self.picker.failed(piece)
-                self.file_monitor.look_soon()
+                self.file_monitor.check_soon()
                 self._apply_blocked()
 
     def _on_disk_problem(self, error: StorageError | None) -> None:
@@ -294,7 +294,7 @@ class Torrent:
         """React to a block that could not be read to be sent: its file may be lost, or too many are open."""
         if is_limit(error):
             self._on_limit()
-        self.file_monitor.look_soon()
+        self.file_monitor.check_soon()
 
     def _on_verifiable(self, files: list[int]) -> None:
         """Ask for files whose piece layers have come."""
@@ -303,7 +303,7 @@ class Torrent:
         self._update_interest()
         self.downloads.refill_all()
 
-    def _on_looked(self) -> None:
+    def _on_checked(self) -> None:
         self._apply_blocked()
         self._check_complete()
         self.downloads.refill_all()

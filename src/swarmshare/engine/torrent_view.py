@@ -86,7 +86,7 @@ class TorrentView:
         """Note the pieces that a member has gained and lost."""
         self._known_peers.see_pieces((self, number), gained, lost)
 
-    def tell_problem(self, message: str) -> None:
+    def report_problem(self, message: str) -> None:
         """Note why the tracker cannot be reached or refuses; empty: it answers again."""
         if message != self.queue.problem:
             _log.warning("%s: tracker: %s", self.manifest.info_hash, message or "it answers")

@@ -92,7 +92,7 @@ class TransferActions:
             open_path(self._shell, transfer.folder / self._own_folder(transfer))
 
     def _own_folder(self, transfer: TransferSnapshot) -> str:
-        """What the folder of its files is called, when it has one of its own."""
+        """Return what the folder of its files is called, when it has one of its own."""
         looked_at = self._shell.snapshot.looked_at if self._shell.snapshot is not None else None
         if looked_at is None or str(looked_at.manifest.info_hash) != transfer.info_hash:
             return ""

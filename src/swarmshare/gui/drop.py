@@ -30,14 +30,14 @@ def accept_drops(shell: Shell) -> bool:
 
 
 def _dropped(shell: Shell, dropped: str) -> str:
-    """``dropped`` is a list in Tcl's writing. The source waits for the answer, so dialogs come later."""
+    """Take what was ``dropped``, a list in Tcl's writing. The source waits for the answer, so dialogs come later."""
     paths = [Path(_mended(text)) for text in shell.root.tk.splitlist(dropped)]
     shell.root.after_idle(_open, shell, paths)
     return "copy"
 
 
 def _mended(text: str) -> str:
-    """A path whose UTF-8 was taken for Latin-1: so the extension does with what is escaped in an address."""
+    """Return a path whose UTF-8 was taken for Latin-1: so the extension does with what is escaped in an address."""
     try:
         return text.encode("latin-1").decode()
     except UnicodeError:

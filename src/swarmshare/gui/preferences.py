@@ -28,7 +28,7 @@ class Preferences:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        """Reads the file, if there is one; by default the one of this user. A broken one is set aside."""
+        """Read the file, if there is one; by default the one of this user. A broken one is set aside."""
         self.path = path or swarmshare_home() / "window.json"
         self.set_aside: Path | None = None
         """Where a broken file is now."""
@@ -36,7 +36,7 @@ class Preferences:
         self._saved = json.dumps(self._values, indent=1)
 
     def get(self, key: str, default: T) -> T:
-        """The value of ``key``, if there is one and it has the type of ``default``; else ``default``.
+        """Return the value of ``key``, if there is one and it has the type of ``default``; else ``default``.
 
         A list or an object is also refused when its items have not the type of the first of ``default``.
         """

@@ -111,7 +111,7 @@ _PALETTES: Final = {
 
 
 def open_root(preferences: Preferences, title: str) -> ttkbootstrap.Window:
-    """The main window, still empty and hidden, in the theme that was chosen and as large as the screen's points ask."""
+    """Return the main window, still empty and hidden, in the chosen theme and as large as the screen's points ask."""
     chosen = _chosen(preferences)
     root = ttkbootstrap.Window(title, _THEMES[_last_seen(preferences) if chosen == SYSTEM else chosen])
     root.withdraw()
@@ -138,18 +138,18 @@ def is_dark() -> bool:
 
 
 def palette() -> Palette:
-    """The colours of the theme in use. Whoever paints with them listens to ``<<ThemeChanged>>``."""
+    """Return the colours of the theme in use. Whoever paints with them listens to ``<<ThemeChanged>>``."""
     return _PALETTES[DARK if is_dark() else LIGHT]
 
 
 def sized_font(points: float, *, bold: bool = False) -> tuple[str, int, str]:
-    """The system's own font, so many points larger or smaller than usual."""
+    """Return the system's own font, so many points larger or smaller than usual."""
     usual = font.nametofont("TkDefaultFont").actual()
     return usual["family"], round(usual["size"] + points), "bold" if bold else "normal"
 
 
 def pixels(widget: tkinter.Misc, length: float) -> int:
-    """What ``length`` pixels of a screen with 96 dots an inch are on this one."""
+    """Return what ``length`` pixels of a screen with 96 dots an inch are on this one."""
     return round(length * float(widget.tk.call("tk", "scaling")) * 72 / 96)
 
 
@@ -177,7 +177,7 @@ def _chosen(preferences: Preferences) -> str:
 
 
 def _last_seen(preferences: Preferences) -> str:
-    """What the desktop answered last time: so that a dark desktop sees no white flash."""
+    """Return what the desktop answered last time: so that a dark desktop sees no white flash."""
     return DARK if preferences.get("system_dark", False) else LIGHT
 
 

@@ -84,8 +84,9 @@ class WelcomePage(ttk.Frame):
         self._new = True
         self.choose(new=True)
         shell.submit(self._offer, lambda session: session.group.known_trackers)
-        self.user.focus_set()
         watch(self, shell, self._see)
+        if self.grab_current() is None:  # else a dialog has all input: one that signed out, say
+            self.first.focus_set()
 
     def _head(self, card: ttk.Frame, gap: int) -> None:
         row = ttk.Frame(card)
@@ -158,6 +159,11 @@ class WelcomePage(ttk.Frame):
             label.configure(wraplength=width)
 
     @property
+    def first(self) -> ttk.Entry:
+        """The first field that is to be filled in; the tracker is offered."""
+        return self.password if self.user.get() else self.user
+
+    @property
     def complaint(self) -> str:
         """The sentence that says what went wrong; else empty."""
         return str(self._problem.cget("text"))
@@ -197,7 +203,6 @@ class WelcomePage(ttk.Frame):
             if snapshot.earlier_user and not self.user.get():
                 self.choose(new=False)  # whoever was signed in a moment ago has an account
                 self.user.insert(0, snapshot.earlier_user)
-                self.password.focus_set()
         if snapshot.local_tracker != self._local:
             self._local = snapshot.local_tracker
             self._see_tracker(self._local)

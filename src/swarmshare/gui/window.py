@@ -105,13 +105,13 @@ class MainWindow:
             self.root.bind(change, lambda _event: self.root.after_idle(self._pass_focus_on))
 
     def _pass_focus_on(self) -> None:
-        """The window itself never has the keyboard: when nothing in it has, it is for what is in sight."""
+        """Give the keyboard to what is in sight when nothing has it: the window itself never has."""
         if str(self.root.tk.call("focus")) == str(self.root):
             self.focus_page()
 
     def focus_page(self) -> None:
         """Give the keyboard to what is in sight."""
-        (self.page.table.body if self.welcome is None else self.welcome.user).focus_set()
+        (self.page.table.body if self.welcome is None else self.welcome.first).focus_set()
 
     def _place(self) -> None:
         scale = pixels(self.root, 100) / 100
@@ -190,7 +190,7 @@ class MainWindow:
                 self.banners.unsay(about)
 
     def _show_first_page(self, snapshot: ClientSnapshot) -> None:
-        """The welcome page is there while there is nobody whose catalogue it could be."""
+        """Show the welcome page while there is nobody whose catalogue it could be."""
         first = snapshot.person is None and not snapshot.transfers and not snapshot.jobs
         wanted = first or (snapshot.person is None and self.page is self.catalogue)
         if first and self.side_bar.winfo_manager():
@@ -222,7 +222,7 @@ class MainWindow:
         return self.catalogue if self.side_bar.selected == CATALOGUE else self.transfers
 
     def turn_to(self, name: str) -> None:
-        """The catalogue, or transfers by a filter."""
+        """Show the catalogue, or transfers by a filter."""
         self.side_bar.select(name)
 
     def _turn_to(self, name: str) -> None:
@@ -248,7 +248,7 @@ class MainWindow:
     # ------------------------------------------------------------------ the end
 
     def close(self) -> None:
-        """What the window's cross does: minimise, if that is wanted; else leave, but not without a question."""
+        """Do what the window's cross does: minimise, if that is wanted; else leave, but not without a question."""
         if self.preferences.get("close_minimises", False):
             self.root.iconify()
         else:
@@ -260,7 +260,7 @@ class MainWindow:
             ask_to_leave(self, self._leave)
 
     def interrupt(self) -> None:
-        """What Ctrl-C in the terminal does: leave, after the same question; once more in the midst of that: end now."""
+        """Leave for Ctrl-C in the terminal, after the same question; once more in the midst of that: end now."""
         asked = self._question is not None and self._question.winfo_exists()
         if self._leaving or asked:
             self.terminate()
@@ -269,7 +269,7 @@ class MainWindow:
             self._question = ask_to_leave(self, self._leave_interrupted)
 
     def terminate(self) -> None:
-        """What SIGTERM does: end now, without a question."""
+        """End now for SIGTERM, without a question."""
         self.interrupted = True
         self.root.quit()
 
@@ -299,7 +299,7 @@ class MainWindow:
             self.say(_("The engine has ended: {reason}").format(reason=sentence(failure)), "danger")
 
     def _surprised(self, kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
-        """A bug of ours must not be silent, nor the end; but a signal is."""
+        """Show a bug of ours, which must not be silent, nor the end; but a signal is."""
         if isinstance(error, KeyboardInterrupt):
             self.terminate()
         else:

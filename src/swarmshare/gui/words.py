@@ -26,7 +26,7 @@ def use_language(language: str | None) -> None:
 
 
 def language() -> str:
-    """The one that is spoken, a key of :data:`LANGUAGES`."""
+    """Return the one that is spoken, a key of :data:`LANGUAGES`."""
     return _language
 
 
@@ -36,7 +36,7 @@ def _(text: str) -> str:
 
 
 def ngettext(one: str, many: str, n: int) -> str:
-    """The form for ``n`` things, in the language that is spoken."""
+    """Return the form for ``n`` things, in the language that is spoken."""
     return translations(_language).ngettext(one, many, n)
 
 
@@ -60,7 +60,7 @@ def rate(per_second: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span, in its two largest units."""
+    """Return a time span, in its two largest units."""
     rest = max(round(seconds), 0)
     if rest < _MINUTE:
         return _("{seconds} s").format(seconds=rest)
@@ -74,7 +74,7 @@ def duration(seconds: float) -> str:
 
 
 def when(unix_seconds: float) -> str:
-    """A moment, in local time, to the minute; the bare number when no calendar reaches it."""
+    """Return a moment, in local time, to the minute; the bare number when no calendar reaches it."""
     try:
         moment = datetime.fromtimestamp(unix_seconds)
     except (OverflowError, OSError, ValueError):
@@ -89,7 +89,7 @@ def when(unix_seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A part from 0 to 1: rounded down, so that 100% says that really all is done."""
+    """Return a part from 0 to 1: rounded down, so that 100% says that really all is done."""
     if share >= 1:
         return "100%"
     tenths = max(int(share * 1000), 0)
@@ -97,7 +97,7 @@ def percent(share: float) -> str:
 
 
 def read_number(text: str) -> float | None:
-    """A number as somebody types it in the language that is spoken; None when it is none."""
+    """Return a number as somebody types it in the language that is spoken; None when it is none."""
     thousands, decimals = SEPARATORS[_language]
     plain = text.strip().replace(thousands, "").replace(decimals, ".")
     if not plain or not plain.isascii() or not plain.replace(".", "", 1).isdecimal():

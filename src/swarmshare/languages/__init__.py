@@ -97,7 +97,7 @@ def say(value: Value, language: str, instead: Callable[[str], str | None] = lamb
 
 
 def _known(name: str) -> str | None:
-    """The one of :data:`LANGUAGES` that ``name`` means: any Portuguese is Brazilian here; None for another one."""
+    """Return the one of :data:`LANGUAGES` that ``name`` means: any Portuguese is Brazilian here; else None."""
     for language in LANGUAGES:
         if name[:2].lower() == language[:2] and not name[2:3].isalpha():
             return language

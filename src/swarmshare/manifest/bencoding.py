@@ -123,7 +123,7 @@ class _StrictDecoder(BencodeDecoder):  # type: ignore[misc]  # bencode.py has no
 
 
 def brief(value: Value | None) -> str:
-    """A value for an error's text: what an attacker wrote may be long, and need not be repeated."""
+    """Return a value for an error's text: what an attacker wrote may be long, and need not be repeated."""
     if isinstance(value, bytes):
         return repr(value[:32]) + ("..." if len(value) > 32 else "")
     if value is None:
@@ -148,10 +148,10 @@ def decode_document(data: bytes) -> Document:
 
 
 def encode(value: Value) -> bytes:
-    """The canonical encoding of ``value``: keys sorted as raw bytes, integers and lengths in their one form."""
+    """Return the canonical encoding of ``value``: keys sorted as raw bytes, integers and lengths in their one form."""
     return bytes(BencodeEncoder().encode(value))
 
 
 def encode_with_raw(values: dict[bytes, Value], key: bytes, raw: bytes) -> bytes:
-    """The canonical encoding of ``values`` with ``key`` added, whose value is the already encoded ``raw``."""
+    """Return the canonical encoding of ``values`` with ``key`` added, whose value is the already encoded ``raw``."""
     return bytes(BencodeEncoder().encode({**values, key: Bencached(raw)}))

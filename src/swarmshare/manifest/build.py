@@ -38,7 +38,7 @@ class Description:
 
 
 def choose_piece_length(file_lengths: Sequence[int], *, is_hybrid: bool) -> int:
-    """The piece length for ``--piece-size auto``, in bytes: a power of two.
+    """Return the piece length for ``--piece-size auto``, in bytes: a power of two.
 
     The smallest that keeps the content within 2,048 pieces, from 16 KiB (up to 32 MiB of content) to 16 MiB (from
     16 GiB on). A hybrid's files are padded to whole pieces and v1 clients hash the padding too, so there it is no more
@@ -64,7 +64,7 @@ def build_manifest(
     v1_pieces: bytes | None,
     about: Description,
 ) -> Manifest:
-    """The manifest of ``files`` (in canonical order), hybrid when ``v1_pieces`` (20 bytes a piece) are given.
+    """Return the manifest of ``files`` (in canonical order), hybrid when ``v1_pieces`` (20 bytes a piece) are given.
 
     ``in_folder`` says whether the files lie in a folder called ``name``, or ``name`` is the one file.
 

@@ -28,7 +28,7 @@ def is_hybrid(info: dict[bytes, Value]) -> bool:
 
 
 def v1_files(files: Iterable[FileEntry], piece_length: int) -> list[Value]:
-    """The v1 ``files`` list of a folder: each file in tree order, then the padding to the end of its last piece.
+    """Return the v1 ``files`` list of a folder: each file in tree order, then the padding to the end of its last piece.
 
     The last file is padded too, unless it is the only one: libtorrent has done so since 2.0.8, and the info hash must
     be the one it would make.
@@ -71,7 +71,7 @@ def check_v1(info: dict[bytes, Value], files: Sequence[FileEntry], piece_length:
 
 
 def _check_file_list(listed: Value | None, files: Sequence[FileEntry], piece_length: int) -> int:
-    """The length of the v1 stream, when its files are those of the v2 tree."""
+    """Return the length of the v1 stream, when its files are those of the v2 tree."""
     if not isinstance(listed, list):
         raise ManifestError("hybrid-files", Text("manifest.hybrid-incomplete"))
     expected = iter([file for file in files if file.length])
@@ -102,7 +102,7 @@ def _check_file_list(listed: Value | None, files: Sequence[FileEntry], piece_len
 
 
 def _v1_entry(entry: Value) -> tuple[int, tuple[bytes, ...], bool]:
-    """The length in bytes, the path and whether it is padding, of one entry of the v1 ``files``."""
+    """Return the length in bytes, the path and whether it is padding, of one entry of the v1 ``files``."""
     if not isinstance(entry, dict):
         raise ManifestError("hybrid-files", Text("manifest.hybrid-entry"))
     length, path, attributes = entry.get(b"length"), entry.get(b"path"), _attr(entry)

@@ -55,13 +55,13 @@ class PieceLayout:
         return self._first[-1]
 
     def index(self, number: int) -> PieceIndex:
-        """``number`` as a :data:`PieceIndex`, or :class:`IndexError` when there is no such piece."""
+        """Return ``number`` as a :data:`PieceIndex`, or :class:`IndexError` when there is no such piece."""
         if not 0 <= number < self.piece_count:
             raise IndexError(f"piece {number:,} of {self.piece_count:,}")
         return PieceIndex(number)
 
     def file_pieces(self, file: int) -> range:
-        """The piece numbers of one file."""
+        """Return the piece numbers of one file."""
         return range(self._first[file], self._first[file + 1])
 
     def span(self, piece: PieceIndex) -> PieceSpan:

@@ -75,7 +75,7 @@ def _through(path: names.Path, links: Container[names.Path]) -> int:
 
 
 def resolve_links(files: Iterable[FileEntry]) -> dict[names.Path, names.Path]:
-    """The file or folder that each link among ``files`` leads to in the end, by the path of the link.
+    """Return the file or folder that each link among ``files`` leads to in the end, by the path of the link.
 
     A link may lead to another one or through one, as those of shared libraries do.
 
@@ -111,7 +111,7 @@ class _Resolver:
         self._known: dict[names.Path, _Target | None] = {}  # None while it is being followed
 
     def link(self, link: names.Path, allowed: int) -> _Target:
-        """What ``link`` leads to through at most ``allowed`` links, itself among them."""
+        """Return what ``link`` leads to through at most ``allowed`` links, itself among them."""
         # None marks what is being followed: a link that comes back to itself finds it, and is refused below. Each link
         # is followed once, or a few that lead through each other twice would take exponential time.
         if link not in self._known and allowed:

@@ -54,8 +54,12 @@ class Magnet:
 
 
 def magnet_of(manifest: Manifest) -> str:
-    """The link that leads to ``manifest``; a hybrid's carries its v1 hash too, so that v1 clients find their swarm."""
-    trackers = tuple(url for tier in manifest.trackers for url in tier)
+    """Return the link that leads to ``manifest``, as others may see it; a hybrid's has its v1 hash, too.
+
+    A private manifest's trackers are left out: its announce URL has the passkey of whoever fetched it. Members of the
+    group need none, because the catalogue has what the link names.
+    """
+    trackers = tuple(url for tier in manifest.trackers for url in tier) if not manifest.private else ()
     return str(
         Magnet(
             info_hash=manifest.info_hash,
@@ -73,7 +77,7 @@ def is_magnet(text: str) -> bool:
 
 
 def parse_magnet(text: str) -> Magnet:
-    """The link in ``text``. Fields that are not known are ignored, as are v1 hashes when there are several.
+    """Return the link in ``text``. Fields that are not known are ignored, as are v1 hashes when there are several.
 
     Text is taken as people paste it: in quotes or ``<>``, broken into lines by mail, with the ``&amp;`` of a web page,
     in upper case, and with spaces or ``#`` in the name, which are part of it. No digit of the hash may be missing.
@@ -119,7 +123,7 @@ def _as_typed(text: str) -> str:
 
 
 def _field(text: str) -> tuple[str, str]:
-    """The key and the value of one part: a space was typed only in the name, everywhere else it came in on the way."""
+    """Return the key and the value of one part: a space was typed only in the name, elsewhere it came in on the way."""
     key, _, value = text.partition("=")
     key = _NUMBERED.sub("", _SPACE.sub("", key).lower())
     if key == "dn":

@@ -93,7 +93,7 @@ class Manifest:
         return sum(file.length for file in self.files)
 
     def piece_hashes(self, file: FileEntry) -> bytes | None:
-        """The nodes that the pieces of ``file`` must hash to, 32 bytes a piece; None when the layer is missing.
+        """Return the nodes that the pieces of ``file`` must hash to, 32 bytes a piece; None when the layer is missing.
 
         A file of one piece or less has one, its root, over its own blocks only (BEP 52).
         """
@@ -109,12 +109,12 @@ class Manifest:
         return names.local_paths(((self.name, *file.path) for file in self.files), windows=windows)
 
     def renamed(self, name: str) -> Manifest:
-        """The same content, which lands under another name here; what is encoded and hashed stays as it was.
+        """Return the same content, which lands under another name here; what is encoded and hashed stays as it was.
 
         Raises :class:`~swarmshare.errors.ManifestError` for a name that may not be one.
         """
         return replace(self, name=names.check_component(name.encode(errors="surrogatepass"), "name"))
 
     def encode(self) -> bytes:
-        """The manifest as a ``.torrent`` file: canonical outside ``info``, and ``info`` as it was."""
+        """Return the manifest as a ``.torrent`` file: canonical outside ``info``, and ``info`` as it was."""
         return encode_with_raw(dict(self.outside), b"info", self.info)

@@ -30,29 +30,29 @@ _pairs: Final = Struct(f"{_PAIR}s").iter_unpack
 
 @cache
 def pad_hash(layer: int) -> bytes:
-    """The node of ``layer`` that covers nothing but padding."""
+    """Return the node of ``layer`` that covers nothing but padding."""
     return bytes(HASH_LENGTH) if layer == 0 else sha256(pad_hash(layer - 1) * 2).digest()
 
 
 def split_blocks(data: memoryview) -> list[memoryview]:
-    """``data`` cut into blocks, the last one short if need be."""
+    """Return ``data`` cut into blocks, the last one short if need be."""
     return [data[i : i + BLOCK_LENGTH] for i in range(0, len(data), BLOCK_LENGTH)]
 
 
 def leaf_hashes(data: bytes | bytearray | memoryview) -> bytes:
-    """The leaves (layer 0) of ``data``, which must begin on a block boundary of its file."""
+    """Return the leaves (layer 0) of ``data``, which must begin on a block boundary of its file."""
     return b"".join([sha256(block).digest() for block in split_blocks(memoryview(data))])
 
 
 def parent_layer(nodes: bytes, layer: int) -> bytes:
-    """The layer above ``nodes``; an odd end is paired with ``pad_hash(layer)``."""
+    """Return the layer above ``nodes``; an odd end is paired with ``pad_hash(layer)``."""
     if len(nodes) % _PAIR:
         nodes += pad_hash(layer)
     return b"".join([sha256(pair).digest() for (pair,) in _pairs(nodes)])
 
 
 def merkle_root(nodes: bytes, layer: int = 0, height: int | None = None) -> bytes:
-    """The root over ``nodes`` of ``layer`` (at least one node).
+    """Return the root over ``nodes`` of ``layer`` (at least one node).
 
     The tree is as narrow as the nodes allow, unless ``height`` names the layer of the root: then the padding reaches
     that far. So a file's leaves take no ``height``; the leaves of one piece of a larger file take the piece's.
@@ -66,17 +66,17 @@ def merkle_root(nodes: bytes, layer: int = 0, height: int | None = None) -> byte
 
 
 def piece_height(piece_length: int) -> int:
-    """The layer on which one node stands for one piece: log2(piece length / block)."""
+    """Return the layer on which one node stands for one piece: log2(piece length / block)."""
     return (piece_length // BLOCK_LENGTH).bit_length() - 1
 
 
 def tree_height(length: int) -> int:
-    """The layer of the root for a file of ``length`` > 0 bytes: log2 of its padded leaf count."""
+    """Return the layer of the root for a file of ``length`` > 0 bytes: log2 of its padded leaf count."""
     return (_ceil_div(length, BLOCK_LENGTH) - 1).bit_length()
 
 
 def piece_layer(leaves: bytes, piece_length: int) -> bytes:
-    """The piece layer of a file of more than one piece: one node a piece, the last piece padded to a whole one."""
+    """Return the piece layer of a file of several pieces: one node a piece, the last piece padded to a whole one."""
     nodes = leaves
     for layer in range(piece_height(piece_length)):
         nodes = parent_layer(nodes, layer)
@@ -112,7 +112,7 @@ class HashTree:
         return self._layers[-1]
 
     def hashes(self, base: int, index: int, length: int, proof_layers: int) -> bytes:
-        """The body of BEP 52's ``hashes``: ``length`` nodes from ``index`` of layer ``base``, then the uncles, upwards.
+        """Return the body of BEP 52's ``hashes``: ``length`` nodes from ``index`` of layer ``base``, then uncles.
 
         Nodes past the end of the file are spelled out. The root is never sent; layers that the nodes themselves yield
         are left out, so there are ``max(0, proof_layers - log2(length) + 1)`` uncles.

@@ -119,7 +119,7 @@ def local_paths(paths: Iterable[Path], *, windows: bool) -> list[Path]:
 
 
 def folded(name: str) -> str:
-    """What is left of a name on the least discerning file systems: two names that fold to one may be one there.
+    """Return what is left of a name on the least discerning file systems: two names that fold to one may be one there.
 
     Unicode's canonical caseless match (APFS, HFS+, ext4 with casefold) without the characters that it calls ignorable,
     and then as Windows would get it.

@@ -34,7 +34,7 @@ _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f]")
 
 
 def parse_manifest(data: bytes) -> Manifest:
-    """The manifest in ``data``, validated in full.
+    """Return the manifest in ``data``, validated in full.
 
     Inside ``info`` every non-canonical form is refused; outside it, disorder of keys and white space at the end are let
     pass. Piece layers may be missing (see ``Manifest.missing_layers``) but not wrong.
@@ -122,7 +122,7 @@ def _piece_length(info: dict[bytes, Value]) -> int:
 
 
 def _files(info: dict[bytes, Value], piece_length: int) -> Iterator[FileEntry]:
-    """The files of the tree in canonical order, with the bounds that only the whole list can break."""
+    """Yield the files of the tree in canonical order, with the bounds that only the whole list can break."""
     tree = info.get(b"file tree")
     if not isinstance(tree, dict):
         raise ManifestError("tree", Text("manifest.no-tree"))
@@ -208,7 +208,7 @@ def _link_target(path: names.Path, target: Value | None) -> names.Path:
 
 
 def _piece_layers(layers: Value, files: tuple[FileEntry, ...], piece_length: int) -> dict[bytes, bytes]:
-    """The layers that the manifest has, each hashed up to the root that it belongs to."""
+    """Return the layers that the manifest has, each hashed up to the root that it belongs to."""
     if not isinstance(layers, dict):
         raise ManifestError("layers", Text("manifest.layers-dictionary"))
     height = piece_height(piece_length)
@@ -239,7 +239,7 @@ def _is_private(info: dict[bytes, Value]) -> bool:
 
 
 def _trackers(outside: dict[bytes, Value]) -> Trackers:
-    """The tiers of ``announce-list``, else ``announce`` as the one tier (BEP 12). Empty ones are common: dropped."""
+    """Return the tiers of ``announce-list``, else ``announce`` as the one (BEP 12). Empty ones are common: dropped."""
     listed = outside.get(b"announce-list", [])
     if not isinstance(listed, list):
         raise ManifestError("trackers", Text("manifest.announce-list"))

@@ -33,7 +33,7 @@ class Fields:
     __slots__ = ("_data", "_event")
 
     def __init__(self, event: str, data: object, known: frozenset[str] | None = None) -> None:
-        """The fields of ``data``, sent as ``event``; one that is not ``known`` is refused, unless that is None."""
+        """Take the fields of ``data``, sent as ``event``; one that is not ``known`` is refused, unless that is None."""
         self._event = event
         if not isinstance(data, dict):
             raise self.wrong(Text("event.no-object"))
@@ -43,7 +43,7 @@ class Fields:
         self._data = data
 
     def wrong(self, what: Text) -> EventError:
-        """The error that says ``what`` is wrong with the event."""
+        """Return the error that says ``what`` is wrong with the event."""
         return EventError("malformed", Text("event.malformed", event=self._event, what=what))
 
     def raw(self, name: str) -> object:
@@ -55,7 +55,7 @@ class Fields:
         return self._data.get(name) is not None
 
     def integer(self, name: str, low: int = 0, high: int = MOST) -> int:
-        """A whole number from ``low`` to ``high``."""
+        """Return a whole number from ``low`` to ``high``."""
         value = self._data.get(name)
         # type(), not isinstance(): JSON's true is no number, though Python's True is an int.
         if type(value) is not int or not low <= value <= high:
@@ -63,14 +63,14 @@ class Fields:
         return value
 
     def number(self, name: str, low: float, high: float) -> float:
-        """A number from ``low`` to ``high``, whole or not."""
+        """Return a number from ``low`` to ``high``, whole or not."""
         value = self._data.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
             raise self.wrong(Text("event.number", name=repr(name), least=str(low), most=str(high)))
         return float(value)
 
     def flag(self, name: str) -> bool:
-        """A field that is true or false."""
+        """Return a field that is true or false."""
         value = self._data.get(name)
         if type(value) is not bool:
             raise self.wrong(Text("event.flag", name=repr(name)))
@@ -84,7 +84,7 @@ class Fields:
         return value
 
     def binary(self, name: str, most: int) -> bytes:
-        """A Socket.IO attachment of up to ``most`` bytes."""
+        """Return a Socket.IO attachment of up to ``most`` bytes."""
         value = self._data.get(name)
         if not isinstance(value, bytes | bytearray) or len(value) > most:
             raise self.wrong(Text("event.binary", name=repr(name), most=most))
@@ -114,19 +114,19 @@ class Fields:
         raise self.wrong(Text("event.hexadecimal", name=repr(name), count=2 * length))
 
     def items(self, name: str, most: int) -> list[object]:
-        """A list of up to ``most`` items."""
+        """Return a list of up to ``most`` items."""
         value = self._data.get(name)
         if type(value) is not list or len(value) > most:
             raise self.wrong(Text("event.list", name=repr(name), most=most))
         return value
 
     def integers(self, name: str, most: int) -> list[int]:
-        """A list of up to ``most`` whole numbers, none of them negative."""
+        """Return a list of up to ``most`` whole numbers, none of them negative."""
         items = self.items(name, most)
         return [Fields(f"{self._event}, {name},", {"item": item}).integer("item") for item in items]
 
     def texts(self, name: str, most: int, length: int) -> list[str]:
-        """A list of up to ``most`` texts of up to ``length`` characters."""
+        """Return a list of up to ``most`` texts of up to ``length`` characters."""
         items = self.items(name, most)
         return [Fields(f"{self._event}, {name},", {"item": item}).text("item", length) for item in items]
 

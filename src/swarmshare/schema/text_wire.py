@@ -27,7 +27,7 @@ _MAX_NUMBER = 2**64
 
 
 def dump_text(text: Text) -> Dumped:
-    """The code and the arguments of ``text``; a text among these brings its English along."""
+    """Return the code and the arguments of ``text``; a text among these brings its English along."""
     values: dict[str, str | int | dict[str, object]] = {
         name: {"english": str(value), **dump_text(value)} if isinstance(value, Text) else value
         for name, value in text.arguments.items()
@@ -36,7 +36,7 @@ def dump_text(text: Text) -> Dumped:
 
 
 def read_text(english: str, dumped: object) -> Text:
-    """The text that a stranger said as ``english``, with what :func:`dump_text` made of it, or anything else.
+    """Return the text that a stranger said as ``english``, with what :func:`dump_text` made of it, or anything else.
 
     Where the code is not one of ours, or the arguments are not what its template needs, it is just his words.
     """

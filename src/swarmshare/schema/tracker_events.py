@@ -62,7 +62,9 @@ class Refusal(StrEnum):
     """More events than one connection may send: wait a second."""
     UNKNOWN_MEMBER = "unknown-member"
     SIGNED_OUT = "signed-out"
-    """The token is missing, unknown, revoked or expired, or its account is suspended (on connecting)."""
+    """The token is missing, unknown, revoked or expired (on connecting)."""
+    SUSPENDED = "suspended"
+    """The token's account is suspended (on connecting): it may be let in again."""
     INTERNAL = "internal"
     """The tracker made a mistake; its log says more."""
 

@@ -58,12 +58,12 @@ _HOLDS: Final = frozenset(Holds)
 
 
 def parse_token(auth: object) -> str:
-    """The token of a connecting peer; :class:`EventError` when there is none."""
+    """Return the token of a connecting peer; :class:`EventError` when there is none."""
     return Fields("auth", auth).text("token", MAX_TOKEN)
 
 
 def parse_request(event: object, data: object) -> SwarmRequest:
-    """What a peer asks for; :class:`EventError` when it is no event of ours, or not as it should be."""
+    """Return what a peer asks for; :class:`EventError` when it is no event of ours, or not as it should be."""
     if not isinstance(event, str) or event not in _REQUESTS:
         raise EventError(Refusal.UNKNOWN_EVENT, Text("event.unknown", event=repr(event)[:40]))
     known, parse = _REQUESTS[event]
@@ -71,7 +71,7 @@ def parse_request(event: object, data: object) -> SwarmRequest:
 
 
 def dump_request(request: SwarmRequest) -> tuple[str, Wire]:
-    """The name and the object of an event."""
+    """Return the name and the object of an event."""
     wire: Wire = {"info_hash": request.info_hash.hex()}
     match request:
         case Join():
@@ -151,12 +151,12 @@ _NAMES: Final[dict[type[SwarmRequest], str]] = {
 
 
 def dump_error(error: EventError) -> Wire:
-    """A refusal, as an acknowledgement."""
+    """Return a refusal, as an acknowledgement."""
     return {"error": str(error.reason), "message": str(error), "text": dump_text(error.message)}
 
 
 def parse_answer(event: str, data: object) -> Fields:
-    """An acknowledgement that is no refusal; :class:`EventError` with the tracker's own code when it is one."""
+    """Return an acknowledgement that is no refusal; :class:`EventError` with the tracker's own code when it is one."""
     fields = Fields(f"the answer to {event}", data)
     if fields.has("error"):
         raise EventError(fields.text("error", _NAME), read_text(fields.text("message", 4096), fields.raw("text")))
@@ -173,7 +173,7 @@ def dump_state(state: JoinAnswer) -> Wire:
 
 
 def parse_state(data: object, piece_count: int) -> JoinAnswer:
-    """The answer to ``join`` or ``resync``, about a swarm of ``piece_count`` pieces, else :class:`EventError`."""
+    """Return the answer to ``join`` or ``resync`` on a swarm of ``piece_count`` pieces, else :class:`EventError`."""
     fields = parse_answer("join", data)
     availability = fields.base64("availability", piece_count)
     if len(availability) != piece_count:
@@ -197,7 +197,7 @@ def dump_peers(peers: Iterable[MemberInfo]) -> Wire:
 
 
 def parse_peers(data: object) -> tuple[MemberInfo, ...]:
-    """The members in an answer to ``peers``; :class:`EventError` when it is none."""
+    """Return the members in an answer to ``peers``; :class:`EventError` when it is none."""
     return _parse_peers(parse_answer("peers", data))
 
 
@@ -207,7 +207,7 @@ def dump_page(page: MemberPage) -> Wire:
 
 
 def parse_page(data: object, piece_count: int) -> MemberPage:
-    """The page in an answer to ``members``, about a swarm of ``piece_count`` pieces, else :class:`EventError`."""
+    """Return the page in an answer to ``members`` of a swarm of ``piece_count`` pieces, else :class:`EventError`."""
     fields = parse_answer("members", data)
     return MemberPage(_parse_member_pieces(fields, piece_count), fields.flag("more"))
 
@@ -229,7 +229,7 @@ def dump_push(push: Push) -> Wire:
 
 
 def parse_push(data: object, piece_count: Callable[[bytes], int]) -> Push:
-    """The push in ``data``; :class:`EventError` when it is none.
+    """Return the push in ``data``; :class:`EventError` when it is none.
 
     ``piece_count`` tells how many pieces the swarm of an info hash has, or raises :class:`EventError` for one that is
     not known: until then not a byte of what is told of its pieces is read.
@@ -259,7 +259,16 @@ def _text(data: bytes) -> str:
 
 
 def _dump_member(peer: MemberInfo) -> Wire:
-    return {**peer._asdict(), "addresses": list(peer.addresses), "holds": str(peer.holds)}
+    member, user, addresses, port, live, holds, share = peer
+    return {
+        "member": member,
+        "user": user,
+        "addresses": list(addresses),
+        "port": port,
+        "live": live,
+        "holds": str(holds),
+        "share": share,
+    }
 
 
 def _parse_member(data: object) -> MemberInfo:

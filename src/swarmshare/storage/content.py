@@ -60,7 +60,7 @@ class ContentFile:
             return data, self.doubt(file)
 
     def open_trusted(self, offset: int) -> OpenFile | None:
-        """The file, open for reading; None when there is doubt whether the piece at ``offset`` is right.
+        """Return the file, open for reading; None when there is doubt whether the piece at ``offset`` is right.
 
         Raises :class:`StorageError` when it is not there, or is found to be lost just now.
         """
@@ -180,7 +180,7 @@ class ContentFile:
                 self.record.unfinished = FileIdentity.of(found.status)
 
     def named(self) -> Found | None:
-        """What bears its final name and has its length, as far as that can be looked at."""
+        """Return what bears its final name and has its length, as far as that can be looked at."""
         with contextlib.suppress(StorageError):
             for place in self.where.find():
                 if place.finished:
@@ -236,7 +236,7 @@ class ContentFile:
         return self.record.place
 
     def look(self, place: Place) -> os.stat_result:
-        """What is at ``place``; :class:`LostError` when it is not what we know of. ``lock`` must be held."""
+        """Return what is at ``place``; :class:`LostError` when it is not what we know of. ``lock`` must be held."""
         try:
             status = self.where.look(place)
             if self.record.is_other(status):

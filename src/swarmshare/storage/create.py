@@ -123,7 +123,7 @@ def _rehearse(plan: SharePlan, about: Description, piece_length: int, hybrid: bo
 
 
 def _hash(files: Sequence[PlannedFile], how: Hashing, meter: Meter, cancel: Event | None) -> tuple[list[bytes], bytes]:
-    """The nodes of each file's pieces, and all v1 hashes in a row."""
+    """Return the nodes of each file's pieces, and all v1 hashes in a row."""
     sources = [Source(file.source, file.length, file.identity) for file in files]
     nodes: list[list[bytes]] = [[] for _ in files]
     v1: list[bytes] = []

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def own_files(manifest: Manifest, folder: Path, resume: Path) -> set[int]:
-    """The numbers of the files of ``manifest`` that are its own in ``folder`` by the resume data at ``resume``.
+    """Return the numbers of the files of ``manifest`` that are its own in ``folder`` by the resume data at ``resume``.
 
     Nothing is hashed for it: what was never found to be right is somebody's, and is not to be deleted.
     """

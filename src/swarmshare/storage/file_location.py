@@ -82,11 +82,11 @@ class FileLocation:
         return taken or (not self._manifest.in_folder and bool(self.find()))
 
     def path(self, place: Place) -> Path:
-        """The path of ``place``, links followed."""
+        """Return the path of ``place``, links followed."""
         return self.folder.joinpath(*place.real)
 
     def look(self, place: Place) -> os.stat_result:
-        """What is at ``place``; :class:`LostError` unless it is the very file that was found there."""
+        """Return what is at ``place``; :class:`LostError` unless it is the very file that was found there."""
         try:
             # Not by Path, which costs as much as looking: there may be very many files.
             status = os.stat(os.path.join(self.folder, *place.real), follow_symlinks=False)
@@ -99,7 +99,7 @@ class FileLocation:
         return status
 
     def taken(self, place: Place) -> TakenError:
-        """What to say of a file that was looked into, and is not ours."""
+        """Return what to say of a file that was looked into, and is not ours."""
         return TakenError(self.folder.joinpath(*place.path), Text("storage.taken-content"))
 
     def is_named(self) -> bool:

@@ -33,7 +33,7 @@ class FilePart:
         return self._length
 
     def __getitem__(self, part: slice) -> FilePart:
-        """The bytes of ``part``, a slice without a step."""
+        """Return the bytes of ``part``, a slice without a step."""
         first, end, _ = part.indices(self._length)
         return FilePart(self._file, self._piece, self._begin + first, max(0, end - first))
 

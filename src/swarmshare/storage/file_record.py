@@ -231,7 +231,7 @@ class FileRecord:
         self._extent = max(self._extent, end)
 
     def state_of(self, place: Place, status: os.stat_result) -> FileState:
-        """The state that resume data keeps of a file at ``place`` with that ``status``."""
+        """Return the state that resume data keeps of a file at ``place`` with that ``status``."""
         inode = place.inode[1] if place.finished else 0
         own = place.finished and self._has_own_inode(place)
         return FileState("/".join(place.path), status.st_size, status.st_mtime_ns, inode, own, own and self.mending)

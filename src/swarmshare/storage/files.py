@@ -60,7 +60,7 @@ def open_plain(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_small(path: Path, limit: int) -> bytes:
-    """The whole of a file of at most ``limit`` bytes, or :class:`StorageError`. Links are followed."""
+    """Return the whole of a file of at most ``limit`` bytes, or :class:`StorageError`. Links are followed."""
     try:
         # O_NONBLOCK: opening a pipe that somebody put there would wait for a writer for ever.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
@@ -82,7 +82,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
-    """A file to write, which takes the place of ``path`` at the end of the context, whole and on the disk.
+    """Open a file to write, which takes the place of ``path`` at the end of the context, whole and on the disk.
 
     After an error in the context, or a crash at any moment, nothing has changed. ``mode`` says who may use the file,
     from its first byte on, less what the umask takes. Raises :class:`StorageError`.
@@ -104,7 +104,7 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
 
 
 def temporary_name() -> str:
-    """A name for what is written until it is whole, which nothing has."""
+    """Return a name for what is written until it is whole, which nothing has."""
     return f".{secrets.token_hex(8)}.tmp"
 
 

@@ -77,7 +77,7 @@ _Answer: TypeAlias = "SimpleQueue[list[RunHashes] | BaseException]"
 
 
 def hash_sources(sources: Sequence[Source], how: Hashing, cancel: Event | None = None) -> Iterator[RunHashes]:
-    """The hashes of every piece of ``sources``, run by run, in order; empty ones have no runs.
+    """Yield the hashes of every piece of ``sources``, run by run, in order; empty ones have no runs.
 
     A file of one piece or less yields its root; a longer one the nodes of its piece layer. A source that fails yields a
     :class:`RunHashes` with its ``error`` for each of its runs, and the others go on.

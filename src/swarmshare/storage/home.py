@@ -13,6 +13,6 @@ VARIABLE: Final = "SWARMSHARE_HOME"
 
 
 def swarmshare_home() -> Path:
-    """The folder that ``SWARMSHARE_HOME`` names, else the platform's own place; it may not be there yet."""
+    """Return the folder that ``SWARMSHARE_HOME`` names, else the platform's own place; it may not be there yet."""
     named = os.environ.get(VARIABLE)
     return Path(named) if named else platformdirs.user_data_path("SwarmShare", appauthor=False)

@@ -41,7 +41,7 @@ class ManifestLink(NamedTuple):
 
 
 def links_of(manifest: Manifest, local: Iterable[names.Path]) -> dict[int, ManifestLink]:
-    """The links of ``manifest`` by the number of their file; ``local`` says where each of its files lands.
+    """Return the links of ``manifest`` by the number of their file; ``local`` says where each of its files lands.
 
     A link to another link leads to that one; one that leads through another link leads straight to where that ends.
     """
@@ -81,7 +81,7 @@ def make_link(folder: Path, link: ManifestLink) -> None:
 
 
 def wrong_link(folder: Path, link: ManifestLink) -> Text | None:
-    """What is wrong with what bears the name of ``link`` below ``folder``; None when it leads where it should."""
+    """Return what is wrong with what is called like ``link`` below ``folder``; None when it leads where it should."""
     path = folder.joinpath(*link.path)
     if not os.path.islink(path):
         return Text("link.not-a-link", target=link.text)

@@ -89,7 +89,7 @@ class OpenFiles:
         self._files: OrderedDict[Hashable, OpenFile] = OrderedDict()
 
     def get(self, key: Hashable) -> OpenFile | None:
-        """The open file of ``key``, which counts as used just now; None when it is not open."""
+        """Return the open file of ``key``, which counts as used just now; None when it is not open."""
         with self._lock:
             if key in self._files:
                 self._files.move_to_end(key)
@@ -132,7 +132,7 @@ def is_limit(error: BaseException) -> bool:
 
 
 def open_file(folder: Path, place: Place, *, write: bool) -> OpenFile:
-    """The file at ``place`` below ``folder``. Writing goes through no link, and to no file with a second name.
+    """Return the file at ``place`` below ``folder``. Writing goes through no link, and to no file with a second name.
 
     Raises :class:`LostError` when it is not there, or not the one that ``place`` is about, and :class:`StorageError`.
     """
@@ -160,7 +160,7 @@ def create_file(name: str, parent: int | None) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def parent_of(folder: Path, path: names.Path, *, make: bool) -> Iterator[tuple[int | None, str]]:
-    """The folder of ``path`` below ``folder`` as a descriptor, and the name in it, for calls with ``dir_fd``.
+    """Open the folder of ``path`` below ``folder``, as a descriptor, and the name in it, for calls with ``dir_fd``.
 
     No link below ``folder`` is followed. Where the system has no such calls, None and the whole path, whose folders
     led nowhere else when they were looked at. With ``make``, folders below ``folder`` that are not there are made.
@@ -202,7 +202,7 @@ def at(path: Path, parent: int | None) -> str:
 
 
 def look(name: str, parent: int | None) -> os.stat_result | None:
-    """What bears ``name``, links not followed; None when nothing does."""
+    """Return what bears ``name``, links not followed; None when nothing does."""
     try:
         return os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:

@@ -24,7 +24,7 @@ PART_DIGITS: Final = 16
 
 
 def part_paths(manifest: Manifest, final: Sequence[names.Path] | None = None) -> list[names.Path]:
-    """A name for each file until it is whole: no other file's, and no other torrent's for a file of the same name.
+    """Return a name for each file until it is whole: no other file's, nor another torrent's for one of the same name.
 
     ``final`` are the names that they get then, by default those of this system.
     """
@@ -34,7 +34,7 @@ def part_paths(manifest: Manifest, final: Sequence[names.Path] | None = None) ->
 
 
 def part_names(manifest: Manifest, final: Sequence[names.Path], *, windows: bool) -> list[names.Path]:
-    """The same, where ``windows`` says whether ``final`` are names as Windows has them."""
+    """Return the same, where ``windows`` says whether ``final`` are names as Windows has them."""
     ending = f".{str(manifest.info_hash)[:PART_DIGITS]}{PART}"
     room = names.MAX_COMPONENT_BYTES - len(ending)
     parts = [(*path[:-1], path[-1].encode()[:room].decode(errors="ignore") + ending) for path in final]

@@ -25,14 +25,14 @@ class PieceHashes:
         self._lengths = {root: count * HASH_LENGTH for root, count in counts.items() if count > 1}
 
     def layer(self, number: int) -> bytes | None:
-        """The nodes of the pieces of file ``number``, of which it has some; None while they are not known."""
+        """Return the nodes of the pieces of file ``number``, of which it has some; None while they are not known."""
         file = self._manifest.files[number]
         root = file.pieces_root
         assert root is not None  # only a file without bytes has none, and that has no pieces
         return root if file.length <= self._manifest.piece_length else self._layers.get(root)
 
     def expected(self, piece: PieceIndex) -> bytes:
-        """The node that ``piece`` must hash to; :class:`ValueError` when its file's piece layer is missing."""
+        """Return the node that ``piece`` must hash to; :class:`ValueError` when its file's piece layer is missing."""
         number = self._manifest.layout.span(piece).file
         layer = self.layer(number)
         if layer is None:
@@ -41,7 +41,7 @@ class PieceHashes:
         return layer[at : at + HASH_LENGTH]
 
     def empty(self, piece: PieceIndex) -> bytes:
-        """The node that ``piece`` has where nothing but zeros is: what a disk shows of what was not written yet."""
+        """Return the node of ``piece`` where nothing but zeros is: what a disk shows of what was not written yet."""
         span = self._manifest.layout.span(piece)
         alone = self._manifest.files[span.file].length <= self._manifest.piece_length
         node = self._empty.get((span.length, alone))

@@ -144,7 +144,7 @@ class TorrentStorage:
         return data[begin - first : begin - first + length]
 
     def lend(self, piece: PieceIndex, begin: int, length: int) -> FilePart | None:
-        """The same bytes as :meth:`read`, to be sent from the system's memory to a peer as they are.
+        """Return the same bytes as :meth:`read`, to be sent from the system's memory to a peer as they are.
 
         None when they have to be read and verified first, or the system cannot do it, or the range ends in padding.
         Raises :class:`~swarmshare.errors.StorageError` as :meth:`read` does.
@@ -159,7 +159,7 @@ class TorrentStorage:
 
     @staticmethod
     def _leaves(file: ContentFile, span: PieceSpan, begin: int, end: int) -> bytes:
-        """The leaves of the blocks of a piece from ``begin`` to ``end``, read a part at a time."""
+        """Return the leaves of the blocks of a piece from ``begin`` to ``end``, read a part at a time."""
         parts = ((at, min(end, at + _PART)) for at in range(begin, end, _PART))
         return b"".join(leaf_hashes(file.read(last - at, span.offset + at)[0]) for at, last in parts)
 
@@ -212,7 +212,7 @@ class TorrentStorage:
         cancel: Event | None = None,
         only_files: Collection[int] | None = None,
     ) -> set[int]:
-        """The numbers of the pieces that are right on the disk, of all files or of those numbered ``only_files``.
+        """Return the numbers of the right pieces on the disk, of all files or of those numbered ``only_files``.
 
         Takes these files as they are now, forgets what was held of them, and changes none of them. Hashes on all cores.
         What cannot be read or is not there has no right pieces; a file without its piece layer has all or none, and its
@@ -245,7 +245,7 @@ class TorrentStorage:
         return [file.state() if entry.length else None for entry, file in files]
 
     def lost_files(self) -> set[int]:
-        """The numbers of the files whose held pieces may be held no more: scan them to find out.
+        """Return the numbers of the files whose held pieces may be held no more: scan them to find out.
 
         They are gone, replaced, shortened or changed by another program, or the disk failed to keep what was written.
         Costs one look at each file, and no reading. What another program writes into a file while we do is not noticed.
@@ -254,7 +254,7 @@ class TorrentStorage:
         return {number for number, (entry, file) in enumerate(files) if entry.length and file.is_lost()}
 
     def new_files(self) -> set[int]:
-        """The numbers of the files that were not there when they were looked for, and are now: scan them, too.
+        """Return the numbers of the files that were not there when they were looked for, and are now: scan them, too.
 
         Costs one look at each file that is not there.
         """

@@ -23,6 +23,7 @@ DEFAULT_EXCLUDES: Final = (
     ".directory", ".Trash-*", ".nfs*",
 )  # fmt: skip
 """Droppings of desktops and file servers, which nobody means to share."""
+_RENAME_OR_EXCLUDE: Final = Text("hint.rename-or-exclude")
 MAX_ENTRIES: Final = 1_000_000
 """Most files and folders of one walk. A few links to folders that have links themselves can make billions of paths."""
 
@@ -67,7 +68,7 @@ class SharePlan:
 def make_plan(
     root: Path, *, name: str | None = None, exclude: Sequence[str] = (), output: Path | None = None
 ) -> SharePlan:
-    """What sharing ``root``, a file or a folder, under ``name`` (by default its own) would share.
+    """Return what sharing ``root``, a file or a folder, under ``name`` (by default its own) would share.
 
     ``exclude`` adds shell patterns to :data:`DEFAULT_EXCLUDES`; each is tried on a name and on a path below ``root``.
     ``output`` is the manifest about to be written: it is left out, by whatever link it is reached. A link is followed
@@ -82,8 +83,11 @@ def make_plan(
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
         reason = os_reason(error) if isinstance(error, OSError) else Text("storage.link-circle")
         raise StorageError(root, reason) from error
-    name = real_root.name if name is None else name
-    _check_name(name, root)
+    if name is None:
+        name = real_root.name
+        _check_name(name, root, Text("hint.rename"))
+    else:
+        _check_name(name, root, Text("hint.other-given-name"))
     walk = _Walk(real_root, (*DEFAULT_EXCLUDES, *exclude), replaced)
     if stat.S_ISDIR(status.st_mode):
         files = sorted(walk.folder(real_root, (), frozenset()), key=lambda file: canonical_key(file.path))
@@ -115,7 +119,7 @@ class _Walk:
         self.excluded = 0
 
     def folder(self, folder: Path, above: names.Path, entered: frozenset[Path]) -> Iterator[PlannedFile]:
-        """The files below ``folder``, whose path in the manifest is ``above``; ``entered`` are the folders it is in."""
+        """Yield the files below ``folder``, whose path in the manifest is ``above``; ``entered`` has those it is in."""
         if len(above) >= names.MAX_DEPTH:
             raise ManifestError(
                 "path-deep", Text("share.path-deep", folder=folder, limit=names.MAX_DEPTH), hint=Text("hint.exclude")
@@ -161,7 +165,7 @@ class _Walk:
             self.skipped.append((source, Text("storage.not-regular")))
 
     def _inside(self, link: Path) -> Path | Text:
-        """What a link leads to, or why it is not followed."""
+        """Return what a link leads to, or why it is not followed."""
         try:
             target = link.resolve(strict=True)
         except (OSError, RuntimeError):
@@ -177,12 +181,12 @@ class _Walk:
         return names.matches(path[-1], self._patterns) or names.matches("/".join(path), self._patterns)
 
 
-def _check_name(name: str, path: Path) -> None:
-    """A name that we would refuse in a manifest is refused here, where its owner can still change it."""
+def _check_name(name: str, path: Path, hint: Text = _RENAME_OR_EXCLUDE) -> None:
+    """Refuse a name that we would refuse in a manifest here, where its owner can still change it."""
     try:
         names.check_component(name.encode(errors="surrogateescape"), str(path))
     except ManifestError as error:
-        raise ManifestError(error.rule, error.message, hint=Text("hint.rename-or-exclude")) from None
+        raise ManifestError(error.rule, error.message, hint=hint) from None
 
 
 def _check_portable(root: Path, name: str, files: Sequence[PlannedFile]) -> None:

@@ -66,7 +66,7 @@ def save_resume(path: Path, manifest: Manifest, bits: bytes, states: Sequence[Fi
 
 
 def load_resume(path: Path, manifest: Manifest, storage: TorrentStorage) -> Resume:
-    """What was saved at ``path``, as far as it is about ``manifest`` and the files of ``storage`` are as they were.
+    """Return what was saved at ``path`` about ``manifest``, as far as the files of ``storage`` are as they were.
 
     Raises nothing for what is wrong with any of them: that is to be checked again.
     """
@@ -121,7 +121,7 @@ def _bits(bits: bytes, pieces: range) -> list[bool]:
 
 
 def _read(path: Path, manifest: Manifest) -> tuple[bytes, list[list[int]]] | None:
-    """The bits and the files that were saved, if they have the shape that ``manifest`` gives them."""
+    """Return the bits and the files that were saved, if they have the shape that ``manifest`` gives them."""
     count = manifest.layout.piece_count
     try:
         data = read_small(path, 1024 + (count + 7) // 8 + _FILE_LENGTH * len(manifest.files))

@@ -66,7 +66,7 @@ class _Candidate:
         """Whether some of it is right, and all of the rest is empty."""
 
     def source(self, manifest: Manifest) -> Source | None:
-        """What to hash of it, as far as it is whole pieces; None when there is nothing."""
+        """Return what to hash of it, as far as it is whole pieces; None when there is nothing."""
         path, status = self.found.path, self.found.status
         length = manifest.files[self.number].length
         if status.st_size < length:

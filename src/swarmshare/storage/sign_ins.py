@@ -49,7 +49,7 @@ class SignIns:
         write_atomic(self._path(sign_in.tracker), json.dumps(sign_in._asdict(), indent=1).encode(), mode=0o600)
 
     def load(self, tracker: str) -> SignIn | None:
-        """The sign-in at ``tracker``; None when there is none."""
+        """Return the sign-in at ``tracker``; None when there is none."""
         path = self._path(tracker)
         return _read(path) if path.exists() else None
 

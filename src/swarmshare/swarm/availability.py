@@ -61,14 +61,14 @@ class Availability:
         return bytes(self._holders)
 
     def join(self, has: Bitfield) -> None:
-        """A peer with these pieces is there now: O(1) for a seed, else O(pieces)."""
+        """Count a peer with these pieces that is there now: O(1) for a seed, else O(pieces)."""
         if has.is_full:
             self.seeds += 1
         else:
             self._count(has, 1)
 
     def leave(self, has: Bitfield) -> None:
-        """A peer that has these pieces by now is gone."""
+        """Count no more a peer that has these pieces by now and is gone."""
         if has.is_full and self.seeds:
             self.seeds -= 1
         else:  # maybe a seed, when all that we know of came to be one piece by piece
@@ -153,7 +153,7 @@ class Availability:
         self._ranks.set_all(self._all_ranks())
 
     def _all_ranks(self) -> bytes:
-        """The rank of each piece, from scratch."""
+        """Return the rank of each piece, from scratch."""
         high = self._on_offer[Priority.HIGH].flags().translate(_IF_HIGH)
         normal = self._on_offer[Priority.NORMAL].flags().translate(_IF_NORMAL)
         holders = self._holders.translate(_CAPPED)

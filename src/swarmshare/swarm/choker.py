@@ -39,7 +39,7 @@ class Candidate(Generic[Peer]):
 def choose_unchoked(
     candidates: Sequence[Candidate[Peer]], slots: int, optimistic: Peer | None, seeding: bool, rng: random.Random
 ) -> set[Peer]:
-    """The keys of the peers to unchoke, ``slots`` at most; everyone else is to be choked.
+    """Return the keys of the peers to unchoke, ``slots`` at most; everyone else is to be choked.
 
     While we download, the ``optimistic`` peer (if it is interested) has one slot, so that a better peer can be found;
     the others are for those that give us most. While we seed, nobody gives us anything, and ``optimistic`` is ignored:
@@ -55,7 +55,7 @@ def choose_unchoked(
 
 
 def choose_optimistic(candidates: Sequence[Candidate[Peer]], rng: random.Random) -> Peer | None:
-    """The key of the choked peer that is to have the optimistic slot next; None when nobody waits for one."""
+    """Return the key of the choked peer that is to have the optimistic slot next; None when nobody waits for one."""
     waiting = [candidate for candidate in candidates if candidate.interested and not candidate.unchoked]
     if not waiting:
         return None
@@ -64,7 +64,7 @@ def choose_optimistic(candidates: Sequence[Candidate[Peer]], rng: random.Random)
 
 
 def _in_turn(candidate: Candidate[Peer]) -> tuple[int, float]:
-    """The rank while seeding: whose turn it is, who waits, and last who had a turn and may stay if nobody waits."""
+    """Return the rank while seeding: whose turn it is, who waits, last who had a turn and may stay if nobody waits."""
     if not candidate.unchoked:
         return (1, -candidate.seconds)
     return (0 if candidate.seconds < TURN else 2, -candidate.rate_to)

@@ -45,7 +45,7 @@ class Conduct:
         self._right += length
 
     def gave_wrong(self, piece: int, length: int, file: Collection[int], asked: Collection[int]) -> None:
-        """It gave wrong data in ``piece`` of ``length`` bytes; each piece counts once.
+        """Note that it gave wrong data in ``piece`` of ``length`` bytes; each piece counts once.
 
         ``file`` are the pieces of the same file. What it was ``asked`` for of these before we knew is not held against
         it. ``length`` is that of the whole piece, however little of it came from this peer: all of it is wasted.
@@ -62,12 +62,12 @@ class Conduct:
         self.doubtful -= self.wrong
 
     def has_lost(self, piece: int) -> None:
-        """It says that it has ``piece`` no more: when it says that it has, it is another one."""
+        """Note that it has ``piece`` no more, as it says: when it says that it has, it is another one."""
         self.wrong.discard(piece)
         self._excused.discard(piece)
 
     def begin_anew(self) -> None:
-        """The program at the other end was started again and may have looked at its files; what it cost us stays."""
+        """Note that the other program was started again and may have looked at its files; what it cost us stays."""
         self.wrong.clear()
         self.doubtful.clear()
         self._excused.clear()

@@ -44,8 +44,8 @@ class Outcome(Enum):
     """Within seconds."""
     UNREACHABLE = "unreachable"
     """The system knows no way to it, or no such name."""
-    ENDED = "ended"
-    """There was a connection."""
+    CONNECTED = "ended"
+    """There was a connection; that nobody is connected is because it ended (:attr:`Cause.ENDED`)."""
     NOT_WANTED = "not-wanted"
     """We closed it: the peer is connected already, or there is no room. This says nothing about why nobody is."""
 
@@ -149,10 +149,10 @@ def explain(situation: Situation) -> NoPeers | None:
 
 
 def _of_dials(dials: Mapping[tuple[str, int], DialResult], situation: Situation) -> NoPeers | None:
-    """The nearest miss."""
+    """Return the nearest miss."""
     for outcome in list(Outcome)[: list(Outcome).index(Outcome.NOT_WANTED)]:
         those = [address for address, result in dials.items() if result.outcome is outcome]
-        if not those or (outcome is Outcome.ENDED and situation.complete):
+        if not those or (outcome is Outcome.CONNECTED and situation.complete):
             continue
         who = [show_address(*address) for address in those]
         if outcome is Outcome.HUNG_UP and situation.hybrid:

@@ -65,7 +65,7 @@ class PartialPiece(Generic[Peer]):
         return taken
 
     def give_back(self, begin: int) -> None:
-        """The leaf that begins at byte ``begin`` is free again."""
+        """Free the leaf that begins at byte ``begin``."""
         insort(self.free, begin // BLOCK_LENGTH)
 
     def deliver(self, peer: Peer, block: Block) -> None:

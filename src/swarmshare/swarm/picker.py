@@ -60,7 +60,7 @@ class PiecePicker(Generic[Peer]):
     """
 
     def __init__(self, layout: PieceLayout, rng: random.Random) -> None:
-        """A picker for the pieces of ``layout``, none of which is held; ``rng`` breaks ties among equally rare ones."""
+        """Pick among the pieces of ``layout``, none of which is held; ``rng`` breaks ties among equally rare ones."""
         count = layout.piece_count
         self.sequential = False
         self._rng = rng
@@ -166,7 +166,7 @@ class PiecePicker(Generic[Peer]):
     def pick(
         self, peer: Peer, has: Bitfield, count: int, without: Collection[int] = (), longest: int = 1
     ) -> list[Block]:
-        """The blocks to ask of ``peer`` now, ``count`` leaves at most; they are outstanding at it from here on.
+        """Return the blocks to ask of ``peer`` now, ``count`` leaves at most; they are outstanding at it from here on.
 
         First the pieces that were started, because only whole pieces can be verified and shared; then new ones, the
         rarest first. Within each of the two, high priority comes first. In the endgame (:attr:`in_endgame`) an idle
@@ -258,7 +258,7 @@ class PiecePicker(Generic[Peer]):
         )
 
     def blocks_of(self, peer: Peer) -> tuple[Block, ...]:
-        """The blocks outstanding at ``peer``, oldest first."""
+        """Return the blocks outstanding at ``peer``, oldest first."""
         return self._requests.at(peer)
 
     def returned(self, peer: Peer, block: Block) -> None:
@@ -304,12 +304,12 @@ class PiecePicker(Generic[Peer]):
         return Received(wanted=True, piece_complete=True, cancel=cancel)
 
     def contributors(self, piece: int) -> dict[int, Peer]:
-        """The peer that delivered each leaf of ``piece`` so far, by the byte it begins at; empty for a HELD piece."""
+        """Return who delivered each leaf of ``piece`` so far, by the byte it begins at; empty for a HELD piece."""
         partial = self._partials.get(piece)
         return dict(partial.delivered) if partial else {}
 
     def parts_of(self, peer: Peer) -> set[int]:
-        """The pieces on their way to us of which ``peer`` delivered a block or is to deliver one."""
+        """Return the pieces on their way to us of which ``peer`` delivered a block or is to deliver one."""
         delivered = {piece for piece, partial in self._partials.items() if peer in partial.delivered.values()}
         return delivered.union(block.piece for block in self._requests.at(peer))
 

@@ -37,7 +37,7 @@ class RequestPipeline:
     """
 
     def __init__(self, peer_limit: int = MAX_DEPTH) -> None:
-        """The pipeline to one peer; ``peer_limit`` is its ``reqq`` (BEP 10), to be set when the peer tells it."""
+        """Start the pipeline to one peer; ``peer_limit`` is its ``reqq`` (BEP 10), to be set when the peer tells it."""
         self.peer_limit = peer_limit
         self.peer_longest = 1
         """Leaves in the longest request that the peer takes, a power of two; to be set when it tells."""

@@ -30,7 +30,7 @@ class Rejections:
         return len(self.waiting) >= MAX_REJECTED
 
     def rejected(self, piece: int, now: float) -> None:
-        """The peer rejected a block of ``piece`` at ``now``.
+        """Note that the peer rejected a block of ``piece`` at ``now``.
 
         The blocks of one piece that it rejects together count once.
         """

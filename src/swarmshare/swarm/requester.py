@@ -48,7 +48,7 @@ class Requester(Generic[Peer]):
     def choose(
         self, now: float, has: Bitfield, asked: Collection[Block], allowed: Collection[int] | None
     ) -> list[Block]:
-        """The blocks to ask of the peer now, outstanding at it from here on: as many as keep it busy.
+        """Return the blocks to ask of the peer now, outstanding at it from here on: as many as keep it busy.
 
         ``has`` is what it holds, and ``asked`` what it has still to answer, cancelled requests included. ``allowed``
         are the only pieces that it may be asked for while it chokes us (BEP 6); None: it does not choke us.

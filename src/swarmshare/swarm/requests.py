@@ -41,7 +41,7 @@ class Requests(Generic[Peer]):
         return any(self._by_peer.values())
 
     def at(self, peer: Peer) -> tuple[Block, ...]:
-        """The blocks outstanding at ``peer``, oldest first."""
+        """Return the blocks outstanding at ``peer``, oldest first."""
         return tuple(self._by_peer.get(peer, ()))
 
     def is_idle(self, peer: Peer) -> bool:
@@ -49,7 +49,7 @@ class Requests(Generic[Peer]):
         return not self._by_peer.get(peer)
 
     def at_one(self) -> Iterator[tuple[Block, Peer, Block]]:
-        """The leaves that just one peer was asked for, with it and the block: the end of the longest queue first."""
+        """Yield the leaves that one peer was asked for, with it and the block: the end of the longest queue first."""
         for peer, blocks in sorted(self._by_peer.items(), key=lambda item: len(item[1]), reverse=True):
             for block in reversed(blocks):
                 for begin in reversed(block.leaves):

@@ -57,7 +57,7 @@ class Text(str):
 
     @classmethod
     def received(cls, english: str, code: str, arguments: Mapping[str, Value]) -> Text:
-        """What another program said: ``english`` is shown as it came, unless there is a translation of ``code``."""
+        """Return what another program said: ``english`` as it came, unless there is a translation of ``code``."""
         text = super().__new__(cls, english)
         text.code = code
         text.arguments = MappingProxyType(dict(arguments))
@@ -77,17 +77,17 @@ def fill(template: str, arguments: Mapping[str, Value], say: Callable[[Value], s
 
 
 def places(template: str) -> set[str]:
-    """The names of the arguments that ``template`` has a place for."""
+    """Return the names of the arguments that ``template`` has a place for."""
     return set(_PLACE.findall(template))
 
 
 def in_english(value: Value) -> str:
-    """An argument as it stands in an English sentence."""
+    """Return an argument as it stands in an English sentence."""
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def os_reason(error: OSError) -> Text:
-    """The system's own words for what went wrong, without the number and the path; its code is the number's name."""
+    """Return the system's own words for what went wrong, without number and path; its code is the number's name."""
     if isinstance(error.strerror, Text):
         return error.strerror
     return system_says(
@@ -101,16 +101,16 @@ def system_says(words: str, number: int | None = None) -> Text:
 
 
 def text_of(error: Exception) -> Text:
-    """What ``error`` says: its text if it was raised with one, else its words as those of a library."""
+    """Return what ``error`` says: its text if it was raised with one, else its words as those of a library."""
     said = next(iter(error.args), None)
     return said if isinstance(said, Text) else system_says(str(error))
 
 
 def about(subject: object, what: str) -> Text:
-    """``what``, said of ``subject``: a path, the address of a tracker, a name."""
+    """Return ``what``, said of ``subject``: a path, the address of a tracker, a name."""
     return Text("about", subject=subject, what=what)
 
 
 def advise(what: Text, hint: Text | None) -> Text:
-    """What is wrong, followed by what to do about it if that is known, in one line."""
+    """Return what is wrong, followed by what to do about it if that is known, in one line."""
     return what if hint is None else Text("advice", what=what, hint=hint)

@@ -19,7 +19,7 @@ ENGLISH: Final = {
     "cli.port-taken": "port {port} is taken: {what}. The tracker takes port {other} instead",
     "cli.window-ended": "the window ended: {reason}",
     "cli.no-name": "This is no name: {reason}.",
-    "cli.bad-password": "Not this one: {reason}. Try again.",
+    "cli.bad-password": "{reason}. Try again.",
     "cli.passwords-differ": "The two passwords are not the same. Try again.",
     "cli.type-elsewhere": "{reason}. In another terminal, type:",
     "cli.other-program": "another program is there ({reason})",

@@ -49,6 +49,8 @@ ENGLISH: Final = {
     "hint.rename-named-or-exclude": (
         "Rename what it names, leave it out with --exclude, or share fewer files at once."
     ),
+    "hint.rename": "Rename it.",
+    "hint.other-given-name": "Choose another name.",
     "hint.rename-one": "Rename one of the two, or leave it out with --exclude.",
     "hint.other-output": "Choose another -o.",
     "hint.begin-again": "Remove the file, then begin it again.",

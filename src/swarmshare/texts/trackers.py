@@ -34,6 +34,8 @@ ENGLISH: Final = {
     "announce.field-twice": "{name} is there twice",
     "announce.swarm-full": "this swarm has as many members as it may have: try again later",
     "request.not-json": "the body must be JSON: send 'Content-Type: application/json'",
+    "request.host": "this tracker does not go by the name {name}: start it with --host to let it",
+    "request.origin": "a page of another site sent this",
     "request.no-object": "the body must be a JSON object",
     "request.content-type": "send the body with 'Content-Type: {type}'",
     "request.no-token": "sign in, and send the token as 'Authorization: Bearer TOKEN'",

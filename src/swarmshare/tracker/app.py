@@ -62,7 +62,7 @@ def create_app(
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Flask:
-    """Returns the tracker as a WSGI application; whoever makes it calls :meth:`Services.close` in the end.
+    """Return the tracker as a WSGI application; whoever makes it calls :meth:`Services.close` in the end.
 
     Args:
         config: How the tracker behaves.
@@ -161,10 +161,10 @@ class _Swarms:
         self.withdrawn = registry.withdraw
 
     def accounts_changed(self) -> None:
-        """Does nothing: the swarms ask the directory anew each time."""
+        """Do nothing: the swarms ask the directory anew each time."""
 
     def published(self, entry: values.EntryView) -> None:
-        """Does nothing: a swarm begins with its first member."""
+        """Do nothing: a swarm begins with its first member."""
 
 
 def _api(services: Services) -> Blueprint:

@@ -15,7 +15,7 @@ _FAR: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
 
 def own_addresses(listening: str) -> tuple[str, ...]:
-    """Returns the addresses, one of each family at most, at which a server that listens on ``listening`` is reached.
+    """Return the addresses, one of each family at most, at which a server that listens on ``listening`` is reached.
 
     Empty when that is this machine only, or when it is in no network.
     """
@@ -30,7 +30,7 @@ def own_addresses(listening: str) -> tuple[str, ...]:
 
 
 def host_for_neighbours() -> str:
-    """Returns where to listen for the local network: everywhere, unless the Internet can see this machine.
+    """Return where to listen for the local network: everywhere, unless the Internet can see this machine.
 
     Then it is this machine only: somebody has to say first who is to see the server.
     """

@@ -96,7 +96,7 @@ def serve(
         # No log of requests: there are passkeys in their paths. What goes wrong inside is logged by the application.
         pool = Pool(min(config.max_connections, most_connections()))
         servers = [
-            WSGIServer(listener, app, log=None, error_log=None, handler_class=ClientHandler, spawn=pool)
+            WSGIServer(listener, app.wsgi_app, log=None, error_log=None, handler_class=ClientHandler, spawn=pool)
             for listener in listeners
         ]
         stop = Event()
@@ -141,7 +141,7 @@ class _Workers:
         self._pool = pool
 
     def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Returns or raises what ``work`` does in one of the threads."""
+        """Return or raise what ``work`` does in one of the threads."""
         result: T
         result, error = self._pool.apply(_caught, (work, args, kwargs))
         if error is not None:
@@ -150,7 +150,7 @@ class _Workers:
 
 
 def _caught(work: Callable[..., object], args: Any, kwargs: Any) -> tuple[object, Exception | None]:
-    """Returns an error instead of raising it: gevent prints what a thread raises, even when somebody waits for it."""
+    """Return an error instead of raising it: gevent prints what a thread raises, even when somebody waits for it."""
     try:
         return work(*args, **kwargs), None
     except Exception as error:

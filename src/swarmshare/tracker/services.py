@@ -37,13 +37,13 @@ class Services:
     socketio: SocketIO
 
     def base_url(self) -> str:
-        """Returns the URL at which the sender of the current request reaches this tracker, without a final slash."""
+        """Return the URL at which the sender of the current request reaches this tracker, without a final slash."""
         return (self.config.public_url or request.host_url).rstrip("/")
 
     def announce_url(self) -> str:
-        """Returns the URL to which ordinary clients of the sender of the current request announce."""
+        """Return the URL to which ordinary clients of the sender of the current request announce."""
         return f"{self.base_url()}/announce"
 
     def close(self) -> None:
-        """Closes the database. Whatever uses it afterwards fails."""
+        """Close the database. Whatever uses it afterwards fails."""
         self.database.close()

@@ -73,7 +73,7 @@ class AccountApi:
     # One's own account
 
     def tokens(self) -> list[Token]:
-        """Returns one's sign-ins, the newest first."""
+        """Return one's sign-ins, the newest first."""
         return [
             Token(
                 answer.number("id"),
@@ -86,25 +86,25 @@ class AccountApi:
         ]
 
     def revoke_token(self, number: int) -> None:
-        """Ends the sign-in with this number, of one's own."""
+        """End the sign-in with this number, of one's own."""
         self._connection.ask("DELETE", f"{PREFIX}/tokens/{number}")
 
     def change_password(self, old: str, new: str) -> None:
-        """Changes one's password, which ends every sign-in, this one too."""
+        """Change one's password, which ends every sign-in, this one too."""
         self._connection.ask("PUT", f"{PREFIX}/account/password", body={"old": old, "new": new})
 
     def reset_password(self, user: str, code: str, new: str) -> None:
-        """Sets a forgotten password, with an invitation for that account. Nobody needs to be signed in."""
+        """Set a forgotten password, with an invitation for that account. Nobody needs to be signed in."""
         self._connection.ask("POST", f"{PREFIX}/password-resets", body={"name": user, "invitation": code, "new": new})
 
     def renew_passkey(self) -> str:
-        """Returns one's new announce URL; ordinary clients with the one before are refused."""
+        """Return one's new announce URL; ordinary clients with the one before are refused."""
         return self._connection.ask("POST", f"{PREFIX}/account/passkey", body={}).text("announce_url")
 
     # An organiser's
 
     def people(self) -> list[Person]:
-        """Returns all accounts, the oldest first, up to :data:`MAX_LISTED`."""
+        """Return all accounts, the oldest first, up to :data:`MAX_LISTED`."""
         found: list[Person] = []
         while len(found) < MAX_LISTED:
             query: dict[str, str | int] = {"offset": len(found), "limit": _PAGE}
@@ -120,13 +120,13 @@ class AccountApi:
         return _person(self._connection.ask("PATCH", f"{PREFIX}/accounts/{number}", body={"suspended": suspended}))
 
     def invite(self, number: int | None = None) -> NewInvitation:
-        """Returns an invitation for a new account, or for that of ``number`` to set its password."""
+        """Return an invitation for a new account, or for that of ``number`` to set its password."""
         body: dict[str, Json] = {} if number is None else {"account": number}
         answer = self._connection.ask("POST", f"{PREFIX}/invitations", body=body)
         return NewInvitation(answer.text("secret"), answer.number("expires_at"))
 
     def invitations(self) -> list[Invitation]:
-        """Returns all invitations that are remembered, the newest first."""
+        """Return all invitations that are remembered, the newest first."""
         return [
             Invitation(
                 answer.number("id"),
@@ -139,15 +139,15 @@ class AccountApi:
         ]
 
     def revoke_invitation(self, number: int) -> None:
-        """Makes the invitation with this number void."""
+        """Make the invitation with this number void."""
         self._connection.ask("DELETE", f"{PREFIX}/invitations/{number}")
 
     def export(self, what: str, take: Callable[[bytes], object], *, secrets: bool = False) -> None:
-        """Passes all ``accounts``, or the whole ``catalogue``, to ``take`` as chunks of JSON."""
+        """Pass all ``accounts``, or the whole ``catalogue``, to ``take`` as chunks of JSON."""
         self._connection.download(f"{PREFIX}/export/{what}{'?secrets=true' if secrets else ''}", take)
 
     def import_(self, what: str, document: bytes) -> Imported:
-        """Adds what an exported ``document`` has and the tracker has not; ``what`` is as for :meth:`export`."""
+        """Add what an exported ``document`` has and the tracker has not; ``what`` is as for :meth:`export`."""
         answer = self._connection.send("POST", f"{PREFIX}/import/{what}", document, "application/json")
         return Imported(answer.number("added"), len(answer.texts("skipped")))
 

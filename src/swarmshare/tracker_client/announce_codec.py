@@ -50,7 +50,7 @@ class AnnounceRequest(NamedTuple):
     """What the tracker wants back from us."""
 
     def url(self, announce_url: str) -> str:
-        """Returns the URL of this announce at a tracker's ``announce_url``."""
+        """Return the URL of this announce at a tracker's ``announce_url``."""
         fields = {
             "info_hash": quote_from_bytes(self.wire_hash, safe=""),
             "peer_id": quote_from_bytes(self.peer_id, safe=""),
@@ -84,7 +84,7 @@ class Reply(NamedTuple):
 
 
 def parse_reply(body: bytes, peer_id: bytes, *, from_loopback: bool) -> Reply:
-    """Returns the answer in ``body``, without ourselves where we are listed by our ``peer_id``.
+    """Return the answer in ``body``, without ourselves where we are listed by our ``peer_id``.
 
     Addresses on loopback are taken from a tracker on loopback only: any other would send us to ourselves.
 

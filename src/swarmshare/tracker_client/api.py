@@ -103,7 +103,7 @@ class TrackerApi:
     def register(
         self, user: str, password: str, label: str, *, invitation: str | None = None, setup_token: str | None = None
     ) -> SignedIn:
-        """Makes an account, and signs in to it. ``label`` tells its owner later which token this was."""
+        """Make an account, and sign in to it. ``label`` tells its owner later which token this was."""
         body: dict[str, Json] = {"name": user, "password": password, "label": label}
         if invitation is not None:
             body["invitation"] = invitation
@@ -112,16 +112,16 @@ class TrackerApi:
         return _signed_in(self._connection.ask("POST", f"{PREFIX}/accounts", body=body))
 
     def sign_in(self, user: str, password: str, label: str) -> SignedIn:
-        """Returns a new token for an account, by its password; ``label`` is shown in the list of tokens."""
+        """Return a new token for an account, by its password; ``label`` is shown in the list of tokens."""
         body: dict[str, Json] = {"name": user, "password": password, "label": label}
         return _signed_in(self._connection.ask("POST", f"{PREFIX}/tokens", body=body))
 
     def sign_out(self) -> None:
-        """Ends the token that this connection uses."""
+        """End the token that this connection uses."""
         self._connection.ask("DELETE", f"{PREFIX}/tokens/current")
 
     def account(self) -> Account:
-        """Returns the account that the token of this connection speaks for."""
+        """Return the account that the token of this connection speaks for."""
         answer = self._connection.ask("GET", f"{PREFIX}/account")
         account = answer.inner("account")
         return Account(
@@ -129,7 +129,7 @@ class TrackerApi:
         )
 
     def entries(self, search: str = "") -> Iterator[Entry]:
-        """Yields the entries that have all words of ``search``, the newest first; each once."""
+        """Yield the entries that have all words of ``search``, the newest first; each once."""
         told = set()
         for answer in self._pages("/catalogue", "entries", {"search": search}):
             entry = read_entry(answer)
@@ -138,15 +138,15 @@ class TrackerApi:
                 yield entry
 
     def entries_by_hash(self, digits: str) -> list[Entry]:
-        """Returns the first 200 entries whose info hash begins with ``digits`` (8 to 64, lower-case hexadecimal)."""
+        """Return the first 200 entries whose info hash begins with ``digits`` (8 to 64, lower-case hexadecimal)."""
         return [entry for entry in self._first({"info_hash": digits}) if entry.info_hash.startswith(digits)]
 
     def entries_by_name(self, name: str) -> list[Entry]:
-        """Returns entries of exactly this name, the first 200 of them."""
+        """Return entries of exactly this name, the first 200 of them."""
         return [entry for entry in self._first({"name": name}) if entry.name == name]
 
     def similar(self, text: str, limit: int) -> list[Entry]:
-        """Returns entries with all words of ``text``, the newest ``limit`` of them."""
+        """Return entries with all words of ``text``, the newest ``limit`` of them."""
         return self._first({"search": text[:_SEARCH], "limit": limit})
 
     def _first(self, query: dict[str, str | int]) -> list[Entry]:
@@ -154,29 +154,29 @@ class TrackerApi:
         return list(map(read_entry, answer.each("entries")))
 
     def entry(self, info_hash: str) -> Entry:
-        """Returns the entry with this info hash, 64 hexadecimal digits."""
+        """Return the entry with this info hash, 64 hexadecimal digits."""
         return read_entry(self._connection.ask("GET", f"{PREFIX}/catalogue/{info_hash}"))
 
     def publish(self, manifest: bytes) -> Entry:
-        """Puts a manifest into the catalogue, and returns its entry; nothing changes when one published it before."""
+        """Put a manifest into the catalogue, and return its entry; nothing changes when one published it before."""
         return read_entry(self._connection.send("POST", f"{PREFIX}/catalogue", manifest, "application/x-bittorrent"))
 
     def torrent(self, info_hash: str) -> bytes:
-        """Returns the manifest of an entry, not parsed yet, with the tracker's announce URL for the asker in it."""
+        """Return the manifest of an entry, not parsed yet, with the tracker's announce URL for the asker in it."""
         return self._connection.fetch(f"{PREFIX}/catalogue/{info_hash}/torrent")
 
     def withdraw(self, info_hash: str) -> None:
-        """Takes an entry out of the catalogue; only its publisher or an organiser may."""
+        """Take an entry out of the catalogue; only its publisher or an organiser may."""
         self._connection.ask("DELETE", f"{PREFIX}/catalogue/{info_hash}")
 
     def swarm(self, info_hash: str) -> Swarm:
-        """Returns the swarm of an entry, with all its members, but not which pieces each holds."""
+        """Return the swarm of an entry, with all its members, but not which pieces each holds."""
         path = f"/swarms/{info_hash}"
         swarm = self._connection.ask("GET", PREFIX + path, query={"limit": 1})
         return _swarm(swarm, self._pages(path, "members", {}))
 
     def pieces(self, info_hash: str) -> Swarm:
-        """Returns the same with the pieces of each, for as many members as a tracker tells of at once."""
+        """Return the same with the pieces of each, for as many members as a tracker tells of at once."""
         query: dict[str, str | int] = {"limit": _PAGE, "pieces": "true"}
         swarm = self._connection.ask("GET", f"{PREFIX}/swarms/{info_hash}", query=query)
         return _swarm(swarm, swarm.each("members"))
@@ -198,7 +198,7 @@ def _signed_in(answer: Answer) -> SignedIn:
 
 
 def read_entry(answer: Answer) -> Entry:
-    """Returns an entry as a tracker writes it, checked. Raises :class:`~swarmshare.errors.TrackerError`."""
+    """Return an entry as a tracker writes it, checked. Raises :class:`~swarmshare.errors.TrackerError`."""
     seeds, peers, copies = read_counts(answer)
     return Entry(
         info_hash=answer.text("info_hash"),
@@ -217,7 +217,7 @@ def read_entry(answer: Answer) -> Entry:
 
 
 def read_counts(answer: Answer) -> tuple[int, int, int]:
-    """Returns seeds, all members, and copies of the rarest piece. Seeds are members, whatever a tracker counts."""
+    """Return seeds, all members, and copies of the rarest piece. Seeds are members, whatever a tracker counts."""
     seeds = answer.number("seeds")
     return seeds, max(seeds, answer.number("peers")), answer.number("copies")
 

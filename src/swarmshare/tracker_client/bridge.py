@@ -81,7 +81,7 @@ class Link:
         self._closed = False
 
     async def ask(self, event: str, data: Wire) -> object:
-        """Sends an event, and returns its acknowledgement, as it came.
+        """Send an event, and return its acknowledgement, as it came.
 
         Raises:
             TrackerError: The connection ended before, or no answer came in :data:`TIMEOUT` seconds, which ends it.
@@ -112,7 +112,7 @@ class Link:
         return self._closed
 
     def close(self) -> None:
-        """Ends the connection; its threads notice by their socket. For any thread."""
+        """End the connection; its threads notice by their socket. For any thread."""
         with self._lock:
             self._closed = True
             for connection in self._sockets:
@@ -130,18 +130,18 @@ class Link:
             raise self._error(Text("tracker.broke")) from error
 
     async def aclose(self) -> None:
-        """Ends the connection, and waits for its threads, but never longer than :data:`CLOSING` seconds."""
+        """End the connection, and wait for its threads, but never longer than :data:`CLOSING` seconds."""
         self.close()
         with trio.move_on_after(CLOSING, shield=True):
             await self.over.wait()
 
     async def last(self) -> NoReturn:
-        """Waits until the connection ends, and raises :class:`TrackerError` then."""
+        """Wait until the connection ends, and raise :class:`TrackerError` then."""
         await self.over.wait()
         raise self._error(Text("tracker.broke"))
 
     async def open(self) -> None:
-        """Connects and signs in; raises :class:`TrackerError`."""
+        """Connect and sign in; raise :class:`TrackerError`."""
         try:
             with trio.fail_after(TIMEOUT):
                 # A limiter of its own, since a thread that was given up may look up a name for as long as it likes.
@@ -158,16 +158,16 @@ class Link:
     # What follows runs in other threads
 
     def push(self, event: str, *data: object) -> None:
-        """Passes on an event that the tracker sent by itself."""
+        """Pass on an event that the tracker sent by itself."""
         if len(data) == 1:
             self._pushes[event](data[0])
 
     def handshaken(self, *_: object) -> None:
-        """Notes that the tracker let us in."""
+        """Note that the tracker let us in."""
         self._tell(self._handshaken.set)
 
     def refused(self, *data: object) -> None:
-        """Notes that the tracker did not let us in, and why."""
+        """Note that the tracker did not let us in, and why."""
         if self._client.eio.state != "connected":
             return  # there is no connection yet: another way may get through
         if self._handshaken.is_set():
@@ -176,7 +176,7 @@ class Link:
         self._tell(self._handshaken.set)
 
     def ended(self) -> None:
-        """Notes that both threads are done with the connection."""
+        """Note that both threads are done with the connection."""
         self._drop()
         self._tell(self._end)
 
@@ -187,7 +187,7 @@ class Link:
                 connection.close()
 
     def dialled(self) -> socket.socket:
-        """Returns a new socket to the tracker, which :meth:`close` ends, too. Raises :class:`OSError`."""
+        """Return a new socket to the tracker, which :meth:`close` ends, too. Raises :class:`OSError`."""
         connection = dial(self._tracker, TIMEOUT)
         with self._lock:
             self._sockets = [known for known in self._sockets if known.fileno() >= 0] + [connection]
@@ -277,7 +277,7 @@ class Link:
 async def open_link(
     tracker: str, token: str, namespace: str, pushes: Mapping[str, Callable[[object], None]], max_message: int
 ) -> Link:
-    """Returns a connection to a tracker that is signed in.
+    """Return a connection to a tracker that is signed in.
 
     Args:
         tracker: Its URL, as :func:`~swarmshare.tracker_client.http.tracker_url` gives it.

@@ -72,7 +72,7 @@ class TrackerAnnouncer:
         self._tracker, self._token = tracker, token
 
     async def run(self, torrent: TrackerView) -> None:
-        """Takes part in the swarm of ``torrent`` until cancelled, and tells it of peers and problems."""
+        """Take part in the swarm of ``torrent`` until cancelled, and tell it of peers and problems."""
         await _Membership(torrent, connection_to(self._tracker, self._token, torrent.peer_id)).run()
 
 
@@ -115,7 +115,7 @@ class _Membership:
         """When the last connection ended."""
 
     async def run(self) -> None:
-        """Takes part until cancelled; then leaves, within :data:`GOODBYE` seconds."""
+        """Take part until cancelled; then leave, within :data:`GOODBYE` seconds."""
         backoff = Backoff()
         async with self._connection.listening(self._info_hash, self):
             try:
@@ -127,7 +127,7 @@ class _Membership:
                     _log.info("%s: tracker %s: no longer connected: %s", self._name, self._connection.tracker, end)
                     if isinstance(end, EventError):
                         if end.reason not in _QUIET:
-                            self._torrent.tell_problem(about(self._connection.tracker, end.message))
+                            self._torrent.report_problem(about(self._connection.tracker, end.message))
                         await trio.sleep(backoff.pause(trio.current_time() - since))
                     elif not self._joined:
                         self.away(end)
@@ -136,7 +136,7 @@ class _Membership:
                     await self._leave()
 
     async def _live(self) -> Link:
-        """A live connection, as soon as there is one; ordinary announces meanwhile, where these get through."""
+        """Return a live connection, as soon as there is one; ordinary announces meanwhile, where these get through."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
@@ -148,7 +148,7 @@ class _Membership:
     # What the connection tells
 
     def pushed(self, push: Push) -> None:
-        """Keeps a push until it is taken; when too many wait, the whole swarm is asked for instead."""
+        """Keep a push until it is taken; when too many wait, the whole swarm is asked for instead."""
         if len(self._waiting) < MAX_WAITING:
             self._waiting.append(push)
         else:
@@ -162,7 +162,7 @@ class _Membership:
         if self._nursery is not None and error.rule == NOT_LIVE and not self._fallback.runs:
             self._nursery.start_soon(self._fallback.run)
         if not self._fallback.runs:
-            self._torrent.tell_problem(error.advice)
+            self._torrent.report_problem(error.advice)
 
     # What we do
 
@@ -200,7 +200,7 @@ class _Membership:
         self._view.start(parse_state(await self._ask(join), self.piece_count))
         self._joined = True
         _log.info("%s: tracker %s: joined", self._name, self._connection.tracker)
-        self._torrent.tell_problem((self._link.way if self._link is not None else None) or "")
+        self._torrent.report_problem((self._link.way if self._link is not None else None) or "")
 
     async def _tell_pieces(self) -> None:
         while True:
@@ -238,7 +238,7 @@ class _Membership:
                 await trio.sleep(RESYNC_INTERVAL)
 
     async def _catch_up(self) -> bool:
-        """Takes the pushes that wait; False when one is missing."""
+        """Take the pushes that wait; False when one is missing."""
         while self._waiting and not self._missed:
             if not self._view.apply(self._waiting.popleft()):
                 return False

@@ -42,7 +42,7 @@ class SwarmListener(Protocol):
         """The number of pieces of the swarm's manifest. Called in any thread."""
 
     def pushed(self, push: Push) -> None:
-        """Takes what the tracker told of the swarm."""
+        """Take what the tracker told of the swarm."""
 
     def away(self, error: TrackerError) -> None:
         """Hears that the tracker cannot be reached, or does not let us in."""
@@ -57,7 +57,7 @@ class Backoff:
         """For how many seconds nothing has worked."""
 
     def pause(self, worked: float) -> float:
-        """Returns the seconds to wait now, when things went well for ``worked`` seconds before they failed."""
+        """Return the seconds to wait now, when things went well for ``worked`` seconds before they failed."""
         self._failing = 0.0 if worked > LONGEST else self._failing + worked
         ceiling = min(max(2 * SHORTEST, self._failing / PART), LONGEST)
         pause = self._rng.uniform(ceiling / 2, ceiling)
@@ -95,7 +95,7 @@ class TrackerConnection:
                 await link.aclose()
 
     async def link(self) -> Link:
-        """Waits for a connection that is up, and returns it; meanwhile, listeners are told why there is none."""
+        """Wait for a connection that is up, and return it; meanwhile, listeners are told why there is none."""
         async with self._turn:
             while self._link is None or self._link.closed:
                 if self._since is not None:
@@ -143,7 +143,7 @@ _connections: Final[trio.lowlevel.RunVar[dict[_Key, TrackerConnection]]] = trio.
 
 
 def connection_to(tracker: str, token: str, peer_id: bytes) -> TrackerConnection:
-    """Returns the connection that all torrents of one engine, which is known by ``peer_id``, share."""
+    """Return the connection that all torrents of one engine, which is known by ``peer_id``, share."""
     try:
         connections = _connections.get()
     except LookupError:

@@ -18,7 +18,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 def dial(tracker: str, timeout: float) -> socket.socket:
-    """Returns a socket that is connected to ``tracker``, ``http(s)://host[:port]``, with TLS for ``https``.
+    """Return a socket that is connected to ``tracker``, ``http(s)://host[:port]``, with TLS for ``https``.
 
     ``timeout`` is in seconds, for each address, and the socket's from then on, too.
 
@@ -43,7 +43,7 @@ def dial(tracker: str, timeout: float) -> socket.socket:
 
 
 def make_tunnel(connection: socket.socket, host: str, port: int, proxy: Proxy) -> None:
-    """Makes ``connection``, which leads to ``proxy``, lead to ``host`` (CONNECT, RFC 9110). Raises :class:`OSError`."""
+    """Make ``connection``, which leads to ``proxy``, lead to ``host`` (CONNECT, RFC 9110). Raises :class:`OSError`."""
     where = f"{in_url(host.encode('idna').decode())}:{port}"
     more = [f"{name}: {value}" for name, value in proxy.headers.items()]
     head = [f"CONNECT {where} HTTP/1.1", f"Host: {where}", *more, "", ""]

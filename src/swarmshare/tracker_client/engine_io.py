@@ -43,13 +43,13 @@ class Owner(Protocol):
     """Bytes of the longest message that may come, its framing included."""
 
     def close(self) -> None:
-        """Ends the connection: the server broke the protocol."""
+        """End the connection: the server broke the protocol."""
 
     def ended(self) -> None:
         """Hears that the connection has ended, and its threads are done."""
 
     def dialled(self) -> socket.socket:
-        """Returns a new socket to the server, which is the owner's to close. Raises :class:`OSError`."""
+        """Return a new socket to the server, which is the owner's to close. Raises :class:`OSError`."""
 
 
 class Counted:
@@ -60,7 +60,7 @@ class Counted:
         self.left = MAX_HEAD
 
     def recv(self, size: int) -> bytes:
-        """Returns up to ``size`` bytes, as a socket does; raises :class:`OSError` beyond the bound."""
+        """Return up to ``size`` bytes, as a socket does; raise :class:`OSError` beyond the bound."""
         if not self.left:
             raise OSError("the message is too long")
         data = self._connection.recv(min(size, self.left))
@@ -79,12 +79,12 @@ class WebSocket(websocket.WebSocket):
         self._owner = owner
 
     def connect(self, url: str, **options: Any) -> None:
-        """Opens the WebSocket (RFC 6455, 4.1) over ``options["socket"]``, without following redirects."""
+        """Open the WebSocket (RFC 6455, 4.1) over ``options["socket"]``, without following redirects."""
         self._source = options["socket"] = Counted(options["socket"])
         super().connect(url, **options, redirect_limit=0)  # type: ignore[no-untyped-call]
 
     def recv(self) -> str | bytes:
-        """Returns the next message, of at most as many bytes as the owner allows."""
+        """Return the next message, of at most as many bytes as the owner allows."""
         self._source.left = self._owner.max_message
         return super().recv()
 
@@ -133,7 +133,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]
             self._owner.close()
 
     def disconnect(self, abort: bool = False, reason: Any = None) -> None:
-        """Ends the connection. Nobody waits for the thread that reads: it may be that one which calls."""
+        """End the connection. Nobody waits for the thread that reads: it may be that one which calls."""
         super().disconnect(abort=True, reason=reason)
 
     def _write_loop(self) -> None:
@@ -171,7 +171,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: str | None = None,
         timeout: float | None = None,
     ) -> PollReply | str:  # fmt: skip
-        """Returns the answer to a request, or a text that says why there is none."""
+        """Return the answer to a request, or a text that says why there is none."""
         wait = min(timeout or self.request_timeout, LONGEST_POLL)
         try:
             most = MAX_HEAD if method == "POST" else MAX_POLLED * self._owner.max_message
@@ -197,13 +197,13 @@ class EngineClient(engineio.Client):  # type: ignore[misc]
             self._owner.ended()
 
     def forget(self) -> None:
-        """Removes this client from the library's list, which would keep it for ever."""
+        """Remove this client from the library's list, which would keep it for ever."""
         with suppress(ValueError):
             engineio.base_client.connected_clients.remove(self)
 
 
 def no_tracker(error: BaseException | None) -> Text:
-    """Returns what to say of a server that speaks no WebSocket, with the HTTP status in an error or in one it wraps."""
+    """Return what to say of a server that speaks no WebSocket, with the HTTP status in an error or in one it wraps."""
     while error is not None:
         if isinstance(error, websocket.WebSocketBadStatusException):
             return Text("tracker.no-tracker-status", status=error.status_code)

@@ -52,7 +52,7 @@ class Failure(NamedTuple):
 
 
 def failure(url: str, error: BaseException, timeout: float) -> Failure:
-    """Returns why there is no answer from ``url``, by the exception that ended the try, or one that it wraps."""
+    """Return why there is no answer from ``url``, by the exception that ended the try, or one that it wraps."""
     all_known = (_known(url, found, timeout) for found in _chain(error))
     found = next(filter(None, all_known), None) or Failure("unreachable", Text("tracker.broke"), _RUNS)
     what = through(url, found.what)
@@ -63,7 +63,7 @@ def failure(url: str, error: BaseException, timeout: float) -> Failure:
 
 
 def odd_page(url: str, status: int, reason: str, body: bytes, content_type: str = "") -> Failure:
-    """Returns why an answer that came by HTTP is not a tracker's."""
+    """Return why an answer that came by HTTP is not a tracker's."""
     head = body[:_PAGE_LOOKED_AT]
     answered = clean(f"{status} {reason}", 100)
     if status == HTTPStatus.BAD_REQUEST and _SAYS_HTTPS.search(head):
@@ -148,7 +148,7 @@ def _other_scheme(url: str) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yields an exception, and those that it wraps; a library may have made a ring of them."""
+    """Yield an exception, and those that it wraps; a library may have made a ring of them."""
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:

@@ -86,5 +86,5 @@ class _Told:
     def found(self, addresses: Sequence[Address]) -> None:
         self._torrent.found(addresses)
 
-    def tell_problem(self, message: str) -> None:
-        self._torrent.tell_problem(message or self._way)
+    def report_problem(self, message: str) -> None:
+        self._torrent.report_problem(message or self._way)

@@ -58,7 +58,7 @@ class Page(NamedTuple):
 
 
 async def get(url: str, read: Callable[[Page], T]) -> T:
-    """Returns what ``read`` makes, in the same thread, of the page at ``url``, whatever its status.
+    """Return what ``read`` makes, in the same thread, of the page at ``url``, whatever its status.
 
     When cancelled, the connection is cut, so that the thread ends too. Raises what ``read`` does, too.
 
@@ -91,7 +91,7 @@ class _Request:
         self._cut = False
 
     def cut(self) -> None:
-        """Makes the thread end, wherever it waits (but in the look-up of a name). May be called at any time."""
+        """Make the thread end, wherever it waits (but in the look-up of a name). May be called at any time."""
         self._cut = True
         if (sock := self._socket) is not None:
             with suppress(OSError):
@@ -99,7 +99,7 @@ class _Request:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def perform(self) -> Page:
-        """Returns the page, after up to :data:`MAX_REDIRECTS` redirects; raises :class:`TrackerError`."""
+        """Return the page, after up to :data:`MAX_REDIRECTS` redirects; raise :class:`TrackerError`."""
         url = self._url
         for _ in range(MAX_REDIRECTS + 1):
             try:
@@ -114,7 +114,7 @@ class _Request:
         raise TrackerError("not-a-tracker", Text("tracker.redirects", limit=MAX_REDIRECTS))
 
     def _visit(self, parts: SplitResult) -> Page | str:
-        """The page, or where else to look."""
+        """Return the page, or where else to look."""
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise TrackerError("not-a-tracker", Text("tracker.bad-scheme"))
         secure = parts.scheme == "https"

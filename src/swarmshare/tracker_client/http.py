@@ -33,7 +33,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 def tracker_url(text: str) -> str:
-    """Returns the address of a tracker in one form: ``http://host[:port][/path]``, without a slash at the end.
+    """Return the address of a tracker in one form: ``http://host[:port][/path]``, without a slash at the end.
 
     Without a scheme it is ``http``. Raises :class:`TrackerError` when it is no address.
     """
@@ -69,54 +69,54 @@ class Answer:
         self._fields = value
 
     def text(self, name: str) -> str:
-        """Returns a field that is a text."""
+        """Return a field that is a text."""
         value = self._fields.get(name)
         if not isinstance(value, str):
             raise _no_tracker(name)
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """Returns a text, or None where it is null or missing."""
+        """Return a text, or None where it is null or missing."""
         return None if self._fields.get(name) is None else self.text(name)
 
     def number(self, name: str) -> int:
-        """Returns a whole number of at most 64 bits that is not negative."""
+        """Return a whole number of at most 64 bits that is not negative."""
         value = self._fields.get(name)
         if type(value) is not int or not 0 <= value < 2**64:
             raise _no_tracker(name)
         return value
 
     def optional_number(self, name: str) -> int | None:
-        """Returns a whole number, or None where it is null or missing."""
+        """Return a whole number, or None where it is null or missing."""
         return None if self._fields.get(name) is None else self.number(name)
 
     def flag(self, name: str) -> bool:
-        """Returns a field that is true or false."""
+        """Return a field that is true or false."""
         value = self._fields.get(name)
         if not isinstance(value, bool):
             raise _no_tracker(name)
         return value
 
     def share(self, name: str) -> float:
-        """Returns a part of a whole, 0 to 1."""
+        """Return a part of a whole, 0 to 1."""
         value = self._fields.get(name)
         if isinstance(value, (int, float)) and 0 <= value <= 1:
             return float(value)
         raise _no_tracker(name)
 
     def binary(self, name: str) -> bytes:
-        """Returns bytes, which JSON has in base64."""
+        """Return bytes, which JSON has in base64."""
         try:
             return base64.b64decode(self.text(name), validate=True)
         except ValueError:
             raise _no_tracker(name) from None
 
     def optional_binary(self, name: str) -> bytes | None:
-        """Returns bytes, or None where they are null or missing."""
+        """Return bytes, or None where they are null or missing."""
         return None if self._fields.get(name) is None else self.binary(name)
 
     def texts(self, name: str) -> list[str]:
-        """Returns a field that is a list of texts."""
+        """Return a field that is a list of texts."""
         value = self._fields.get(name)
         if not isinstance(value, list):
             raise _no_tracker(name)
@@ -130,11 +130,11 @@ class Answer:
         return self._fields.get(name)
 
     def inner(self, name: str) -> Answer:
-        """Returns a field that is an object, to be checked in turn."""
+        """Return a field that is an object, to be checked in turn."""
         return Answer(self._fields.get(name))
 
     def each(self, name: str) -> Iterator[Answer]:
-        """Returns the objects of a field that is a list of them, to be checked in turn."""
+        """Return the objects of a field that is a list of them, to be checked in turn."""
         value = self._fields.get(name)
         if not isinstance(value, list):
             raise _no_tracker(name)
@@ -145,7 +145,7 @@ class Connection:
     """An HTTP connection to one tracker, kept open from one request to the next. For one thread at a time."""
 
     def __init__(self, tracker: str, token: str | None = None) -> None:
-        """Connects at the first request to ``tracker``, as :func:`tracker_url` gives it; ``token`` says who asks."""
+        """Connect at the first request to ``tracker``, as :func:`tracker_url` gives it; ``token`` says who asks."""
         self.tracker = tracker
         self._token = token
         self._session = requests.Session()
@@ -168,7 +168,7 @@ class Connection:
         body: Mapping[str, Json] | None = None,
         query: Mapping[str, str | int] | None = None,
     ) -> Answer:
-        """Returns the answer to one request; an empty one to what has none.
+        """Return the answer to one request; an empty one to what has none.
 
         Args:
             method: Of HTTP.
@@ -182,18 +182,18 @@ class Connection:
         return self._answer(self._exchange(method, path, json=body, params=query))
 
     def send(self, method: str, path: str, content: bytes, content_type: str) -> Answer:
-        """Sends a file, and returns the answer to it. Raises as :meth:`ask` does."""
+        """Send a file, and return the answer to it. Raises as :meth:`ask` does."""
         return self._answer(self._exchange(method, path, data=content, headers={"Content-Type": content_type}))
 
     def fetch(self, path: str) -> bytes:
-        """Returns a file of up to :data:`MAX_ANSWER` bytes. Raises as :meth:`ask` does."""
+        """Return a file of up to :data:`MAX_ANSWER` bytes. Raises as :meth:`ask` does."""
         response, content = self._exchange("GET", path)
         if not response.ok:
             self._answer((response, content))
         return content
 
     def download(self, path: str, take: Callable[[bytes], object]) -> None:
-        """Passes a file of up to :data:`MAX_DOWNLOAD` bytes to ``take`` in chunks. Raises as :meth:`ask` does."""
+        """Pass a file of up to :data:`MAX_DOWNLOAD` bytes to ``take`` in chunks. Raises as :meth:`ask` does."""
         response, content = self._exchange("GET", path, take=take)
         if not response.ok:
             self._answer((response, content))
@@ -219,7 +219,7 @@ class Connection:
             raise self._unreachable(error) from error
 
     def _proxies(self) -> dict[str, Any]:
-        """Returns our choice for :mod:`requests`, which would take any proxy of the environment, if told of none."""
+        """Return our choice for :mod:`requests`, which would take any proxy of the environment, if told of none."""
         proxy = proxy_for(self.tracker)
         return dict.fromkeys(("http", "https", "all"), proxy.url if proxy else None)
 
@@ -264,7 +264,8 @@ class Connection:
         except TrackerError:
             return self._odd(response, content)
         hint = None
-        if response.status_code == requests.codes.unauthorized and self._token is not None:
+        # A wrong password is no reason to sign in again: the token is not what was refused.
+        if response.status_code == requests.codes.unauthorized and self._token is not None and code != "credentials":
             hint = Text("hint.sign-in-again", tracker=self.tracker)
         return TrackerError(code, message, hint=hint)
 
@@ -289,25 +290,25 @@ class _TrustingAdapter(HTTPAdapter):
     """TLS with the authorities of this process; requests would choose others by itself."""
 
     def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
-        """Makes the connections of this adapter check certificates by our context."""
+        """Make the connections of this adapter check certificates by our context."""
         super().init_poolmanager(*sizes, **options, ssl_context=context())
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """Returns what connects by a proxy, with our context: a tunnel ends in TLS as well."""
+        """Return what connects by a proxy, with our context: a tunnel ends in TLS as well."""
         return super().proxy_manager_for(proxy, **options, ssl_context=context())
 
     def build_connection_pool_key_attributes(self, *request: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Returns the options of a connection, without the files that requests would add to our context."""
+        """Return the options of a connection, without the files that requests would add to our context."""
         host, options = super().build_connection_pool_key_attributes(*request)
         return host, {name: value for name, value in options.items() if name not in {"ca_certs", "ca_cert_dir"}}
 
     def cert_verify(self, conn: Any, *_: Any) -> None:
-        """Requires a certificate, whatever requests was told."""
+        """Require a certificate, whatever requests was told."""
         conn.cert_reqs = "CERT_REQUIRED"
 
 
 def what_answers(tracker: str) -> TrackerError | None:
-    """Returns why what is at ``tracker`` is none, by a request that tells it nothing; None when it is one."""
+    """Return why what is at ``tracker`` is none, by a request that tells it nothing; None when it is one."""
     try:
         with Connection(tracker) as connection:
             connection.ask("GET", "/api/v1/account")

@@ -141,12 +141,12 @@ class _Announces:
         problems += [about(name, Text("tracker.only-http")) for name in self._unusable]
         if len(problems) > 1:
             problems[0] = Text("tracker.and-more", what=problems[0], count=len(problems) - 1)
-        self._torrent.tell_problem(advise(problems[0], hint) if problems else "")
+        self._torrent.report_problem(advise(problems[0], hint) if problems else "")
         return None
 
     def _hear(self, tracker: _Tracker, replies: list[Reply]) -> None:
         warning = next((reply.warning for reply in replies if reply.warning), "")
-        self._torrent.tell_problem(about(tracker.name, Text("tracker.says", text=warning)) if warning else "")
+        self._torrent.report_problem(about(tracker.name, Text("tracker.says", text=warning)) if warning else "")
         if found := list(dict.fromkeys(peer for reply in replies for peer in reply.peers)):
             self._torrent.found(found)
 

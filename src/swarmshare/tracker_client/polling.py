@@ -18,21 +18,21 @@ class PollReply(NamedTuple):
     content: bytes
 
     def json(self) -> None:
-        """Returns nothing: what is said beside a refusal is not a tracker's."""
+        """Return nothing: what is said beside a refusal is not a tracker's."""
 
 
 class Requests:
     """One request after the other, over one connection as long as the server keeps it. For one thread at a time."""
 
     def __init__(self, dial: Callable[[], socket.socket]) -> None:
-        """Connects by ``dial``, which returns a socket that is connected to the tracker."""
+        """Connect by ``dial``, which returns a socket that is connected to the tracker."""
         self._connection = _PollConnection(dial)
         self._kept = False
 
     def ask(
         self, method: str, url: str, headers: Mapping[str, str], body: str | None, timeout: float, most: int
     ) -> PollReply:
-        """Returns the answer, of at most ``most`` bytes, to a request. Raises :class:`OSError`.
+        """Return the answer, of at most ``most`` bytes, to a request. Raises :class:`OSError`.
 
         Redirections are not followed: a token must not go where nobody sent it.
         """

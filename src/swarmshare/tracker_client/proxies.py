@@ -73,7 +73,7 @@ def is_near(host: str) -> bool:
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """Returns the proxy for ``url`` (``http`` or ``https``), None for none; raises :class:`ProxyUrlError`."""
+    """Return the proxy for ``url`` (``http`` or ``https``), None for none; raise :class:`ProxyUrlError`."""
     parts = urlsplit(url)
     if is_near(parts.hostname or ""):
         return None
@@ -84,7 +84,7 @@ def proxy_for(url: str) -> Proxy | None:
 
 
 def through(url: str, what: Text) -> Text:
-    """Returns ``what`` is wrong with ``url``, and which proxy is between, if there is one."""
+    """Return ``what``, which is wrong with ``url``, and which proxy is between, if there is one."""
     try:
         proxy = proxy_for(url)
     except ProxyUrlError:
@@ -93,7 +93,7 @@ def through(url: str, what: Text) -> Text:
 
 
 def in_url(host: str) -> str:
-    """Returns ``host`` as a URL has it: an IPv6 address in brackets."""
+    """Return ``host`` as a URL has it: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 
 

@@ -27,7 +27,7 @@ def trust(ca: Path | None) -> None:
 
 
 def context() -> ssl.SSLContext:
-    """Returns what checks a server's certificate; raises :class:`TrackerError` for a file that cannot be used."""
+    """Return what checks a server's certificate; raise :class:`TrackerError` for a file that cannot be used."""
     return _context(tuple(_own), tuple(os.environ.get(name, "") for name in _INSTEAD))
 
 

@@ -41,7 +41,7 @@ class SwarmView:
         self._numbers: dict[Address, int] = {}
 
     def lose_place(self) -> None:
-        """Takes any state next: the tracker may have been restarted."""
+        """Take any state next: the tracker may have been restarted."""
         self._at = None
 
     def forget_all(self) -> None:
@@ -66,7 +66,7 @@ class SwarmView:
         self.find(state.peers)
 
     def apply(self, push: Push) -> bool:
-        """Takes a push; False when one was missed before it, or it cannot be used: then it was not taken."""
+        """Take a push; False when one was missed before it, or it cannot be used: then it was not taken."""
         if self._at is None or self._at[0] != push.epoch:
             return False
         if push.seq <= self._at[1]:
@@ -88,7 +88,7 @@ class SwarmView:
             self._torrent.found(found)
 
     def number(self, address: Address) -> int | None:
-        """Returns the number of the member that listens at ``address``; None when unknown."""
+        """Return the number of the member that listens at ``address``; None when unknown."""
         return self._numbers.get(_one_form(*address) or address)
 
     def _take(self, changes: MemberChanges) -> bool:
@@ -130,6 +130,6 @@ class SwarmView:
 
 
 def _one_form(host: str, port: int) -> Address | None:
-    """Returns an address as it is always written; None for what names no single machine."""
+    """Return an address as it is always written; None for what names no single machine."""
     ip = parse_peer_ip(host)
     return None if ip is None else (str(ip), port)

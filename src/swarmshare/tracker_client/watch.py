@@ -46,7 +46,7 @@ class Watcher(Protocol):
     """Hears of the catalogue. All methods are called in trio's thread."""
 
     def listed(self, account: Account, entries: list[Entry]) -> None:
-        """Takes the whole catalogue, the newest first, and the account that asked for it."""
+        """Take the whole catalogue, the newest first, and the account that asked for it."""
 
     def published(self, entry: Entry) -> None:
         """Hears of a new entry; perhaps it was listed already."""
@@ -85,7 +85,7 @@ async def watch(tracker: str, token: str, watcher: Watcher) -> None:
 
 
 async def _ask(tracker: str, token: str, watcher: Watcher) -> bool:
-    """Fetches the list, where nothing live gets through; returns whether that worked."""
+    """Fetch the list, where nothing live gets through; return whether that worked."""
     try:
         listed = await _listed(tracker, token)
     except TrackerError as error:
@@ -141,12 +141,12 @@ class _Inbox:
         self._trio = trio.lowlevel.current_trio_token()
 
     def take(self, read: Callable[[object], _Read], tell: Callable[[_Read], None], data: object) -> None:
-        """Reads an event, and passes it on. Called in the link's thread; what it raises ends the connection."""
+        """Read an event, and pass it on. Called in the link's thread; what it raises ends the connection."""
         what = read(data)
         trio.from_thread.run_sync(self._hand_over, partial(tell, what), trio_token=self._trio)
 
     def open(self) -> None:
-        """Passes on what waits, now that the list has been told."""
+        """Pass on what waits, now that the list has been told."""
         waiting, self._waiting = self._waiting, None
         for tell in waiting or ():
             tell()

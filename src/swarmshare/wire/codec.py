@@ -163,7 +163,7 @@ class MessageReader:
         self._guesses.clear()
 
     def received(self, count: int) -> list[Message]:
-        """The messages that are complete now that ``count`` more bytes are in the buffers.
+        """Return the messages that are complete now that ``count`` more bytes are in the buffers.
 
         A :class:`Piece` is returned when all of its data is in place.
 

@@ -64,7 +64,7 @@ class FileData(Protocol):
         """How many bytes."""
 
     def __getitem__(self, part: slice, /) -> FileData:
-        """Some of them."""
+        """Return those of them in a slice."""
 
 
 Output: TypeAlias = "bytes | memoryview | FileData"
@@ -146,7 +146,7 @@ class PeerConnection:
         return self._reader.buffers()
 
     def received(self, count: int) -> list[Message]:
-        """What the peer said in the ``count`` bytes that were read into the buffers, as far as it matters.
+        """Return what the peer said in the ``count`` bytes that were read into the buffers, as far as it matters.
 
         A block that was never asked for, a repeated state and the like are counted and left out. A :class:`Piece` means
         that the data is where ``place`` wanted it, unless it was cancelled meanwhile. A choke without BEP 6 means that
@@ -161,7 +161,7 @@ class PeerConnection:
             raise
 
     def _upcoming(self, count: int) -> Iterator[tuple[Block, memoryview]]:
-        """The blocks that were asked for first, and their places."""
+        """Yield the blocks that were asked for first, and their places."""
         for block in islice(self.asked, count):
             if self.asked[block] and (view := self._place(block)) is not None:
                 yield block, view
@@ -271,7 +271,7 @@ class PeerConnection:
     # ------------------------------------------------------------------ sending
 
     def take_output(self) -> list[Output]:
-        """What is to be sent, in order; the caller sends all of it."""
+        """Return what is to be sent, in order; the caller sends all of it."""
         output, self._output = self._output, []
         return output
 

@@ -57,7 +57,7 @@ class ExtendedHandshake:
     """Bytes of the ``info`` dictionary that it can be asked for (BEP 9)."""
 
     def encode(self) -> Extended:
-        """The extension handshake as a message (BEP 10)."""
+        """Return the extension handshake as a message (BEP 10)."""
         body: dict[bytes, Value] = {
             b"m": dict(self.ids),
             b"v": self.client.encode(),
@@ -74,7 +74,7 @@ class ExtendedHandshake:
 
 
 def decode_extended_handshake(payload: bytes) -> ExtendedHandshake | None:
-    """The handshake in ``payload``; None when it cannot be read, which is no reason to part. Never raises."""
+    """Return the handshake in ``payload``; None when it cannot be read, which is no reason to part. Never raises."""
     try:
         root = decode_document(payload).root
     except BencodingError:
@@ -98,18 +98,18 @@ def decode_extended_handshake(payload: bytes) -> ExtendedHandshake | None:
 
 
 def _longest(said: int | None) -> int:
-    """What a peer takes that says so; whatever is no power of two was not meant for us."""
+    """Return what a peer takes that says so; whatever is no power of two was not meant for us."""
     return BLOCK_LENGTH if said is None or said & (said - 1) else said
 
 
 def dont_have(ids: Mapping[bytes, int], piece: int) -> Extended | None:
-    """The message that a piece was lost (BEP 54), if the peer with these ids understands it."""
+    """Return the message that a piece was lost (BEP 54), if the peer with these ids understands it."""
     ext_id = ids.get(DONT_HAVE)
     return Extended(ext_id, _PIECE.pack(piece)) if ext_id else None
 
 
 def decode_dont_have(payload: bytes) -> int:
-    """The piece that the peer lost."""
+    """Return the piece that the peer lost."""
     if len(payload) != _PIECE.size:
         raise RemoteProtocolError("donthave-size", Text("peer.donthave-size"))
     piece: int = _PIECE.unpack(payload)[0]

@@ -42,7 +42,7 @@ class Handshake(NamedTuple):
     """With a v1 hash: "I could speak v2 on this connection" (BEP 52, upgrade path). With a v2 hash: nothing new."""
 
     def encode(self) -> bytes:
-        """The 68 bytes that are sent."""
+        """Return the 68 bytes that are sent."""
         reserved = bytearray(8)
         for wanted, (byte, bit) in ((self.fast, _FAST), (self.extended, _EXTENDED), (self.v2, _V2)):
             if wanted:
@@ -51,7 +51,7 @@ class Handshake(NamedTuple):
 
 
 def decode_handshake(data: bytes) -> Handshake:
-    """The handshake in exactly ``HANDSHAKE_LENGTH`` bytes; bits that are not known are ignored.
+    """Return the handshake in exactly ``HANDSHAKE_LENGTH`` bytes; bits that are not known are ignored.
 
     Raises :class:`RemoteProtocolError` when it does not begin as one.
     """
@@ -63,7 +63,7 @@ def decode_handshake(data: bytes) -> Handshake:
 
 
 def dial_handshakes(info_hash: bytes, info_hash_v1: bytes | None, peer_id: bytes) -> tuple[Handshake, ...]:
-    """What to open a connection with, to be tried in turn on peers that hang up without a word.
+    """Return what to open a connection with, to be tried in turn on peers that hang up without a word.
 
     Of a hybrid that is its v1 hash first, with the bit that asks for v2: who can speak v2 answers with the v2 hash
     (BEP 52), who cannot knows this hash only. Who joined by the v2 hash alone knows only that. The last one is always

@@ -29,7 +29,7 @@ class _Plain:
     ID: ClassVar[int]
 
     def encode(self) -> bytes:
-        """The message as it is sent, with its length and id."""
+        """Return the message as it is sent, with its length and id."""
         return _HEAD.pack(1, self.ID)
 
 
@@ -41,17 +41,17 @@ class _Index:
     piece: int
 
     def encode(self) -> bytes:
-        """The message as it is sent, with its length and id."""
+        """Return the message as it is sent, with its length and id."""
         return _INDEX.pack(5, self.ID, self.piece)
 
 
 def encode_request(block: Block) -> bytes:
-    """The bytes of the :class:`Request` for ``block``; thousands of them leave in a second."""
+    """Return the bytes of the :class:`Request` for ``block``; thousands of them leave in a second."""
     return _BLOCK.pack(13, Request.ID, *block)
 
 
 def encode_piece_head(block: Block) -> bytes:
-    """The bytes of the :class:`Piece` for ``block``, before the data."""
+    """Return the bytes of the :class:`Piece` for ``block``, before the data."""
     return _PIECE.pack(9 + block.length, Piece.ID, block.piece, block.begin)
 
 
@@ -62,7 +62,7 @@ class _AboutBlock(Block):
     ID: ClassVar[int]
 
     def encode(self) -> bytes:
-        """The message as it is sent, with its length and id."""
+        """Return the message as it is sent, with its length and id."""
         return _BLOCK.pack(13, self.ID, *self)
 
 
@@ -78,7 +78,7 @@ class _HashRange:
     proof_layers: int
 
     def encode(self) -> bytes:
-        """The message as it is sent, with its length and id."""
+        """Return the message as it is sent, with its length and id."""
         return _HASH.pack(49, self.ID, self.root, self.base, self.index, self.length, self.proof_layers)
 
 
@@ -120,7 +120,7 @@ class BitfieldMessage:
     bits: bytes
 
     def encode(self) -> bytes:
-        """The message as it is sent, with its length and id."""
+        """Return the message as it is sent, with its length and id."""
         return _HEAD.pack(1 + len(self.bits), self.ID) + self.bits
 
 
@@ -138,7 +138,7 @@ class Piece(Block):
     ID: ClassVar[int] = 7
 
     def encode(self) -> bytes:
-        """The bytes to send before the data."""
+        """Return the bytes to send before the data."""
         return encode_piece_head(self)
 
 
@@ -189,7 +189,7 @@ class Extended:
     payload: bytes
 
     def encode(self) -> bytes:
-        """The message as it is sent, with its length and id."""
+        """Return the message as it is sent, with its length and id."""
         return _EXTENDED.pack(2 + len(self.payload), self.ID, self.ext_id) + self.payload
 
 
@@ -207,7 +207,7 @@ class Hashes(_HashRange):
     hashes: bytes
 
     def encode(self) -> bytes:
-        """The message as it is sent, with its length and id."""
+        """Return the message as it is sent, with its length and id."""
         head = _HASH.pack(
             49 + len(self.hashes), self.ID, self.root, self.base, self.index, self.length, self.proof_layers
         )

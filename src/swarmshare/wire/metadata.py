@@ -30,13 +30,13 @@ class MetadataMessage(NamedTuple):
     """With DATA: bytes of the whole dictionary."""
 
     def encode(self) -> bytes:
-        """The payload to send, under the id that the peer gave."""
+        """Return the payload to send, under the id that the peer gave."""
         head = {b"msg_type": self.kind, b"piece": self.piece}
         return encode(dict(head)) if self.kind != DATA else encode({**head, b"total_size": self.total}) + self.data
 
 
 def decode_metadata(payload: bytes) -> MetadataMessage:
-    """The message in ``payload``. Raises :class:`RemoteProtocolError` when it is none."""
+    """Return the message in ``payload``. Raises :class:`RemoteProtocolError` when it is none."""
     # A dictionary of numbers, the last of which ends together with it; what follows is data.
     end = payload.find(b"ee", 0, _MAX_HEAD) + 2
     try:
@@ -55,7 +55,7 @@ def metadata_pieces(length: int) -> int:
 
 
 def answer_metadata(request: MetadataMessage, info: bytes) -> MetadataMessage:
-    """What to answer to a request, of one who has the whole dictionary."""
+    """Return what to answer to a request, of one who has the whole dictionary."""
     begin = request.piece * METADATA_PIECE
     if begin >= len(info):
         return MetadataMessage(REJECT, request.piece)

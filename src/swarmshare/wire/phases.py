@@ -74,7 +74,7 @@ class Negotiated(NamedTuple):
     """BitTorrent v2 (BEP 52): hashes may be asked for."""
 
     def permissions(self, phase: Phase) -> dict[type[Message], Phase]:
-        """The row of :data:`TRANSITIONS` for ``phase``, without what was not agreed on."""
+        """Return the row of :data:`TRANSITIONS` for ``phase``, without what was not agreed on."""
         refused: set[type[Message]] = set()
         refused.update(() if self.fast else _FAST)
         refused.update(() if self.v2 else _HASHES)
@@ -82,7 +82,7 @@ class Negotiated(NamedTuple):
         return {kind: after for (at, kind), after in TRANSITIONS.items() if at is phase and kind not in refused}
 
     def violation(self, kind: type[Message]) -> RemoteProtocolError:
-        """What a peer did wrong that sent a message of ``kind`` though it is not among the permissions."""
+        """Return what a peer did wrong that sent a message of ``kind`` though it is not among the permissions."""
         if kind in _FAST and not self.fast:
             return RemoteProtocolError("no-fast", Text("peer.no-fast"))
         if kind is Extended and not self.extended:

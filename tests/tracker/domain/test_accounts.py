@@ -9,7 +9,6 @@ from tracker.trackers import PASSWORD, Person, Tracker, person, problem, tracker
 
 from swarmshare.tracker.config import Rate
 from swarmshare.tracker.domain import invitations, sessions
-from swarmshare.tracker.domain.passwords import Passwords
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,21 +57,16 @@ def test_a_setup_token_is_used_once(tracker: Tracker, tmp_path: Path) -> None:
         assert problem(register(other, "B", setup_token=second)) == (403, "setup-token", "setup_token")
 
 
-def test_two_that_use_one_setup_token_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_that_use_one_setup_token_at_once(tmp_path: Path) -> None:
     """The second comes while the password of the first is being hashed."""
     with tracker_in(tmp_path) as tracker:
         with tracker.services.database.write() as session:
             session.connection().exec_driver_sql("UPDATE account SET role = 'member'")
         token = tracker.services.accounts.new_setup_token() or ""
-        hash_one = Passwords.hash
-
-        def slowly(passwords: Passwords, password: str) -> str:
-            monkeypatch.setattr(Passwords, "hash", hash_one)
-            assert register(tracker, "First", setup_token=token).status_code == 201
-            return hash_one(passwords, password)
-
-        monkeypatch.setattr(Passwords, "hash", slowly)
+        first: list[int] = []
+        tracker.work.meanwhile = lambda: first.append(register(tracker, "First", setup_token=token).status_code)
         assert problem(register(tracker, "Second", setup_token=token))[1] == "setup-token"
+        assert first == [201]
         assert problem(sign_in(tracker, "Second"))[1] == "credentials"
 
 
@@ -117,17 +111,12 @@ def test_who_is_not_invited_learns_nothing(tracker: Tracker, name: str, password
     assert problem(register(tracker, name, password))[1] == "invitation-required"
 
 
-def test_two_that_use_one_invitation_at_once(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_that_use_one_invitation_at_once(tracker: Tracker) -> None:
     code = tracker.invite()
-    hash_one = Passwords.hash
-
-    def slowly(passwords: Passwords, password: str) -> str:
-        monkeypatch.setattr(Passwords, "hash", hash_one)
-        assert register(tracker, "First", invitation=code).status_code == 201
-        return hash_one(passwords, password)
-
-    monkeypatch.setattr(Passwords, "hash", slowly)
+    first: list[int] = []
+    tracker.work.meanwhile = lambda: first.append(register(tracker, "First", invitation=code).status_code)
     assert problem(register(tracker, "Second", invitation=code))[1] == "invitation-used"
+    assert first == [201]
     assert problem(sign_in(tracker, "Second"))[1] == "credentials"
 
 
@@ -288,16 +277,10 @@ def test_signing_in_is_limited_by_address(tmp_path: Path) -> None:
         assert tracker.ask("POST", "/tokens", json=body, environ_base=elsewhere).status_code == 201
 
 
-def test_a_password_changed_while_another_is_checked(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_changed_while_another_is_checked(tracker: Tracker) -> None:
     """Whoever knew the old one gets no token that outlives it."""
-    verify = Passwords.verify
-
-    def slowly(passwords: Passwords, hashed: str | None, password: str) -> bool:
-        monkeypatch.setattr(Passwords, "verify", verify)
-        tracker.services.accounts.change_password("Olga", PASSWORD, "another one", address="")
-        return verify(passwords, hashed, password)
-
-    monkeypatch.setattr(Passwords, "verify", slowly)
+    accounts = tracker.services.accounts
+    tracker.work.meanwhile = lambda: accounts.change_password("Olga", PASSWORD, "another one", address="")
     assert problem(sign_in(tracker, "Olga"))[:2] == (401, "credentials")
 
 

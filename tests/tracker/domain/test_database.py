@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
+from waiting import TIMEOUT
 
 from swarmshare.tracker.domain import database as module
-from swarmshare.tracker.domain.database import Database
+from swarmshare.tracker.domain.database import MIGRATIONS, Database, newest_version
 from swarmshare.tracker.domain.database_problem import DatabaseError
 from swarmshare.tracker.domain.models import SettingRow, Table
 
@@ -49,6 +53,22 @@ def test_migrations_run_again_and_keep_what_is_there(tmp_path: Path) -> None:
         with database.write() as session:
             session.add(SettingRow(name=str(number), value=""))
         database.close()
+
+
+def test_the_newest_version_is_alembics() -> None:
+    assert newest_version() == ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+def test_alembic_is_loaded_to_migrate_alone(database: Database, tmp_path: Path) -> None:
+    database.close()
+    code = f"""
+import sys
+from pathlib import Path
+from swarmshare.tracker.domain.database import MIGRATIONS, Database, newest_version
+Database(None, Path({str(tmp_path)!r})).close()
+assert "alembic" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=TIMEOUT)
 
 
 def test_every_table_can_be_made_in_postgresql() -> None:

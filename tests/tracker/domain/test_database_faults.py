@@ -223,7 +223,7 @@ def test_a_disk_that_fails(tmp_path: Path, run: Run) -> None:
 
     server = run(tmp_path)
     token = organiser(server)
-    size = max(path.stat().st_size for path in tmp_path.iterdir())
+    size = (tmp_path / f"{FILE_NAME}-wal").stat().st_size  # what is written next cannot be
     _, most = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, most))
     status, answer = ask(

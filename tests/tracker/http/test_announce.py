@@ -39,6 +39,9 @@ class Directory:
     def identify(self, _token: str) -> Identity | None:
         return None
 
+    def is_suspended(self, token: str) -> bool:
+        return False
+
     def by_passkey(self, passkey: str) -> Identity | None:
         return self.passkeys.get(passkey)
 

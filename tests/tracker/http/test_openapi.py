@@ -110,6 +110,8 @@ def test_the_document(tracker: Tracker) -> None:
     for path, method, operation in operations:
         assert operation["summary"].endswith((".", "others stay as they are", "second answer is 200")), operation
         assert ("security" in operation) is ((path, method) not in PUBLIC), path
+        assert "`host`" in operation["responses"]["421"]["description"], "the guard answers before any operation"
+        assert "`origin`" in operation["responses"]["403"]["description"]
         for status, answer in operation["responses"].items():
             if int(status) >= 400:
                 schema = answer["content"]["application/json"]["schema"]

@@ -17,21 +17,17 @@ import gevent  # noqa: E402
 from flask import Flask  # noqa: E402
 from flask_socketio import SocketIO  # noqa: E402
 from gevent.event import Event  # noqa: E402
-from gevent.pywsgi import WSGIHandler, WSGIServer  # noqa: E402
+from gevent.pywsgi import WSGIServer  # noqa: E402
 from tracker.realtime.serving_directory import Fixed  # noqa: E402
 
+from swarmshare.tracker.client_handler import ClientHandler  # noqa: E402
 from swarmshare.tracker.realtime import swarm_namespace  # noqa: E402
-from swarmshare.tracker.realtime.transport import CONNECTION, use_for  # noqa: E402
+from swarmshare.tracker.realtime.transport import use_for  # noqa: E402
 from swarmshare.tracker.swarms.registry import SwarmRegistry, SwarmSettings  # noqa: E402
 from swarmshare.tracker.swarms.store.memory import MemorySwarmStore  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-class Handler(WSGIHandler):  # type: ignore[misc]
-    def get_environ(self) -> dict[str, Any]:
-        return {**super().get_environ(), CONNECTION: self}
 
 
 def main(directory: Fixed, ping_interval: float, ping_timeout: float, settings: SwarmSettings) -> None:
@@ -71,7 +67,7 @@ def main(directory: Fixed, ping_interval: float, ping_timeout: float, settings: 
 
         return (thing for thing in gc.get_objects() if isinstance(thing, gevent.Greenlet) and not thing.dead)
 
-    server = WSGIServer(("127.0.0.1", 0), app, log=None, error_log=None, handler_class=Handler)
+    server = WSGIServer(("127.0.0.1", 0), app, log=None, error_log=None, handler_class=ClientHandler)
     server.start()
     stop = Event()
     gevent.signal_handler(signal.SIGTERM, stop.set)

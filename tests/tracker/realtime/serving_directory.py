@@ -16,6 +16,9 @@ class Fixed:
         name = token.removeprefix("token of ")
         return Identity(self.names.index(name) + 1, name, Role.MEMBER) if name in self.names else None
 
+    def is_suspended(self, token: str) -> bool:
+        return token.startswith("suspended ")
+
     def by_passkey(self, passkey: str) -> Identity | None:
         return self.identify(passkey)
 

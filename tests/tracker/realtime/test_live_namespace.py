@@ -72,7 +72,7 @@ def test_swarms_are_told_at_most_once_a_second(tracker: Tracker) -> None:
 
 
 def test_many_swarms_are_told_in_parts(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_namespace, "MAX_TOLD", 2)
+    monkeypatch.setattr(live_namespace, "MAX_PUSHED", 2)
     manifests = []
     for number in range(5):
         doc = put(folder_doc({b"a": 5, b"b": 5}), "info/name", b"%d" % number)
@@ -189,6 +189,19 @@ def test_the_reason_of_a_refusal(tracker: Tracker) -> None:
         namespace.trigger_event("connect", "session", None, {"token": "x"})
     text = {"code": "token.unknown", "arguments": {}}
     assert refused.value.error_args["data"] == {"error": str(Refusal.SIGNED_OUT), "text": text}
+
+
+def test_who_is_suspended_is_told_that(tracker: Tracker) -> None:
+    ann = tracker.join("Ann")
+    tracker.ask("PATCH", f"/accounts/{ann.account}", tracker.organiser, json={"suspended": True})
+    namespace = tracker.services.socketio.server.namespace_handlers["/live"]
+    with pytest.raises(ConnectionRefusedError) as refused:
+        namespace.trigger_event("connect", "session", None, {"token": ann.token})
+    assert refused.value.error_args["data"]["error"] == str(Refusal.SUSPENDED)
+    assert tracker.services.directory.is_suspended(ann.token)
+    tracker.ask("PATCH", f"/accounts/{ann.account}", tracker.organiser, json={"suspended": False})
+    assert not tracker.services.directory.is_suspended(ann.token)
+    assert tracker.watch(ann).is_connected("/live")
 
 
 def test_swarm_detail(tracker: Tracker) -> None:

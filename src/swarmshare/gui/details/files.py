@@ -45,7 +45,7 @@ class FilesTab(ttkbootstrap.Frame):
         return self._tree
 
     def show(self, torrent: TorrentSnapshot | None, transfer: TransferSnapshot | None) -> None:
-        """The files of one transfer."""
+        """Show the files of one transfer."""
         self._transfer = transfer
         if torrent is None:
             self._tree = None

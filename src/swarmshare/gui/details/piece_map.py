@@ -193,7 +193,7 @@ class PiecesTab(ttkbootstrap.Frame):
         self._draw_legend()
 
     def _fit(self) -> None:
-        """The count stands behind the sentence, or below where there is no room for both."""
+        """Put the count behind the sentence, or below it where there is no room for both."""
         together = self.light.winfo_reqwidth() + self._count.winfo_reqwidth() <= self.light.master.winfo_width()
         side: Literal["right", "bottom"] = "right" if together else "bottom"
         if not self._count.winfo_manager() or self._count.pack_info()["side"] != side:

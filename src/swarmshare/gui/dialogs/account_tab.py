@@ -109,7 +109,7 @@ class AccountTab(ttk.Frame):
                 button.pack(side="left", padx=(0, pixels(self, 8)))
 
     def _offer_invitations(self, person: PersonSnapshot | None) -> None:
-        """The buttons are there for organisers only: a tracker refuses members what they do."""
+        """Show the buttons to organisers only: a tracker refuses members what they do."""
         if person is not None and person.is_organiser:
             self._organising.pack(anchor="w", pady=(0, pixels(self, 8)), before=self._hint)
             self._say("")

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def choose_folder(parent: tkinter.Misc, start: str = "") -> Path | None:
-    """A folder that is there, or None."""
+    """Return a folder that is there, or None."""
     _translate_chooser(parent)
     chosen = ttk.Querybox.get_directory(parent=parent, initialdir=_start(start), title=_("Choose a folder"))
     return Path(chosen) if chosen else None
 
 
 def choose_file(parent: tkinter.Misc, kinds: tuple[tuple[str, str], ...] = (), start: str = "") -> Path | None:
-    """A file that is there, or None."""
+    """Return a file that is there, or None."""
     _translate_chooser(parent)
     chosen = ttk.Querybox.get_open_filename(
         parent=parent,
@@ -64,7 +64,7 @@ def _translate_chooser(window: tkinter.Misc) -> None:
 
 
 def torrent_kinds() -> tuple[tuple[str, str], ...]:
-    """What a chooser of manifests shows first."""
+    """Return what a chooser of manifests shows first."""
     return ((_("Torrents"), "*.torrent"),)
 
 

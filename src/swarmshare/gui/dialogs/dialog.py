@@ -43,7 +43,7 @@ class Dialog(ttk.Toplevel):
         self.protocol("WM_DELETE_WINDOW", self.cancel)
 
     def heading(self, text: str, *, icon: str = "", style: str = "primary") -> ttk.Label:
-        """A line of larger letters."""
+        """Return a line of larger letters."""
         row = ttk.Frame(self.body)
         row.pack(fill="x", pady=(0, 2 * self.gap))
         if icon:
@@ -73,7 +73,7 @@ class Dialog(ttk.Toplevel):
         return button
 
     def add_cancel(self, text: str | None = None) -> ttk.Button:
-        """The button that does what Escape does."""
+        """Return the button that does what Escape does."""
         return self.add_button(text or _("Cancel"), self.cancel)
 
     def complain(self, text: str) -> None:
@@ -110,12 +110,14 @@ class Dialog(ttk.Toplevel):
         (focus or self._default or self).focus_set()
 
     def cancel(self) -> None:
-        """What Escape and the window's cross do."""
+        """Do what Escape and the window's cross stand for."""
         self.destroy()
 
     def destroy(self) -> None:
         """Close it; the keyboard is for what had it before."""
-        before = self._before if self._before is not None and self._before.winfo_exists() else self._parent
+        before = self._before
+        if before is None or not before.winfo_exists() or not before.winfo_viewable():
+            before = self._parent  # another page may be in sight by now: the window knows what is to have it
         if before.winfo_exists() and before.winfo_viewable():
             self.grab_release()
             if isinstance(self._parent, Dialog):
@@ -182,7 +184,7 @@ class Check(ttk.Checkbutton):
 
 
 def field(parent: tkinter.Misc, text: str = "", *, secret: bool = False, width: int = 24) -> ttk.Entry:
-    """A line to type in."""
+    """Return a line to type in."""
     entry = ttk.Entry(parent, width=width, show="\u2022" if secret else "")
     entry.insert(0, text)
     return entry

@@ -57,7 +57,7 @@ class ListDialog(Dialog, Generic[T]):
         self.show(self.table.body)
 
     def label_for(self, item: T | None) -> str:
-        """What the button says while ``item`` is selected; None: nothing is."""
+        """Return what the button says while ``item`` is selected; None: nothing is."""
         raise NotImplementedError
 
     def is_usable(self, item: T) -> bool:

@@ -28,7 +28,7 @@ def member_columns() -> list[Column[Person]]:
         return Label(_("Suspended"), "slash-circle", "danger") if person.suspended else Label("")
 
     return [
-        Column("user", _("Name"), 14, lambda p: clean(p.user), lambda p: natural(p.user)),
+        Column("user", _("Name"), 12, lambda p: clean(p.user), lambda p: natural(p.user)),
         Column("role", _("Role"), 11, role, role),
         Column("state", _("State"), 12, state, lambda p: p.suspended),
         Column("since", _("Since"), 16, lambda p: when(p.created_at), lambda p: p.created_at),

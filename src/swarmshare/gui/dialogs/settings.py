@@ -34,7 +34,7 @@ _HOURS: Final = ("08:00", "18:00")
 
 
 def open_settings(shell: Shell) -> SettingsDialog | None:
-    """The dialog; None while there are no settings to be seen yet."""
+    """Return the dialog; None while there are no settings to be seen yet."""
     return SettingsDialog(shell, shell.snapshot.settings) if shell.snapshot else None
 
 

@@ -96,7 +96,7 @@ class Header(tkinter.Canvas, Generic[T]):
     def __init__(
         self, parent: tkinter.Misc, layout: Layout[T], style: Callable[[], Style], changed: Callable[[], object]
     ) -> None:
-        """``changed`` is called when another layout was chosen."""
+        """Call ``changed`` when another layout was chosen."""
         super().__init__(parent, highlightthickness=0, borderwidth=0, takefocus=0, height=1)
         self._layout, self._style, self._changed = layout, style, changed
         self._edges: list[int] = []

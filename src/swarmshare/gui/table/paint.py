@@ -188,7 +188,7 @@ class PaintedCell:
 
 
 def branch_part(cell: Branch, x: int, style: Style) -> str:
-    """What is at ``x`` from the left end of such a cell: ``fold``, ``tick`` or ``name``."""
+    """Return what is at ``x`` from the left end of such a cell: ``fold``, ``tick`` or ``name``."""
     at = x - cell.depth * (style.icon + style.pad)
     step = style.icon + style.pad // 2
     if at < 0:

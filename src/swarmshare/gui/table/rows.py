@@ -167,14 +167,14 @@ class Rows(Generic[T]):
             slot.item = None
 
     def hover(self, event: tkinter.Event[Any] | None) -> None:
-        """The mouse is there; None: it is gone."""
+        """Note where the mouse is; None: it is gone."""
         hovered = _NOWHERE if event is None else self.at(event.y)
         if hovered != self._hovered:
             self._hovered = hovered
             self.paint()
 
     def at(self, y: int) -> int:
-        """The row at a height of the window; -1 for none."""
+        """Return the row at a height of the window; -1 for none."""
         index = int(self._canvas.canvasy(y)) // self.style.row
         return index if 0 <= index < len(self._items) else _NOWHERE
 

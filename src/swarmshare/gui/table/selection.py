@@ -40,7 +40,7 @@ class Selection:
         return self._index
 
     def choose(self, key: Hashable, *, toggle: bool = False, extend: bool = False) -> None:
-        """A row is clicked, or stepped to; ``toggle`` is the Control key, ``extend`` is Shift."""
+        """Take a click on a row, or a step to it; ``toggle`` is the Control key, ``extend`` is Shift."""
         if extend and self._anchor is not None:
             first, last = sorted((self.index[self._anchor], self.index[key]))
             span = set(self._order[first : last + 1])

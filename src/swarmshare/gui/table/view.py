@@ -150,7 +150,7 @@ class TableView(ttkbootstrap.Frame, Generic[T]):
             self.rows.paint()
 
     def _fit_bars(self) -> None:
-        """A scroll bar is only there when there is something to scroll, which the other one may be a reason for."""
+        """Show a scroll bar only when there is something to scroll, which the other one may be a reason for."""
         row, width = self.rows.style.row, self.winfo_width()
         height = self.winfo_height() - row  # without the head
         across = down = False

@@ -86,7 +86,7 @@ def arranged(items: Iterable[T], column: Column[T] | None, *, descending: bool) 
 
 
 def natural(text: str) -> tuple[tuple[int, str], ...]:
-    """What names are sorted by: as people do, so that ``note10`` comes after ``note2``, and case does not count."""
+    """Return what names are sorted by: as people do, so ``note10`` comes after ``note2``, and case does not count."""
     parts = _NUMBERS.split(text.casefold())
     # Words and numbers take turns. A number goes by its length, then by its digits: it may have thousands of them.
     return tuple(

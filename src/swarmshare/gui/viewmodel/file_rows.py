@@ -81,7 +81,7 @@ class FileTree:
                     yield child
 
     def _children(self, row: FileRow) -> list[FileRow]:
-        """What is in a folder, as people sort names; looked up once, because a manifest never changes."""
+        """Return what is in a folder, as people sort names; looked up once, because a manifest never changes."""
         if row not in self._in_folder:
             self._in_folder[row] = sorted(self._found_in(row), key=lambda child: natural(child.name))
         return self._in_folder[row]

@@ -50,7 +50,7 @@ def state_name(state: TorrentState) -> str:
 
 
 def changed_in_words(files: Sequence[str]) -> str:
-    """That other programs changed or removed ``files``, of which the first is named, and what to do about it."""
+    """Return that other programs changed or removed ``files``, the first by name, and what to do about it."""
     text = ngettext(
         "{file} was changed or removed by another program. Changes are left alone: put it back as it was, share what "
         "it is now, or force a re-check, which replaces them",
@@ -62,7 +62,7 @@ def changed_in_words(files: Sequence[str]) -> str:
 
 
 def headline(transfer: TransferSnapshot) -> Verdict:
-    """What is most worth saying about it, in one sentence."""
+    """Return what is most worth saying about it, in one sentence."""
     if transfer.problem:
         return Verdict(Light.RED, translate(transfer.problem))
     if transfer.changed_files:
@@ -80,7 +80,7 @@ def headline(transfer: TransferSnapshot) -> Verdict:
 
 
 def _doing(transfer: TransferSnapshot) -> str:
-    """What it does, or why it does nothing."""
+    """Return what it does, or why it does nothing."""
     if transfer.unserved:
         return _("Nobody online has the rest") if transfer.bytes_done else _("Nobody online has it")
     return state_name(transfer.state)
@@ -126,7 +126,7 @@ def transfer_columns() -> list[Column[TransferSnapshot]]:
         Column("up", _("Up"), 10, lambda t: _rate(t.rate_up), lambda t: t.rate_up, right=True),
         Column("eta", _("ETA"), 10, _eta, lambda t: _NEVER if t.eta is None else t.eta, right=True),
         Column("peers", _("Peers"), 6, lambda t: number(t.peers), lambda t: t.peers, right=True),
-        Column("ratio", _("Ratio"), 6, lambda t: number(ratio(t), 2), ratio, right=True),
+        Column("ratio", _("Ratio"), 9, lambda t: number(ratio(t), 2), ratio, right=True),
         Column("copies", _("Copies"), 7, _copies, lambda t: t.copies, right=True),
         Column("seeds", _("Seeds"), 7, lambda t: number(t.seeds), lambda t: t.seeds, right=True, hidden=True),
         Column(

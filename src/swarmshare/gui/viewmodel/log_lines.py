@@ -64,7 +64,7 @@ class Log:
 
 
 def limit_in_words(limit: int) -> str:
-    """That the system lets this program have ``limit`` files and connections open, which is too few."""
+    """Return a sentence that the system allows ``limit`` open files and connections, which is too few."""
     text = _("The system allows only {limit} open files and connections: some people have to wait")
     return text.format(limit=number(limit))
 
@@ -132,7 +132,7 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
 
 
 def shared(fact: Shared) -> str:
-    """That something is shared, and what receivers will not get of it."""
+    """Return a sentence that something is shared, and what receivers will not get of it."""
     if not fact.lost_folder:
         return _("{name} is shared").format(name=clean(fact.name))
     text = _(

@@ -72,14 +72,14 @@ _FADED: Final = 0.3, 0.45, 0.7, 0.95
 
 
 def known_of(torrent: TorrentSnapshot, *, paused: bool) -> Known:
-    """What ``torrent`` knows of others."""
+    """Return what ``torrent`` knows of others."""
     if not paused:
         return Known.NOW
     return Known.BEFORE if torrent.seeds or any(torrent.availability) else Known.NOTHING
 
 
 def faded(palette: Palette) -> Palette:
-    """The same in grey, for what is not known now."""
+    """Return the same in grey, for what is not known now."""
 
     def grey(colour: str) -> str:
         red, green, blue = _rgb(colour)
@@ -91,7 +91,7 @@ def faded(palette: Palette) -> Palette:
 
 
 def kinds_of(torrent: TorrentSnapshot, known: Known = Known.NOW) -> bytes:
-    """The kind of each piece, one byte a piece."""
+    """Return the kind of each piece, one byte a piece."""
     copies = torrent.availability.translate(_COPIES[min(torrent.seeds, MAX_COPIES)])
     count = len(torrent.piece_states)
     kinds = bytearray((int.from_bytes(torrent.piece_states) | int.from_bytes(copies)).to_bytes(count).translate(_LOSE))
@@ -116,7 +116,7 @@ class Grid(NamedTuple):
     """Pixels of a cell, with its gap."""
 
     def cell_at(self, x: int, y: int) -> int | None:
-        """The cell below a pixel."""
+        """Return the cell below a pixel."""
         column, row = x // self.side, y // self.side
         cell = row * self.columns + column
         return cell if x >= 0 and y >= 0 and column < self.columns and cell < self.cells else None
@@ -127,7 +127,7 @@ class Grid(NamedTuple):
 
 
 def grid_for(pieces: int, width: int, height: int, scale: float = 1.0) -> Grid:
-    """The largest cells that let all ``pieces`` have one each in that many pixels; else the smallest, shared."""
+    """Return the largest cells that let all ``pieces`` have one each in that many pixels; else the smallest, shared."""
     largest, smallest = round(LARGEST * scale), round(SMALLEST * scale)
     side = max(smallest, min(largest, int(sqrt(max(width * height, 1) / max(pieces, 1)))))
     while side > smallest and (width // side) * (height // side) < pieces:
@@ -183,7 +183,7 @@ def _gap(side: int) -> int:
 
 @lru_cache(maxsize=8)
 def _gaps(width: int, height: int, side: int) -> Image.Image:
-    """A mask of what is between columns."""
+    """Return a mask of what is between columns."""
     mask = Image.new("L", (width, height))
     for right in range(side, width + 1, side):
         mask.paste(255, (right - _gap(side), 0, right, height))
@@ -195,7 +195,7 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 
 
 def mixed(first: str, second: str, part: float) -> str:
-    """A colour between two: ``part`` of the second."""
+    """Return a colour between two: ``part`` of the second."""
     return "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in zip(_rgb(first), _rgb(second), strict=True))
 
 
@@ -232,7 +232,7 @@ class Key:
 
 
 def legend(palette: Palette, *, unwanted: bool, known: Known = Known.NOW) -> list[Key]:
-    """What the colours of ``palette`` mean."""
+    """Return what the colours of ``palette`` mean."""
     skipped = [Key(unwanted_colour(palette), _("not wanted"))] if unwanted else []
     missing = Key(palette.missing, _("missing"))
     if known is Known.NOTHING:
@@ -261,7 +261,7 @@ def legend(palette: Palette, *, unwanted: bool, known: Known = Known.NOW) -> lis
 
 
 def described(torrent: TorrentSnapshot, pieces: range, known: Known = Known.NOW) -> list[str]:
-    """What is to be said of one piece, or of several that share a cell: a line each."""
+    """Return what is to be said of one piece, or of several that share a cell: a line each."""
     layout, files = torrent.manifest.layout, torrent.manifest.files
     first, last = layout.span(layout.index(pieces[0])), layout.span(layout.index(pieces[-1]))
     total = number(layout.piece_count)

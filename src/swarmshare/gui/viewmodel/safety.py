@@ -78,7 +78,7 @@ def about(transfer: TransferSnapshot) -> Verdict:
 
 
 def overall(transfers: Iterable[TransferSnapshot]) -> Verdict:
-    """The worst of all, in one sentence."""
+    """Return the worst of all, in one sentence."""
     verdicts = [(about(transfer), transfer) for transfer in transfers]
     light = max((verdict.light for verdict, _transfer in verdicts), default=Light.NONE)
     if light is Light.NONE:

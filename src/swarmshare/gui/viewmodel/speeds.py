@@ -56,12 +56,12 @@ class Speeds:
         return True
 
     def of(self, info_hash: str | None) -> Sequence[Sample]:
-        """The oldest first; None: of all transfers together."""
+        """Return the oldest first; None: of all transfers together."""
         return tuple(self._total if info_hash is None else self._each.get(info_hash, ()))
 
 
 def scale_of(greatest: float) -> tuple[float, int]:
-    """A round number of bytes a second that ``greatest`` fits below, and in how many equal steps to get there."""
+    """Return a round number of bytes a second that ``greatest`` fits below, and in how many equal steps."""
     unit = 1024.0
     while unit * 1000 < greatest:
         unit *= 1024

@@ -19,7 +19,7 @@ _JOINTS: Final = frozenset(" ._-'")
 
 
 def checked_name(text: str) -> str:
-    """Returns ``text`` as the name that is stored: in Unicode's composed compatible form (NFKC).
+    """Return ``text`` as the name that is stored: in Unicode's composed compatible form (NFKC).
 
     Raises:
         RefusalError: It is not made of letters and digits with single joints between them, or too long.
@@ -44,7 +44,7 @@ def checked_name(text: str) -> str:
 
 
 def folded(name: str) -> str:
-    """Returns the form in which two names that count as the same are equal, whatever their case.
+    """Return the form in which two names that count as the same are equal, whatever their case.
 
     Unicode's caseless match of identifiers (definition D147), for any text.
     """

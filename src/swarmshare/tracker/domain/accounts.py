@@ -55,7 +55,7 @@ class Accounts:
         registration: Registration,
         by_address: RateLimit,
     ) -> None:
-        """Uses what it is given; nothing is read yet.
+        """Use what it is given; nothing is read yet.
 
         Args:
             database: Where accounts are kept.
@@ -75,7 +75,7 @@ class Accounts:
         self._by_address = by_address
 
     def new_setup_token(self) -> str | None:
-        """Returns a new secret that makes the first organiser, once; None when there is one.
+        """Return a new secret that makes the first organiser, once; None when there is one.
 
         Earlier secrets are void from then on.
         """
@@ -97,7 +97,7 @@ class Accounts:
         setup_token: str | None = None,
         label: str = "",
     ) -> values.SignedIn:
-        """Makes an account, and signs it in.
+        """Make an account, and sign it in.
 
         Args:
             name: As the user typed it.
@@ -143,12 +143,12 @@ class Accounts:
         return signed_in
 
     def account(self, account: int) -> values.Account:
-        """Returns the account with this number; raises :class:`RefusalError` when there is none."""
+        """Return the account with this number; raise :class:`RefusalError` when there is none."""
         with self._database.read() as session:
             return as_account(_row(session, account))
 
     def listed(self, *, offset: int, limit: int) -> tuple[int, list[values.Account]]:
-        """Returns how many accounts there are, and up to ``limit`` of them from ``offset`` on, the oldest first."""
+        """Return how many accounts there are, and up to ``limit`` of them from ``offset`` on, the oldest first."""
         with self._database.read() as session:
             rows = session.scalars(select(AccountRow).order_by(AccountRow.id).offset(offset).limit(limit))
             found = [as_account(row) for row in rows]
@@ -174,12 +174,12 @@ class Accounts:
         return changed
 
     def change_password(self, name: str, old: str, new: str, *, address: str) -> None:
-        """Sets another password, which ends every token of the account; raises :class:`RefusalError`."""
+        """Set another password, which ends every token of the account; raise :class:`RefusalError`."""
         proven = self._sessions.authenticate(name, old, address=address)
         self._set_password(proven.account, name, new)
 
     def reset_password(self, name: str, invitation: str, new: str, *, address: str) -> None:
-        """Sets a forgotten password, with an invitation for this account, and ends every token of it.
+        """Set a forgotten password, with an invitation for this account, and end every token of it.
 
         Raises :class:`RefusalError`, the same one for an unknown name as for a wrong code.
         """
@@ -203,18 +203,18 @@ class Accounts:
         self._changes.account_cut(account)
 
     def passkey(self, account: int) -> str | None:
-        """Returns the secret in the account's announce URLs, 32 hexadecimal digits; None when it is revoked."""
+        """Return the secret in the account's announce URLs, 32 hexadecimal digits; None when it is revoked."""
         with self._database.read() as session:
             return _row(session, account).passkey
 
     def renew_passkey(self, account: int) -> str:
-        """Returns a new passkey; whoever announces with the one before is refused from now on."""
+        """Return a new passkey; whoever announces with the one before is refused from now on."""
         passkey = new_passkey()
         self._set_passkey(account, passkey)
         return passkey
 
     def revoke_passkey(self, account: int) -> None:
-        """Removes the passkey: private swarms are closed to the account's ordinary clients until it is renewed."""
+        """Remove the passkey: private swarms are closed to the account's ordinary clients until it is renewed."""
         self._set_passkey(account, None)
 
     def _set_passkey(self, account: int, passkey: str | None) -> None:
@@ -224,12 +224,12 @@ class Accounts:
         self._changes.account_cut(account)
 
     def settings(self) -> values.Settings:
-        """Returns what the organiser has decided, or the defaults of the configuration."""
+        """Return what the organiser has decided, or the defaults of the configuration."""
         with self._database.read() as session:
             return values.Settings(registration=self._mode(session))
 
     def change_settings(self, settings: values.Settings) -> None:
-        """Replaces what the organiser has decided."""
+        """Replace what the organiser has decided."""
         with self._database.write() as session:
             session.merge(SettingRow(name=_REGISTRATION, value=settings.registration))
 

@@ -83,7 +83,7 @@ class Catalogue:
         offload: Offload,
         counts: Callable[[bytes], SwarmCounts],
     ) -> None:
-        """Uses what it is given; nothing is read yet.
+        """Use what it is given; nothing is read yet.
 
         Args:
             database: Where entries and manifests are kept.
@@ -101,7 +101,7 @@ class Catalogue:
         self._counts = counts
 
     def publish(self, data: bytes, publisher: Identity) -> tuple[values.EntryView, bool]:
-        """Puts a manifest, the bytes of a ``.torrent``, into the catalogue.
+        """Put a manifest, the bytes of a ``.torrent``, into the catalogue.
 
         To publish again what one has published changes nothing.
 
@@ -128,7 +128,7 @@ class Catalogue:
         return entry, owner is None
 
     def parse(self, data: bytes) -> Manifest:
-        """Returns the manifest in ``data``; raises a :class:`RefusalError` whose field is the rule that it breaks."""
+        """Return the manifest in ``data``; raise a :class:`RefusalError` whose field is the rule that it breaks."""
         if len(data) > self._config.max_manifest:
             raise RefusalError(Reason.MANIFEST_SIZE, Text("catalogue.manifest-size", limit=self._config.max_manifest))
         try:
@@ -137,7 +137,7 @@ class Catalogue:
             raise RefusalError(Reason.MANIFEST, error.message, field=error.rule) from error
 
     def insert(self, session: Session, manifest: Manifest, publisher: int, published_at: int) -> None:
-        """Adds an entry in the transaction of ``session``.
+        """Add an entry in the transaction of ``session``.
 
         Raises:
             RefusalError: It would be too much for the account of ``publisher``.
@@ -174,7 +174,7 @@ class Catalogue:
         session.flush()
 
     def listed(self, wanted: Wanted, *, offset: int, limit: int) -> tuple[int, list[values.EntryView]]:
-        """Returns how many entries there are as wanted, and up to ``limit`` of them from ``offset`` on."""
+        """Return how many entries there are as wanted, and up to ``limit`` of them from ``offset`` on."""
         matching = _conditions(wanted)
         counted = select(func.count(EntryRow.id)).join(AccountRow, AccountRow.id == EntryRow.publisher)
         page = _described().where(*matching).order_by(*_ORDERS[wanted.sort]).offset(offset).limit(limit)
@@ -183,7 +183,7 @@ class Catalogue:
             return total, [self._value(row, publisher, v1) for row, publisher, v1 in session.execute(page)]
 
     def entry(self, info_hash: bytes) -> values.EntryView:
-        """Returns the entry with this full info hash; raises :class:`RefusalError` when there is none."""
+        """Return the entry with this full info hash; raise :class:`RefusalError` when there is none."""
         with self._database.read() as session:
             found = session.execute(_described().where(EntryRow.info_hash == info_hash)).one_or_none()
             if found is None:
@@ -192,7 +192,7 @@ class Catalogue:
             return self._value(row, publisher, info_hash_v1)
 
     def torrent(self, info_hash: bytes, announce_url: str, passkey: str | None) -> tuple[str, bytes]:
-        """Returns the name and the ``.torrent`` of an entry for somebody who announces to ``announce_url``.
+        """Return the name and the ``.torrent`` of an entry for somebody who announces to ``announce_url``.
 
         Of a private entry, the URL gets the ``passkey`` in its path (BEP 27).
 
@@ -212,7 +212,7 @@ class Catalogue:
         return manifest.name, fetched_form(manifest, announce_url)
 
     def withdraw(self, info_hash: bytes, who: Identity) -> None:
-        """Takes an entry out; only its publisher or an organiser may. Raises :class:`RefusalError`."""
+        """Take an entry out; only its publisher or an organiser may. Raises :class:`RefusalError`."""
         with self._database.write() as session:
             row = session.scalar(select(EntryRow).where(EntryRow.info_hash == info_hash))
             if row is None:
@@ -245,7 +245,7 @@ class Catalogue:
 
 
 def unknown_entry() -> RefusalError:
-    """Returns the refusal that says that the catalogue has no such entry."""
+    """Return the refusal that says that the catalogue has no such entry."""
     return RefusalError(Reason.UNKNOWN_ENTRY, Text("catalogue.no-entry"))
 
 

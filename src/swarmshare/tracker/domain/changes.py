@@ -12,16 +12,16 @@ class ChangeListener(Protocol):
     """Hears of a change after the database has it. Its methods raise nothing and do not wait."""
 
     def accounts_changed(self) -> None:
-        """Some account, token or passkey is not what it was: forget what is remembered of any."""
+        """Forget what is remembered of any account, token or passkey: some one is not what it was."""
 
     def account_cut(self, account: int) -> None:
-        """Whatever is connected in the name of ``account`` has lost its right to be, and must be cut."""
+        """Cut whatever is connected in the name of ``account``: it has lost its right to be."""
 
     def published(self, entry: values.EntryView) -> None:
-        """``entry`` is new in the catalogue."""
+        """Hear that ``entry`` is new in the catalogue."""
 
     def withdrawn(self, info_hash: bytes) -> None:
-        """The entry with this full info hash is in the catalogue no more."""
+        """Hear that the entry with this full info hash is in the catalogue no more."""
 
 
 class ChangeFeed:

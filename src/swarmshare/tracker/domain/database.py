@@ -12,10 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import CursorResult, create_engine, select
+from sqlalchemy import CursorResult, column, create_engine, inspect, select, table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError, TimeoutError
 from sqlalchemy.orm import Session
@@ -28,7 +25,7 @@ from swarmshare.tracker.domain.sqlite import RESTORE, WRITES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import UpdateBase
+    from sqlalchemy import Connection, UpdateBase
 
 FILE_NAME: Final = "tracker.db"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -40,7 +37,7 @@ class Database:
     """The accounts and the catalogue, on disk."""
 
     def __init__(self, url: str | None, data: Path) -> None:
-        """Opens ``url``, or ``tracker.db`` in the folder ``data``, and brings its tables up to date.
+        """Open ``url``, or ``tracker.db`` in the folder ``data``, and bring its tables up to date.
 
         Raises :class:`DatabaseError`, without the password that a URL may have.
         """
@@ -69,19 +66,22 @@ class Database:
             if self.file is not None:
                 sqlite.make_file(self.file)
             self._migrate()
-        except (DBAPIError, sqlite3.Error, CommandError, OSError) as error:
+        except DatabaseError:
+            self.close()
+            raise
+        except (DBAPIError, sqlite3.Error, OSError) as error:
             self.close()
             raise self.failure(error) from error
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Gives a session that sees one state of the database, and changes nothing."""
+        """Give a session that sees one state of the database and changes nothing."""
         with self._watched(), Session(self._engine, autoflush=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Gives a transaction: all of it happens, or nothing when the block raises. Never wait for anything inside."""
+        """Give a transaction: all of it happens, or nothing when the block raises. Never wait for anything inside."""
         with self._watched():
             if not self._turn.acquire(timeout=sqlite.PATIENCE):
                 raise TimeoutError("other requests wait to write")
@@ -97,7 +97,7 @@ class Database:
         self._note(None)
 
     def look(self) -> DatabaseProblem | None:
-        """What is wrong at this moment. With SQLite, that is told at once, whoever waits for what."""
+        """Return what is wrong at this moment. With SQLite, that is told at once, whoever waits for what."""
         if self._problem is DatabaseProblem.DAMAGED:
             return self._problem
         if self.file is not None:
@@ -113,7 +113,7 @@ class Database:
         return None
 
     def close(self) -> None:
-        """Closes every connection to the database; using it afterwards fails."""
+        """Close every connection to the database; using it afterwards fails."""
         self._engine.dispose()
 
     @contextmanager
@@ -138,27 +138,47 @@ class Database:
             reason = error.orig if isinstance(error, DBAPIError) else None
             _log.error("%s%s", problem.sentence, f" ({reason})" if reason else "")
 
-    def failure(self, error: SQLAlchemyError | sqlite3.Error | CommandError | OSError) -> DatabaseError:
-        """What to say of a database that cannot be used from the start."""
+    def failure(self, error: SQLAlchemyError | sqlite3.Error | OSError) -> DatabaseError:
+        """Return what to say of a database that cannot be used from the start."""
         reason = system_says(str(error.orig if isinstance(error, DBAPIError) else error))
         if isinstance(error, OSError):
             reason = os_reason(error)
-        problem = None if isinstance(error, (CommandError, OSError)) else problem_of(error)
+        problem = None if isinstance(error, OSError) else problem_of(error)
         if problem is DatabaseProblem.DAMAGED:
             return self._unusable(Text("database.is-damaged", reason=reason), RESTORE)
-        if isinstance(error, CommandError):
-            return self._unusable(reason, Text("hint.newer-database"))
         return self._unusable(problem.sentence if problem and problem is not DatabaseProblem.AWAY else reason)
 
     def _unusable(self, reason: Text, hint: Text | None = None) -> DatabaseError:
         return DatabaseError(Text("database.cannot-open", path=self.file or self.url, reason=reason), hint=hint)
 
     def _migrate(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        """Bring the tables up to date. Alembic is loaded for that alone: it takes longer than the rest of a start."""
         with self._turn, self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+            if _version(connection) == newest_version():
+                return
+            from alembic import command
+            from alembic.config import Config
+            from alembic.util import CommandError
+
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise self._unusable(system_says(str(error)), Text("hint.newer-database")) from error
+
+
+def newest_version() -> str:
+    """Return the number of the last migration, as its file's name has it (``v0001_what_it_does.py``)."""
+    return max(path.name for path in (MIGRATIONS / "versions").glob("v*.py"))[1:5]
+
+
+def _version(connection: Connection) -> str | None:
+    """Return the number of the migration that the tables are at; None when there are no tables yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
 
 
 def rows_changed(session: Session, statement: UpdateBase) -> int:
@@ -169,7 +189,7 @@ def rows_changed(session: Session, statement: UpdateBase) -> int:
 
 
 def sqlite_file(url: str | None, data: Path) -> Path | None:
-    """The file of the database at ``url``, or of the one in the folder ``data``; None when it is in no file."""
+    """Return the file of the database at ``url``, or of the one in the folder ``data``; None when it is in no file."""
     if url is None:
         return data / FILE_NAME
     try:

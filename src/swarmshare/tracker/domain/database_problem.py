@@ -45,7 +45,7 @@ _BY_SQLITE_CODE: Final = {
 
 
 def problem_of(error: exc.SQLAlchemyError | sqlite3.Error) -> DatabaseProblem | None:
-    """Returns what is wrong with the database; None when ``error`` is a mistake of whoever asked it."""
+    """Return what is wrong with the database; None when ``error`` is a mistake of whoever asked it."""
     if isinstance(error, exc.TimeoutError):  # of a turn to write, or of a connection: those who have them wait
         return DatabaseProblem.LOCKED
     cause = error.orig if isinstance(error, exc.DBAPIError) else error

@@ -56,7 +56,7 @@ class Directory:
         self._wire_hashes: _Cache[bytes, SwarmEntry | None] = _Cache()
 
     def holder(self, token: str) -> Holder:
-        """Returns who holds ``token``; raises a :class:`RefusalError` that says why nobody does."""
+        """Return who holds ``token``; raise a :class:`RefusalError` that says why nobody does."""
         holder = self._holders.get(digest(token), self._find_holder)
         if holder is None:
             raise RefusalError(Reason.BAD_TOKEN, Text("token.unknown"))
@@ -67,22 +67,30 @@ class Directory:
         return holder
 
     def identify(self, token: str) -> Identity | None:
-        """Returns who holds ``token``; None when nobody does, or may not use it now."""
+        """Return who holds ``token``; None when nobody does, or may not use it now."""
         try:
             return self.holder(token).identity
         except RefusalError:
             return None
 
+    def is_suspended(self, token: str) -> bool:
+        """Return whether ``token`` would be good if its account were not suspended."""
+        try:
+            self.holder(token)
+        except RefusalError as refusal:
+            return refusal.reason is Reason.SUSPENDED
+        return False
+
     def by_passkey(self, passkey: str) -> Identity | None:
-        """Returns whose announce URL has ``passkey``; what cannot be one is not even looked up."""
+        """Return the account whose announce URL has ``passkey``; what cannot be one is not even looked up."""
         return self._passkeys.get(passkey, self._find_passkey) if is_passkey(passkey) else None
 
     def entry(self, info_hash: bytes) -> SwarmEntry | None:
-        """Returns the entry with this full info hash, 32 bytes; None when the catalogue has none."""
+        """Return the entry with this full info hash, 32 bytes; None when the catalogue has none."""
         return self._entries.get(info_hash, self._find_by_info_hash)
 
     def entry_by_wire_hash(self, wire_hash: bytes) -> SwarmEntry | None:
-        """Returns the entry that ordinary clients know by these 20 bytes; None when there is none.
+        """Return the entry that ordinary clients know by these 20 bytes; None when there is none.
 
         With open swarms, any hash has an entry, of which nothing is known but the hash.
         """
@@ -98,7 +106,7 @@ class Directory:
         self._passkeys.clear()
 
     def account_cut(self, account: int) -> None:
-        """Does nothing: :meth:`accounts_changed` was called before, and forgot it."""
+        """Do nothing: :meth:`accounts_changed` was called before, and forgot it."""
 
     def published(self, _entry: values.EntryView) -> None:
         """Forgets that the entry was not there."""

@@ -88,7 +88,7 @@ class Exchange:
         self._changes = changes
 
     def export_accounts(self, *, secrets: bool) -> AccountsDocument:
-        """Returns every account; with ``secrets``, also its password hash and its passkey."""
+        """Return every account; with ``secrets``, also its password hash and its passkey."""
         with self._database.read() as session:
             return AccountsDocument(
                 accounts=[
@@ -105,7 +105,7 @@ class Exchange:
             )
 
     def import_accounts(self, document: AccountsDocument) -> ImportReport:
-        """Adds the accounts whose names are free; raises :class:`RefusalError` when one of them is not right."""
+        """Add the accounts whose names are free; raise :class:`RefusalError` when one of them is not right."""
         rows = [_account_row(record, number) for number, record in enumerate(document.accounts)]
         skipped = []
         try:
@@ -123,7 +123,7 @@ class Exchange:
         return ImportReport(added=len(rows) - len(skipped), skipped=skipped[:MAX_REPORTED])
 
     def export_catalogue(self) -> Iterator[bytes]:
-        """A :class:`CatalogueDocument`, bit by bit: it may be larger than memory."""
+        """Yield a :class:`CatalogueDocument`, bit by bit: it may be larger than memory."""
         # The document's own encoder writes all but the entries, which come one at a time.
         head, tail = json.encode(CatalogueDocument(entries=[])).split(b"[]")
         yield head + b"["

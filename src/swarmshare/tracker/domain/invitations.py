@@ -28,13 +28,13 @@ class Invitations:
     """The invitations of one tracker, in its database."""
 
     def __init__(self, database: Database, clock: Callable[[], float], *, lifetime: int) -> None:
-        """Uses ``database``; a code holds for ``lifetime`` seconds on ``clock``, which tells the time of day."""
+        """Use ``database``; a code holds for ``lifetime`` seconds on ``clock``, which tells the time of day."""
         self._database = database
         self._clock = clock
         self._lifetime = lifetime
 
     def create(self, account: int | None = None) -> values.Secret:
-        """Returns a new invitation; for ``account``, it sets that account's password.
+        """Return a new invitation; for ``account``, it sets that account's password.
 
         Raises :class:`RefusalError` when too many are open, or there is no such account.
         """
@@ -55,7 +55,7 @@ class Invitations:
             return values.Secret(id=row.id, secret=code.secret, expires_at=row.expires_at)
 
     def listed(self) -> list[values.Invitation]:
-        """Returns all that are remembered, the newest first. Their codes are not known any more."""
+        """Return all that are remembered, the newest first. Their codes are not known any more."""
         wanted = (
             select(InvitationRow, AccountRow.name)
             .outerjoin(AccountRow, AccountRow.id == InvitationRow.account)
@@ -74,7 +74,7 @@ class Invitations:
             ]
 
     def withdraw(self, invitation: int) -> None:
-        """Makes an invitation void; raises :class:`RefusalError` when there is none of that number."""
+        """Make an invitation void; raise :class:`RefusalError` when there is none of that number."""
         with self._database.write() as session:
             row = session.get(InvitationRow, invitation)
             if row is None:
@@ -83,7 +83,7 @@ class Invitations:
 
 
 def redeem(session: Session, code: str, now: int, *, account: int | None = None) -> None:
-    """Uses up ``code``, which must be for ``account`` (None: for a new one); raises :class:`RefusalError`."""
+    """Use up ``code``, which must be for ``account`` (None: for a new one); raise :class:`RefusalError`."""
     row = check(session, code, now, account=account)
     unused = update(InvitationRow).where(InvitationRow.id == row.id, InvitationRow.used_at.is_(None))
     if not rows_changed(session, unused.values(used_at=now)):  # two at once: the database knows who was first
@@ -91,7 +91,7 @@ def redeem(session: Session, code: str, now: int, *, account: int | None = None)
 
 
 def check(session: Session, code: str, now: int, *, account: int | None = None) -> InvitationRow:
-    """Returns the invitation with this ``code``; raises a :class:`RefusalError` that says why it cannot be redeemed."""
+    """Return the invitation with this ``code``; raise a :class:`RefusalError` that says why it cannot be redeemed."""
     row = session.scalar(select(InvitationRow).where(InvitationRow.digest == digest(code)))
     if row is None or row.account != account:
         raise _refusal(Reason.INVITATION_UNKNOWN, Text("invitation.unknown"))

@@ -56,13 +56,16 @@ class Lookup(Protocol):
     """Finds accounts and entries. Every announce asks it, so its answers are cached until they change."""
 
     def identify(self, token: str) -> Identity | None:
-        """Returns who holds ``token``; None when it is unknown, revoked or expired, or its account is suspended."""
+        """Return who holds ``token``; None when it is unknown, revoked or expired, or its account is suspended."""
+
+    def is_suspended(self, token: str) -> bool:
+        """Return whether it is only because its account is suspended that nobody is identified by ``token``."""
 
     def by_passkey(self, passkey: str) -> Identity | None:
-        """Returns whose announce URL has ``passkey`` in its path; None if it is unknown or the account suspended."""
+        """Return the account whose announce URL has ``passkey``; None if it is unknown or the account suspended."""
 
     def entry(self, info_hash: bytes) -> SwarmEntry | None:
-        """Returns the entry with this full info hash, 32 bytes; None when the catalogue has none."""
+        """Return the entry with this full info hash, 32 bytes; None when the catalogue has none."""
 
     def entry_by_wire_hash(self, wire_hash: bytes) -> SwarmEntry | None:
-        """Returns the entry that ordinary clients know by these 20 bytes; None when the catalogue has none."""
+        """Return the entry that ordinary clients know by these 20 bytes; None when the catalogue has none."""

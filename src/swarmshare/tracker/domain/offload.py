@@ -18,9 +18,9 @@ class Offload(Protocol):
     """
 
     def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Returns or raises what ``work`` does with these arguments."""
+        """Return or raise what ``work`` does with these arguments."""
 
 
 def call_here(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Calls ``work`` at once, in this thread: an :class:`Offload` for where no other request waits."""
+    """Call ``work`` at once, in this thread: an :class:`Offload` for where no other request waits."""
     return work(*args, **kwargs)

@@ -20,7 +20,7 @@ MAX_LENGTH: Final = 256
 
 
 def check_password(password: str, name: str) -> None:
-    """Raises :class:`RefusalError` for a password that is too short, too long, or the account's own name."""
+    """Raise :class:`RefusalError` for a password that is too short, too long, or the account's own name."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise RefusalError(
             Reason.PASSWORD_WEAK, Text("password.length", least=MIN_LENGTH, most=MAX_LENGTH), field="password"
@@ -39,7 +39,7 @@ class Passwords:
         self._nobody = self._hasher.hash("")
 
     def hash(self, password: str) -> str:
-        """Returns a hash of ``password`` that has its salt and parameters in it."""
+        """Return a hash of ``password`` that has its salt and parameters in it."""
         return self._offload(self._hasher.hash, _bytes(password))
 
     def verify(self, hashed: str | None, password: str) -> bool:
@@ -67,5 +67,5 @@ def _matches(hasher: PasswordHasher, hashed: str, password: str) -> bool:
 
 
 def _bytes(password: str) -> bytes:
-    """Returns the bytes of a password in NFKC, as RFC 8265 has it: two ways to type ``é`` are one password."""
+    """Return the bytes of a password in NFKC, as RFC 8265 has it: two ways to type ``é`` are one password."""
     return unicodedata.normalize("NFKC", password).encode()

@@ -21,14 +21,14 @@ class RateLimit:
     """One allowance of attempts for each key; only the time at which it will be whole again is kept of it."""
 
     def __init__(self, rate: Rate, clock: Callable[[], float], *, what: Text) -> None:
-        """Allows ``rate`` for each key; ``clock`` is in seconds, ``what`` names the attempts in the message."""
+        """Allow ``rate`` for each key; ``clock`` is in seconds, ``what`` names the attempts in the message."""
         self._rate = rate
         self._clock = clock
         self._what = what
         self._whole_at: dict[str, float] = {}
 
     def spend(self, key: str) -> None:
-        """Counts one attempt; raises :class:`RefusalError`, with a time to wait, when ``key`` has none left."""
+        """Count one attempt; raise :class:`RefusalError`, with a time to wait, when ``key`` has none left."""
         now = self._clock()
         each = self._rate.period / self._rate.times
         whole_at = max(self._whole_at.get(key, now), now) + each
@@ -40,7 +40,7 @@ class RateLimit:
         self._whole_at[key] = whole_at
 
     def restore(self, key: str) -> None:
-        """Gives ``key`` its whole allowance back, as after a success."""
+        """Give ``key`` its whole allowance back, as after a success."""
         self._whole_at.pop(key, None)
 
     def _forget(self, now: float) -> None:
@@ -50,7 +50,7 @@ class RateLimit:
 
 
 def network_of(address: str) -> str:
-    """Returns what is limited as one address: an IPv4 address, or the /64 that one IPv6 host has for itself."""
+    """Return what is limited as one address: an IPv4 address, or the /64 that one IPv6 host has for itself."""
     parsed = parse_ip(address)
     if parsed is None:
         return address

@@ -58,7 +58,7 @@ class Sessions:
         by_address: RateLimit,
         by_account: RateLimit,
     ) -> None:
-        """Uses what it is given; nothing is read yet.
+        """Use what it is given; nothing is read yet.
 
         Args:
             database: Where tokens are kept.
@@ -80,7 +80,7 @@ class Sessions:
         self._by_account = by_account
 
     def sign_in(self, name: str, password: str, *, label: str, address: str) -> values.SignedIn:
-        """Returns a new token for the account ``name``; raises :class:`RefusalError`.
+        """Return a new token for the account ``name``; raise :class:`RefusalError`.
 
         Each attempt counts before its password is looked at, so that many at once gain nothing. A token that the
         database cannot take at the moment is kept in memory.
@@ -105,7 +105,7 @@ class Sessions:
         return row
 
     def authenticate(self, name: str, password: str, *, address: str) -> Proven:
-        """Returns the account that has this name and password, unless it is suspended; raises :class:`RefusalError`."""
+        """Return the account that has this name and password, unless it is suspended; raise :class:`RefusalError`."""
         key = folded(name)
         self._by_address.spend(network_of(address))
         self._by_account.spend(key)
@@ -125,7 +125,7 @@ class Sessions:
         return Proven(account, hashed)
 
     def issue(self, session: Session, account: int, label: str) -> values.Secret:
-        """Returns a new token for ``account``, made in the transaction of ``session``; the oldest may end for it."""
+        """Return a new token for ``account``, made in the transaction of ``session``; the oldest may end for it."""
         token = mint("token")
         now = int(self._clock())
         session.execute(delete(TokenRow).where(TokenRow.account == account, TokenRow.expires_at <= now))
@@ -140,7 +140,7 @@ class Sessions:
         return values.Secret(id=row.id, secret=token.secret, expires_at=row.expires_at)
 
     def listed(self, account: int, current: int) -> list[values.Token]:
-        """Returns the tokens of ``account`` that still hold, the newest first; ``current`` is the one being used."""
+        """Return the tokens of ``account`` that still hold, the newest first; ``current`` is the one being used."""
         wanted = (
             select(TokenRow)
             .where(TokenRow.account == account, TokenRow.expires_at > int(self._clock()))
@@ -159,7 +159,7 @@ class Sessions:
             ]
 
     def revoke(self, account: int, token: int) -> None:
-        """Ends one token of ``account``, and the live connections of the account; raises :class:`RefusalError`.
+        """End one token of ``account``, and the live connections of the account; raise :class:`RefusalError`.
 
         Those that were made with its other tokens come back by themselves.
         """
@@ -174,7 +174,7 @@ class Sessions:
 
 
 def as_account(row: AccountRow) -> values.Account:
-    """Returns an account without its secrets."""
+    """Return an account without its secrets."""
     return values.Account(
         id=row.id,
         name=row.name,

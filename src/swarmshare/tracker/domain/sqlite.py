@@ -101,7 +101,7 @@ def make_file(path: Path) -> None:
 
 
 def look_at(path: str, *, writing: bool) -> DatabaseProblem | None:
-    """What is wrong at this moment; without waiting. ``writing``: try whether the disk takes anything."""
+    """Return what is wrong at this moment; without waiting. ``writing``: try whether the disk takes anything."""
     try:
         # A connection of its own, since all of the pool may be waiting; "rw" makes no file where there is none.
         with closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True, timeout=0, isolation_level=None)) as own:

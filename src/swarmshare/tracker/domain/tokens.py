@@ -16,13 +16,13 @@ class Minted(NamedTuple):
 
 
 def mint(kind: str) -> Minted:
-    """Returns a new secret of 256 random bits; ``kind`` begins it, so that whoever finds it knows what it is."""
+    """Return a new secret of 256 random bits; ``kind`` begins it, so that whoever finds it knows what it is."""
     secret = f"{kind}_{secrets.token_urlsafe(32)}"
     return Minted(secret, digest(secret))
 
 
 def digest(secret: str) -> bytes:
-    """Returns the SHA-256 of a secret, 32 bytes. It is random, so there is nothing to guess: a fast hash will do."""
+    """Return the SHA-256 of a secret, 32 bytes. It is random, so there is nothing to guess: a fast hash will do."""
     return sha256(secret.encode("utf-8", "replace")).digest()
 
 
@@ -30,7 +30,7 @@ _PASSKEY = re.compile(r"[0-9a-f]{32}")
 
 
 def new_passkey() -> str:
-    """Returns 128 random bits as 32 hexadecimal digits, the form that tracker operators know."""
+    """Return 128 random bits as 32 hexadecimal digits, the form that tracker operators know."""
     return secrets.token_hex(16)
 
 

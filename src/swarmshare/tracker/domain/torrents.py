@@ -19,7 +19,7 @@ _PERSONAL = re.compile(r"/announce/[^/?#]+/?$|[?&](?:passkey|authkey|torrent_pas
 
 
 def stored_form(manifest: Manifest) -> bytes:
-    """Returns ``manifest`` as the catalogue keeps it: without passkeys, and if private without trackers and nodes.
+    """Return ``manifest`` as the catalogue keeps it: without passkeys, and if private without trackers and nodes.
 
     Its info dictionary stays as it is, to the byte.
     """
@@ -27,7 +27,7 @@ def stored_form(manifest: Manifest) -> bytes:
 
 
 def fetched_form(manifest: Manifest, announce_url: str) -> bytes:
-    """Returns a stored ``manifest`` with ``announce_url`` as its first tracker, or its only one if private (BEP 27)."""
+    """Return a stored ``manifest`` with ``announce_url`` as its first tracker, or its only one if private (BEP 27)."""
     kept = tuple(tier for urls in manifest.trackers if (tier := tuple(url for url in urls if url != announce_url)))
     return _with_trackers(manifest, ((announce_url,), *kept))
 

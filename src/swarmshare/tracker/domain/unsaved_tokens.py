@@ -30,7 +30,7 @@ class UnsavedTokens:
         self._last = 0
 
     def issue(self, account: int, now: float) -> values.Secret:
-        """Returns a new token of ``account``, whose time begins at ``now``, in seconds since 1970."""
+        """Return a new token of ``account``, whose time begins at ``now``, in seconds since 1970."""
         while len(self._by_digest) >= MAX_TOKENS:
             del self._by_digest[next(iter(self._by_digest))]
         token = mint("token")
@@ -40,25 +40,25 @@ class UnsavedTokens:
         return values.Secret(id=issued.number, secret=token.secret, expires_at=issued.expires_at)
 
     def find(self, token_digest: bytes) -> UnsavedToken | None:
-        """Returns the token with this digest; None when it is none of these."""
+        """Return the token with this digest; None when it is none of these."""
         return self._by_digest.get(token_digest)
 
     def revoke(self, account: int, number: int) -> bool:
-        """Ends one token of ``account``; False when there is none with this number."""
+        """End one token of ``account``; False when there is none with this number."""
         found = [digest for digest, token in self._by_digest.items() if token[:2] == (account, number)]
         for digest in found:
             del self._by_digest[digest]
         return bool(found)
 
     def accounts_changed(self) -> None:
-        """Does nothing: tokens end in :meth:`account_cut`."""
+        """Do nothing: tokens end in :meth:`account_cut`."""
 
     def account_cut(self, account: int) -> None:
-        """Ends every token of ``account``: its password may have changed, or it may be suspended."""
+        """End every token of ``account``: its password may have changed, or it may be suspended."""
         self._by_digest = {digest: token for digest, token in self._by_digest.items() if token.account != account}
 
     def published(self, _entry: values.EntryView) -> None:
-        """Does nothing: tokens do not depend on the catalogue."""
+        """Do nothing: tokens do not depend on the catalogue."""
 
     def withdrawn(self, _info_hash: bytes) -> None:
-        """Does nothing: tokens do not depend on the catalogue."""
+        """Do nothing: tokens do not depend on the catalogue."""

@@ -59,7 +59,7 @@ class AnnounceQuery(NamedTuple):
 
 
 def parse_announce(query: bytes) -> AnnounceQuery:
-    """Returns the announce in a raw query string.
+    """Return the announce in a raw query string.
 
     An address that cannot be read, such as a name, is left out, and so is one beyond the first :data:`MAX_CLAIMS`.
 
@@ -94,7 +94,7 @@ def parse_announce(query: bytes) -> AnnounceQuery:
 
 
 def parse_scrape(query: bytes) -> list[bytes]:
-    """Returns the hashes that a scrape asks for, 20 bytes each, each once.
+    """Return the hashes that a scrape asks for, 20 bytes each, each once.
 
     Raises:
         AnnounceError: There is none (this tracker does not tell all that it has), or one has a wrong length.

@@ -9,16 +9,20 @@ This stands before everything, Socket.IO too, which never asks Flask.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import socket
 from functools import lru_cache
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+import msgspec
+
 from swarmshare.manifest.bencoding import encode
+from swarmshare.texts import Text
+from swarmshare.tracker.http.api.answers import problem_details
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,14 +48,14 @@ class Guard:
             self._origins.add(f"{parts.scheme}://{parts.netloc}".lower())
 
     def before(self, app: WSGIApplication) -> WSGIApplication:
-        """Returns ``app`` behind this guard: a request that is not for us gets a refusal instead."""
+        """Return ``app`` behind this guard: a request that is not for us gets a refusal instead."""
 
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             host, origin = environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN")
             if host is not None and not (self._is_ours(host) or (_is_announce(environ) and _is_bare_ipv6(host))):
-                return _refuse(environ, start_response, "421 Misdirected Request", "host", _not_ours(host))
+                return _refuse(environ, start_response, HTTPStatus.MISDIRECTED_REQUEST, "host", _not_ours(host))
             if not self.is_own_origin(origin, environ):
-                return _refuse(environ, start_response, "403 Forbidden", "origin", "a page of another site sent this")
+                return _refuse(environ, start_response, HTTPStatus.FORBIDDEN, "origin", Text("request.origin"))
             return app(environ, start_response)
 
         return guarded
@@ -85,8 +89,8 @@ def _is_bare_ipv6(host: str) -> bool:
     return (_is_address(address) and ":" in address and port.isdecimal()) or (":" in host and _is_address(host))
 
 
-def _not_ours(host: str) -> str:
-    return f"this tracker does not go by the name {host[:80]!a}: start it with --host to let it"
+def _not_ours(host: str) -> Text:
+    return Text("request.host", name=ascii(host[:80]))
 
 
 def _own_names() -> set[str]:
@@ -105,13 +109,14 @@ def _is_address(name: str) -> bool:
 
 
 def _refuse(
-    environ: WSGIEnvironment, start_response: StartResponse, status: str, code: str, message: str
+    environ: WSGIEnvironment, start_response: StartResponse, status: HTTPStatus, code: str, message: Text
 ) -> Iterable[bytes]:
     _log.debug("a request from %s is refused: %s", environ.get("REMOTE_ADDR"), message)
     if _is_announce(environ):  # of any other status, clients only show the number
-        body, media_type, status = encode({b"failure reason": message.encode()}), "text/plain", "200 OK"
+        body, media_type, status = encode({b"failure reason": message.encode()}), "text/plain", HTTPStatus.OK
     else:
-        body = json.dumps({"code": code, "message": message, "field": None}).encode()
-        media_type = "application/json"
-    start_response(status, [("Content-Type", media_type), ("Content-Length", str(len(body)))])
+        body, media_type = msgspec.json.encode(problem_details(code, message)), "application/json"
+    start_response(
+        f"{status.value} {status.phrase}", [("Content-Type", media_type), ("Content-Length", str(len(body)))]
+    )
     return [body]

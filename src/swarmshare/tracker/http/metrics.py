@@ -57,7 +57,7 @@ class AnswerTimes:
 
 
 def expose(numbers: CollectorRegistry) -> Response:
-    """Returns all metrics in the text format of Prometheus."""
+    """Return all metrics in the text format of Prometheus."""
     return Response(generate_latest(numbers), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
@@ -68,7 +68,7 @@ class TrackerState:
         self._services = services
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yields the state of the tracker, counted at this moment."""
+        """Yield the state of the tracker, counted at this moment."""
         with self._services.database.read() as session:
             accounts = session.scalar(select(func.count(AccountRow.id))) or 0
             entries = session.scalar(select(func.count(EntryRow.id))) or 0

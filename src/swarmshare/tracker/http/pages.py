@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def blueprint(services: Services) -> Blueprint:
-    """Returns the pages ``/``, ``/setup/TOKEN`` and ``/join/CODE``, which call ``services``."""
+    """Return the pages ``/``, ``/setup/TOKEN`` and ``/join/CODE``, which call ``services``."""
     pages = Blueprint("pages", __name__)
 
     @pages.context_processor

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from swarmshare.texts import Text
+from swarmshare.tracker.domain import strict_json
 from swarmshare.tracker.domain.database_problem import problem_of
 from swarmshare.tracker.domain.refusals import Reason, RefusalError
 from swarmshare.tracker.http.api.answers import ProblemDetails, problem_details
@@ -48,18 +49,15 @@ _HEADERS: Final = {
 
 
 class Json(JSONProvider):
-    """JSON by msgspec: one reading of every text. Surrogates, NaN and what nests without end are refused."""
+    """Flask's way to JSON, which is :mod:`~swarmshare.tracker.domain.strict_json`."""
 
     def dumps(self, obj: Any, **_: Any) -> str:
-        """Returns ``obj``, which may be a msgspec struct, as JSON."""
-        return msgspec.json.encode(obj).decode()
+        """Return ``obj``, which may be a msgspec struct, as JSON."""
+        return strict_json.dumps(obj)
 
     def loads(self, s: str | bytes, **_: Any) -> Any:
-        """Returns the value of a JSON text; raises :class:`ValueError` when it is not exactly JSON."""
-        try:
-            return msgspec.json.decode(s)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise ValueError(str(error)) from None
+        """Return the value of a JSON text; raises :class:`ValueError` when it is not exactly JSON."""
+        return strict_json.loads(s)
 
 
 class Web(Flask):
@@ -75,7 +73,7 @@ class Web(Flask):
         self.after_request(_add_headers)
 
     def log_exception(self, exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
-        """Logs an error by the route: the path itself may have a passkey or a setup token in it."""
+        """Log an error by the route: the path itself may have a passkey or a setup token in it."""
         self.logger.error("%s %s failed", request.method, request.url_rule, exc_info=exc_info)
 
 
@@ -89,7 +87,7 @@ def _refused(error: RefusalError) -> Response:
 
 
 def _database_failed(error: SQLAlchemyError) -> Response:
-    """A full disk, a server that is away: for whoever runs the tracker to deal with. The log has been told."""
+    """Answer for a full disk or a server that is away, for whoever runs the tracker; the log has been told."""
     if (problem := problem_of(error)) is None:
         raise error
     if not request.path.startswith(PREFIX):

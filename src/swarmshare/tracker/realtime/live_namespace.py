@@ -22,7 +22,7 @@ from swarmshare.schema.text_wire import dump_text
 from swarmshare.schema.tracker_events import LIVE, Refusal
 from swarmshare.schema.tracker_wire import parse_token
 from swarmshare.texts import Text
-from swarmshare.tracker.domain.refusals import RefusalError
+from swarmshare.tracker.domain.refusals import Reason, RefusalError
 from swarmshare.tracker.swarms.pacing import Pacer
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ INTERVAL: Final = 1.0
 """Seconds between two ``swarms``."""
 MAX_WATCHERS: Final = 20
 """Most watchers of one account: as many windows as one may reasonably have open."""
-MAX_TOLD: Final = 1_000
+MAX_PUSHED: Final = 1_000
 """Most swarms in one ``swarms``; the rest is told a second later."""
 
 
@@ -49,7 +49,7 @@ class LiveNamespace(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no t
         counts: Callable[[bytes], SwarmCounts],
         later: Callable[[float, Callable[[], None]], object],
     ) -> None:
-        """``counts`` tells how the swarm with a full info hash is; ``later`` calls after so many seconds."""
+        """Start; ``counts`` tells how the swarm with a full info hash is, and ``later`` calls after so many seconds."""
         super().__init__(LIVE)
         self._directory = directory
         self._counts = counts
@@ -58,7 +58,7 @@ class LiveNamespace(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no t
         self._pacer: Pacer[None] = Pacer(INTERVAL, later, lambda _: self._tell_swarms())
 
     def trigger_event(self, event: object, *args: Any) -> None:
-        """Handles whatever Socket.IO tells of. A watcher may give its own events the names of Socket.IO's."""
+        """Handle whatever Socket.IO tells of. A watcher may give its own events the names of Socket.IO's."""
         session, *data = args
         if event == "connect" and data and data[0] is self.server.get_environ(session, LIVE):
             self._connect(session, data[1] if len(data) > 1 else None)
@@ -69,7 +69,9 @@ class LiveNamespace(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no t
         try:
             account = self._directory.holder(parse_token(auth)).identity.account
         except (EventError, RefusalError) as error:
-            data = {"error": str(Refusal.SIGNED_OUT), "text": dump_text(error.message)}
+            suspended = isinstance(error, RefusalError) and error.reason is Reason.SUSPENDED
+            refusal = Refusal.SUSPENDED if suspended else Refusal.SIGNED_OUT
+            data = {"error": str(refusal), "text": dump_text(error.message)}
             raise ConnectionRefusedError(str(error), data) from None
         if Counter(self._accounts.values())[account] >= MAX_WATCHERS:
             message = Text("event.too-many-watchers")
@@ -83,7 +85,7 @@ class LiveNamespace(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no t
             self._pacer.want(None)
 
     def accounts_changed(self) -> None:
-        """Does nothing: watchers are cut in :meth:`account_cut`."""
+        """Do nothing: watchers are cut in :meth:`account_cut`."""
 
     def account_cut(self, account: int) -> None:
         """Cuts every watcher that is connected for ``account``."""
@@ -99,7 +101,7 @@ class LiveNamespace(Namespace):  # type: ignore[misc]  # Flask-SocketIO has no t
         self.emit("withdrawn", {"info_hash": info_hash.hex()})
 
     def _tell_swarms(self) -> None:
-        told = list(self._changed)[:MAX_TOLD]
+        told = list(self._changed)[:MAX_PUSHED]
         for info_hash in told:
             del self._changed[info_hash]
         if self._changed:

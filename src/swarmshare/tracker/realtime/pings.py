@@ -31,7 +31,7 @@ class Pings:
         self._running = False
 
     def thread(self, target: Callable[..., object], args: Any = (), kwargs: Any = None) -> Any:
-        """Returns what runs ``target`` once Engine.IO calls its ``start``: for a ping, only a place in the queue."""
+        """Return what runs ``target`` once Engine.IO calls its ``start``: for a ping, only a place in the queue."""
         if getattr(target, "__func__", None) is Socket._send_ping:
             return _Wait(self, target.__self__)  # type: ignore[attr-defined]
         return self._thread(target=target, args=args, kwargs=kwargs or {})
@@ -68,5 +68,5 @@ class _Wait(NamedTuple):
     session: Socket
 
     def start(self) -> None:
-        """Adds the connection to those that wait for their next ping."""
+        """Add the connection to those that wait for their next ping."""
         self.pings.wait(self.session)

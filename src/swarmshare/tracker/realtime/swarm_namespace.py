@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 
 def register(socketio: SocketIO, registry: SwarmRegistry, directory: Lookup) -> None:
-    """Adds the namespace to ``socketio``, and lets the ``registry`` push through it."""
+    """Add the namespace to ``socketio``, and let the ``registry`` push through it."""
     namespace = SwarmNamespace(registry, directory)
     registry.attach(namespace)
     socketio.on_namespace(namespace)
@@ -81,7 +81,7 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
         self._directory = directory
 
     def trigger_event(self, event: object, *args: Any) -> Wire | None:
-        """Handles whatever Socket.IO tells of, and returns the acknowledgement.
+        """Handle whatever Socket.IO tells of, and return the acknowledgement.
 
         Flask-SocketIO would make a Flask request of every event, which takes longer than most events. And a peer may
         give its own events any name, those of Socket.IO's own included: these count only when they are real.
@@ -96,28 +96,32 @@ class SwarmNamespace(Namespace):  # type: ignore[misc]
         return None
 
     def push(self, told: Push) -> None:
-        """Sends an event to all connected members of its swarm."""
+        """Send an event to all connected members of its swarm."""
         self.server.emit(PUSH, dump_push(told), room=told.info_hash.hex(), namespace=NAMESPACE)
 
     def release(self, session: str, info_hash: bytes) -> None:
-        """Ends what ``session`` hears of a swarm, whose member it is no more."""
+        """End what ``session`` hears of a swarm, whose member it is no more."""
         self._members.released(session, info_hash)
         self.server.leave_room(session, info_hash.hex(), namespace=NAMESPACE)
 
     def cut(self, account: int) -> None:
-        """Ends the connections of an account; a peer's library closes the socket then."""
+        """End the connections of an account; a peer's library closes the socket then."""
         for session in self._members.of_account(account):
             self.server.disconnect(session, namespace=NAMESPACE)
 
     def _connect(self, session: str, environ: dict[str, Any], auth: object) -> None:
         try:
-            identity = self._directory.identify(parse_token(auth))
+            token = parse_token(auth)
+            identity = self._directory.identify(token)
+            suspended = identity is None and self._directory.is_suspended(token)
         except EventError as error:
             raise _refused(error) from None
         except SQLAlchemyError as error:
             if (problem := problem_of(error)) is None:
                 raise
             raise _refused(EventError(Refusal.INTERNAL, problem.sentence)) from None
+        if suspended:
+            raise _refused(EventError(Refusal.SUSPENDED, Text("account.suspended")))
         if identity is None:
             raise _refused(EventError(Refusal.SIGNED_OUT, Text("token.invalid")))
         address = parse_address(environ.get("REMOTE_ADDR", ""))

@@ -22,6 +22,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import RemoteProtocolError, generate_accept_token
 
+from swarmshare.tracker.domain import strict_json
 from swarmshare.tracker.realtime.pings import Pings
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ _log = logging.getLogger(__name__)
 
 
 def use_for(socketio: SocketIO) -> None:
-    """Makes ``socketio`` send and receive its packets as this module does."""
+    """Make ``socketio`` send and receive its packets as this module does."""
     server, engine = socketio.server, socketio.server.eio
     server.async_handlers = False  # one peer's events are worked off in their order, and none in a greenlet of its own
     server.packet_class = _bounded(server.packet_class)
@@ -68,9 +69,16 @@ def use_for(socketio: SocketIO) -> None:
 
 
 def _bounded(packet_class: type) -> type:
-    """Socket.IO keeps binary attachments until it has as many as their packet announced, be that a billion."""
+    """Return Socket.IO's class of packets with two of its habits ended.
+
+    It keeps binary attachments until it has as many as their packet announced, be that a billion. And it searches all
+    that is to be sent for bytes, one Python call a value: half of the work of answering a ``join``.
+    """
 
     class Bounded(packet_class):  # type: ignore[misc]  # Socket.IO has no types
+        json = strict_json
+        uses_binary_events = False  # the tracker sends text only, see schema/tracker_events.py; it still reads them
+
         def decode(self, encoded_packet: str | bytes) -> int:
             count: int = super().decode(encoded_packet)
             if count > MAX_ATTACHMENTS:
@@ -101,7 +109,7 @@ class Unpolled(JoinableQueue):  # type: ignore[misc]
     """Packets for one who polls; nobody waits to put one in."""
 
     def put(self, item: Packet | None, *arguments: Any) -> None:
-        """Adds a packet, or None for the end; beyond :data:`MAX_UNPOLLED` packets it is dropped."""
+        """Add a packet, or None for the end; beyond :data:`MAX_UNPOLLED` packets it is dropped."""
         if item is None or self.qsize() < MAX_UNPOLLED:
             super().put(item, *arguments)
 
@@ -122,8 +130,10 @@ class WebSocket:
     ========  ==========  =========  =====================================================================
     """
 
+    __slots__ = ("_last", "_max_message", "_protocol", "_session", "_socket", "_unsent", "_waiting")
+
     def __init__(self, handler: Any, engine: Any) -> None:
-        """``handler`` is how an Engine.IO session would use us; ``engine`` is its server, whose bound holds."""
+        """Start with ``handler``, which an Engine.IO session would use; ``engine`` is its server, whose bound holds."""
         self._session: Socket = handler.__self__
         self._max_message: int = engine.max_http_buffer_size
         self._protocol = Connection(ConnectionType.SERVER)
@@ -145,6 +155,10 @@ class WebSocket:
         headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)]
         start_response("101 Switching Protocols", headers)(b"")
         connection.close_connection = True
+        connection.upgraded()
+        address = environ["REMOTE_ADDR"]
+        environ.clear()  # Socket.IO keeps it as long as the connection, and is asked for its address only
+        environ["REMOTE_ADDR"] = address
         self._socket.settimeout(None)  # whoever is silent is noticed by its pings
         try:
             self._serve(session)
@@ -158,7 +172,7 @@ class WebSocket:
         return ()
 
     def put(self, packet: Packet | None) -> None:
-        """Sends a packet; None closes the connection. Engine.IO takes this object for its queue of packets."""
+        """Send a packet; None closes the connection. Engine.IO takes this object for its queue of packets."""
         if packet is None:
             self._send(CloseConnection(CloseReason.NORMAL_CLOSURE))
         else:
@@ -169,7 +183,7 @@ class WebSocket:
             self._write(packet.frame)
 
     def join(self) -> None:
-        """Returns at once: what was put is being sent already."""
+        """Return at once: what was put is being sent already."""
 
     def _serve(self, session: Socket) -> None:
         messages = self._messages()
@@ -184,7 +198,7 @@ class WebSocket:
             session.receive(Packet(encoded_packet=message))
 
     def _move(self, session: Socket, messages: Iterator[str | bytes]) -> bool:
-        """A session that was polling may come here; whether it does."""
+        """Return a session that was polling may come here; whether it does."""
         session.upgrading = True
         try:
             if next(messages, None) != "2probe":
@@ -196,7 +210,7 @@ class WebSocket:
             session.upgrading = False
 
     def _messages(self) -> Iterator[str | bytes]:
-        """What the peer sends, until it ends the connection or breaks the protocol."""
+        """Yield what the peer sends, until it ends the connection or breaks the protocol."""
         parts: list[Any] = []
         length = 0
         while data := self._socket.recv(READ):

@@ -13,7 +13,11 @@ Address: TypeAlias = IPAddress
 
 
 class Reach(IntEnum):
-    """Which machines an address means the same one to; a wider reach is larger."""
+    """Which machines an address means the same one to; a wider reach is larger.
+
+    Nobody is told of an address with a smaller reach than its own: loopback would be the asker itself, a private
+    address somebody else.
+    """
 
     MACHINE = 0
     """Loopback: the machine itself."""
@@ -28,7 +32,7 @@ parse_address = lru_cache(maxsize=4096)(parse_peer_ip)
 
 @lru_cache(maxsize=4096)
 def reach(packed: bytes) -> Reach:
-    """Returns how far an address reaches; ``packed`` is its 4 or 16 bytes."""
+    """Return how far an address reaches; ``packed`` is its 4 or 16 bytes."""
     address = ip_address(packed)
     if address.is_loopback:
         return Reach.MACHINE
@@ -43,8 +47,3 @@ def believable(claim: Address, source: Address) -> bool:
     """
     own = reach(source.packed)
     return claim.version != source.version and own is not Reach.WORLD and reach(claim.packed) is own
-
-
-def visible(packed: bytes, asker: Address) -> bool:
-    """Whether ``asker`` may be told of an address: to it, loopback is itself, a private one somebody else."""
-    return reach(packed) >= reach(asker.packed)

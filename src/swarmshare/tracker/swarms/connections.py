@@ -31,7 +31,7 @@ class MemberConnection:
         self._whole_at = 0.0
 
     def spend(self, units: int, now: float) -> None:
-        """Counts work at the time ``now`` (seconds); raises :class:`EventError` when the allowance is used up."""
+        """Count work at the time ``now`` (seconds); raise :class:`EventError` when the allowance is used up."""
         whole_at = max(self._whole_at, now) + units / RATE
         if whole_at - now > BURST / RATE:
             raise EventError(Refusal.TOO_FAST, Text("event.too-many"))
@@ -46,12 +46,12 @@ class Connections:
         self._by_account: dict[int, set[str]] = {}
 
     def add(self, session: str, connection: MemberConnection) -> None:
-        """Adds a connection that has signed in."""
+        """Add a connection that has signed in."""
         self._by_session[session] = connection
         self._by_account.setdefault(connection.identity.account, set()).add(session)
 
     def pop(self, session: str) -> MemberConnection | None:
-        """Removes and returns the connection of ``session``; None when it was not there."""
+        """Remove and return the connection of ``session``; None when it was not there."""
         connection = self._by_session.pop(session, None)
         if connection is not None:
             account = connection.identity.account
@@ -61,9 +61,9 @@ class Connections:
         return connection
 
     def get(self, session: str) -> MemberConnection | None:
-        """Returns the connection of ``session``; None when there is none."""
+        """Return the connection of ``session``; None when there is none."""
         return self._by_session.get(session)
 
     def of_account(self, account: int) -> list[str]:
-        """Returns the sessions of one account, in no order."""
+        """Return the sessions of one account, in no order."""
         return list(self._by_account.get(account, ()))

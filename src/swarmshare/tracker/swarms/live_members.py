@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.schema.fields import EventError
 from swarmshare.schema.tracker_events import MAX_PEERS, JoinAnswer, MemberPage, Refusal
 from swarmshare.texts import Text
-from swarmshare.tracker.swarms.addresses import visible
+from swarmshare.tracker.swarms.addresses import reach
 from swarmshare.tracker.swarms.connections import Connections, MemberConnection
 from swarmshare.tracker.swarms.registry import account_member
 from swarmshare.tracker.swarms.store.base import MemberRecord, Progress, detail_limit
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Join,
         ListMembers,
         MemberInfo,
+        MemberPieces,
         ReportMember,
         Stats,
     )
@@ -44,14 +45,14 @@ class LiveMembers:
         self._connections = Connections()
 
     def connect(self, session: str, identity: Identity, address: Address) -> None:
-        """Adds the connection of a peer that has signed in, and speaks from ``address``."""
+        """Add the connection of a peer that has signed in, and speaks from ``address``."""
         self._connections.add(session, MemberConnection(identity, address))
 
     def disconnect(self, session: str) -> None:
-        """Removes a connection that is over, and its memberships."""
+        """Remove a connection that is over, and its memberships."""
         connection = self._connections.pop(session)
-        for info_hash, who in connection.swarms.items() if connection is not None else ():
-            self._registry.leave(info_hash, who, session)
+        for info_hash, member_id in connection.swarms.items() if connection is not None else ():
+            self._registry.leave(info_hash, member_id, session)
 
     def released(self, session: str, info_hash: bytes) -> None:
         """Forgets a membership that the store has ended."""
@@ -59,15 +60,15 @@ class LiveMembers:
             connection.swarms.pop(info_hash, None)
 
     def of_account(self, account: int) -> list[str]:
-        """Returns the sessions of an account, in no order."""
+        """Return the sessions of an account, in no order."""
         return self._connections.of_account(account)
 
     def spend(self, session: str, units: int) -> None:
-        """Counts work that a connection asks for; raises :class:`EventError` when it asks for too much."""
+        """Count work that a connection asks for; raise :class:`EventError` when it asks for too much."""
         self._connection(session).spend(units, self._registry.clock())
 
     def join(self, session: str, join: Join) -> JoinAnswer:
-        """Makes a connection a member of a swarm, or replaces what it said it holds; returns the swarm."""
+        """Make a connection a member of a swarm, or replace what it said it holds; return the swarm."""
         entry = self._directory.entry(join.info_hash)  # may wait for the database; the connection may end meanwhile
         connection = self._connection(session)
         if entry is None:
@@ -76,9 +77,9 @@ class LiveMembers:
             raise EventError(Refusal.PIECE_COUNT, Text("event.piece-count", count=entry.piece_count))
         if join.info_hash not in connection.swarms and len(connection.swarms) >= MAX_SWARMS:
             raise EventError(Refusal.TOO_MANY_SWARMS, Text("event.too-many-swarms", limit=MAX_SWARMS))
-        who = account_member(connection.identity, join.peer_id)
+        member_id = account_member(connection.identity, join.peer_id)
         member = MemberRecord(
-            who=who,
+            member_id=member_id,
             session=session,
             account=connection.identity.account,
             user=connection.identity.name,
@@ -95,16 +96,23 @@ class LiveMembers:
         )
         if not self._registry.join(join.info_hash, entry.piece_count, member):
             raise EventError(Refusal.SWARM_FULL, Text("event.swarm-full"))
-        previous = connection.swarms.get(join.info_hash, who)
-        if previous != who:  # it calls itself by another peer id now
+        previous = connection.swarms.get(join.info_hash, member_id)
+        if previous != member_id:  # it calls itself by another peer id now
             self._registry.leave(join.info_hash, previous, session)
-        connection.swarms[join.info_hash] = who
+        connection.swarms[join.info_hash] = member_id
         return self.state(session, join.info_hash)
 
     def state(self, session: str, info_hash: bytes) -> JoinAnswer:
-        """Returns a swarm as one of its members is told of it: all that matters, at one ``seq``."""
+        """Return a swarm as one of its members is told of it: all that matters, at one ``seq``."""
         own, snapshot = self._look(session, info_hash)
         count = snapshot.piece_count
+        ranked = self._ranked(session, own, snapshot, MAX_PEERS, useful_only=False)
+        holdings: tuple[MemberPieces, ...] | None = None
+        if snapshot.detailed:  # then whoever is told of as a peer is told of as a member, too
+            holdings = tuple(holding(member, count) for member in snapshot.members)
+            views = {told.peer.member: told.peer for told in holdings}
+        else:
+            views = {member.number: peer_view(member, count) for member in ranked}
         return JoinAnswer(
             epoch=snapshot.epoch,
             seq=snapshot.seq,
@@ -112,40 +120,41 @@ class LiveMembers:
             member=own.number,
             seeds=snapshot.seeds,
             leeches=snapshot.leeches,
-            peers=self._peers(session, own, snapshot, MAX_PEERS, useful_only=False),
+            peers=tuple(views[member.number] for member in ranked),
             availability=snapshot.availability,
-            holdings=tuple(holding(m, count) for m in snapshot.members) if snapshot.detailed else None,
+            holdings=holdings,
         )
 
     def have(self, session: str, have: HaveUpdate) -> None:
-        """Notes that a member gained and lost pieces."""
-        who = self._who(session, have.info_hash)
-        known = self._registry.have(have.info_hash, who, session, have.gained, have.lost)
+        """Note that a member gained and lost pieces."""
+        member_id = self._member_id(session, have.info_hash)
+        known = self._registry.have(have.info_hash, member_id, session, have.gained, have.lost)
         if known is None:
             raise _not_joined()
         if not known:
             raise EventError(Refusal.PIECE_COUNT, Text("event.no-piece"))
 
     def stats(self, session: str, stats: Stats) -> None:
-        """Notes that a member lives, and how far it is."""
-        who = self._who(session, stats.info_hash)
+        """Note that a member lives, and how far it is."""
+        member_id = self._member_id(session, stats.info_hash)
         progress = Progress(stats.left, stats.uploaded, stats.downloaded, stats.rate_up, stats.rate_down)
-        if not self._registry.progress(stats.info_hash, who, session, progress):
+        if not self._registry.progress(stats.info_hash, member_id, session, progress):
             raise _not_joined()
 
     def leave(self, session: str, info_hash: bytes) -> None:
-        """Removes a member that leaves a swarm."""
-        who = self._who(session, info_hash)
+        """Remove a member that leaves a swarm."""
+        member_id = self._member_id(session, info_hash)
         del self._connection(session).swarms[info_hash]
-        self._registry.leave(info_hash, who, session)
+        self._registry.leave(info_hash, member_id, session)
 
     def more_peers(self, session: str, request: FindPeers) -> tuple[MemberInfo, ...]:
-        """Returns members that hold what this one lacks, the most useful first."""
+        """Return members that hold what this one lacks, the most useful first."""
         own, snapshot = self._look(session, request.info_hash)
-        return self._peers(session, own, snapshot, request.want, useful_only=True)
+        ranked = self._ranked(session, own, snapshot, request.want, useful_only=True)
+        return tuple(peer_view(member, snapshot.piece_count) for member in ranked)
 
     def members(self, session: str, request: ListMembers) -> MemberPage:
-        """Returns a page of the members and what each holds, by their numbers."""
+        """Return a page of the members and what each holds, by their numbers."""
         _, snapshot = self._look(session, request.info_hash)
         count = snapshot.piece_count
         found = [member for member in snapshot.members if member.number > request.after]
@@ -153,7 +162,7 @@ class LiveMembers:
         return MemberPage(tuple(holding(member, count) for member in found[:most]), more=len(found) > most)
 
     def report(self, session: str, report: ReportMember) -> None:
-        """Notes that a member reports another one for wrong data."""
+        """Note that a member reports another one for wrong data."""
         self._look(session, report.info_hash)
         account = self._connection(session).identity.account
         if not self._registry.report(report.info_hash, report.member, account):
@@ -165,32 +174,30 @@ class LiveMembers:
             raise EventError(Refusal.SIGNED_OUT, Text("event.not-signed-in"))
         return connection
 
-    def _who(self, session: str, info_hash: bytes) -> bytes:
-        who = self._connection(session).swarms.get(info_hash)
-        if who is None:
+    def _member_id(self, session: str, info_hash: bytes) -> bytes:
+        member_id = self._connection(session).swarms.get(info_hash)
+        if member_id is None:
             raise _not_joined()
-        return who
+        return member_id
 
     def _look(self, session: str, info_hash: bytes) -> tuple[MemberRecord, SwarmSnapshot]:
-        """Returns the asker and its swarm; raises :class:`EventError` when it is no member (any more)."""
-        found = self._registry.look(info_hash, self._who(session, info_hash), session)
+        """Return the asker and its swarm; raise :class:`EventError` when it is no member (any more)."""
+        found = self._registry.look(info_hash, self._member_id(session, info_hash), session)
         if found is None:
             raise _not_joined()
         return found
 
-    def _peers(
+    def _ranked(
         self, session: str, own: MemberRecord, snapshot: SwarmSnapshot, want: int, *, useful_only: bool
-    ) -> tuple[MemberInfo, ...]:
-        address = self._connection(session).address
+    ) -> list[MemberRecord]:
+        """Return up to ``want`` members for the asker to dial, the best first, at addresses that mean them to it."""
+        asker = reach(self._connection(session).address.packed)
         candidates = [
             member
             for member in snapshot.members
-            if member.number != own.number
-            and not member.v1_only
-            and any(visible(packed, address) for packed in member.addresses)
+            if member.number != own.number and not member.v1_only and asker <= max(map(reach, member.addresses))
         ]
-        ranked = self._registry.rank(candidates, own, snapshot.availability, want, useful_only=useful_only)
-        return tuple(peer_view(member, snapshot.piece_count) for member in ranked)
+        return self._registry.rank(candidates, own, snapshot.availability, want, useful_only=useful_only)
 
 
 def _not_joined() -> EventError:

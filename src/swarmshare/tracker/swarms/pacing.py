@@ -25,14 +25,14 @@ class Pacer(Generic[K]):
     def __init__(
         self, interval: float, later: Callable[[float, Callable[[], None]], object], call: Callable[[K], object]
     ) -> None:
-        """Calls ``call`` with a key by ``later``, which calls after so many seconds; ``interval`` is in seconds."""
+        """Call ``call`` with a key by ``later``, which calls after so many seconds; ``interval`` is in seconds."""
         self._interval = interval
         self._later = later
         self._call = call
         self._wanted: dict[K, bool] = {}  # of every key that was called for of late: whether to call again
 
     def want(self, key: K) -> None:
-        """Calls for ``key`` as soon as the interval allows; never before this returns."""
+        """Call for ``key`` as soon as the interval allows; never before this returns."""
         if key in self._wanted:
             self._wanted[key] = True
         else:

@@ -55,13 +55,13 @@ class PushChannel(Protocol):
     """The way to the connected members, as the swarms need it."""
 
     def push(self, told: Push) -> None:
-        """Sends an event to all connected members of its swarm."""
+        """Send an event to all connected members of its swarm."""
 
     def release(self, session: str, info_hash: bytes) -> None:
-        """Ends what ``session`` hears of a swarm, in which it is a member no more."""
+        """End what ``session`` hears of a swarm, in which it is a member no more."""
 
     def cut(self, account: int) -> None:
-        """Ends all connections of an account."""
+        """End all connections of an account."""
 
 
 class SwarmRegistry:
@@ -103,15 +103,15 @@ class SwarmRegistry:
         later(EXPIRY_INTERVAL, self._expire)
 
     def attach(self, channel: PushChannel) -> None:
-        """Sends pushes through ``channel``, too, from now on."""
+        """Send pushes through ``channel``, too, from now on."""
         self._channels.append(channel)
 
     def watch(self, watcher: Callable[[bytes], object]) -> None:
-        """Calls ``watcher`` with the info hash of a swarm that changed; for each, at most once in 250 ms."""
+        """Call ``watcher`` with the info hash of a swarm that changed; for each, at most once in 250 ms."""
         self._watchers.append(watcher)
 
     def reachable(self, addresses: Iterable[Address]) -> tuple[bytes, ...]:
-        """Returns where others reach a member that is seen at ``addresses``: 4 or 16 bytes each."""
+        """Return where others reach a member that is seen at ``addresses``: 4 or 16 bytes each."""
         packed = [address.packed for address in addresses]
         elsewhere = [address for address in packed if reach(address) is not Reach.MACHINE]
         return tuple(elsewhere or self._own_addresses or packed)
@@ -119,7 +119,7 @@ class SwarmRegistry:
     # Connected members
 
     def join(self, info_hash: bytes, piece_count: int, member: MemberRecord) -> bool:
-        """Puts a connected member into a swarm; False when the swarm is full, or there are too many swarms."""
+        """Put a connected member into a swarm; False when the swarm is full, or there are too many swarms."""
         self._replacements.take_place(info_hash, member)
         placed = self._store.put(info_hash, piece_count, member)
         if placed is None:
@@ -127,38 +127,38 @@ class SwarmRegistry:
         _, displaced = placed
         if displaced:
             self._release(displaced, info_hash)
-        _log_member(info_hash, member.who, "joins")
+        _log_member(info_hash, member.member_id, "joins")
         self._changed(info_hash)
         return True
 
-    def leave(self, info_hash: bytes, who: bytes, session: str) -> None:
-        """Removes a member that joined on ``session``; nothing happens when it is gone already."""
-        if self._store.remove(info_hash, who, session):
-            _log_member(info_hash, who, "leaves")
+    def leave(self, info_hash: bytes, member_id: bytes, session: str) -> None:
+        """Remove a member that joined on ``session``; nothing happens when it is gone already."""
+        if self._store.remove(info_hash, member_id, session):
+            _log_member(info_hash, member_id, "leaves")
         self._changed(info_hash)
 
-    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
-        """Notes that a member on ``session`` gained and lost pieces.
+    def have(self, info_hash: bytes, member_id: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
+        """Note that a member on ``session`` gained and lost pieces.
 
         Returns:
             None when there is no such member; False when the manifest has no such piece; else True.
         """
-        known = self._store.have(info_hash, who, session, gained, lost)
+        known = self._store.have(info_hash, member_id, session, gained, lost)
         if known:
             self._changed(info_hash)
         return known
 
-    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
-        """Notes how far a member on ``session`` is, and that it lives; False when there is no such member."""
-        return self._store.progress(info_hash, who, session, progress)
+    def progress(self, info_hash: bytes, member_id: bytes, session: str, progress: Progress) -> bool:
+        """Note how far a member on ``session`` is, and that it lives; False when there is no such member."""
+        return self._store.progress(info_hash, member_id, session, progress)
 
     def report(self, info_hash: bytes, number: int, account: int) -> bool:
-        """Notes that ``account`` reports the member ``number`` for wrong data; False when there is no such member."""
+        """Note that ``account`` reports the member ``number`` for wrong data; False when there is no such member."""
         return self._store.blame(info_hash, number, account)
 
-    def look(self, info_hash: bytes, who: bytes, session: str) -> tuple[MemberRecord, SwarmSnapshot] | None:
-        """Returns a member that joined on ``session``, and its swarm; None when it is no member (any more)."""
-        member, snapshot = self._store.member(info_hash, who), self._store.snapshot(info_hash)
+    def look(self, info_hash: bytes, member_id: bytes, session: str) -> tuple[MemberRecord, SwarmSnapshot] | None:
+        """Return a member that joined on ``session``, and its swarm; None when it is no member (any more)."""
+        member, snapshot = self._store.member(info_hash, member_id), self._store.snapshot(info_hash)
         if member is None or member.session != session or snapshot is None:
             return None
         return member, snapshot
@@ -172,7 +172,7 @@ class SwarmRegistry:
         *,
         useful_only: bool,
     ) -> list[MemberRecord]:
-        """Returns up to ``want`` of ``candidates`` for the member ``own`` to dial, the best first."""
+        """Return up to ``want`` of ``candidates`` for the member ``own`` to dial, the best first."""
         assert own.pieces is not None, "whoever is connected has told them"
         return rank(candidates, own.pieces, availability, want, self._rng, useful_only=useful_only)
 
@@ -194,7 +194,7 @@ class SwarmRegistry:
         key: bytes,
         identity: Identity | None,
     ) -> AnnounceReply:
-        """Notes that an ordinary client is there, and finds others for it to dial.
+        """Note that an ordinary client is there, and find others for it to dial.
 
         Whoever announces with the same peer id and the same account (or, without a passkey, the same ``key``) is the
         same client, at one more address perhaps. Of a hybrid, clients announce each ``wire_hash`` that they know, and
@@ -219,16 +219,18 @@ class SwarmRegistry:
         """
         info_hash, count = entry.info_hash, entry.piece_count
         by_v1 = wire_hash != info_hash[: len(wire_hash)]
-        who = account_member(identity, peer_id) if identity is not None else _anonymous(peer_id, key, addresses[0])
-        known = self._store.member(info_hash, who)
-        _log_member(info_hash, who, "announces")
+        member_id = (
+            account_member(identity, peer_id) if identity is not None else _anonymous(peer_id, key, addresses[0])
+        )
+        known = self._store.member(info_hash, member_id)
+        _log_member(info_hash, member_id, "announces")
         if event is AnnounceEvent.STOPPED:
-            self._replacements.remove(info_hash, count, who, self.reachable(addresses)[0], port)
+            self._replacements.remove(info_hash, count, member_id, self.reachable(addresses)[0], port)
             self._changed(info_hash)
         elif known is None or not known.session:  # who is connected has told us more than an announce does
             pieces = None if left else all_bits(count)
             member = MemberRecord(
-                who=who,
+                member_id=member_id,
                 session="",
                 account=identity.account if identity is not None else None,
                 user=identity.name if identity is not None else "",
@@ -245,7 +247,7 @@ class SwarmRegistry:
                 v1_only=by_v1 and (known is None or known.v1_only),
             )
             if not self._replacements.take_place(info_hash, member):
-                self._store.remove(info_hash, who, "")  # it was somewhere else before
+                self._store.remove(info_hash, member_id, "")  # it was somewhere else before
             elif self._store.put(info_hash, count, member) is None:
                 raise AnnounceError(Text("announce.swarm-full"))
             elif event is AnnounceEvent.COMPLETED and (known is None or known.pieces is None):
@@ -258,19 +260,19 @@ class SwarmRegistry:
             counts.seeds,
             counts.leeches,
             counts.completed,
-            self._others(info_hash, who, count, numwant, seed=not left, by_v1=by_v1) if numwant else (),
+            self._peers_for(info_hash, member_id, count, numwant, seed=not left, by_v1=by_v1) if numwant else (),
         )
 
     # People and programs
 
     def counts(self, info_hash: bytes) -> SwarmCounts:
-        """Returns a swarm in a few numbers; cheap enough to ask for hundreds."""
+        """Return a swarm in a few numbers; cheap enough to ask for hundreds."""
         return self._store.counts(info_hash)
 
     def detail(
         self, info_hash: bytes, *, offset: int = 0, limit: int = MAX_SWARM, pieces: bool = True
     ) -> SwarmDetail | None:
-        """Returns a swarm, and up to ``limit`` of its members from ``offset`` on; None when nobody is in it.
+        """Return a swarm, and up to ``limit`` of its members from ``offset`` on; None when nobody is in it.
 
         ``pieces`` says whether to add the bitfields of these members.
         """
@@ -293,7 +295,7 @@ class SwarmRegistry:
         )
 
     def totals(self) -> tuple[int, int]:
-        """Returns how many swarms there are, and how many members in all of them."""
+        """Return how many swarms there are, and how many members in all of them."""
         return self._store.totals()
 
     def disconnect_account(self, account: int) -> None:
@@ -303,7 +305,7 @@ class SwarmRegistry:
             channel.cut(account)
 
     def withdraw(self, info_hash: bytes) -> None:
-        """Ends the swarm of an entry that is no longer in the catalogue."""
+        """End the swarm of an entry that is no longer in the catalogue."""
         self._forget(self._store.close(info_hash))
 
     # Within
@@ -330,36 +332,36 @@ class SwarmRegistry:
         self._forget(self._store.expire(MISSED * self.settings.live_interval, announced))
 
     def _forget(self, removed: Iterable[RemovedMember]) -> None:
-        for info_hash, who, session in removed:
-            _log_member(info_hash, who, "is removed")
+        for info_hash, member_id, session in removed:
+            _log_member(info_hash, member_id, "is removed")
             if session:
                 self._release(session, info_hash)
             self._changed(info_hash)
 
-    def _others(
-        self, info_hash: bytes, who: bytes, count: int, numwant: int, *, seed: bool, by_v1: bool
+    def _peers_for(
+        self, info_hash: bytes, member_id: bytes, count: int, numwant: int, *, seed: bool, by_v1: bool
     ) -> Sequence[MemberRecord]:
         # A client that knows a hybrid by its v1 hash only hangs up on whoever dials it with the other.
         candidates = [
             member
             for member in consider(self._store.members(info_hash), self._rng)
-            if member.who != who
+            if member.member_id != member_id
             and (by_v1 or not member.v1_only)
             and not (seed and member.held == count and member.pieces is not None)
         ]
         return draw(candidates, numwant, self._rng)
 
 
-def _log_member(info_hash: bytes, who: bytes, what: str) -> None:
-    """Log what a member does; of ``who`` the account alone is told, as the rest may be a client's secret."""
+def _log_member(info_hash: bytes, member_id: bytes, what: str) -> None:
+    """Log what a member does; of ``member_id`` the account alone is told, as the rest may be a client's secret."""
     if _log.isEnabledFor(logging.DEBUG):
-        kind, _, rest = who.partition(b" ")
+        kind, _, rest = member_id.partition(b" ")
         name = f"account {rest.partition(b' ')[0].decode()}" if kind == b"account" else "a client without an account"
         _log.debug("%s: %s %s", info_hash.hex(), name, what)
 
 
 def account_member(identity: Identity, peer_id: bytes) -> bytes:
-    """Returns what the store knows a member with an account by: nobody else can say the same."""
+    """Return what the store knows a member with an account by: nobody else can say the same."""
     return b"account %d " % identity.account + peer_id
 
 
@@ -369,7 +371,7 @@ def _anonymous(peer_id: bytes, key: bytes, address: Address) -> bytes:
 
 
 def _merged(addresses: tuple[bytes, ...], port: int, known: MemberRecord | None) -> tuple[bytes, ...]:
-    """Adds the addresses that are known of another protocol, at the same port: a client announces from each."""
+    """Add the addresses that are known of another protocol, at the same port: a client announces from each."""
     lengths = {len(address) for address in addresses}
     before = known.addresses if known is not None and known.port == port else ()
     return addresses + tuple(address for address in before if len(address) not in lengths)

@@ -43,31 +43,25 @@ class AnnounceReply(NamedTuple):
 
 
 def peer_view(member: MemberRecord, piece_count: int) -> MemberInfo:
-    """Returns a member as connected peers are told of it, without its pieces."""
+    """Return a member as connected peers are told of it, without its pieces."""
     if member.pieces is None:
         holds = Holds.UNKNOWN
     elif member.held == piece_count:
         holds = Holds.ALL
     else:
         holds = Holds.SOME if member.held else Holds.NONE
-    return MemberInfo(
-        member=member.number,
-        user=member.user,
-        addresses=tuple(map(_text, member.addresses)),
-        port=member.port,
-        live=bool(member.session),
-        holds=holds,
-        share=_share(member, piece_count),
-    )
+    addresses = tuple(map(_text, member.addresses))
+    share = _share(member, piece_count)
+    return MemberInfo(member.number, member.user, addresses, member.port, bool(member.session), holds, share)
 
 
 def holding(member: MemberRecord, piece_count: int) -> MemberPieces:
-    """Returns a member and its pieces, as connected peers are told of them."""
+    """Return a member and its pieces, as connected peers are told of them."""
     return MemberPieces(peer_view(member, piece_count), member.pieces)
 
 
 def push(info_hash: bytes, changes: SwarmChanges) -> Push:
-    """Returns the event that tells all connected members of a swarm what changed in it."""
+    """Return the event that tells all connected members of a swarm what changed in it."""
     told: MemberChanges | AvailabilityChanges
     if changes.detailed:
         joined = tuple(holding(member, changes.piece_count) for member in changes.joined)
@@ -78,7 +72,7 @@ def push(info_hash: bytes, changes: SwarmChanges) -> Push:
 
 
 def member_view(member: MemberRecord, piece_count: int, *, pieces: bool) -> MemberView:
-    """Returns a member as people see it; with its bitfield if ``pieces``, and if it is known."""
+    """Return a member as people see it; with its bitfield if ``pieces``, and if it is known."""
     return MemberView(
         number=member.number,
         user=member.user,
@@ -97,6 +91,8 @@ def member_view(member: MemberRecord, piece_count: int, *, pieces: bool) -> Memb
 
 
 def _share(member: MemberRecord, piece_count: int) -> float:
+    if not member.held and piece_count:
+        return 0.0
     return round(member.held / piece_count, 4) if piece_count else float(not member.left)
 
 

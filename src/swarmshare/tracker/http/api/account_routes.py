@@ -24,7 +24,7 @@ _INVITATION = (Reason.INVITATION_UNKNOWN, Reason.INVITATION_USED, Reason.INVITAT
 
 
 def add_routes(routes: ApiRoutes, services: Services) -> None:
-    """Adds the routes about accounts and what belongs to them to ``routes``; they call ``services``."""
+    """Add the routes about accounts and what belongs to them to ``routes``; they call ``services``."""
     _add_people(routes, services)
     _add_tokens(routes, services)
     _add_own_account(routes, services)
@@ -170,7 +170,7 @@ def _add_organiser(routes: ApiRoutes, services: Services) -> None:
 
     @routes.route("GET", "/settings", may=May.ORGANISER, gives=values.Settings)
     def settings(who: Holder) -> values.Settings:
-        """What the organiser has decided."""
+        """Return what the organiser has decided."""
         return services.accounts.settings()
 
     @routes.route("PATCH", "/settings", may=May.ORGANISER, takes=requests.ChangeSettings, gives=values.Settings)
@@ -198,7 +198,7 @@ def _add_invitations(routes: ApiRoutes, services: Services) -> None:
 
     @routes.route("GET", "/invitations", may=May.ORGANISER, gives=answers.Invitations)
     def list_invitations(who: Holder) -> answers.Invitations:
-        """The invitations, the newest first. Their codes cannot be told again."""
+        """Return the invitations, the newest first. Their codes cannot be told again."""
         return answers.Invitations(invitations=services.invitations.listed())
 
     @routes.route(

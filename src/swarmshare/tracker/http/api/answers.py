@@ -36,7 +36,7 @@ class ProblemDetails(Struct, frozen=True, kw_only=True):
 
 
 def problem_details(code: str, message: Text, field: str | None = None) -> ProblemDetails:
-    """A problem, with its message as people read it and as programs translate it."""
+    """Return a problem, with its message as people read it and as programs translate it."""
     return ProblemDetails(code=code, message=str(message), text=SaidAs(**dump_text(message)), field=field)
 
 

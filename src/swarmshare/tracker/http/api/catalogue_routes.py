@@ -27,7 +27,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 
 def add_routes(routes: ApiRoutes, services: Services) -> None:
-    """Adds the routes about the catalogue to ``routes``; they call ``services``."""
+    """Add the routes about the catalogue to ``routes``; they call ``services``."""
     config = services.config
 
     @routes.route("GET", "/catalogue", may=May.MEMBER, asks=requests.FindEntries, gives=answers.Entries)
@@ -76,7 +76,7 @@ def add_routes(routes: ApiRoutes, services: Services) -> None:
         refuses=[Reason.UNKNOWN_ENTRY, Reason.NO_PASSKEY],
     )
     def torrent(info_hash: str, who: Holder) -> Response:
-        """The ``.torrent``, with this tracker's announce URL; of a private one, it has the asker's passkey in it."""
+        """Return the ``.torrent`` with this tracker's announce URL; if it is private, with the asker's passkey."""
         passkey = services.accounts.passkey(who.identity.account)
         name, data = services.catalogue.torrent(parse_info_hash(info_hash), services.announce_url(), passkey)
         response = Response(data, mimetype=TORRENT)
@@ -102,7 +102,7 @@ def add_routes(routes: ApiRoutes, services: Services) -> None:
 
 
 def parse_info_hash(text: str) -> bytes:
-    """Returns the 32 bytes of an info hash in a path; raises the refusal that says there is no such entry."""
+    """Return the 32 bytes of an info hash in a path; raise the refusal that says there is no such entry."""
     if not _HEX.fullmatch(text):
         raise unknown_entry()
     return bytes.fromhex(text)

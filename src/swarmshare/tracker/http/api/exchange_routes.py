@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_routes(routes: ApiRoutes, services: Services) -> None:
-    """Adds the routes about export and import to ``routes``; they call ``services``."""
+    """Add the routes about export and import to ``routes``; they call ``services``."""
     limit = services.config.max_import
 
     @routes.route("GET", "/export/accounts", may=May.ORGANISER, asks=requests.ExportAccounts, gives=AccountsDocument)
@@ -41,7 +41,7 @@ def add_routes(routes: ApiRoutes, services: Services) -> None:
 
     @routes.route("GET", "/export/catalogue", may=May.ORGANISER, gives="application/json")
     def export_catalogue(who: Holder) -> Response:
-        """The whole catalogue, with every manifest in base64: what ``/import/catalogue`` takes."""
+        """Return the whole catalogue, with every manifest in base64: what ``/import/catalogue`` takes."""
         return Response(services.exchange.export_catalogue(), mimetype="application/json")
 
     @routes.route(

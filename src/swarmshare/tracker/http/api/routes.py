@@ -69,7 +69,7 @@ class _ModelAdapter(MsgspecModelAdapter):
         self._schemas: dict[type[Any], dict[str, Any]] = {}
 
     def json_schema(self, model: type[Any], *, ref_template: str, mode: SchemaMode = "validation") -> dict[str, Any]:
-        """The JSON schema of ``model``; SpecTree copies it before it changes anything in it."""
+        """Return the JSON schema of ``model``; SpecTree copies it before it changes anything in it."""
         if model not in self._schemas:
             self._schemas[model] = super().json_schema(model, ref_template=ref_template, mode=mode)
         return self._schemas[model]
@@ -167,7 +167,7 @@ class ApiRoutes:
         return decorate
 
     def document(self) -> dict[str, Any]:
-        """Returns the OpenAPI document of all routes, as JSON."""
+        """Return the OpenAPI document of all routes, as JSON."""
         document: dict[str, Any] = self._spec.spec
         for (path, method), parts in self._raw.items():
             operation = document["paths"][path][method]
@@ -187,7 +187,7 @@ class ApiRoutes:
     def _note_raw(
         self, method: str, path: str, status: HTTPStatus, takes: type | Raw | None, gives: type | str | None
     ) -> None:
-        """What SpecTree cannot say: bodies that are no JSON."""
+        """Add what SpecTree cannot say: bodies that are no JSON."""
         parts: dict[str, Any] = {}
         if isinstance(takes, Raw):
             content = {media_type: {"schema": _BINARY} for media_type in takes.types}
@@ -204,6 +204,9 @@ def _responses(model: type | None, statuses: Sequence[HTTPStatus], reasons: Sequ
     by_status: dict[HTTPStatus, list[str]] = defaultdict(list)
     for reason in (*reasons, Reason.INVALID):
         by_status[reason.status].append(f"`{reason.code}`")
+    # What stands before every operation, and asks none of them: the guard.
+    by_status[HTTPStatus.FORBIDDEN].append("`origin`")
+    by_status[HTTPStatus.MISDIRECTED_REQUEST].append("`host`")
     answers: dict[str, Any] = {
         f"HTTP_{refused.value}": (ProblemDetails, f"{refused.phrase}: {', '.join(codes)}")
         for refused, codes in by_status.items()
@@ -223,7 +226,7 @@ def _refuse_invalid(_request: object, _response: object, error: Exception | None
 
 
 def _check_json() -> None:
-    """The body must be a JSON object, in so many words: what is read leniently later must not be lenient."""
+    """Refuse a body that is no JSON object, in so many words: what reads it later is lenient."""
     if not request.is_json:
         raise RefusalError(Reason.WRONG_TYPE, Text("request.not-json"))
     if not isinstance(request.get_json(), dict):

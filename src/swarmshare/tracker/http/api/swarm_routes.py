@@ -21,7 +21,7 @@ MAX_BITFIELDS: Final = 4 * 2**20
 
 
 def add_routes(routes: ApiRoutes, services: Services) -> None:
-    """Adds the route of a swarm to ``routes``; it calls ``services``."""
+    """Add the route of a swarm to ``routes``; it calls ``services``."""
 
     @routes.route(
         "GET",

@@ -32,7 +32,7 @@ MAX_DETAIL: Final = 2 * 2**20
 class MemberRecord(NamedTuple):
     """One client in one swarm, as a store keeps it."""
 
-    who: bytes
+    member_id: bytes
     """Who it is: whoever says the same is the same, come back. Chosen so that nobody can say it for somebody else."""
     session: str
     """Its connection; empty for a client that announces over HTTP."""
@@ -114,7 +114,7 @@ class RemovedMember(NamedTuple):
     """A member that the store removed by itself."""
 
     info_hash: bytes
-    who: bytes
+    member_id: bytes
     session: str
 
 
@@ -125,31 +125,31 @@ class SwarmStore(Protocol):
     """
 
     def put(self, info_hash: bytes, piece_count: int, member: MemberRecord) -> tuple[MemberRecord, str] | None:
-        """Puts ``member`` into a swarm, and gives it a number.
+        """Put ``member`` into a swarm, and give it a number.
 
-        In a full swarm, a member with an account takes the place of one without. Whoever was there as the same ``who``
-        is replaced: on the same session it keeps its number and blame, else it left and another joined.
+        In a full swarm, a member with an account takes the place of one without. Whoever was there by the same id is
+        replaced: on the same session it keeps its number and blame, else it left and another joined.
 
         Returns:
             The member, and the session that lost it, or an empty text; None when the swarm is full, or there are too
             many swarms.
         """
 
-    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
-        """Notes the pieces that a member, on this session, gained and lost; if it holds all now, it completed.
+    def have(self, info_hash: bytes, member_id: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
+        """Note the pieces that a member, on this session, gained and lost; if it holds all now, it completed.
 
         Returns:
             None when there is no such member, or its pieces are unknown; False when there is no such piece; else True.
         """
 
-    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
-        """Notes how far a member, on this session, is, which no change tells of; False when there is no such member."""
+    def progress(self, info_hash: bytes, member_id: bytes, session: str, progress: Progress) -> bool:
+        """Note how far a member, on this session, is, which no change tells of; False when there is no such member."""
 
-    def remove(self, info_hash: bytes, who: bytes, session: str) -> bool:
-        """Removes a member, on this session; False when there is no such member."""
+    def remove(self, info_hash: bytes, member_id: bytes, session: str) -> bool:
+        """Remove a member, on this session; False when there is no such member."""
 
     def blame(self, info_hash: bytes, number: int, account: int) -> bool:
-        """Notes that ``account`` reports a member, which counts once; False when there is no such member."""
+        """Note that ``account`` reports a member, which counts once; False when there is no such member."""
 
     def expire(self, live: float, announced: float) -> list[RemovedMember]:
         """Remove all members that were not heard of for too many seconds, and return them.
@@ -158,39 +158,39 @@ class SwarmStore(Protocol):
         """
 
     def expel(self, account: int) -> list[RemovedMember]:
-        """Removes all members of an account from every swarm."""
+        """Remove all members of an account from every swarm."""
 
     def close(self, info_hash: bytes) -> list[RemovedMember]:
-        """Removes all members of a swarm, and forgets how many completed in it."""
+        """Remove all members of a swarm, and forget how many completed in it."""
 
     def completed(self, info_hash: bytes) -> None:
-        """Counts a member that completed; the count is kept until :meth:`close`, even when nobody is left."""
+        """Count a member that completed; the count is kept until :meth:`close`, even when nobody is left."""
 
-    def member(self, info_hash: bytes, who: bytes) -> MemberRecord | None:
-        """Returns the member known as ``who``; None when there is none."""
+    def member(self, info_hash: bytes, member_id: bytes) -> MemberRecord | None:
+        """Return the member known as ``member_id``; None when there is none."""
 
     def at(self, info_hash: bytes, address: bytes, port: int) -> list[MemberRecord]:
-        """Returns the members at ``address``, 4 or 16 bytes, and ``port``, in the order of their numbers."""
+        """Return the members at ``address``, 4 or 16 bytes, and ``port``, in the order of their numbers."""
 
     def members(self, info_hash: bytes) -> list[MemberRecord]:
-        """Returns all members of a swarm, in the order of their numbers."""
+        """Return all members of a swarm, in the order of their numbers."""
 
     def counts(self, info_hash: bytes) -> SwarmCounts:
-        """Returns a swarm in numbers, without a look at each member."""
+        """Return a swarm in numbers, without a look at each member."""
 
     def snapshot(self, info_hash: bytes) -> SwarmSnapshot | None:
-        """Returns a swarm as it is now; None when nobody is in it."""
+        """Return a swarm as it is now; None when nobody is in it."""
 
     def take_changes(self, info_hash: bytes) -> SwarmChanges | None:
-        """Takes what changed since the last taking, with the next seq; None when nothing did, or nobody is there.
+        """Take what changed since the last taking, with the next seq; None when nothing did, or nobody is there.
 
         A swarm that outgrows its mode, or fits the other again, begins a new epoch at once: this tells of one mode.
         """
 
     def totals(self) -> tuple[int, int]:
-        """Returns how many swarms there are, and how many members in all of them."""
+        """Return how many swarms there are, and how many members in all of them."""
 
 
 def detail_limit(piece_count: int) -> int:
-    """Returns up to how many members a swarm of that many pieces is told of member by member."""
+    """Return up to how many members a swarm of that many pieces is told of member by member."""
     return min(MAX_MEMBERS, MAX_DETAIL * 8 // max(piece_count, 1))

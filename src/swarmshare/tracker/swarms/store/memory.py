@@ -35,7 +35,7 @@ class MemorySwarmStore:
         self._completed: dict[bytes, int] = {}
 
     def put(self, info_hash: bytes, piece_count: int, member: MemberRecord) -> tuple[MemberRecord, str] | None:
-        """Puts ``member`` into a swarm, which begins with its first member; None when there is no room."""
+        """Put ``member`` into a swarm, which begins with its first member; None when there is no room."""
         swarm = self._swarms.get(info_hash)
         if swarm is None:
             if len(self._swarms) >= MAX_SWARMS:
@@ -43,9 +43,9 @@ class MemorySwarmStore:
             swarm = self._swarms[info_hash] = SwarmState(self._rng, piece_count)
         return swarm.put(member if member.seen is not None else member._replace(seen=self._clock()))
 
-    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
-        """Notes the pieces that a member gained and lost; None without such a member, False without such a piece."""
-        found = self._find(info_hash, who, session)
+    def have(self, info_hash: bytes, member_id: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
+        """Note the pieces that a member gained and lost; None without such a member, False without such a piece."""
+        found = self._find(info_hash, member_id, session)
         if found is None or found[1].pieces is None:
             return None
         swarm, member = found
@@ -55,18 +55,18 @@ class MemorySwarmStore:
             self.completed(info_hash)
         return True
 
-    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
-        """Notes how far a member on this session is; False when there is no such member."""
-        found = self._find(info_hash, who, session)
+    def progress(self, info_hash: bytes, member_id: bytes, session: str, progress: Progress) -> bool:
+        """Note how far a member on this session is; False when there is no such member."""
+        found = self._find(info_hash, member_id, session)
         if found is None:
             return False
         swarm, member = found
-        swarm.members[who] = member._replace(seen=self._clock(), **progress._asdict())
+        swarm.members[member_id] = member._replace(seen=self._clock(), **progress._asdict())
         return True
 
-    def remove(self, info_hash: bytes, who: bytes, session: str) -> bool:
-        """Removes a member on this session, and with the last one its swarm; False when there is no such member."""
-        found = self._find(info_hash, who, session)
+    def remove(self, info_hash: bytes, member_id: bytes, session: str) -> bool:
+        """Remove a member on this session, and with the last one its swarm; False when there is no such member."""
+        found = self._find(info_hash, member_id, session)
         if found is None:
             return False
         swarm, member = found
@@ -74,7 +74,7 @@ class MemorySwarmStore:
         return True
 
     def blame(self, info_hash: bytes, number: int, account: int) -> bool:
-        """Notes that ``account`` reports the member ``number``; False when there is no such member."""
+        """Note that ``account`` reports the member ``number``; False when there is no such member."""
         swarm = self._swarms.get(info_hash)
         return swarm is not None and swarm.blame(number, account)
 
@@ -86,39 +86,39 @@ class MemorySwarmStore:
         )
 
     def expel(self, account: int) -> list[RemovedMember]:
-        """Removes the members of an account from every swarm, and returns them."""
+        """Remove the members of an account from every swarm, and return them."""
         return self._remove_where(lambda member: member.account == account)
 
     def close(self, info_hash: bytes) -> list[RemovedMember]:
-        """Removes a swarm and what was counted in it, and returns its members."""
+        """Remove a swarm and what was counted in it, and return its members."""
         self._completed.pop(info_hash, None)
         swarm = self._swarms.pop(info_hash, None)
         members = swarm.members.values() if swarm is not None else ()
-        return [RemovedMember(info_hash, member.who, member.session) for member in members]
+        return [RemovedMember(info_hash, member.member_id, member.session) for member in members]
 
     def completed(self, info_hash: bytes) -> None:
-        """Counts a member that completed; the oldest count makes room in a full memory."""
+        """Count a member that completed; the oldest count makes room in a full memory."""
         if info_hash not in self._completed and len(self._completed) >= MAX_SWARMS:
             del self._completed[next(iter(self._completed))]
         self._completed[info_hash] = self._completed.get(info_hash, 0) + 1
 
-    def member(self, info_hash: bytes, who: bytes) -> MemberRecord | None:
-        """Returns the member known as ``who``; None when there is none."""
+    def member(self, info_hash: bytes, member_id: bytes) -> MemberRecord | None:
+        """Return the member known as ``member_id``; None when there is none."""
         swarm = self._swarms.get(info_hash)
-        return swarm.members.get(who) if swarm is not None else None
+        return swarm.members.get(member_id) if swarm is not None else None
 
     def at(self, info_hash: bytes, address: bytes, port: int) -> list[MemberRecord]:
-        """Returns the members at an address and port, in the order of their numbers."""
+        """Return the members at an address and port, in the order of their numbers."""
         swarm = self._swarms.get(info_hash)
         return swarm.at(address, port) if swarm is not None else []
 
     def members(self, info_hash: bytes) -> list[MemberRecord]:
-        """Returns all members of a swarm, in the order of their numbers."""
+        """Return all members of a swarm, in the order of their numbers."""
         swarm = self._swarms.get(info_hash)
         return list(swarm.members.values()) if swarm is not None else []
 
     def counts(self, info_hash: bytes) -> SwarmCounts:
-        """Returns the numbers of a swarm; zeros when nobody is in it, but for those that completed."""
+        """Return the numbers of a swarm; zeros when nobody is in it, but for those that completed."""
         completed = self._completed.get(info_hash, 0)
         swarm = self._swarms.get(info_hash)
         if swarm is None:
@@ -126,22 +126,22 @@ class MemorySwarmStore:
         return SwarmCounts(swarm.seeds, len(swarm.members) - swarm.seeds, swarm.copies(), completed)
 
     def snapshot(self, info_hash: bytes) -> SwarmSnapshot | None:
-        """Returns a swarm as it is now; None when nobody is in it."""
+        """Return a swarm as it is now; None when nobody is in it."""
         swarm = self._swarms.get(info_hash)
         return swarm.snapshot() if swarm is not None else None
 
     def take_changes(self, info_hash: bytes) -> SwarmChanges | None:
-        """Takes what changed in a swarm since the last taking; None when nothing did."""
+        """Take what changed in a swarm since the last taking; None when nothing did."""
         swarm = self._swarms.get(info_hash)
         return swarm.take_changes() if swarm is not None else None
 
     def totals(self) -> tuple[int, int]:
-        """Returns how many swarms there are, and how many members in all of them."""
+        """Return how many swarms there are, and how many members in all of them."""
         return len(self._swarms), sum(len(swarm.members) for swarm in self._swarms.values())
 
-    def _find(self, info_hash: bytes, who: bytes, session: str) -> tuple[SwarmState, MemberRecord] | None:
+    def _find(self, info_hash: bytes, member_id: bytes, session: str) -> tuple[SwarmState, MemberRecord] | None:
         swarm = self._swarms.get(info_hash)
-        member = swarm.members.get(who) if swarm is not None else None
+        member = swarm.members.get(member_id) if swarm is not None else None
         return (swarm, member) if swarm is not None and member is not None and member.session == session else None
 
     def _remove(self, info_hash: bytes, swarm: SwarmState, member: MemberRecord) -> None:
@@ -154,5 +154,5 @@ class MemorySwarmStore:
         for info_hash, swarm in list(self._swarms.items()):
             for member in [member for member in swarm.members.values() if unwanted(member)]:
                 self._remove(info_hash, swarm, member)
-                gone.append(RemovedMember(info_hash, member.who, member.session))
+                gone.append(RemovedMember(info_hash, member.member_id, member.session))
         return gone

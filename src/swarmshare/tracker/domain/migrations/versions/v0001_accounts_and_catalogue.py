@@ -10,7 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Makes the first tables, with the indexes that lookups need."""
+    """Make the first tables, with the indexes that lookups need."""
     op.create_table(
         "account",
         sa.Column("id", sa.Integer(), nullable=False),
