@@ -65,7 +65,7 @@ def test_the_bound_is_that_of_the_narrowest_link() -> None:
 
 def test_what_all_can_send_begins_when_they_come() -> None:
     crowd = [Peer(FAST, 10.0 * number, inf) for number in range(4)]
-    # The seed sends for T seconds, and each peer since it came: T + 4 T - 60 seconds' worth, of the 200 that are needed.
+    # The seed sends for T seconds, each peer since it came: T + 4 T - 60 seconds' worth, of the 200 that are needed.
     assert least_seconds(50 * RATE, crowd) == 52.0
 
 
