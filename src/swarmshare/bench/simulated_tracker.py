@@ -127,7 +127,7 @@ class SimulatedTracker:
     def _record(number: int, node: Node) -> MemberRecord:
         held = node.picker.held
         return MemberRecord(
-            who=b"", session="simulated", account=None, user="", peer_id=b"", addresses=(), port=1,
+            member_id=b"", session="simulated", account=None, user="", peer_id=b"", addresses=(), port=1,
             pieces=held.to_wire(), held=held.held, left=0, uploaded=0, downloaded=0, rate_up=0, rate_down=0,
             number=number,
         )  # fmt: skip

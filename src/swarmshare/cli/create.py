@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
     name: str = Path(os.path.realpath(arguments.path)).name if arguments.name is None else arguments.name
     target: Path = arguments.output or Path(with_ending(name, ".torrent"))
-    plan = make_plan(arguments.path, name=name, exclude=arguments.exclude, output=target)
+    plan = make_plan(arguments.path, name=arguments.name, exclude=arguments.exclude, output=target)
     _check_replaceable(target, force=arguments.force)
     for path, reason in plan.skipped[:SKIPPED_SHOWN]:
         output.line(Text("cli.skipped", path=path, reason=reason))

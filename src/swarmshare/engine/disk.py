@@ -1,7 +1,7 @@
 """The disk's side of one torrent: what was found there, pieces on their way to it, and the bookkeeping.
 
-Nothing here waits on the event loop for a file: each piece costs one call in a worker thread, which verifies and writes
-it. What the disk refuses is tried again until it works; meanwhile the torrent has a problem, which front ends show.
+Nothing here waits on the event loop for a file: a call in a worker thread verifies and writes the pieces that are here.
+What the disk refuses is tried again until it works; meanwhile the torrent has a problem, which front ends show.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 _QUEUED: Final = 4
 """Pieces that wait for the disk. When there are more, sessions stop reading, and TCP makes the peers wait."""
+_WRITTEN_AT_ONCE: Final = 4 * 2**20
+"""Bytes of pieces, one more piece at most, that one call in a worker thread verifies and writes: when the disk is
+behind, the way there and back is not paid for each piece."""
 RETRY_AFTER: Final = 2.0
 """Seconds after which what the disk refused is tried again."""
 
@@ -242,34 +245,55 @@ class TorrentDisk:
         while len(self._waiting) > _QUEUED:
             await self._waiting_readers.park()
 
-    async def write_next(self) -> WrittenPiece:
-        """Wait for a submitted piece, verify it, write it if it is right, and return what came of it.
+    async def write_next(self) -> list[WrittenPiece]:
+        """Wait for submitted pieces, verify them, write those that are right, and return what came of them.
 
+        Those that are VERIFIED are to be counted (:meth:`count`) one by one, as the torrent takes note of each: what
+        follows from a file's last piece must not come before the torrent knows of the others.
         It is called by one task, again and again: pieces are written one after the other, in the order of submission.
         """
         while not self._waiting:
             await self._idle_writer.park()
-        piece, data = self._waiting.popleft()
-        if len(self._waiting) <= _QUEUED:
-            self._waiting_readers.unpark_all()
         await self._prepared.wait()
+        batch = self._take_batch()
         try:
-            leaves, right = await self._persist(partial(self._verify_and_write, PieceIndex(piece), data))
+            written = await self._persist(partial(self._verify_and_write, batch))
         except StorageError as error:
+            piece, data = batch[0]
             file = self._manifest.layout.span(PieceIndex(piece)).file
             self._refused_writes[file] = error, trio.current_time() + BLOCKED_FOR
             self.blocked[file] = error
-            return WrittenPiece(piece, data, PieceOutcome.REFUSED)
-        if right:
-            self.count([piece])
-        return WrittenPiece(piece, data, PieceOutcome.VERIFIED if right else PieceOutcome.WRONG, leaves)
+            written = [WrittenPiece(piece, data, PieceOutcome.REFUSED)]
+        self._waiting.extendleft(reversed(batch[len(written) :]))
+        return written
 
-    def _verify_and_write(self, piece: PieceIndex, data: memoryview) -> tuple[bytes, bool]:
-        leaves = leaf_hashes(data)
-        right = self.storage.verify_leaves(piece, leaves)
-        if right:
-            self.storage.write(piece, data)
-        return leaves, right
+    def _take_batch(self) -> list[tuple[int, memoryview]]:
+        """Take pieces from the queue for one call in a worker thread."""
+        batch: list[tuple[int, memoryview]] = []
+        length = 0
+        while self._waiting and length < _WRITTEN_AT_ONCE:
+            batch.append(self._waiting.popleft())
+            length += len(batch[-1][1])
+        if len(self._waiting) <= _QUEUED:
+            self._waiting_readers.unpark_all()
+        return batch
+
+    def _verify_and_write(self, batch: list[tuple[int, memoryview]]) -> list[WrittenPiece]:
+        """Deal with the pieces of ``batch`` until the disk refuses one; raises StorageError when that is the first."""
+        written: list[WrittenPiece] = []
+        for piece, data in batch:
+            leaves = leaf_hashes(data)
+            outcome = PieceOutcome.WRONG
+            try:
+                if self.storage.verify_leaves(PieceIndex(piece), leaves):
+                    self.storage.write(PieceIndex(piece), data)
+                    outcome = PieceOutcome.VERIFIED
+            except StorageError:
+                if not written:
+                    raise
+                break  # what was written is told of first
+            written.append(WrittenPiece(piece, data, outcome, leaves))
+        return written
 
     async def finish_file_of(self, piece: int) -> None:
         """Give the file of ``piece`` its name, if that was the last one it lacked.

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from swarmshare.engine.block_source import BlockSource
     from swarmshare.engine.config import EngineConfig, TorrentConfig
+    from swarmshare.engine.disk import WrittenPiece
     from swarmshare.errors import StorageError
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.opening import OpenFiles
@@ -244,6 +245,7 @@ class Torrent:
                     session.wake()
             self.downloads.tick(now)
             if not self.sessions:  # thousands of torrents that nobody asks for must cost nothing
+                self.downloads.buffers.drop_spare()
                 await self.peers.wait_for_one()
 
     def _offer_when_idle(self) -> None:
@@ -258,25 +260,29 @@ class Torrent:
     # ------------------------------------------------------------------ what the disk reports
 
     async def _write_pieces(self) -> None:
-        """Verify and write pieces, one after the other, and dispatch what comes of each."""
+        """Verify and write pieces, as many as wait at a time, and dispatch what comes of each."""
         while True:
-            written = await self.disk.write_next()
-            piece = written.piece
-            self.downloads.buffers.recycle(written.data)
-            match written.outcome:
-                case PieceOutcome.VERIFIED:
-                    self.smart_ban.piece_verified(piece, written.leaves)
-                    self.downloads.piece_verified(piece)
-                    self.file_monitor.unsaved = True
-                    await self.disk.finish_file_of(piece)
-                    self._check_complete()
-                case PieceOutcome.WRONG:
-                    self.smart_ban.piece_failed(piece, written.leaves)
-                    self.downloads.refill_all()
-                case PieceOutcome.REFUSED:
-                    self.picker.failed(piece)
-                    self.file_monitor.check_soon()
-                    self._apply_blocked()
+            for written in await self.disk.write_next():
+                self.downloads.buffers.recycle(written.data)
+                await self._on_written(written)
+
+    async def _on_written(self, written: WrittenPiece) -> None:
+        piece = written.piece
+        match written.outcome:
+            case PieceOutcome.VERIFIED:
+                self.disk.count([piece])
+                self.smart_ban.piece_verified(piece, written.leaves)
+                self.downloads.piece_verified(piece)
+                self.file_monitor.unsaved = True
+                await self.disk.finish_file_of(piece)
+                self._check_complete()
+            case PieceOutcome.WRONG:
+                self.smart_ban.piece_failed(piece, written.leaves)
+                self.downloads.refill_all()
+            case PieceOutcome.REFUSED:
+                self.picker.failed(piece)
+                self.file_monitor.check_soon()
+                self._apply_blocked()
 
     def _on_disk_problem(self, error: StorageError | None) -> None:
         self.file_monitor.on_problem(error)

@@ -86,8 +86,8 @@ def test_other_methods(tracker: Tracker) -> None:
 
 
 def test_other_paths_are_not_theirs(tracker: Tracker) -> None:
-    others = ("ment", "/", "/x/", "/x/y", "/a%2Fb", "%2Fx%2Fy", "%00")
-    for path in (f"/{what}{rest}" for what in ("announce", "scrape") for rest in others):
+    rests = ("ment", "/", "/x/", "/x/y", "/a%2Fb", "%2Fx%2Fy", "%00")
+    for path in (f"/{what}{rest}" for what in ("announce", "scrape") for rest in rests):
         answer = ask(tracker, path)
         assert (answer.status, answer.body) == (404, b"404 there is nothing at this address\n"), path
         assert "Content-Security-Policy" in answer.headers

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 MAX_NUMWANT: Final = 200
 """Most peers in one answer (what libtorrent asks for); 3.6 kB of IPv6 addresses."""
 DEFAULT_NUMWANT: Final = 50
-
-
 _CONTACT: Final = 6
 """Bytes of an IPv4 address and a port."""
 _METHODS: Final = ("GET", "HEAD")
