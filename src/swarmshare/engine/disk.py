@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 
 _QUEUED: Final = 4
 """Pieces that wait for the disk. When there are more, sessions stop reading, and TCP makes the peers wait."""
+_QUEUED_BYTES: Final = 4 * 2**20
+"""Bytes in all that may wait however many pieces they are: those of small files are small."""
+_WRITTEN_AT_ONCE: Final = 2**20
+"""Bytes after which no further piece goes along to a worker thread: a longer one goes alone."""
+_NAMED_AT_ONCE: Final = 64
+"""Most files that get their names in one call of a worker thread, all of which are open until then."""
 RETRY_AFTER: Final = 2.0
 """Seconds after which what the disk refused is tried again."""
 
@@ -117,10 +123,16 @@ class TorrentDisk:
         self._on_notice = on_notice
         self._waiting: deque[tuple[int, memoryview]] = deque()
         """Pieces whose blocks are all here, on their way to the disk."""
+        self._waiting_bytes = 0
         self._idle_writer = trio.lowlevel.ParkingLot()
         self._waiting_readers = trio.lowlevel.ParkingLot()
-        self._turn = trio.Lock()
-        """Held while a thread works on the files: one is enough, since hashing and writing wait for nothing else."""
+        self._unnamed: deque[int] = deque()
+        """Files whose pieces are all here, on their way to their names."""
+        self._idle_namer = trio.lowlevel.ParkingLot()
+        self._writing = trio.Lock()
+        """Held while a thread writes: one is enough, since hashing and writing wait for nothing else."""
+        self._naming = trio.Lock()
+        """Held while a thread gives names, which waits for the disk; whoever wants both locks takes this one first."""
 
     # ------------------------------------------------------------------ what is there
 
@@ -197,7 +209,7 @@ class TorrentDisk:
             return held | self.storage.scan(self._note_progress, stop, doubtful)
 
         try:
-            async with self._turn:
+            async with self._naming, self._writing:
                 right = await trio.to_thread.run_sync(work, abandon_on_cancel=True)
         finally:
             stop.set()
@@ -235,77 +247,109 @@ class TorrentDisk:
     def submit(self, piece: int, data: memoryview) -> None:
         """Queue a piece whose blocks are all here, to be verified and written by :meth:`write_next`."""
         self._waiting.append((piece, data))
+        self._waiting_bytes += len(data)
         self._idle_writer.unpark()
 
     async def has_room(self) -> None:
         """Wait while the queue is full; whoever reads from a peer calls this before it reads more."""
-        while len(self._waiting) > _QUEUED:
+        while self._is_full:
             await self._waiting_readers.park()
 
-    async def write_next(self) -> WrittenPiece:
-        """Wait for a submitted piece, verify it, write it if it is right, and return what came of it.
+    @property
+    def _is_full(self) -> bool:
+        return len(self._waiting) > _QUEUED and self._waiting_bytes > _QUEUED_BYTES
 
-        It is called by one task, again and again: pieces are written one after the other, in the order of submission.
+    async def write_next(self) -> list[WrittenPiece]:
+        """Wait for submitted pieces, verify them, write those that are right, and return what came of each.
+
+        It is called by one task, again and again: pieces are written one after the other, in the order of submission,
+        small ones by many in one call of a worker thread.
         """
         while not self._waiting:
             await self._idle_writer.park()
-        piece, data = self._waiting.popleft()
-        if len(self._waiting) <= _QUEUED:
-            self._waiting_readers.unpark_all()
+        pieces = self._take_waiting()
         await self._prepared.wait()
         try:
-            leaves, right = await self._persist(partial(self._verify_and_write, PieceIndex(piece), data))
+            written = await self._persist(partial(self._write_some, pieces))
         except StorageError as error:
+            piece, data = pieces[0]
             file = self._manifest.layout.span(PieceIndex(piece)).file
             self._refused_writes[file] = error, trio.current_time() + BLOCKED_FOR
             self.blocked[file] = error
-            return WrittenPiece(piece, data, PieceOutcome.REFUSED)
-        if right:
-            self.count([piece])
-        return WrittenPiece(piece, data, PieceOutcome.VERIFIED if right else PieceOutcome.WRONG, leaves)
+            written = [WrittenPiece(piece, data, PieceOutcome.REFUSED)]
+        for piece, data in reversed(pieces[len(written) :]):  # after one that was refused, which is tried again
+            self._waiting.appendleft((piece, data))
+            self._waiting_bytes += len(data)
+        self.count([each.piece for each in written if each.outcome is PieceOutcome.VERIFIED])
+        return written
 
-    def _verify_and_write(self, piece: PieceIndex, data: memoryview) -> tuple[bytes, bool]:
-        leaves = leaf_hashes(data)
-        right = self.storage.verify_leaves(piece, leaves)
-        if right:
-            self.storage.write(piece, data)
-        return leaves, right
+    def _take_waiting(self) -> list[tuple[int, memoryview]]:
+        taken: list[tuple[int, memoryview]] = []
+        length = 0
+        while self._waiting and (not taken or length + len(self._waiting[0][1]) <= _WRITTEN_AT_ONCE):
+            taken.append(self._waiting.popleft())
+            length += len(taken[-1][1])
+        self._waiting_bytes -= length
+        if not self._is_full:
+            self._waiting_readers.unpark_all()
+        return taken
 
-    async def finish_file_of(self, piece: int) -> None:
-        """Give the file of ``piece`` its name, if that was the last one it lacked.
+    def _write_some(self, pieces: list[tuple[int, memoryview]]) -> list[WrittenPiece]:
+        """Verify and write ``pieces`` up to the first that the disk refuses; raises only when that is the first."""
+        written: list[WrittenPiece] = []
+        for piece, data in pieces:
+            leaves = leaf_hashes(data)
+            right = self.storage.verify_leaves(PieceIndex(piece), leaves)
+            if right:
+                try:
+                    self.storage.write(PieceIndex(piece), data)
+                except StorageError:
+                    if not written:
+                        raise
+                    break
+            written.append(WrittenPiece(piece, data, PieceOutcome.VERIFIED if right else PieceOutcome.WRONG, leaves))
+        return written
+
+    def finish_file_of(self, piece: int) -> None:
+        """Let :meth:`name_next` give the file of ``piece`` its name, if that was the last one it lacked."""
+        file = self._manifest.layout.span(PieceIndex(piece)).file
+        if not self.lacks(file):
+            self._unnamed.append(file)
+            self._idle_namer.unpark()
+
+    async def name_next(self) -> None:
+        """Wait for files all of whose pieces are here, and give them their names; called by one task.
 
         What is refused is noted, and left to :meth:`prepare`: it may take a check of the file, which this must not wait
         for.
         """
-        file = self._manifest.layout.span(PieceIndex(piece)).file
-        if not self.lacks(file):
-            try:
-                await self._finish([file])
-            except StorageError as error:
-                self.note_refusal(error)
+        while not self._unnamed:
+            await self._idle_namer.park()
+        files = [self._unnamed.popleft() for _ in range(min(len(self._unnamed), _NAMED_AT_ONCE))]
+        try:
+            await self._finish(files)
+        except StorageError as error:
+            self.note_refusal(error)
 
     async def _finish(self, files: list[int]) -> None:
-        refused = None
-        for file in files:
-            try:
-                await self._attempt(partial(self._finish_unless_lost, file))
-            except StorageError as error:
-                refused = refused or error  # the rest is tried all the same
-                continue
-            if not self.lacks(file):
-                self.unfinished.discard(file)
-        if refused is not None:
-            raise refused
+        refused: dict[int, StorageError] = {}
+        for first in range(0, len(files), _NAMED_AT_ONCE):
+            some = files[first : first + _NAMED_AT_ONCE]
+            async with self._naming:
+                refused |= await trio.to_thread.run_sync(self._finish_unless_lost, some)
+            self.unfinished -= {file for file in some if file not in refused and not self.lacks(file)}
+        for error in refused.values():
+            raise error
 
-    def _finish_unless_lost(self, file: int) -> None:
-        if not self.lacks(file):  # a check may have found so, since it was refused
-            self.storage.finish(file)
+    def _finish_unless_lost(self, files: list[int]) -> dict[int, StorageError]:
+        # A check may have found that one is lost, since it was refused.
+        return self.storage.finish_all([file for file in files if not self.lacks(file)])
 
     # ------------------------------------------------------------------ what the disk refuses, and resume data
 
     async def _attempt(self, work: Callable[[], _Result]) -> _Result:
         """Run ``work``, which uses the files, in a worker thread, and return its result."""
-        async with self._turn:
+        async with self._naming, self._writing:
             return await trio.to_thread.run_sync(work)
 
     async def _persist(self, work: Callable[[], _Result]) -> _Result:
@@ -317,7 +361,8 @@ class TorrentDisk:
         refused = object()
         while True:
             try:
-                result = await self._attempt(work)
+                async with self._writing:
+                    result = await trio.to_thread.run_sync(work)
             except StorageError as error:
                 if error.needs_person:
                     self._refusals.pop(refused, None)
@@ -346,7 +391,7 @@ class TorrentDisk:
 
     async def save(self, bits: bytes) -> None:
         """Write resume data; ``bits`` is our bitfield (BEP 3). A failure costs only time later, and is passed over."""
-        async with self._turn:
+        async with self._naming, self._writing:
             await trio.to_thread.run_sync(self._save, bits)
 
     async def save_and_close(self, bits: bytes | None) -> None:

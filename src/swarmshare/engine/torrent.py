@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from swarmshare.engine.block_source import BlockSource
     from swarmshare.engine.config import EngineConfig, TorrentConfig
+    from swarmshare.engine.disk import WrittenPiece
     from swarmshare.errors import StorageError
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.opening import OpenFiles
@@ -174,6 +175,7 @@ class Torrent:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.file_monitor.run)
                 nursery.start_soon(self._write_pieces)
+                nursery.start_soon(self._name_files)
                 nursery.start_soon(self._choking.run)
                 nursery.start_soon(self._tick)
         finally:
@@ -260,23 +262,31 @@ class Torrent:
     async def _write_pieces(self) -> None:
         """Verify and write pieces, one after the other, and dispatch what comes of each."""
         while True:
-            written = await self.disk.write_next()
-            piece = written.piece
-            self.downloads.buffers.recycle(written.data)
-            match written.outcome:
-                case PieceOutcome.VERIFIED:
-                    self.smart_ban.piece_verified(piece, written.leaves)
-                    self.downloads.piece_verified(piece)
-                    self.file_monitor.unsaved = True
-                    await self.disk.finish_file_of(piece)
-                    self._check_complete()
-                case PieceOutcome.WRONG:
-                    self.smart_ban.piece_failed(piece, written.leaves)
-                    self.downloads.refill_all()
-                case PieceOutcome.REFUSED:
-                    self.picker.failed(piece)
-                    self.file_monitor.check_soon()
-                    self._apply_blocked()
+            for written in await self.disk.write_next():
+                self._on_written(written)
+
+    def _on_written(self, written: WrittenPiece) -> None:
+        piece = written.piece
+        self.downloads.buffers.recycle(written.data)
+        match written.outcome:
+            case PieceOutcome.VERIFIED:
+                self.smart_ban.piece_verified(piece, written.leaves)
+                self.downloads.piece_verified(piece)
+                self.file_monitor.unsaved = True
+                self.disk.finish_file_of(piece)
+            case PieceOutcome.WRONG:
+                self.smart_ban.piece_failed(piece, written.leaves)
+                self.downloads.refill_all()
+            case PieceOutcome.REFUSED:
+                self.picker.failed(piece)
+                self.file_monitor.check_soon()
+                self._apply_blocked()
+
+    async def _name_files(self) -> None:
+        """Give files their names as they become whole, while pieces of the next ones are written."""
+        while True:
+            await self.disk.name_next()
+            self._check_complete()
 
     def _on_disk_problem(self, error: StorageError | None) -> None:
         self.file_monitor.on_problem(error)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from swarmshare.errors import StorageError
 from swarmshare.storage.faults import LostError
 from swarmshare.storage.file_location import CHANGED, Found
 from swarmshare.storage.file_record import Condition
@@ -17,7 +20,15 @@ from swarmshare.storage.files import FileIdentity
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
     from swarmshare.storage.content import ContentFile
+
+FLUSHED_AT_ONCE: Final = 8
+"""Files that wait for the disk at the same time: it writes its journal once for all of these, not once for each."""
+
+_Result = TypeVar("_Result")
 
 
 def make_way(file: ContentFile) -> int:
@@ -41,14 +52,42 @@ def make_way(file: ContentFile) -> int:
     return max(0, file.where.length - held)
 
 
-def finish(file: ContentFile) -> None:
-    """Give ``file``, all of which is here, its name; nothing happens when it has it.
+def finish(files: Mapping[int, ContentFile]) -> dict[int, StorageError]:
+    """Give ``files``, by number, all of each of which is here, their names; nothing happens to one that has it.
 
-    Flushes it and its folder. Raises :class:`StorageError`, also for a name that was taken meanwhile.
+    Each is flushed before it gets its name, and the folder of each afterwards, once. Returns those that are refused,
+    and why, names that were taken meanwhile among them; the others do not wait for these.
     """
-    if _is_named(file):
-        return
-    flushed = _flush_whole(file)
+    refused: dict[int, StorageError] = {}
+    unnamed = [file for file in files.items() if _tried(_is_named, file, refused) is False]
+    workers = min(FLUSHED_AT_ONCE, len(unnamed))
+    if workers > 1:
+        with ThreadPoolExecutor(workers) as pool:
+            flushed = list(pool.map(lambda file: _tried(_flush_whole, file, refused), unnamed))
+    else:
+        flushed = [_tried(_flush_whole, file, refused) for file in unnamed]
+    folders: dict[Path, tuple[int, ContentFile]] = {}
+    for (number, file), status in zip(unnamed, flushed, strict=True):
+        if status is not None and _tried(partial(_give_name, flushed=status), (number, file), refused):
+            folders[file.where.final.parent] = number, file
+    for one in folders.values():
+        _tried(lambda file: file.where.sync_folder(), one, refused)
+    return refused
+
+
+def _tried(
+    work: Callable[[ContentFile], _Result], file: tuple[int, ContentFile], refused: dict[int, StorageError]
+) -> _Result | None:
+    """Return what ``work`` makes of the file; None when the disk refuses it, which is noted by the file's number."""
+    try:
+        return work(file[1])
+    except StorageError as error:
+        refused[file[0]] = error
+        return None
+
+
+def _give_name(file: ContentFile, flushed: os.stat_result) -> bool:
+    """Rename the part, which was ``flushed`` and is unchanged since; returns True."""
     with file.lock:
         file.close()  # Windows renames no open file; whoever comes next opens it again
         try:
@@ -57,7 +96,7 @@ def finish(file: ContentFile) -> None:
             file.record.lose()
             raise
         file.record.named(Found(place, file.where.path(place), flushed))
-    file.where.sync_folder()
+    return True
 
 
 def _is_named(file: ContentFile) -> bool:
