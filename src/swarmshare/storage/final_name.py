@@ -10,6 +10,7 @@ import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from swarmshare.errors import StorageError
@@ -17,11 +18,11 @@ from swarmshare.storage.faults import LostError
 from swarmshare.storage.file_location import CHANGED, Found
 from swarmshare.storage.file_record import Condition
 from swarmshare.storage.files import FileIdentity
+from swarmshare.storage.opening import KeptFolder
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from swarmshare.storage.content import ContentFile
 
@@ -31,8 +32,8 @@ FLUSHED_AT_ONCE: Final = 8
 _Result = TypeVar("_Result")
 
 
-def make_way(file: ContentFile) -> int:
-    """Make the folders of ``file``, and itself if it is empty.
+def make_way(file: ContentFile, kept: KeptFolder) -> int:
+    """Make the folders of ``file``, and itself if it is empty; ``kept`` is that of the file before.
 
     Returns how many bytes it needs from the disk beyond those it has. Raises :class:`StorageError` for a name that is
     taken, a link in the way, or what the system refuses.
@@ -44,7 +45,7 @@ def make_way(file: ContentFile) -> int:
             with contextlib.suppress(LostError):
                 status = file.where.look(place)
         if place is None or status is None or not place.finished:
-            file.where.claim()
+            file.where.claim(kept)
         elif (refusal := file.refusal(place)) is not None:
             raise refusal
     # A file may have holes, so that it occupies less than its length. Windows does not tell.
@@ -66,12 +67,13 @@ def finish(files: Mapping[int, ContentFile]) -> dict[int, StorageError]:
             flushed = list(pool.map(lambda file: _tried(_flush_whole, file, refused), unnamed))
     else:
         flushed = [_tried(_flush_whole, file, refused) for file in unnamed]
-    folders: dict[Path, tuple[int, ContentFile]] = {}
-    for (number, file), status in zip(unnamed, flushed, strict=True):
-        if status is not None and _tried(partial(_give_name, flushed=status), (number, file), refused):
-            folders[file.where.final.parent] = number, file
-    for one in folders.values():
-        _tried(lambda file: file.where.sync_folder(), one, refused)
+    whole = [(file, status) for file, status in zip(unnamed, flushed, strict=True) if status is not None]
+    whole.sort(key=lambda each: each[0][1].where.parent)
+    with KeptFolder() as kept:
+        for _, together in groupby(whole, lambda each: each[0][1].where.parent):
+            for file, status in together:
+                _tried(partial(_give_name, flushed=status, kept=kept), file, refused)
+            _tried(lambda one: one.where.sync_folder(kept), file, refused)
     return refused
 
 
@@ -86,17 +88,16 @@ def _tried(
         return None
 
 
-def _give_name(file: ContentFile, flushed: os.stat_result) -> bool:
-    """Rename the part, which was ``flushed`` and is unchanged since; returns True."""
+def _give_name(file: ContentFile, flushed: os.stat_result, kept: KeptFolder) -> None:
+    """Rename the part if it is as it was when it was ``flushed``; ``kept`` is the folder of the file before."""
     with file.lock:
         file.close()  # Windows renames no open file; whoever comes next opens it again
         try:
-            place = file.where.rename(FileIdentity.of(flushed))
+            place = file.where.rename(FileIdentity.of(flushed), kept)
         except LostError:
             file.record.lose()
             raise
         file.record.named(Found(place, file.where.path(place), flushed))
-    return True
 
 
 def _is_named(file: ContentFile) -> bool:
