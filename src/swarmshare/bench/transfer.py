@@ -37,6 +37,8 @@ class TransferSample:
 
     seconds: float
     """From the first dial to the last verified piece."""
+    named: float
+    """To the moment when all files have their final names; with libtorrent, which writes under them, the same."""
     leech_cpu: float
     """Seconds of processor time."""
     leech_peak: int
@@ -59,14 +61,15 @@ def bench_transfer(length: int, seeds: int, rounds: int) -> dict[str, list[Trans
         torrent.write_bytes(manifest.encode())
         for number in range(rounds + 1):
             for side in SIDES:
-                transfer = _transfer(side, torrent, source, Path(folder, "there"), seeds)
+                sample = transfer(side, torrent, source, Path(folder, "there"), seeds)
                 Path(folder, "there", "content.bin").unlink()
                 if number:
-                    results[side].append(transfer)
+                    results[side].append(sample)
     return results
 
 
-def _transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) -> TransferSample:
+def transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) -> TransferSample:
+    """Download ``torrent`` into ``target`` once, from ``seeds`` seeds that have it in ``source``, all as processes."""
     with ExitStack() as stack:
         children = [start(stack, MODULE, f"{side}-seed", torrent, source) for _ in range(seeds)]
         ports = [answer(child)["port"] for child in children]
@@ -77,7 +80,12 @@ def _transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) 
             child.stdin.close()
             ends.append(answer(child))
     return TransferSample(
-        leech["seconds"], leech["cpu"], leech["peak"], max(e["cpu"] for e in ends), max(e["peak"] for e in ends)
+        leech["seconds"],
+        leech["named"],
+        leech["cpu"],
+        leech["peak"],
+        max(end["cpu"] for end in ends),
+        max(end["peak"] for end in ends),
     )
 
 
@@ -102,7 +110,7 @@ def _swarmshare_seed(torrent: str, folder: str) -> None:
 def _swarmshare_leech(torrent: str, folder: str, *ports: str) -> None:
     manifest = parse_manifest(Path(torrent).read_bytes())
 
-    async def main() -> float:
+    async def main() -> tuple[float, float]:
         peers = tuple(("127.0.0.1", int(port)) for port in ports)
         async with open_engine(EngineConfig()) as engine:
             start = perf_counter()
@@ -112,9 +120,10 @@ def _swarmshare_leech(torrent: str, folder: str, *ports: str) -> None:
                 await trio.sleep(0.01)
             seconds = perf_counter() - start
             await added.finished.wait()
-            return seconds
+            return seconds, perf_counter() - start
 
-    tell(seconds=trio.run(main), **_cost())
+    seconds, named = trio.run(main)
+    tell(seconds=seconds, named=named, **_cost())
 
 
 def _libtorrent_seed(torrent: str, folder: str) -> None:
@@ -133,7 +142,8 @@ def _libtorrent_leech(torrent: str, folder: str, *ports: str) -> None:
         handle.connect_peer(("127.0.0.1", int(port)), 0, 0)
     while not handle.status().is_seeding:
         sleep(0.01)
-    tell(seconds=perf_counter() - start, **_cost())
+    seconds = perf_counter() - start
+    tell(seconds=seconds, named=seconds, **_cost())
 
 
 CHILDREN: Final[dict[str, Callable[..., None]]] = {

@@ -40,8 +40,8 @@ _QUEUED_BYTES: Final = 4 * 2**20
 """Bytes in all that may wait however many pieces they are: those of small files are small."""
 _WRITTEN_AT_ONCE: Final = 2**20
 """Bytes after which no further piece goes along to a worker thread: a longer one goes alone."""
-_NAMED_AT_ONCE: Final = 64
-"""Most files that get their names in one call of a worker thread, all of which are open until then."""
+_NAMED_AT_ONCE: Final = 512
+"""Most files that get their names in one call of a worker thread: the more there are, the less each waits."""
 RETRY_AFTER: Final = 2.0
 """Seconds after which what the disk refused is tried again."""
 

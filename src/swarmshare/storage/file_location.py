@@ -198,9 +198,9 @@ class FileLocation:
             if (saved := look(name, parent)) is not None and not strange(saved):
                 os.unlink(name, dir_fd=parent)
 
-    def sync_folder(self, kept: KeptFolder | None = None) -> None:
+    def sync_folder(self) -> None:
         """Make the renames in its folder survive a power cut, where the system lets one ask for it."""
-        with parent_of(self.folder, self._final, make=False, kept=kept) as (parent, _):
+        with parent_of(self.folder, self._final, make=False) as (parent, _):
             if parent is not None:
                 os.fsync(parent)
 

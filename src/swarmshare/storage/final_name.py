@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from swarmshare.storage.content import ContentFile
 
-FLUSHED_AT_ONCE: Final = 8
+FLUSHED_AT_ONCE: Final = 16
 """Files that wait for the disk at the same time: it writes its journal once for all of these, not once for each."""
 
 _Result = TypeVar("_Result")
@@ -61,20 +61,28 @@ def finish(files: Mapping[int, ContentFile]) -> dict[int, StorageError]:
     """
     refused: dict[int, StorageError] = {}
     unnamed = [file for file in files.items() if _tried(_is_named, file, refused) is False]
-    workers = min(FLUSHED_AT_ONCE, len(unnamed))
-    if workers > 1:
-        with ThreadPoolExecutor(workers) as pool:
-            flushed = list(pool.map(lambda file: _tried(_flush_whole, file, refused), unnamed))
-    else:
-        flushed = [_tried(_flush_whole, file, refused) for file in unnamed]
+    flushed = _together(_flush_whole, unnamed, refused)
     whole = [(file, status) for file, status in zip(unnamed, flushed, strict=True) if status is not None]
     whole.sort(key=lambda each: each[0][1].where.parent)
+    last: list[tuple[int, ContentFile]] = []
     with KeptFolder() as kept:
-        for _, together in groupby(whole, lambda each: each[0][1].where.parent):
-            for file, status in together:
+        for _, same in groupby(whole, lambda each: each[0][1].where.parent):
+            for file, status in same:
                 _tried(partial(_give_name, flushed=status, kept=kept), file, refused)
-            _tried(lambda one: one.where.sync_folder(kept), file, refused)
+            last.append(file)
+    _together(_sync_folder, last, refused)
     return refused
+
+
+def _together(
+    work: Callable[[ContentFile], _Result], files: list[tuple[int, ContentFile]], refused: dict[int, StorageError]
+) -> list[_Result | None]:
+    """Do what waits for the disk to each of ``files``, in threads: several that wait at once wait as long as one."""
+    workers = min(FLUSHED_AT_ONCE, len(files))
+    if workers < 2:
+        return [_tried(work, file, refused) for file in files]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda file: _tried(work, file, refused), files))
 
 
 def _tried(
@@ -86,6 +94,10 @@ def _tried(
     except StorageError as error:
         refused[file[0]] = error
         return None
+
+
+def _sync_folder(file: ContentFile) -> None:
+    file.where.sync_folder()
 
 
 def _give_name(file: ContentFile, flushed: os.stat_result, kept: KeptFolder) -> None:
