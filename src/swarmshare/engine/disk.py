@@ -42,6 +42,10 @@ _WRITTEN_AT_ONCE: Final = 2**20
 """Bytes after which no further piece goes along to a worker thread: a longer one goes alone."""
 _NAMED_AT_ONCE: Final = 512
 """Most files that get their names in one call of a worker thread: the more there are, the less each waits."""
+_WRITING_PER_NAMING: Final = 4.0
+"""Times as long as files were named is waited for more of them, if there are more to come."""
+_NAMING_COUNTED: Final = 0.25
+"""Seconds that count at most of the time that naming took: a slow disk must not keep whole files from their names."""
 RETRY_AFTER: Final = 2.0
 """Seconds after which what the disk refused is tried again."""
 
@@ -129,6 +133,8 @@ class TorrentDisk:
         self._unnamed: deque[int] = deque()
         """Files whose pieces are all here, on their way to their names."""
         self._idle_namer = trio.lowlevel.ParkingLot()
+        self._naming_took = 0.0
+        """Seconds that it took to name files the last time."""
         self._writing = trio.Lock()
         """Held while a thread writes: one is enough, since hashing and writing wait for nothing else."""
         self._naming = trio.Lock()
@@ -325,11 +331,17 @@ class TorrentDisk:
         """
         while not self._unnamed:
             await self._idle_namer.park()
+        # Each time costs a turn of the disk's journal, for which writing waits, too: it is worth it for many at once.
+        with trio.move_on_after(self._naming_took * _WRITING_PER_NAMING):
+            while len(self._unnamed) < min(_NAMED_AT_ONCE, len(self.unfinished)):
+                await self._idle_namer.park()
+        began = trio.current_time()
         files = [self._unnamed.popleft() for _ in range(min(len(self._unnamed), _NAMED_AT_ONCE))]
         try:
             await self._finish(files)
         except StorageError as error:
             self.note_refusal(error)
+        self._naming_took = min(trio.current_time() - began, _NAMING_COUNTED)
 
     async def _finish(self, files: list[int]) -> None:
         refused: dict[int, StorageError] = {}
