@@ -25,8 +25,8 @@ SERVER: Final = "tracker"
 SERVER_MAY_USE: Final = {"tracker", "schema", "common", "manifest", "errors", "texts", "languages"}
 SERVER_LAYERS: Final = {"config": 0, "domain": 1, "swarms": 2, "services": 3, "http": 4, "realtime": 4}
 """The layer of each package and module of the tracker that others of it may import; all else starts it."""
-FRONT_ENDS_MAY_START: Final = {("cli", "tracker")}
-"""The tracker is started from the command line; nothing else sees it."""
+FRONT_ENDS_MAY_START: Final = {("cli", "tracker"), ("bench", "tracker")}
+"""The tracker is started from the command line, and a bench simulates one with its ranking; nothing else sees it."""
 NOT_PURE: Final = {
     "trio", "socket", "time", "threading", "tkinter", "flask", "socketio", "gevent", "asyncio", "subprocess", "select",
     "ssl", "pathlib", "tempfile", "shutil", "concurrent", "multiprocessing", "queue", "sched",

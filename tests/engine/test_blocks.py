@@ -135,11 +135,15 @@ def test_some_memory_is_used_again_while_pieces_are_on_their_way(monkeypatch: py
     for piece in (0, 1, 2):
         buffers.place("a", Block(piece, 0, 5))
         pieces.append(buffers.take(piece))
-    buffers.place("a", Block(2, 0, 5))
     for data in pieces * 3:
         buffers.recycle(data)
     assert buffers.place("a", Block(0, 0, 5)).obj is pieces[0].obj
     assert buffers.place("a", Block(1, 0, 5)).obj is not pieces[0].obj, "one was kept"
-    for piece in (0, 1, 2):
-        buffers.recycle(buffers.take(piece))
-    assert buffers.place("a", Block(0, 0, 5)).obj is not pieces[0].obj, "nothing was on its way"
+    data = buffers.take(0)
+    buffers.recycle(data)
+    buffers.free_spare()
+    assert buffers.place("a", Block(0, 0, 5)).obj is data.obj, "it was needed a moment ago"
+    buffers.recycle(buffers.take(0))
+    buffers.free_spare()
+    buffers.free_spare()
+    assert buffers.place("a", Block(0, 0, 5)).obj is not data.obj

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from swarm.simulator import BLOCK, LATENCY, Node, Simulation
 
+from swarmshare.bench.simulator import LATENCY, Node, Simulation
 from swarmshare.manifest.layout import PieceLayout
+from swarmshare.manifest.merkle import BLOCK_LENGTH as BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -240,6 +240,20 @@ def test_a_long_block_comes_from_who_said_that_it_takes_long_requests() -> None:
         feed(stranger, head)
 
 
+def test_places_are_taken_in_advance_for_a_mib_of_long_blocks_and_no_more() -> None:
+    side = Side(Negotiated(), PieceLayout(MAX_REQUEST, [4 * MAX_REQUEST]))
+    side.allow_long(MAX_REQUEST)
+    feed(side, m.Unchoke().encode())
+    blocks = [Block(piece, begin, MAX_REQUEST // 2) for piece in range(4) for begin in (0, MAX_REQUEST // 2)]
+    side.request(blocks)
+    data = b"".join(m.Piece(*block).encode() + bytes(block.length) for block in blocks)
+    assert feed(side, data) == blocks
+    side.request(blocks)
+    feed(side, m.Piece(*blocks[0]).encode())
+    assert sum(map(len, side.buffers())) < 3.1 * MAX_REQUEST // 2, "the one under way, and two more"
+    assert not side.owed
+
+
 @pytest.mark.parametrize("begin", [0, BLOCK])
 def test_a_short_piece_may_be_requested_with_its_padding(begin: int) -> None:
     """libtorrent up to 2.0.11 asks for whole blocks at a file's end, v1 clients for all of a hybrid's padding."""

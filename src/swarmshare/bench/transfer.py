@@ -1,8 +1,10 @@
-"""``bench transfer``: a file over loopback, ours to ours and libtorrent to libtorrent, each peer in its own process."""
+"""``bench transfer``: files over loopback, ours to ours and libtorrent to libtorrent, each peer in its own process."""
 
 from __future__ import annotations
 
+import random
 import secrets
+import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PIECE_LENGTH: Final = 2**20
+SMALL: Final = (2**10, 40 * 2**10)
+"""Bytes of the shortest and the longest of many small files."""
+FOLDER_FILES: Final = 100
+"""Of these in one folder."""
 MODULE: Final = "swarmshare.bench.transfer"
 SIDES: Final = ("swarmshare", "libtorrent")
 
@@ -47,29 +53,45 @@ class TransferSample:
     seed_peak: int
 
 
-def bench_transfer(length: int, seeds: int, rounds: int) -> dict[str, list[TransferSample]]:
-    """Download a file of ``length`` random bytes from ``seeds`` seeds, ``rounds`` times a side, after one more."""
+def bench_transfer(length: int, files: int, seeds: int, rounds: int) -> tuple[int, dict[str, list[TransferSample]]]:
+    """Download random bytes from ``seeds`` seeds, ``rounds`` times a side, after one more that does not count.
+
+    They are one file of ``length`` bytes, or ``files`` small ones if that is not 0. Returns how many bytes they are,
+    and what each side took.
+    """
     results: dict[str, list[TransferSample]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory(prefix="swarmshare-bench-") as folder:
         source = Path(folder, "source")
-        source.mkdir()
-        with open(source / "content.bin", "wb") as stream:
-            for _ in range(length // PIECE_LENGTH):
-                stream.write(secrets.token_bytes(PIECE_LENGTH))
-        manifest = create_manifest(make_plan(source / "content.bin"), Description(), piece_length=PIECE_LENGTH)
+        if files:
+            _make_small_files(source / "content", files)
+        else:
+            source.mkdir()
+            with open(source / "content", "wb") as stream:
+                for _ in range(length // PIECE_LENGTH):
+                    stream.write(secrets.token_bytes(PIECE_LENGTH))
+        piece_length = None if files else PIECE_LENGTH
+        manifest = create_manifest(make_plan(source / "content"), Description(), piece_length=piece_length)
         torrent = Path(folder, "content.torrent")
         torrent.write_bytes(manifest.encode())
         for number in range(rounds + 1):
             for side in SIDES:
-                sample = transfer(side, torrent, source, Path(folder, "there"), seeds)
-                Path(folder, "there", "content.bin").unlink()
+                sample = _transfer(side, torrent, source, Path(folder, "there"), seeds)
+                shutil.rmtree(Path(folder, "there"))
                 if number:
                     results[side].append(sample)
-    return results
+    return manifest.total_length, results
 
 
-def transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) -> TransferSample:
-    """Download ``torrent`` into ``target`` once, from ``seeds`` seeds that have it in ``source``, all as processes."""
+def _make_small_files(folder: Path, count: int) -> None:
+    """Make ``count`` files of 1 to 40 KiB, in folders of ``FOLDER_FILES``; the lengths are the same each time."""
+    lengths = random.Random(1)
+    for number in range(count):
+        path = folder / str(number // FOLDER_FILES) / str(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(secrets.token_bytes(lengths.randint(*SMALL)))
+
+
+def _transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) -> TransferSample:
     with ExitStack() as stack:
         children = [start(stack, MODULE, f"{side}-seed", torrent, source) for _ in range(seeds)]
         ports = [answer(child)["port"] for child in children]
@@ -89,8 +111,9 @@ def transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) -
     )
 
 
-def _cost() -> dict[str, object]:
-    return {"cpu": process_time(), "peak": peak_bytes()}
+def _cost(since: float) -> dict[str, object]:
+    """Return what this process cost since its processor time was ``since``: a start costs the same for any length."""
+    return {"cpu": process_time() - since, "peak": peak_bytes()}
 
 
 def _swarmshare_seed(torrent: str, folder: str) -> None:
@@ -100,50 +123,52 @@ def _swarmshare_seed(torrent: str, folder: str) -> None:
         async with open_engine(EngineConfig()) as engine:
             added = engine.add(manifest, TorrentConfig(folder=Path(folder)))
             await added.finished.wait()
+            ready = process_time()  # libtorrent, too, is counted without its check
             tell(port=int(engine.addresses[0].rpartition(":")[2]))
             await trio.to_thread.run_sync(sys.stdin.read)
+            tell(**_cost(ready))
 
     trio.run(main)
-    tell(**_cost())
 
 
 def _swarmshare_leech(torrent: str, folder: str, *ports: str) -> None:
     manifest = parse_manifest(Path(torrent).read_bytes())
 
-    async def main() -> tuple[float, float]:
+    async def main() -> None:
         peers = tuple(("127.0.0.1", int(port)) for port in ports)
         async with open_engine(EngineConfig()) as engine:
-            start = perf_counter()
+            ready, start = process_time(), perf_counter()
             added = engine.add(manifest, TorrentConfig(folder=Path(folder), peers=peers))
             # libtorrent, too, is timed to its last verified piece: it flushes no file, and we do.
             while added.picker.held.held < manifest.layout.piece_count:  # noqa: ASYNC110
                 await trio.sleep(0.01)
             seconds = perf_counter() - start
+            cost = _cost(ready)
             await added.finished.wait()
-            return seconds, perf_counter() - start
+            tell(seconds=seconds, named=perf_counter() - start, **cost)
 
-    seconds, named = trio.run(main)
-    tell(seconds=seconds, named=named, **_cost())
+    trio.run(main)
 
 
 def _libtorrent_seed(torrent: str, folder: str) -> None:
     session = new_session()
     add_torrent(session, torrent, folder, seed=True)
+    ready = process_time()
     tell(port=session.listen_port())
     sys.stdin.read()
-    tell(**_cost())
+    tell(**_cost(ready))
 
 
 def _libtorrent_leech(torrent: str, folder: str, *ports: str) -> None:
     session = new_session()
+    ready, start = process_time(), perf_counter()
     handle = add_torrent(session, torrent, folder, seed=False)
-    start = perf_counter()
     for port in ports:
         handle.connect_peer(("127.0.0.1", int(port)), 0, 0)
     while not handle.status().is_seeding:
         sleep(0.01)
     seconds = perf_counter() - start
-    tell(seconds=seconds, named=seconds, **_cost())
+    tell(seconds=seconds, named=seconds, **_cost(ready))
 
 
 CHILDREN: Final[dict[str, Callable[..., None]]] = {

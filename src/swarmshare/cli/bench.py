@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MIN_PIECES: Final = 16
 """Fewest that the picker can be measured with."""
+SCENARIOS: Final = ("flash-crowd", "staggered", "churn", "slow-fast", "free-riders")
+"""What can be simulated, by name: what each is takes too long to load for a command line."""
 
 
 def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -54,6 +56,13 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
     transfer = kinds.add_parser("transfer", parents=[common], help="download over loopback, beside libtorrent")
     transfer.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file; default: 1024")
+    transfer.add_argument(
+        "--files",
+        type=whole_number(0, MAX_NUMBER),
+        default=0,
+        metavar="N",
+        help="many small files instead, 1 to 40 KiB each",
+    )
     transfer.add_argument("--seeds", type=int, default=1, metavar="N", help="default: 1")
     transfer.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
     transfer.set_defaults(run=_measure("run_transfer"))
@@ -70,6 +79,15 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     swarm.add_argument("--rate", type=float, default=10.0, metavar="MIB", help="each sends a second; default: 10")
     swarm.add_argument("--rounds", type=int, default=3, metavar="N", help="default: 3")
     swarm.set_defaults(run=_measure("run_swarm"))
+
+    simulate = kinds.add_parser("simulate", parents=[common], help="a large swarm in simulated time, beside the bound")
+    simulate.add_argument("--peers", type=whole_number(1, MAX_NUMBER), default=100, metavar="N", help="default: 100")
+    simulate.add_argument("--pieces", type=whole_number(1, MAX_NUMBER), default=100, metavar="N", help="default: 100")
+    simulate.add_argument(
+        "--seed", type=whole_number(0, MAX_NUMBER), default=1, metavar="N", help="of chance, not a peer; default: 1"
+    )
+    simulate.add_argument("--scenario", choices=SCENARIOS, metavar="NAME", help=f"{', '.join(SCENARIOS)}; default: all")
+    simulate.set_defaults(run=_measure("run_simulate"))
 
     gui = kinds.add_parser("gui", parents=[common], help="the window: its start, redrawing, and stalls")
     gui.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the downloaded file; default: 1024")

@@ -10,6 +10,7 @@ from swarmshare.bench.gui import TABLE_STEPS, bench_gui
 from swarmshare.bench.hashing import bench_hash
 from swarmshare.bench.manifests import bench_manifest
 from swarmshare.bench.picker import bench_picker
+from swarmshare.bench.simulate import SCENARIOS, bench_simulate
 from swarmshare.bench.swarm import bench_swarm, least_seconds
 from swarmshare.bench.tracker import bench_tracker
 from swarmshare.bench.transfer import bench_transfer
@@ -31,6 +32,8 @@ _PICKER_COSTS: Final = {
     "construct": ("construct", "ms", 1e3),
 }
 """What to call each of the costs, its unit, and how many of them a second is."""
+_TABLE_WIDTH: Final = 160
+"""Columns of the widest table."""
 
 
 def run_hash(arguments: argparse.Namespace, output: Output) -> int:
@@ -83,10 +86,10 @@ def run_picker(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
     """Measure a download over loopback, beside libtorrent: MiB a second, memory, processor time."""
-    length = arguments.size * 2**20
-    sides = bench_transfer(length, arguments.seeds, arguments.rounds)
+    length, sides = bench_transfer(arguments.size * 2**20, arguments.files, arguments.seeds, arguments.rounds)
+    files = f" in {plural(arguments.files, 'file')}" if arguments.files else ""
     output.line(
-        f"{size(length)} from {plural(arguments.seeds, 'seed')} over loopback, {arguments.rounds} rounds: "
+        f"{size(length)}{files} from {plural(arguments.seeds, 'seed')} over loopback, {arguments.rounds} rounds: "
         "least, median, greatest"
     )
     for side, transfers in sides.items():
@@ -98,6 +101,9 @@ def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
             ("seed", [transfer.seed_cpu for transfer in transfers]),
         ):
             _row(output, f"{side} {who}, processor time", Spread.of(seconds), "s", 2)
+        if arguments.files:
+            named = Spread.of([arguments.files / transfer.named for transfer in transfers])
+            _row(output, f"{side}, flushed and named" if side == "swarmshare" else side, named, "files/s", 0)
     ratio = Spread.of(
         [theirs.seconds / ours.seconds for ours, theirs in zip(sides["swarmshare"], sides["libtorrent"], strict=True)]
     )
@@ -186,4 +192,49 @@ def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
             f"   {times.low:.2f} {times.mid:.2f} {times.high:.2f} times the least"
         )
         output.event("figure", label=f"swarm {side}", unit="s", least_possible=least, **asdict(spread))
+    return 0
+
+
+def run_simulate(arguments: argparse.Namespace, output: Output) -> int:
+    """Simulate swarms, each with and without the tracker's knowledge: the time over the bound, links, fairness."""
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = ("scenario", "tracker", "bound", "last", "median", "links", "seed sent", "wasted", "fairness", "classes")
+    table = Table(
+        title=f"{plural(arguments.peers, 'peer')}, {plural(arguments.pieces, 'piece')}, seed {arguments.seed}; "
+        "last and median: times the bound",
+        box=None,
+        title_justify="left",
+    )
+    for column in columns:
+        table.add_column(column, justify="left" if column in {"scenario", "tracker", "classes"} else "right")
+    gains = []
+    for scenario in [arguments.scenario] if arguments.scenario else SCENARIOS:
+        means = []
+        for tracker, knows in (("by lot", False), ("knows", True)):
+            figures = bench_simulate(scenario, arguments.peers, arguments.pieces, arguments.seed, knows=knows)
+            means.append(figures.seconds)
+            table.add_row(
+                scenario,
+                tracker,
+                f"{figures.least:,.0f} s",
+                f"{figures.times_least:.2f}" if figures.times_least else f"{plural(figures.unfinished, 'peer')} never",
+                f"{figures.median / figures.least:.2f}" if figures.median else "",
+                f"{figures.links:.0%}",
+                f"{figures.copies:.2f} x",
+                f"{figures.wasted:.1%}",
+                f"{figures.fairness:.2f}",
+                ", ".join(f"{it.name} {it.seconds or 0:,.0f} s, ratio {it.ratio:.2f}" for it in figures.classes),
+            )
+            output.event("swarm", scenario=scenario, knows=knows, times_least=figures.times_least, **asdict(figures))
+        gains.append((scenario, means[0] / means[1]))
+    console = Console(width=_TABLE_WIDTH)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        output.line(line.rstrip())
+    for scenario, gain in gains:
+        output.line(f"  {scenario}: with the tracker's knowledge, peers are complete {gain:.3f} times as fast")
+        output.event("gain", scenario=scenario, times=gain)
     return 0

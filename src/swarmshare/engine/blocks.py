@@ -47,6 +47,8 @@ class PieceBuffers:
         self._buffers: dict[int, _Buffer] = {}
         self._spare: list[memoryview] = []
         """Memory for whole pieces: getting it anew from the system costs about as much as hashing it."""
+        self._in_use = False
+        """Whether a piece needed memory since :meth:`free_spare`."""
         self._apart: dict[_Writer, memoryview] = {}
         """Blocks that a peer sends while another one sends some of the same leaves, or after it did."""
 
@@ -100,11 +102,19 @@ class PieceBuffers:
         return self._buffers.pop(piece).view
 
     def recycle(self, data: memoryview) -> None:
-        """Keep the memory that :meth:`take` handed over for another piece, as long as pieces are on their way."""
-        if not self._buffers:
-            self._spare.clear()
-        elif len(data) == self._layout.piece_length and (len(self._spare) + 1) * len(data) <= MAX_SPARE:
+        """Keep the memory that :meth:`take` handed over for another piece."""
+        if len(data) == self._layout.piece_length and (len(self._spare) + 1) * len(data) <= MAX_SPARE:
             self._spare.append(data)
+
+    def free_spare(self) -> None:
+        """Give memory back to the system, if no piece has needed any since the last call: a seed needs none."""
+        if not self._in_use:
+            self.drop_spare()
+        self._in_use = False
+
+    def drop_spare(self) -> None:
+        """Give memory back to the system."""
+        self._spare.clear()
 
     def session_ended(self, peer: Hashable) -> None:
         """Take all places back from ``peer``, which is gone."""
@@ -114,6 +124,7 @@ class PieceBuffers:
             _leave(buffer, {writer for writer in buffer.writers.values() if writer[0] is peer})
 
     def _memory(self, length: int) -> memoryview:
+        self._in_use = True
         if self._spare and length == self._layout.piece_length:
             return self._spare.pop()
         return memoryview(bytearray(length))

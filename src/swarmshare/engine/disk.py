@@ -1,7 +1,7 @@
 """The disk's side of one torrent: what was found there, pieces on their way to it, and the bookkeeping.
 
-Nothing here waits on the event loop for a file: each piece costs one call in a worker thread, which verifies and writes
-it. What the disk refuses is tried again until it works; meanwhile the torrent has a problem, which front ends show.
+Nothing here waits on the event loop for a file: a call in a worker thread verifies and writes the pieces that are here.
+What the disk refuses is tried again until it works; meanwhile the torrent has a problem, which front ends show.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ _QUEUED: Final = 4
 """Pieces that wait for the disk. When there are more, sessions stop reading, and TCP makes the peers wait."""
 _QUEUED_BYTES: Final = 4 * 2**20
 """Bytes in all that may wait however many pieces they are: those of small files are small."""
-_WRITTEN_AT_ONCE: Final = 2**20
-"""Bytes after which no further piece goes along to a worker thread: a longer one goes alone."""
 _NAMED_AT_ONCE: Final = 512
 """Most files that get their names in one call of a worker thread: the more there are, the less each waits."""
 _WRITING_PER_NAMING: Final = 4.0
 """Times as long as files were named is waited for more of them, if there are more to come."""
 _NAMING_COUNTED: Final = 0.25
 """Seconds that count at most of the time that naming took: a slow disk must not keep whole files from their names."""
+_WRITTEN_AT_ONCE: Final = 4 * 2**20
+"""Bytes of pieces, one more piece at most, that one call in a worker thread verifies and writes: when the disk is
+behind, the way there and back is not paid for each piece."""
 RETRY_AFTER: Final = 2.0
 """Seconds after which what the disk refused is tried again."""
 
@@ -266,54 +267,56 @@ class TorrentDisk:
         return len(self._waiting) > _QUEUED and self._waiting_bytes > _QUEUED_BYTES
 
     async def write_next(self) -> list[WrittenPiece]:
-        """Wait for submitted pieces, verify them, write those that are right, and return what came of each.
+        """Wait for submitted pieces, verify them, write those that are right, and return what came of them.
 
-        It is called by one task, again and again: pieces are written one after the other, in the order of submission,
-        small ones by many in one call of a worker thread.
+        Those that are VERIFIED are to be counted (:meth:`count`) one by one, as the torrent takes note of each: what
+        follows from a file's last piece must not come before the torrent knows of the others.
+        It is called by one task, again and again: pieces are written one after the other, in the order of submission.
         """
         while not self._waiting:
             await self._idle_writer.park()
-        pieces = self._take_waiting()
         await self._prepared.wait()
+        batch = self._take_batch()
         try:
-            written = await self._persist(partial(self._write_some, pieces))
+            written = await self._persist(partial(self._verify_and_write, batch))
         except StorageError as error:
-            piece, data = pieces[0]
+            piece, data = batch[0]
             file = self._manifest.layout.span(PieceIndex(piece)).file
             self._refused_writes[file] = error, trio.current_time() + BLOCKED_FOR
             self.blocked[file] = error
             written = [WrittenPiece(piece, data, PieceOutcome.REFUSED)]
-        for piece, data in reversed(pieces[len(written) :]):  # after one that was refused, which is tried again
-            self._waiting.appendleft((piece, data))
-            self._waiting_bytes += len(data)
-        self.count([each.piece for each in written if each.outcome is PieceOutcome.VERIFIED])
+        again = batch[len(written) :]
+        self._waiting.extendleft(reversed(again))
+        self._waiting_bytes += sum(len(data) for _, data in again)
         return written
 
-    def _take_waiting(self) -> list[tuple[int, memoryview]]:
-        taken: list[tuple[int, memoryview]] = []
+    def _take_batch(self) -> list[tuple[int, memoryview]]:
+        """Take pieces from the queue for one call in a worker thread."""
+        batch: list[tuple[int, memoryview]] = []
         length = 0
-        while self._waiting and (not taken or length + len(self._waiting[0][1]) <= _WRITTEN_AT_ONCE):
-            taken.append(self._waiting.popleft())
-            length += len(taken[-1][1])
+        while self._waiting and length < _WRITTEN_AT_ONCE:
+            batch.append(self._waiting.popleft())
+            length += len(batch[-1][1])
         self._waiting_bytes -= length
         if not self._is_full:
             self._waiting_readers.unpark_all()
-        return taken
+        return batch
 
-    def _write_some(self, pieces: list[tuple[int, memoryview]]) -> list[WrittenPiece]:
-        """Verify and write ``pieces`` up to the first that the disk refuses; raises only when that is the first."""
+    def _verify_and_write(self, batch: list[tuple[int, memoryview]]) -> list[WrittenPiece]:
+        """Deal with the pieces of ``batch`` until the disk refuses one; raises StorageError when that is the first."""
         written: list[WrittenPiece] = []
-        for piece, data in pieces:
+        for piece, data in batch:
             leaves = leaf_hashes(data)
-            right = self.storage.verify_leaves(PieceIndex(piece), leaves)
-            if right:
-                try:
+            outcome = PieceOutcome.WRONG
+            try:
+                if self.storage.verify_leaves(PieceIndex(piece), leaves):
                     self.storage.write(PieceIndex(piece), data)
-                except StorageError:
-                    if not written:
-                        raise
-                    break
-            written.append(WrittenPiece(piece, data, PieceOutcome.VERIFIED if right else PieceOutcome.WRONG, leaves))
+                    outcome = PieceOutcome.VERIFIED
+            except StorageError:
+                if not written:
+                    raise
+                break  # what was written is told of first
+            written.append(WrittenPiece(piece, data, outcome, leaves))
         return written
 
     def finish_file_of(self, piece: int) -> None:

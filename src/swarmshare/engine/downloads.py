@@ -45,6 +45,7 @@ class Downloads:
             if session.requester.pipeline.is_snubbed(now) and session.connection.asked:
                 self._free_blocks(session)
             self._refill(session)
+        self.buffers.free_spare()
         if self._layers.files:
             self._layers.ask(self._sessions, now, self._rng)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
@@ -104,7 +105,7 @@ class PeerSession:
             extended=theirs.extended and ours.extended,
             v2=theirs.info_hash == owner.manifest.info_hash.truncated,
         )
-        self.connection = PeerConnection(layout, negotiated, self._place)
+        self.connection = PeerConnection(layout, negotiated, partial(owner.buffers.place, self))
         self.has = Bitfield(layout.piece_count)
         """The pieces that it holds, as it says."""
         self.requester: Requester[BlockSource] = Requester(owner.picker, self)
@@ -126,7 +127,6 @@ class PeerSession:
         self.ended = trio.Event()
         """Set when its torrent has forgotten it."""
         self._owner = owner
-        self._buffers = owner.buffers
         self._picker = owner.picker
         self._probing = False
         self._wake = trio.Event()
@@ -201,9 +201,6 @@ class PeerSession:
         finally:
             self._owner.session_ended(self, reason)
             self.ended.set()
-
-    def _place(self, block: Block) -> memoryview:
-        return self._buffers.place(self, block)
 
     async def _read(self) -> None:
         while True:

@@ -246,6 +246,7 @@ class Torrent:
                     session.wake()
             self.downloads.tick(now)
             if not self.sessions:  # thousands of torrents that nobody asks for must cost nothing
+                self.downloads.buffers.drop_spare()
                 await self.peers.wait_for_one()
 
     def _offer_when_idle(self) -> None:
@@ -260,16 +261,17 @@ class Torrent:
     # ------------------------------------------------------------------ what the disk reports
 
     async def _write_pieces(self) -> None:
-        """Verify and write pieces, one after the other, and dispatch what comes of each."""
+        """Verify and write pieces, as many as wait at a time, and dispatch what comes of each."""
         while True:
             for written in await self.disk.write_next():
+                self.downloads.buffers.recycle(written.data)
                 self._on_written(written)
 
     def _on_written(self, written: WrittenPiece) -> None:
         piece = written.piece
-        self.downloads.buffers.recycle(written.data)
         match written.outcome:
             case PieceOutcome.VERIFIED:
+                self.disk.count([piece])
                 self.smart_ban.piece_verified(piece, written.leaves)
                 self.downloads.piece_verified(piece)
                 self.file_monitor.unsaved = True

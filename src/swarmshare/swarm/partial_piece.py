@@ -70,11 +70,12 @@ class PartialPiece(Generic[Peer]):
 
     def deliver(self, peer: Peer, block: Block) -> None:
         """Note that ``peer`` delivered ``block``, for each leaf of it that no other delivered before."""
-        if block.length <= BLOCK_LENGTH:
-            self.delivered.setdefault(block.begin, peer)
+        _, begin, length = block
+        if length <= BLOCK_LENGTH:
+            self.delivered.setdefault(begin, peer)
         else:
-            for begin in block.leaves:
-                self.delivered.setdefault(begin, peer)
+            for leaf in block.leaves:
+                self.delivered.setdefault(leaf, peer)
 
     @property
     def complete(self) -> bool:

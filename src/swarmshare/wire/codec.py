@@ -47,7 +47,7 @@ MAX_EXTENDED: Final = 64 * 2**10
 """Longest extension message: libtorrent's largest (PEX) is a few KiB, metadata 17 KiB."""
 MAX_HASHES: Final = 8192 + 64
 """Most nodes in one ``hashes``: what libtorrent serves at once, and the uncles of the highest tree."""
-MAX_GUESSES: Final = 8
+MAX_GUESSES: Final = 32
 """Blocks that one read may take behind the one that is under way."""
 _GUESSED_LENGTH: Final = 2**20
 """Bytes of these blocks, unless one alone is longer: a place for each is taken in advance."""

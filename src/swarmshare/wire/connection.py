@@ -183,7 +183,8 @@ class PeerConnection:
                 raise self.negotiated.violation(type(message))
             self.phase = phase
             self._permitted = self.negotiated.permissions(phase)
-        useful = self._note(message)
+        # A block, as nearly every message of a peer that gives is; then a request, as of one that takes.
+        useful = self._note_block(message) if type(message) is Piece else self._note(message)
         if not useful:
             self._useless -= 1
             if self._useless < 0:
@@ -194,8 +195,6 @@ class PeerConnection:
 
     def _note(self, message: Message) -> bool:
         match message:
-            case Piece():
-                return self._note_block(message)
             case Request():
                 return self._note_request(message)
             case Have() | Suggest() | AllowedFast():

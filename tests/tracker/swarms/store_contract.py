@@ -37,7 +37,7 @@ def runs(*pieces: int) -> Runs:
     return runs_of_bits(int.from_bytes(bits(*pieces), "big"), COUNT)
 
 
-def member(who: bytes = b"a", session: str = "s", **fields: Any) -> MemberRecord:
+def member(member_id: bytes = b"a", session: str = "s", **fields: Any) -> MemberRecord:
     values: dict[str, Any] = {
         "account": 1,
         "user": "ann",
@@ -52,7 +52,7 @@ def member(who: bytes = b"a", session: str = "s", **fields: Any) -> MemberRecord
         "rate_up": 0,
         "rate_down": 0,
     }
-    return MemberRecord(who, session, **(values | fields))
+    return MemberRecord(member_id, session, **(values | fields))
 
 
 def timeless(member: MemberRecord) -> MemberRecord:
@@ -148,13 +148,13 @@ class StoreContract:
         assert store.at(INFO_HASH, v4, 6881) == []
         store.put(INFO_HASH, COUNT, member(b"a"))
         store.put(INFO_HASH, COUNT, member(b"b", "", addresses=(v4, v6)))
-        assert [m.who for m in store.at(INFO_HASH, v4, 6881)] == [b"a", b"b"]
-        assert [m.who for m in store.at(INFO_HASH, v6, 6881)] == [b"b"]
+        assert [m.member_id for m in store.at(INFO_HASH, v4, 6881)] == [b"a", b"b"]
+        assert [m.member_id for m in store.at(INFO_HASH, v6, 6881)] == [b"b"]
         assert store.at(INFO_HASH, v4, 6882) == store.at(OTHER, v4, 6881) == []
         store.put(INFO_HASH, COUNT, member(b"a", port=6882))
         store.remove(INFO_HASH, b"b", "")
         assert store.at(INFO_HASH, v4, 6881) == store.at(INFO_HASH, v6, 6881) == []
-        assert [m.who for m in store.at(INFO_HASH, v4, 6882)] == [b"a"]
+        assert [m.member_id for m in store.at(INFO_HASH, v4, 6882)] == [b"a"]
 
     def test_the_same_with_nothing_new_is_no_change(self, store: SwarmStore) -> None:
         store.put(INFO_HASH, COUNT, member(b"h", "", pieces=None, held=4))
@@ -348,7 +348,7 @@ class StoreContract:
         assert store.put(INFO_HASH, COUNT, member(b"i", "", account=None)) is None
         assert store.put(INFO_HASH, COUNT, member(b"h", "", account=None, pieces=bits(5))) is not None
         assert store.put(INFO_HASH, COUNT, member(b"b", "t")) is not None
-        assert [m.who for m in store.members(INFO_HASH)] == [b"a", b"b"]
+        assert [m.member_id for m in store.members(INFO_HASH)] == [b"a", b"b"]
         assert store.put(INFO_HASH, COUNT, member(b"c", "u")) is None
         snapshot = store.snapshot(INFO_HASH)
         assert snapshot is not None
@@ -415,34 +415,36 @@ class StoreMachine(RuleBasedStateMachine):
         self.model: dict[bytes, tuple[str, int, set[int] | None]] = {}
         self.early, self.late = SwarmView(COUNT), SwarmView(COUNT)
 
-    @rule(who=whos, session=sessions, account=st.integers(1, 2), pieces=st.none() | pieces)
-    def put(self, who: bytes, session: str, account: int, pieces: set[int] | None) -> None:
+    @rule(member_id=whos, session=sessions, account=st.integers(1, 2), pieces=st.none() | pieces)
+    def put(self, member_id: bytes, session: str, account: int, pieces: set[int] | None) -> None:
         bitfield = None if pieces is None else bits(*pieces)
-        assert self.store.put(INFO_HASH, COUNT, member(who, session, account=account, pieces=bitfield)) is not None
-        self.model[who] = session, account, None if pieces is None else set(pieces)
+        assert (
+            self.store.put(INFO_HASH, COUNT, member(member_id, session, account=account, pieces=bitfield)) is not None
+        )
+        self.model[member_id] = session, account, None if pieces is None else set(pieces)
 
-    @rule(who=whos, session=sessions, gained=pieces, lost=pieces)
-    def have(self, who: bytes, session: str, gained: set[int], lost: set[int]) -> None:
-        known = self.store.have(INFO_HASH, who, session, runs(*gained), runs(*lost))
-        holder, _, held = self.model.get(who, ("nobody", 0, None))
+    @rule(member_id=whos, session=sessions, gained=pieces, lost=pieces)
+    def have(self, member_id: bytes, session: str, gained: set[int], lost: set[int]) -> None:
+        known = self.store.have(INFO_HASH, member_id, session, runs(*gained), runs(*lost))
+        holder, _, held = self.model.get(member_id, ("nobody", 0, None))
         assert known is (True if holder == session and held is not None else None)
         if known and held is not None:
             held |= gained
             held -= lost
 
-    @rule(who=whos, session=sessions)
-    def remove(self, who: bytes, session: str) -> None:
-        there = who in self.model and self.model[who][0] == session
-        assert self.store.remove(INFO_HASH, who, session) is there
+    @rule(member_id=whos, session=sessions)
+    def remove(self, member_id: bytes, session: str) -> None:
+        there = member_id in self.model and self.model[member_id][0] == session
+        assert self.store.remove(INFO_HASH, member_id, session) is there
         if there:
-            del self.model[who]
+            del self.model[member_id]
 
     @rule(account=st.integers(1, 2))
     def expel(self, account: int) -> None:
-        gone = {who for who, (_, owner, _) in self.model.items() if owner == account}
-        assert {g.who for g in self.store.expel(account)} == gone
-        for who in gone:
-            del self.model[who]
+        gone = {member_id for member_id, (_, owner, _) in self.model.items() if owner == account}
+        assert {g.member_id for g in self.store.expel(account)} == gone
+        for member_id in gone:
+            del self.model[member_id]
 
     @rule()
     def look(self) -> None:
@@ -468,8 +470,8 @@ class StoreMachine(RuleBasedStateMachine):
         assert (snapshot is not None) == bool(self.model)
         if snapshot is None:
             return
-        bitfields = {who: None if held is None else bits(*held) for who, (_, _, held) in self.model.items()}
-        assert {m.who: m.pieces for m in snapshot.members} == bitfields
+        bitfields = {member_id: None if held is None else bits(*held) for member_id, (_, _, held) in self.model.items()}
+        assert {m.member_id: m.pieces for m in snapshot.members} == bitfields
         assert snapshot.availability == availability_of(list(bitfields.values()), COUNT)
         assert snapshot.seeds == sum(bitfield == all_bits(COUNT) for bitfield in bitfields.values())
         assert snapshot.seeds + snapshot.leeches == len(self.model)

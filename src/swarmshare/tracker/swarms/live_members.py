@@ -51,8 +51,8 @@ class LiveMembers:
     def disconnect(self, session: str) -> None:
         """Remove a connection that is over, and its memberships."""
         connection = self._connections.pop(session)
-        for info_hash, who in connection.swarms.items() if connection is not None else ():
-            self._registry.leave(info_hash, who, session)
+        for info_hash, member_id in connection.swarms.items() if connection is not None else ():
+            self._registry.leave(info_hash, member_id, session)
 
     def released(self, session: str, info_hash: bytes) -> None:
         """Forgets a membership that the store has ended."""
@@ -77,9 +77,9 @@ class LiveMembers:
             raise EventError(Refusal.PIECE_COUNT, Text("event.piece-count", count=entry.piece_count))
         if join.info_hash not in connection.swarms and len(connection.swarms) >= MAX_SWARMS:
             raise EventError(Refusal.TOO_MANY_SWARMS, Text("event.too-many-swarms", limit=MAX_SWARMS))
-        who = account_member(connection.identity, join.peer_id)
+        member_id = account_member(connection.identity, join.peer_id)
         member = MemberRecord(
-            who=who,
+            member_id=member_id,
             session=session,
             account=connection.identity.account,
             user=connection.identity.name,
@@ -96,10 +96,10 @@ class LiveMembers:
         )
         if not self._registry.join(join.info_hash, entry.piece_count, member):
             raise EventError(Refusal.SWARM_FULL, Text("event.swarm-full"))
-        previous = connection.swarms.get(join.info_hash, who)
-        if previous != who:  # it calls itself by another peer id now
+        previous = connection.swarms.get(join.info_hash, member_id)
+        if previous != member_id:  # it calls itself by another peer id now
             self._registry.leave(join.info_hash, previous, session)
-        connection.swarms[join.info_hash] = who
+        connection.swarms[join.info_hash] = member_id
         return self.state(session, join.info_hash)
 
     def state(self, session: str, info_hash: bytes) -> JoinAnswer:
@@ -127,8 +127,8 @@ class LiveMembers:
 
     def have(self, session: str, have: HaveUpdate) -> None:
         """Note that a member gained and lost pieces."""
-        who = self._who(session, have.info_hash)
-        known = self._registry.have(have.info_hash, who, session, have.gained, have.lost)
+        member_id = self._member_id(session, have.info_hash)
+        known = self._registry.have(have.info_hash, member_id, session, have.gained, have.lost)
         if known is None:
             raise _not_joined()
         if not known:
@@ -136,16 +136,16 @@ class LiveMembers:
 
     def stats(self, session: str, stats: Stats) -> None:
         """Note that a member lives, and how far it is."""
-        who = self._who(session, stats.info_hash)
+        member_id = self._member_id(session, stats.info_hash)
         progress = Progress(stats.left, stats.uploaded, stats.downloaded, stats.rate_up, stats.rate_down)
-        if not self._registry.progress(stats.info_hash, who, session, progress):
+        if not self._registry.progress(stats.info_hash, member_id, session, progress):
             raise _not_joined()
 
     def leave(self, session: str, info_hash: bytes) -> None:
         """Remove a member that leaves a swarm."""
-        who = self._who(session, info_hash)
+        member_id = self._member_id(session, info_hash)
         del self._connection(session).swarms[info_hash]
-        self._registry.leave(info_hash, who, session)
+        self._registry.leave(info_hash, member_id, session)
 
     def more_peers(self, session: str, request: FindPeers) -> tuple[MemberInfo, ...]:
         """Return members that hold what this one lacks, the most useful first."""
@@ -174,15 +174,15 @@ class LiveMembers:
             raise EventError(Refusal.SIGNED_OUT, Text("event.not-signed-in"))
         return connection
 
-    def _who(self, session: str, info_hash: bytes) -> bytes:
-        who = self._connection(session).swarms.get(info_hash)
-        if who is None:
+    def _member_id(self, session: str, info_hash: bytes) -> bytes:
+        member_id = self._connection(session).swarms.get(info_hash)
+        if member_id is None:
             raise _not_joined()
-        return who
+        return member_id
 
     def _look(self, session: str, info_hash: bytes) -> tuple[MemberRecord, SwarmSnapshot]:
         """Return the asker and its swarm; raise :class:`EventError` when it is no member (any more)."""
-        found = self._registry.look(info_hash, self._who(session, info_hash), session)
+        found = self._registry.look(info_hash, self._member_id(session, info_hash), session)
         if found is None:
             raise _not_joined()
         return found

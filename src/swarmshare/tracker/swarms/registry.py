@@ -127,38 +127,38 @@ class SwarmRegistry:
         _, displaced = placed
         if displaced:
             self._release(displaced, info_hash)
-        _log_member(info_hash, member.who, "joins")
+        _log_member(info_hash, member.member_id, "joins")
         self._changed(info_hash)
         return True
 
-    def leave(self, info_hash: bytes, who: bytes, session: str) -> None:
+    def leave(self, info_hash: bytes, member_id: bytes, session: str) -> None:
         """Remove a member that joined on ``session``; nothing happens when it is gone already."""
-        if self._store.remove(info_hash, who, session):
-            _log_member(info_hash, who, "leaves")
+        if self._store.remove(info_hash, member_id, session):
+            _log_member(info_hash, member_id, "leaves")
         self._changed(info_hash)
 
-    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
+    def have(self, info_hash: bytes, member_id: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
         """Note that a member on ``session`` gained and lost pieces.
 
         Returns:
             None when there is no such member; False when the manifest has no such piece; else True.
         """
-        known = self._store.have(info_hash, who, session, gained, lost)
+        known = self._store.have(info_hash, member_id, session, gained, lost)
         if known:
             self._changed(info_hash)
         return known
 
-    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
+    def progress(self, info_hash: bytes, member_id: bytes, session: str, progress: Progress) -> bool:
         """Note how far a member on ``session`` is, and that it lives; False when there is no such member."""
-        return self._store.progress(info_hash, who, session, progress)
+        return self._store.progress(info_hash, member_id, session, progress)
 
     def report(self, info_hash: bytes, number: int, account: int) -> bool:
         """Note that ``account`` reports the member ``number`` for wrong data; False when there is no such member."""
         return self._store.blame(info_hash, number, account)
 
-    def look(self, info_hash: bytes, who: bytes, session: str) -> tuple[MemberRecord, SwarmSnapshot] | None:
+    def look(self, info_hash: bytes, member_id: bytes, session: str) -> tuple[MemberRecord, SwarmSnapshot] | None:
         """Return a member that joined on ``session``, and its swarm; None when it is no member (any more)."""
-        member, snapshot = self._store.member(info_hash, who), self._store.snapshot(info_hash)
+        member, snapshot = self._store.member(info_hash, member_id), self._store.snapshot(info_hash)
         if member is None or member.session != session or snapshot is None:
             return None
         return member, snapshot
@@ -219,16 +219,18 @@ class SwarmRegistry:
         """
         info_hash, count = entry.info_hash, entry.piece_count
         by_v1 = wire_hash != info_hash[: len(wire_hash)]
-        who = account_member(identity, peer_id) if identity is not None else _anonymous(peer_id, key, addresses[0])
-        known = self._store.member(info_hash, who)
-        _log_member(info_hash, who, "announces")
+        member_id = (
+            account_member(identity, peer_id) if identity is not None else _anonymous(peer_id, key, addresses[0])
+        )
+        known = self._store.member(info_hash, member_id)
+        _log_member(info_hash, member_id, "announces")
         if event is AnnounceEvent.STOPPED:
-            self._replacements.remove(info_hash, count, who, self.reachable(addresses)[0], port)
+            self._replacements.remove(info_hash, count, member_id, self.reachable(addresses)[0], port)
             self._changed(info_hash)
         elif known is None or not known.session:  # who is connected has told us more than an announce does
             pieces = None if left else all_bits(count)
             member = MemberRecord(
-                who=who,
+                member_id=member_id,
                 session="",
                 account=identity.account if identity is not None else None,
                 user=identity.name if identity is not None else "",
@@ -245,7 +247,7 @@ class SwarmRegistry:
                 v1_only=by_v1 and (known is None or known.v1_only),
             )
             if not self._replacements.take_place(info_hash, member):
-                self._store.remove(info_hash, who, "")  # it was somewhere else before
+                self._store.remove(info_hash, member_id, "")  # it was somewhere else before
             elif self._store.put(info_hash, count, member) is None:
                 raise AnnounceError(Text("announce.swarm-full"))
             elif event is AnnounceEvent.COMPLETED and (known is None or known.pieces is None):
@@ -258,7 +260,7 @@ class SwarmRegistry:
             counts.seeds,
             counts.leeches,
             counts.completed,
-            self._peers_for(info_hash, who, count, numwant, seed=not left, by_v1=by_v1) if numwant else (),
+            self._peers_for(info_hash, member_id, count, numwant, seed=not left, by_v1=by_v1) if numwant else (),
         )
 
     # People and programs
@@ -330,30 +332,30 @@ class SwarmRegistry:
         self._forget(self._store.expire(MISSED * self.settings.live_interval, announced))
 
     def _forget(self, removed: Iterable[RemovedMember]) -> None:
-        for info_hash, who, session in removed:
-            _log_member(info_hash, who, "is removed")
+        for info_hash, member_id, session in removed:
+            _log_member(info_hash, member_id, "is removed")
             if session:
                 self._release(session, info_hash)
             self._changed(info_hash)
 
     def _peers_for(
-        self, info_hash: bytes, who: bytes, count: int, numwant: int, *, seed: bool, by_v1: bool
+        self, info_hash: bytes, member_id: bytes, count: int, numwant: int, *, seed: bool, by_v1: bool
     ) -> Sequence[MemberRecord]:
         # A client that knows a hybrid by its v1 hash only hangs up on whoever dials it with the other.
         candidates = [
             member
             for member in consider(self._store.members(info_hash), self._rng)
-            if member.who != who
+            if member.member_id != member_id
             and (by_v1 or not member.v1_only)
             and not (seed and member.held == count and member.pieces is not None)
         ]
         return draw(candidates, numwant, self._rng)
 
 
-def _log_member(info_hash: bytes, who: bytes, what: str) -> None:
-    """Log what a member does; of ``who`` the account alone is told, as the rest may be a client's secret."""
+def _log_member(info_hash: bytes, member_id: bytes, what: str) -> None:
+    """Log what a member does; of ``member_id`` the account alone is told, as the rest may be a client's secret."""
     if _log.isEnabledFor(logging.DEBUG):
-        kind, _, rest = who.partition(b" ")
+        kind, _, rest = member_id.partition(b" ")
         name = f"account {rest.partition(b' ')[0].decode()}" if kind == b"account" else "a client without an account"
         _log.debug("%s: %s %s", info_hash.hex(), name, what)
 

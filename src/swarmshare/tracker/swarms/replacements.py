@@ -34,7 +34,7 @@ class Replacements:
         self._store = store
         self._clock = clock
         self._replaced: dict[tuple[bytes, bytes], tuple[MemberRecord, float]] = {}
-        """By swarm and ``who`` of a member without an account, the other such one whose place it took, and when."""
+        """By swarm and id of a member without an account, the other such one whose place it took, and when."""
 
     def take_place(self, info_hash: bytes, member: MemberRecord) -> bool:
         """Remove the members that ``member`` replaces, before it is put into the store.
@@ -43,7 +43,9 @@ class Replacements:
             False when whoever is there may not be replaced: ``member`` is then the same machine, and no further member.
         """
         rivals = [
-            rival for rival in self._store.at(info_hash, member.addresses[0], member.port) if rival.who != member.who
+            rival
+            for rival in self._store.at(info_hash, member.addresses[0], member.port)
+            if rival.member_id != member.member_id
         ]
         if member.account is None:
             taken = any(rival.account is not None for rival in rivals)
@@ -55,22 +57,22 @@ class Replacements:
                 self._replace(info_hash, rival, member)
         return not taken
 
-    def remove(self, info_hash: bytes, piece_count: int, who: bytes, address: bytes, port: int) -> None:
+    def remove(self, info_hash: bytes, piece_count: int, member_id: bytes, address: bytes, port: int) -> None:
         """Remove a client that stops, and put the one back whose place it had taken.
 
         Args:
             info_hash: The full info hash of the swarm.
             piece_count: The number of pieces of its manifest.
-            who: The client, as the store knows it.
+            member_id: The client, as the store knows it.
             address: Where it speaks from, 4 or 16 bytes.
             port: Where it listens.
         """
         for member in self._store.at(info_hash, address, port):
-            found = self._replaced.get((info_hash, member.who))
-            if found is not None and found[0].who == who:
-                del self._replaced[info_hash, member.who]
-        found = self._replaced.pop((info_hash, who), None)
-        if self._store.remove(info_hash, who, "") and found is not None:
+            found = self._replaced.get((info_hash, member.member_id))
+            if found is not None and found[0].member_id == member_id:
+                del self._replaced[info_hash, member.member_id]
+        found = self._replaced.pop((info_hash, member_id), None)
+        if self._store.remove(info_hash, member_id, "") and found is not None:
             self._store.put(info_hash, piece_count, found[0])
 
     def forget(self, age: float) -> None:
@@ -79,9 +81,11 @@ class Replacements:
         self._replaced = {key: (member, at) for key, (member, at) in self._replaced.items() if now - at <= age}
 
     def _replace(self, info_hash: bytes, rival: MemberRecord, member: MemberRecord) -> None:
-        self._store.remove(info_hash, rival.who, "")
+        self._store.remove(info_hash, rival.member_id, "")
         now = self._clock()
-        older = self._replaced.pop((info_hash, rival.who), (rival, now))
+        older = self._replaced.pop((info_hash, rival.member_id), (rival, now))
         if member.account is None:
             # Two that replace each other in turn must not put each other back.
-            self._replaced[info_hash, member.who] = (rival, now) if older[0].who == member.who else older
+            self._replaced[info_hash, member.member_id] = (
+                (rival, now) if older[0].member_id == member.member_id else older
+            )

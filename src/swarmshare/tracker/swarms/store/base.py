@@ -32,7 +32,7 @@ MAX_DETAIL: Final = 2 * 2**20
 class MemberRecord(NamedTuple):
     """One client in one swarm, as a store keeps it."""
 
-    who: bytes
+    member_id: bytes
     """Who it is: whoever says the same is the same, come back. Chosen so that nobody can say it for somebody else."""
     session: str
     """Its connection; empty for a client that announces over HTTP."""
@@ -114,7 +114,7 @@ class RemovedMember(NamedTuple):
     """A member that the store removed by itself."""
 
     info_hash: bytes
-    who: bytes
+    member_id: bytes
     session: str
 
 
@@ -127,25 +127,25 @@ class SwarmStore(Protocol):
     def put(self, info_hash: bytes, piece_count: int, member: MemberRecord) -> tuple[MemberRecord, str] | None:
         """Put ``member`` into a swarm, and give it a number.
 
-        In a full swarm, a member with an account takes the place of one without. Whoever was there as the same ``who``
-        is replaced: on the same session it keeps its number and blame, else it left and another joined.
+        In a full swarm, a member with an account takes the place of one without. Whoever was there by the same id is
+        replaced: on the same session it keeps its number and blame, else it left and another joined.
 
         Returns:
             The member, and the session that lost it, or an empty text; None when the swarm is full, or there are too
             many swarms.
         """
 
-    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
+    def have(self, info_hash: bytes, member_id: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
         """Note the pieces that a member, on this session, gained and lost; if it holds all now, it completed.
 
         Returns:
             None when there is no such member, or its pieces are unknown; False when there is no such piece; else True.
         """
 
-    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
+    def progress(self, info_hash: bytes, member_id: bytes, session: str, progress: Progress) -> bool:
         """Note how far a member, on this session, is, which no change tells of; False when there is no such member."""
 
-    def remove(self, info_hash: bytes, who: bytes, session: str) -> bool:
+    def remove(self, info_hash: bytes, member_id: bytes, session: str) -> bool:
         """Remove a member, on this session; False when there is no such member."""
 
     def blame(self, info_hash: bytes, number: int, account: int) -> bool:
@@ -166,8 +166,8 @@ class SwarmStore(Protocol):
     def completed(self, info_hash: bytes) -> None:
         """Count a member that completed; the count is kept until :meth:`close`, even when nobody is left."""
 
-    def member(self, info_hash: bytes, who: bytes) -> MemberRecord | None:
-        """Return the member known as ``who``; None when there is none."""
+    def member(self, info_hash: bytes, member_id: bytes) -> MemberRecord | None:
+        """Return the member known as ``member_id``; None when there is none."""
 
     def at(self, info_hash: bytes, address: bytes, port: int) -> list[MemberRecord]:
         """Return the members at ``address``, 4 or 16 bytes, and ``port``, in the order of their numbers."""

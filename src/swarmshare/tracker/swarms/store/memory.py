@@ -43,9 +43,9 @@ class MemorySwarmStore:
             swarm = self._swarms[info_hash] = SwarmState(self._rng, piece_count)
         return swarm.put(member if member.seen is not None else member._replace(seen=self._clock()))
 
-    def have(self, info_hash: bytes, who: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
+    def have(self, info_hash: bytes, member_id: bytes, session: str, gained: Runs, lost: Runs) -> bool | None:
         """Note the pieces that a member gained and lost; None without such a member, False without such a piece."""
-        found = self._find(info_hash, who, session)
+        found = self._find(info_hash, member_id, session)
         if found is None or found[1].pieces is None:
             return None
         swarm, member = found
@@ -55,18 +55,18 @@ class MemorySwarmStore:
             self.completed(info_hash)
         return True
 
-    def progress(self, info_hash: bytes, who: bytes, session: str, progress: Progress) -> bool:
+    def progress(self, info_hash: bytes, member_id: bytes, session: str, progress: Progress) -> bool:
         """Note how far a member on this session is; False when there is no such member."""
-        found = self._find(info_hash, who, session)
+        found = self._find(info_hash, member_id, session)
         if found is None:
             return False
         swarm, member = found
-        swarm.members[who] = member._replace(seen=self._clock(), **progress._asdict())
+        swarm.members[member_id] = member._replace(seen=self._clock(), **progress._asdict())
         return True
 
-    def remove(self, info_hash: bytes, who: bytes, session: str) -> bool:
+    def remove(self, info_hash: bytes, member_id: bytes, session: str) -> bool:
         """Remove a member on this session, and with the last one its swarm; False when there is no such member."""
-        found = self._find(info_hash, who, session)
+        found = self._find(info_hash, member_id, session)
         if found is None:
             return False
         swarm, member = found
@@ -94,7 +94,7 @@ class MemorySwarmStore:
         self._completed.pop(info_hash, None)
         swarm = self._swarms.pop(info_hash, None)
         members = swarm.members.values() if swarm is not None else ()
-        return [RemovedMember(info_hash, member.who, member.session) for member in members]
+        return [RemovedMember(info_hash, member.member_id, member.session) for member in members]
 
     def completed(self, info_hash: bytes) -> None:
         """Count a member that completed; the oldest count makes room in a full memory."""
@@ -102,10 +102,10 @@ class MemorySwarmStore:
             del self._completed[next(iter(self._completed))]
         self._completed[info_hash] = self._completed.get(info_hash, 0) + 1
 
-    def member(self, info_hash: bytes, who: bytes) -> MemberRecord | None:
-        """Return the member known as ``who``; None when there is none."""
+    def member(self, info_hash: bytes, member_id: bytes) -> MemberRecord | None:
+        """Return the member known as ``member_id``; None when there is none."""
         swarm = self._swarms.get(info_hash)
-        return swarm.members.get(who) if swarm is not None else None
+        return swarm.members.get(member_id) if swarm is not None else None
 
     def at(self, info_hash: bytes, address: bytes, port: int) -> list[MemberRecord]:
         """Return the members at an address and port, in the order of their numbers."""
@@ -139,9 +139,9 @@ class MemorySwarmStore:
         """Return how many swarms there are, and how many members in all of them."""
         return len(self._swarms), sum(len(swarm.members) for swarm in self._swarms.values())
 
-    def _find(self, info_hash: bytes, who: bytes, session: str) -> tuple[SwarmState, MemberRecord] | None:
+    def _find(self, info_hash: bytes, member_id: bytes, session: str) -> tuple[SwarmState, MemberRecord] | None:
         swarm = self._swarms.get(info_hash)
-        member = swarm.members.get(who) if swarm is not None else None
+        member = swarm.members.get(member_id) if swarm is not None else None
         return (swarm, member) if swarm is not None and member is not None and member.session == session else None
 
     def _remove(self, info_hash: bytes, swarm: SwarmState, member: MemberRecord) -> None:
@@ -154,5 +154,5 @@ class MemorySwarmStore:
         for info_hash, swarm in list(self._swarms.items()):
             for member in [member for member in swarm.members.values() if unwanted(member)]:
                 self._remove(info_hash, swarm, member)
-                gone.append(RemovedMember(info_hash, member.who, member.session))
+                gone.append(RemovedMember(info_hash, member.member_id, member.session))
         return gone

@@ -46,7 +46,7 @@ class SwarmState:
         self.counts = PieceCounts(piece_count)
         self.seeds = 0
         self._copies: int | None = 0  # None: to be counted anew
-        self._who: dict[int, bytes] = {}
+        self._member_ids: dict[int, bytes] = {}
         self._at: dict[tuple[bytes, int], set[int]] = {}  # by address and port, numbers
         self._reports: dict[int, set[int]] = {}
         self._last = 0
@@ -75,7 +75,7 @@ class SwarmState:
         """Put ``member`` in; return it with its number, and the session that lost it, or None without room."""
         if member.pieces is not None:
             member = member._replace(held=as_number(member.pieces).bit_count())
-        before = self.members.get(member.who)
+        before = self.members.get(member.member_id)
         if before is not None and before.session == member.session:
             member = member._replace(number=before.number, blamed=before.blamed)
             if _shown(member) != _shown(before):
@@ -85,7 +85,7 @@ class SwarmState:
             if (member.addresses, member.port) != (before.addresses, before.port):
                 self._unlist(before)
                 self._list(member)
-            self.members[member.who] = member
+            self.members[member.member_id] = member
             return member, ""
         if before is not None:
             self.remove(before)
@@ -93,8 +93,8 @@ class SwarmState:
             return None
         self._last += 1
         member = member._replace(number=self._last, blamed=0)
-        self.members[member.who] = member
-        self._who[member.number] = member.who
+        self.members[member.member_id] = member
+        self._member_ids[member.number] = member.member_id
         self._list(member)
         self._count(member, 1)
         self._told_anew(member)
@@ -108,7 +108,7 @@ class SwarmState:
         before = as_number(member.pieces)
         now = (before | as_number(bits_of_runs(gained, count))) & ~as_number(bits_of_runs(lost, count))
         gain, loss = now & ~before, before & ~now
-        self.members[member.who] = after = member._replace(
+        self.members[member.member_id] = after = member._replace(
             pieces=as_bits(now, count), held=member.held + gain.bit_count() - loss.bit_count(), seen=seen
         )
         for change, sign in ((gain, 1), (loss, -1)):
@@ -130,7 +130,7 @@ class SwarmState:
 
     def remove(self, member: MemberRecord) -> None:
         """Remove ``member``, which is in the swarm."""
-        del self.members[member.who], self._who[member.number]
+        del self.members[member.member_id], self._member_ids[member.number]
         self._reports.pop(member.number, None)
         self._unlist(member)
         self._count(member, -1)
@@ -143,12 +143,12 @@ class SwarmState:
 
     def blame(self, number: int, account: int) -> bool:
         """Note that ``account`` reports the member ``number``, once; False when there is no such member."""
-        who = self._who.get(number)
-        if who is None:
+        member_id = self._member_ids.get(number)
+        if member_id is None:
             return False
         accounts = self._reports.setdefault(number, set())
         accounts.add(account)
-        self.members[who] = self.members[who]._replace(blamed=len(accounts))
+        self.members[member_id] = self.members[member_id]._replace(blamed=len(accounts))
         return True
 
     def copies(self) -> int:
@@ -159,7 +159,7 @@ class SwarmState:
 
     def at(self, address: bytes, port: int) -> list[MemberRecord]:
         """Return the members at an address and port, in the order of their numbers."""
-        return [self.members[self._who[number]] for number in sorted(self._at.get((address, port), ()))]
+        return [self.members[self._member_ids[number]] for number in sorted(self._at.get((address, port), ()))]
 
     def snapshot(self) -> SwarmSnapshot:
         """Return the swarm as it is now, at the ``seq`` of the last changes."""
@@ -179,7 +179,7 @@ class SwarmState:
         if self.detailed:
             touched = [(number, pieces, self._pieces_of(number)) for number, pieces in self._touched.items()]
             changes = changes._replace(
-                joined=tuple(self.members[self._who[number]] for number in sorted(self._joined)),
+                joined=tuple(self.members[self._member_ids[number]] for number in sorted(self._joined)),
                 left=tuple(self._left),
                 gained=tuple(self._told((number, pieces & held) for number, pieces, held in touched)),
                 lost=tuple(self._told((number, pieces & ~held) for number, pieces, held in touched)),
@@ -196,7 +196,7 @@ class SwarmState:
         return SwarmChanges(self.epoch, self.seq, self.seeds, leeches, self.detailed, self.piece_count)
 
     def _pieces_of(self, number: int) -> int:
-        return as_number(self.members[self._who[number]].pieces or b"")
+        return as_number(self.members[self._member_ids[number]].pieces or b"")
 
     def _told(self, changes: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Runs]]:
         for number, pieces in changes:
