@@ -1,7 +1,7 @@
 """One running torrent: its life, what is wanted of it, and the dispatch of what its parts report.
 
-All of it runs on one trio thread, so plain calls need no locks; only files are touched from worker threads, one call
-for each piece. The parts share a :class:`~swarmshare.engine.context.TorrentContext`:
+All of it runs on one trio thread, so plain calls need no locks; only files are touched from worker threads, a call
+for many pieces, and one for many names. The parts share a :class:`~swarmshare.engine.context.TorrentContext`:
 
 - :mod:`~swarmshare.engine.peers` takes sessions, and dispatches what peers say to the next three;
 - :mod:`~swarmshare.engine.downloads` asks for blocks and receives them;
