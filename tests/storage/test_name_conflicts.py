@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,41 @@ def test_one_after_the_other(make: Callable[..., Manifest], folder: Path, second
     assert (caught.value.code, "another folder" in (caught.value.hint or "")) == ("taken", True)
     assert read(folder / "Holiday") == ONE
     assert whole(one)
+
+
+def test_a_taken_name_keeps_no_other_file_from_its_name(make: Callable[..., Manifest], folder: Path) -> None:
+    storage = TorrentStorage(make(ONE), folder)
+    storage.prepare()
+    for number in range(3):
+        fetch(storage, ONE, number)
+    (folder / "Holiday/photo").write_bytes(b"mine")
+    refused = storage.finish_all(range(3))
+    assert {number: type(error) for number, error in refused.items()} == {0: TakenError}
+    assert [(folder / "Holiday" / name).read_bytes() for name in ("same", "text")] == [ONE["same"], ONE["text"]]
+    assert (folder / "Holiday/photo").read_bytes() == b"mine"
+    (folder / "Holiday/photo").unlink()
+    assert not storage.finish_all(range(3)), "those that have their names already keep them"
+    assert read(folder / "Holiday") == ONE
+
+
+def test_no_name_is_given_before_the_flush(
+    make: Callable[..., Manifest], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = TorrentStorage(make(ONE), folder)
+    storage.prepare()
+    for number in range(3):
+        fetch(storage, ONE, number)
+    text, fsync = os.stat(folder / "Holiday" / part_paths(storage.manifest)[2][-1]).st_ino, os.fsync
+
+    def fail_for_text(fd: int) -> None:
+        if os.fstat(fd).st_ino == text:
+            raise OSError(errno.EIO, "failed")
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", fail_for_text)
+    assert set(storage.finish_all(range(3))) == {2}
+    assert (folder / "Holiday/same").read_bytes() == ONE["same"]
+    assert not (folder / "Holiday/text").exists()
 
 
 @pytest.mark.parametrize("second", [TWO, LONGER], ids=["equal sizes", "different sizes"])

@@ -1,8 +1,10 @@
-"""``bench transfer``: a file over loopback, ours to ours and libtorrent to libtorrent, each peer in its own process."""
+"""``bench transfer``: files over loopback, ours to ours and libtorrent to libtorrent, each peer in its own process."""
 
 from __future__ import annotations
 
+import random
 import secrets
+import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PIECE_LENGTH: Final = 2**20
+SMALL: Final = (2**10, 40 * 2**10)
+"""Bytes of the shortest and the longest of many small files."""
+FOLDER_FILES: Final = 100
+"""Of these in one folder."""
 MODULE: Final = "swarmshare.bench.transfer"
 SIDES: Final = ("swarmshare", "libtorrent")
 
@@ -37,6 +43,8 @@ class TransferSample:
 
     seconds: float
     """From the first dial to the last verified piece."""
+    named: float
+    """To the moment when all files have their final names; with libtorrent, which writes under them, the same."""
     leech_cpu: float
     """Seconds of processor time."""
     leech_peak: int
@@ -45,25 +53,42 @@ class TransferSample:
     seed_peak: int
 
 
-def bench_transfer(length: int, seeds: int, rounds: int) -> dict[str, list[TransferSample]]:
-    """Download a file of ``length`` random bytes from ``seeds`` seeds, ``rounds`` times a side, after one more."""
+def bench_transfer(length: int, files: int, seeds: int, rounds: int) -> tuple[int, dict[str, list[TransferSample]]]:
+    """Download random bytes from ``seeds`` seeds, ``rounds`` times a side, after one more that does not count.
+
+    They are one file of ``length`` bytes, or ``files`` small ones if that is not 0. Returns how many bytes they are,
+    and what each side took.
+    """
     results: dict[str, list[TransferSample]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory(prefix="swarmshare-bench-") as folder:
         source = Path(folder, "source")
-        source.mkdir()
-        with open(source / "content.bin", "wb") as stream:
-            for _ in range(length // PIECE_LENGTH):
-                stream.write(secrets.token_bytes(PIECE_LENGTH))
-        manifest = create_manifest(make_plan(source / "content.bin"), Description(), piece_length=PIECE_LENGTH)
+        if files:
+            _make_small_files(source / "content", files)
+        else:
+            source.mkdir()
+            with open(source / "content", "wb") as stream:
+                for _ in range(length // PIECE_LENGTH):
+                    stream.write(secrets.token_bytes(PIECE_LENGTH))
+        piece_length = None if files else PIECE_LENGTH
+        manifest = create_manifest(make_plan(source / "content"), Description(), piece_length=piece_length)
         torrent = Path(folder, "content.torrent")
         torrent.write_bytes(manifest.encode())
         for number in range(rounds + 1):
             for side in SIDES:
-                transfer = _transfer(side, torrent, source, Path(folder, "there"), seeds)
-                Path(folder, "there", "content.bin").unlink()
+                sample = _transfer(side, torrent, source, Path(folder, "there"), seeds)
+                shutil.rmtree(Path(folder, "there"), ignore_errors=True)  # libtorrent may end before it has written
                 if number:
-                    results[side].append(transfer)
-    return results
+                    results[side].append(sample)
+    return manifest.total_length, results
+
+
+def _make_small_files(folder: Path, count: int) -> None:
+    """Make ``count`` files of 1 to 40 KiB, in folders of ``FOLDER_FILES``; the lengths are the same each time."""
+    lengths = random.Random(1)
+    for number in range(count):
+        path = folder / str(number // FOLDER_FILES) / str(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(secrets.token_bytes(lengths.randint(*SMALL)))
 
 
 def _transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) -> TransferSample:
@@ -77,7 +102,12 @@ def _transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) 
             child.stdin.close()
             ends.append(answer(child))
     return TransferSample(
-        leech["seconds"], leech["cpu"], leech["peak"], max(e["cpu"] for e in ends), max(e["peak"] for e in ends)
+        leech["seconds"],
+        leech["named"],
+        leech["cpu"],
+        leech["peak"],
+        max(end["cpu"] for end in ends),
+        max(end["peak"] for end in ends),
     )
 
 
@@ -115,7 +145,7 @@ def _swarmshare_leech(torrent: str, folder: str, *ports: str) -> None:
             seconds = perf_counter() - start
             cost = _cost(ready)
             await added.finished.wait()
-            tell(seconds=seconds, **cost)
+            tell(seconds=seconds, named=perf_counter() - start, **cost)
 
     trio.run(main)
 
@@ -137,7 +167,8 @@ def _libtorrent_leech(torrent: str, folder: str, *ports: str) -> None:
         handle.connect_peer(("127.0.0.1", int(port)), 0, 0)
     while not handle.status().is_seeding:
         sleep(0.01)
-    tell(seconds=perf_counter() - start, **_cost(ready))
+    seconds = perf_counter() - start
+    tell(seconds=seconds, named=seconds, **_cost(ready))
 
 
 CHILDREN: Final[dict[str, Callable[..., None]]] = {

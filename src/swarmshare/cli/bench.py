@@ -56,6 +56,13 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
     transfer = kinds.add_parser("transfer", parents=[common], help="download over loopback, beside libtorrent")
     transfer.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file; default: 1024")
+    transfer.add_argument(
+        "--files",
+        type=whole_number(0, MAX_NUMBER),
+        default=0,
+        metavar="N",
+        help="many small files instead, 1 to 40 KiB each",
+    )
     transfer.add_argument("--seeds", type=int, default=1, metavar="N", help="default: 1")
     transfer.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
     transfer.set_defaults(run=_measure("run_transfer"))

@@ -86,10 +86,10 @@ def run_picker(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
     """Measure a download over loopback, beside libtorrent: MiB a second, memory, processor time."""
-    length = arguments.size * 2**20
-    sides = bench_transfer(length, arguments.seeds, arguments.rounds)
+    length, sides = bench_transfer(arguments.size * 2**20, arguments.files, arguments.seeds, arguments.rounds)
+    files = f" in {plural(arguments.files, 'file')}" if arguments.files else ""
     output.line(
-        f"{size(length)} from {plural(arguments.seeds, 'seed')} over loopback, {arguments.rounds} rounds: "
+        f"{size(length)}{files} from {plural(arguments.seeds, 'seed')} over loopback, {arguments.rounds} rounds: "
         "least, median, greatest"
     )
     for side, transfers in sides.items():
@@ -101,6 +101,9 @@ def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
             ("seed", [transfer.seed_cpu for transfer in transfers]),
         ):
             _row(output, f"{side} {who}, processor time", Spread.of(seconds), "s", 2)
+        if arguments.files:
+            named = Spread.of([arguments.files / transfer.named for transfer in transfers])
+            _row(output, f"{side}, flushed and named" if side == "swarmshare" else side, named, "files/s", 0)
     ratio = Spread.of(
         [theirs.seconds / ours.seconds for ours, theirs in zip(sides["swarmshare"], sides["libtorrent"], strict=True)]
     )

@@ -36,6 +36,14 @@ if TYPE_CHECKING:
 
 _QUEUED: Final = 4
 """Pieces that wait for the disk. When there are more, sessions stop reading, and TCP makes the peers wait."""
+_QUEUED_BYTES: Final = 4 * 2**20
+"""Bytes in all that may wait however many pieces they are: those of small files are small."""
+_NAMED_AT_ONCE: Final = 512
+"""Most files that get their names in one call of a worker thread: the more there are, the less each waits."""
+_WRITING_PER_NAMING: Final = 4.0
+"""Times as long as files were named is waited for more of them, if there are more to come."""
+_NAMING_COUNTED: Final = 0.25
+"""Seconds that count at most of the time that naming took: a slow disk must not keep whole files from their names."""
 _WRITTEN_AT_ONCE: Final = 4 * 2**20
 """Bytes of pieces, one more piece at most, that one call in a worker thread verifies and writes: when the disk is
 behind, the way there and back is not paid for each piece."""
@@ -120,10 +128,18 @@ class TorrentDisk:
         self._on_notice = on_notice
         self._waiting: deque[tuple[int, memoryview]] = deque()
         """Pieces whose blocks are all here, on their way to the disk."""
+        self._waiting_bytes = 0
         self._idle_writer = trio.lowlevel.ParkingLot()
         self._waiting_readers = trio.lowlevel.ParkingLot()
-        self._turn = trio.Lock()
-        """Held while a thread works on the files: one is enough, since hashing and writing wait for nothing else."""
+        self._unnamed: deque[int] = deque()
+        """Files whose pieces are all here, on their way to their names."""
+        self._idle_namer = trio.lowlevel.ParkingLot()
+        self._naming_took = 0.0
+        """Seconds that it took to name files the last time."""
+        self._writing = trio.Lock()
+        """Held while a thread writes: one is enough, since hashing and writing wait for nothing else."""
+        self._naming = trio.Lock()
+        """Held while a thread gives names, which waits for the disk; whoever wants both locks takes this one first."""
 
     # ------------------------------------------------------------------ what is there
 
@@ -200,7 +216,7 @@ class TorrentDisk:
             return held | self.storage.scan(self._note_progress, stop, doubtful)
 
         try:
-            async with self._turn:
+            async with self._naming, self._writing:
                 right = await trio.to_thread.run_sync(work, abandon_on_cancel=True)
         finally:
             stop.set()
@@ -238,12 +254,17 @@ class TorrentDisk:
     def submit(self, piece: int, data: memoryview) -> None:
         """Queue a piece whose blocks are all here, to be verified and written by :meth:`write_next`."""
         self._waiting.append((piece, data))
+        self._waiting_bytes += len(data)
         self._idle_writer.unpark()
 
     async def has_room(self) -> None:
         """Wait while the queue is full; whoever reads from a peer calls this before it reads more."""
-        while len(self._waiting) > _QUEUED:
+        while self._is_full:
             await self._waiting_readers.park()
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._waiting) > _QUEUED and self._waiting_bytes > _QUEUED_BYTES
 
     async def write_next(self) -> list[WrittenPiece]:
         """Wait for submitted pieces, verify them, write those that are right, and return what came of them.
@@ -264,7 +285,9 @@ class TorrentDisk:
             self._refused_writes[file] = error, trio.current_time() + BLOCKED_FOR
             self.blocked[file] = error
             written = [WrittenPiece(piece, data, PieceOutcome.REFUSED)]
-        self._waiting.extendleft(reversed(batch[len(written) :]))
+        again = batch[len(written) :]
+        self._waiting.extendleft(reversed(again))
+        self._waiting_bytes += sum(len(data) for _, data in again)
         return written
 
     def _take_batch(self) -> list[tuple[int, memoryview]]:
@@ -274,7 +297,8 @@ class TorrentDisk:
         while self._waiting and length < _WRITTEN_AT_ONCE:
             batch.append(self._waiting.popleft())
             length += len(batch[-1][1])
-        if len(self._waiting) <= _QUEUED:
+        self._waiting_bytes -= length
+        if not self._is_full:
             self._waiting_readers.unpark_all()
         return batch
 
@@ -295,41 +319,52 @@ class TorrentDisk:
             written.append(WrittenPiece(piece, data, outcome, leaves))
         return written
 
-    async def finish_file_of(self, piece: int) -> None:
-        """Give the file of ``piece`` its name, if that was the last one it lacked.
+    def finish_file_of(self, piece: int) -> None:
+        """Let :meth:`name_next` give the file of ``piece`` its name, if that was the last one it lacked."""
+        file = self._manifest.layout.span(PieceIndex(piece)).file
+        if not self.lacks(file):
+            self._unnamed.append(file)
+            self._idle_namer.unpark()
+
+    async def name_next(self) -> None:
+        """Wait for files all of whose pieces are here, and give them their names; called by one task.
 
         What is refused is noted, and left to :meth:`prepare`: it may take a check of the file, which this must not wait
         for.
         """
-        file = self._manifest.layout.span(PieceIndex(piece)).file
-        if not self.lacks(file):
-            try:
-                await self._finish([file])
-            except StorageError as error:
-                self.note_refusal(error)
+        while not self._unnamed:
+            await self._idle_namer.park()
+        # Each time costs a turn of the disk's journal, for which writing waits, too: it is worth it for many at once.
+        with trio.move_on_after(self._naming_took * _WRITING_PER_NAMING):
+            while len(self._unnamed) < min(_NAMED_AT_ONCE, len(self.unfinished)):
+                await self._idle_namer.park()
+        began = trio.current_time()
+        files = [self._unnamed.popleft() for _ in range(min(len(self._unnamed), _NAMED_AT_ONCE))]
+        try:
+            await self._finish(files)
+        except StorageError as error:
+            self.note_refusal(error)
+        self._naming_took = min(trio.current_time() - began, _NAMING_COUNTED)
 
     async def _finish(self, files: list[int]) -> None:
-        refused = None
-        for file in files:
-            try:
-                await self._attempt(partial(self._finish_unless_lost, file))
-            except StorageError as error:
-                refused = refused or error  # the rest is tried all the same
-                continue
-            if not self.lacks(file):
-                self.unfinished.discard(file)
-        if refused is not None:
-            raise refused
+        refused: dict[int, StorageError] = {}
+        for first in range(0, len(files), _NAMED_AT_ONCE):
+            some = files[first : first + _NAMED_AT_ONCE]
+            async with self._naming:
+                refused |= await trio.to_thread.run_sync(self._finish_unless_lost, some)
+            self.unfinished -= {file for file in some if file not in refused and not self.lacks(file)}
+        for error in refused.values():
+            raise error
 
-    def _finish_unless_lost(self, file: int) -> None:
-        if not self.lacks(file):  # a check may have found so, since it was refused
-            self.storage.finish(file)
+    def _finish_unless_lost(self, files: list[int]) -> dict[int, StorageError]:
+        # A check may have found that one is lost, since it was refused.
+        return self.storage.finish_all([file for file in files if not self.lacks(file)])
 
     # ------------------------------------------------------------------ what the disk refuses, and resume data
 
     async def _attempt(self, work: Callable[[], _Result]) -> _Result:
         """Run ``work``, which uses the files, in a worker thread, and return its result."""
-        async with self._turn:
+        async with self._naming, self._writing:
             return await trio.to_thread.run_sync(work)
 
     async def _persist(self, work: Callable[[], _Result]) -> _Result:
@@ -341,7 +376,8 @@ class TorrentDisk:
         refused = object()
         while True:
             try:
-                result = await self._attempt(work)
+                async with self._writing:
+                    result = await trio.to_thread.run_sync(work)
             except StorageError as error:
                 if error.needs_person:
                     self._refusals.pop(refused, None)
@@ -370,7 +406,7 @@ class TorrentDisk:
 
     async def save(self, bits: bytes) -> None:
         """Write resume data; ``bits`` is our bitfield (BEP 3). A failure costs only time later, and is passed over."""
-        async with self._turn:
+        async with self._naming, self._writing:
             await trio.to_thread.run_sync(self._save, bits)
 
     async def save_and_close(self, bits: bytes | None) -> None:

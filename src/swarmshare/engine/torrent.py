@@ -1,7 +1,7 @@
 """One running torrent: its life, what is wanted of it, and the dispatch of what its parts report.
 
-All of it runs on one trio thread, so plain calls need no locks; only files are touched from worker threads, one call
-for each piece. The parts share a :class:`~swarmshare.engine.context.TorrentContext`:
+All of it runs on one trio thread, so plain calls need no locks; only files are touched from worker threads, a call
+for many pieces, and one for many names. The parts share a :class:`~swarmshare.engine.context.TorrentContext`:
 
 - :mod:`~swarmshare.engine.peers` takes sessions, and dispatches what peers say to the next three;
 - :mod:`~swarmshare.engine.downloads` asks for blocks and receives them;
@@ -175,6 +175,7 @@ class Torrent:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.file_monitor.run)
                 nursery.start_soon(self._write_pieces)
+                nursery.start_soon(self._name_files)
                 nursery.start_soon(self._choking.run)
                 nursery.start_soon(self._tick)
         finally:
@@ -264,9 +265,9 @@ class Torrent:
         while True:
             for written in await self.disk.write_next():
                 self.downloads.buffers.recycle(written.data)
-                await self._on_written(written)
+                self._on_written(written)
 
-    async def _on_written(self, written: WrittenPiece) -> None:
+    def _on_written(self, written: WrittenPiece) -> None:
         piece = written.piece
         match written.outcome:
             case PieceOutcome.VERIFIED:
@@ -274,8 +275,7 @@ class Torrent:
                 self.smart_ban.piece_verified(piece, written.leaves)
                 self.downloads.piece_verified(piece)
                 self.file_monitor.unsaved = True
-                await self.disk.finish_file_of(piece)
-                self._check_complete()
+                self.disk.finish_file_of(piece)
             case PieceOutcome.WRONG:
                 self.smart_ban.piece_failed(piece, written.leaves)
                 self.downloads.refill_all()
@@ -283,6 +283,12 @@ class Torrent:
                 self.picker.failed(piece)
                 self.file_monitor.check_soon()
                 self._apply_blocked()
+
+    async def _name_files(self) -> None:
+        """Give files their names as they become whole, while pieces of the next ones are written."""
+        while True:
+            await self.disk.name_next()
+            self._check_complete()
 
     def _on_disk_problem(self, error: StorageError | None) -> None:
         self.file_monitor.on_problem(error)

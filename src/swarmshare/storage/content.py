@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from swarmshare.storage.faults import BlockedError, LostError, naming
 from swarmshare.storage.file_location import CHANGED, SHORTER, Found
 from swarmshare.storage.file_record import Condition, FileRecord
 from swarmshare.storage.files import FileIdentity
+from swarmshare.storage.opening import open_file
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -301,9 +303,10 @@ class ContentFile:
             if place is None:
                 if not write:
                     raise LostError(self.where.final, Text("storage.not-there"))
-                place = self.where.create()
-                self.record.hold(place)
+                file = self._opened.open(self, self.where.create)
+                self.record.hold(file.place)
+                return file
             if write and (refusal := self.refusal(place)) is not None:
                 raise refusal
-            file = self._opened.open(self, self.where.folder, place, write=write)
+            file = self._opened.open(self, partial(open_file, self.where.folder, place, write=write))
         return file

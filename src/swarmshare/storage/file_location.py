@@ -14,7 +14,17 @@ from swarmshare.errors import StorageError, TakenError
 from swarmshare.storage.disk_names import existing_paths
 from swarmshare.storage.faults import IN_THE_WAY, NO_RIGHT, BlockedError, LostError, named, naming
 from swarmshare.storage.files import FileIdentity
-from swarmshare.storage.opening import Place, at, create_file, look, move, parent_of, strange
+from swarmshare.storage.opening import (
+    OpenFile,
+    Place,
+    at,
+    create_file,
+    look,
+    look_inside,
+    move,
+    parent_of,
+    strange,
+)
 from swarmshare.storage.paths import resolve_inside
 from swarmshare.texts import Text
 
@@ -23,6 +33,7 @@ if TYPE_CHECKING:
 
     from swarmshare.manifest import names
     from swarmshare.manifest.manifest import Manifest
+    from swarmshare.storage.opening import KeptFolder
 
 CHANGED: Final = Text("storage.changed")
 SHORTER: Final = Text("storage.shorter")
@@ -56,6 +67,11 @@ class FileLocation:
         """The path of the file until it is whole."""
         return self.folder.joinpath(*self._part)
 
+    @property
+    def parent(self) -> names.Path:
+        """The path of the folder that it is in, below the download folder."""
+        return self._final[:-1]
+
     def find(self) -> list[Place]:
         """Where it may be: by its name if it has its length, then what is there of it; links inside are followed.
 
@@ -66,15 +82,20 @@ class FileLocation:
             final = existing_paths(self._manifest, self.folder)[0].relative_to(self.folder).parts
         for path, finished in ((final, True), (self._part, False)):
             try:
-                real = resolve_inside(self.folder.joinpath(*path), self.folder)
+                status = look_inside(self.folder, path)
+                below, status = self._follow(path) if status is None else (path, status)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            with naming(real):
-                status = os.stat(real, follow_symlinks=False)
             if stat.S_ISREG(status.st_mode) and (not finished or status.st_size == self.length):
-                below = real.relative_to(self.folder.resolve()).parts
                 found.append(Place(path, below, finished, (status.st_dev, status.st_ino)))
         return found
+
+    def _follow(self, path: names.Path) -> tuple[names.Path, os.stat_result]:
+        """Return what is at ``path``, and its path below the folder with links followed; they must stay inside."""
+        real = resolve_inside(self.folder.joinpath(*path), self.folder)
+        with naming(real):
+            status = os.stat(real, follow_symlinks=False)
+        return real.relative_to(self.folder.resolve()).parts, status
 
     def is_taken(self) -> bool:
         """Whether anything is where it could be: much cheaper than :meth:`find`, which tells what it is."""
@@ -110,12 +131,12 @@ class FileLocation:
         except LostError:  # a folder on the way is not there, or is something else
             return False
 
-    def claim(self) -> None:
+    def claim(self, kept: KeptFolder | None = None) -> None:
         """Make its folders, and itself if it is empty, unless one of its names is somebody else's.
 
         Raises :class:`StorageError`.
         """
-        with parent_of(self.folder, self._final, make=True) as (parent, name):
+        with parent_of(self.folder, self._final, make=True, kept=kept) as (parent, name):
             there, saved = look(name, parent), look(at(self.part, parent), parent)
             if there is not None and (what := self._conflict(there)):
                 raise TakenError(self.final, what)
@@ -126,20 +147,25 @@ class FileLocation:
             if not os.access(called, os.W_OK, dir_fd=parent):
                 raise BlockedError(target, Text("storage.not-writable"), hint=NO_RIGHT)
             if there is None and not self.length:
-                create_file(name, parent)
+                os.close(create_file(name, parent))
 
-    def create(self) -> Place:
-        """Begin it, as an empty file that was not there; its folders are made, but for the download folder."""
+    def create(self) -> OpenFile:
+        """Start it as an empty file that was not there; its folders are made, but for the download folder."""
         with parent_of(self.folder, self._part, make=True) as (parent, name):
-            inode = create_file(name, parent)
-        return Place(self._part, self._part, False, inode)
+            fd = create_file(name, parent)
+            try:
+                status = os.fstat(fd)
+            except BaseException:
+                os.close(fd)
+                raise
+        return OpenFile(fd, self.part, Place(self._part, self._part, False, (status.st_dev, status.st_ino)), True)
 
-    def rename(self, flushed: FileIdentity) -> Place:
+    def rename(self, flushed: FileIdentity, kept: KeptFolder | None = None) -> Place:
         """Give the part its final name, if it is whole and still as it was when it was ``flushed``.
 
         Raises :class:`LostError` when it is not, and :class:`TakenError` when the name is taken.
         """
-        with parent_of(self.folder, self._final, make=False) as (parent, name):
+        with parent_of(self.folder, self._final, make=False, kept=kept) as (parent, name):
             part = at(self.part, parent)
             status = look(part, parent)
             if status is None or FileIdentity.of(status) != flushed or flushed.size != self.length:
@@ -173,7 +199,7 @@ class FileLocation:
                 os.unlink(name, dir_fd=parent)
 
     def sync_folder(self) -> None:
-        """Make a rename survive a power cut, where the system lets one ask for it."""
+        """Make the renames in its folder survive a power cut, where the system lets one ask for it."""
         with parent_of(self.folder, self._final, make=False) as (parent, _):
             if parent is not None:
                 os.fsync(parent)

@@ -12,15 +12,15 @@ import os
 import stat
 from collections import OrderedDict
 from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from swarmshare.errors import StorageError
 from swarmshare.storage.faults import LINK, BlockedError, LostError, named
-from swarmshare.storage.paths import resolve_inside
+from swarmshare.storage.paths import WINDOWS, resolve_inside
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
     from pathlib import Path
 
     from swarmshare.manifest import names
@@ -95,19 +95,19 @@ class OpenFiles:
                 self._files.move_to_end(key)
             return self._files.get(key)
 
-    def open(self, key: Hashable, folder: Path, place: Place, *, write: bool) -> OpenFile:
-        """Open a file (:func:`open_file`), and keep it in place of what :meth:`get` had for ``key``, if anything.
+    def open(self, key: Hashable, opening: Callable[[], OpenFile]) -> OpenFile:
+        """Open a file by ``opening``, and keep it in place of what :meth:`get` had for ``key``, if anything.
 
         When the system allows no more open files, all that are kept are closed first: other parts of the program may
         have taken more than their share. Raises :class:`StorageError`.
         """
         try:
-            file = open_file(folder, place, write=write)
+            file = opening()
         except StorageError as error:
             if not is_limit(error):
                 raise
             self.clear()
-            file = open_file(folder, place, write=write)
+            file = opening()
         with self._lock:
             self._files[key] = file
             if len(self._files) > self._limit:
@@ -148,52 +148,130 @@ def open_file(folder: Path, place: Place, *, write: bool) -> OpenFile:
     return file
 
 
-def create_file(name: str, parent: int | None) -> tuple[int, int]:
-    """Make an empty file that is not there yet; its device and inode."""
-    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o666, dir_fd=parent)
-    try:
-        status = os.fstat(fd)
-    finally:
-        os.close(fd)
-    return status.st_dev, status.st_ino
+def create_file(name: str, parent: int | None) -> int:
+    """Make an empty file that is not there yet; returns its descriptor, to read and write."""
+    return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FILE, 0o666, dir_fd=parent)
+
+
+class KeptFolder:
+    """The folder that a pass over many files came to last: the next file is in the same one, if they are in order.
+
+    It is for one pass in one thread. What is moved away during it is used where it is by then, as it is between any
+    opening of a folder and a call with its descriptor.
+    """
+
+    def __init__(self) -> None:
+        self._fd: int | None = None
+        self._path: tuple[Path, names.Path] | None = None
+
+    def __enter__(self) -> Self:
+        """Keep it until the end of the context."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd = None
+
+    def get(self, folder: Path, path: names.Path) -> int | None:
+        """Return its descriptor if it is the one at ``path`` below ``folder``, else None."""
+        return self._fd if self._path == (folder, path) else None
+
+    def hold(self, folder: Path, path: names.Path, fd: int) -> None:
+        """Keep ``fd``, of the folder at ``path`` below ``folder``, in place of the one before, which is closed."""
+        self.__exit__()
+        self._fd, self._path = fd, (folder, path)
 
 
 @contextlib.contextmanager
-def parent_of(folder: Path, path: names.Path, *, make: bool) -> Iterator[tuple[int | None, str]]:
+def parent_of(
+    folder: Path, path: names.Path, *, make: bool, kept: KeptFolder | None = None
+) -> Iterator[tuple[int | None, str]]:
     """Open the folder of ``path`` below ``folder``, as a descriptor, and the name in it, for calls with ``dir_fd``.
 
     No link below ``folder`` is followed. Where the system has no such calls, None and the whole path, whose folders
-    led nowhere else when they were looked at. With ``make``, folders below ``folder`` that are not there are made.
+    led nowhere else when they were looked at. With ``make``, folders below ``folder`` that are not there are made. The
+    descriptor is that of ``kept``, if it has it, and is kept there.
 
     Raises :class:`StorageError` for any :class:`OSError`, in the body, too.
     """
+    parent = None if kept is None else kept.get(folder, path[:-1])
+    if parent is None:
+        parent = _open_parent(folder, path, make=make)
+        if parent is not None and kept is not None:
+            kept.hold(folder, path[:-1], parent)
+    try:
+        yield parent, path[-1] if parent is not None else str(folder.joinpath(*path))
+    except OSError as error:
+        raise named(folder.joinpath(*path), error) from error
+    finally:
+        if parent is not None and kept is None:
+            os.close(parent)
+
+
+def _open_parent(folder: Path, path: names.Path, *, make: bool) -> int | None:
     here, parent = folder, None
     try:
         if _HAS_DIR_FD:
             parent = os.open(folder, _FOLDER)
         for part in path[:-1]:
             here /= part
-            name = at(here, parent)
-            if make:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, dir_fd=parent)
-                    if parent is not None:  # a folder that a power cut takes away takes what is in it along
-                        with contextlib.suppress(OSError):
-                            os.fsync(parent)
             if parent is None:
+                if make:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(here)
                 resolve_inside(here, folder)
-            else:
-                above, parent = parent, os.open(part, _FOLDER | _FILE, dir_fd=parent)
-                os.close(above)
-        here /= path[-1]
-        if parent is None and here.is_symlink():
+                continue
+            above = parent
+            try:
+                parent = os.open(part, _FOLDER | _FILE, dir_fd=above)
+            except FileNotFoundError:
+                if not make:
+                    raise
+                parent = _make_folder(part, above)
+            os.close(above)
+        if parent is None and (here / path[-1]).is_symlink():
+            here /= path[-1]
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        yield parent, at(here, parent)
-    except OSError as error:
-        raise named(here, error) from error
-    finally:
+    except BaseException as error:
         if parent is not None:
             os.close(parent)
+        if isinstance(error, OSError):
+            raise named(here, error) from error
+        raise
+    return parent
+
+
+def _make_folder(name: str, above: int) -> int:
+    """Make a folder below the one with descriptor ``above``, and return its own."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, dir_fd=above)
+        with contextlib.suppress(OSError):  # a folder that a power cut takes away takes what is in it along
+            os.fsync(above)
+    return os.open(name, _FOLDER | _FILE, dir_fd=above)
+
+
+def look_inside(folder: Path, path: names.Path) -> os.stat_result | None:
+    """Return what is at ``path`` below ``folder``; None when a link is on the way, or it cannot be told so simply.
+
+    It costs a fraction of following the whole path, and there may be very many files. Raises
+    :class:`FileNotFoundError` and :class:`NotADirectoryError` when there is nothing.
+    """
+    if WINDOWS:  # whose junctions lead away and are no links
+        return None
+    here, status = os.fspath(folder), None
+    try:
+        for part in path:
+            here = f"{here}/{part}"
+            status = os.lstat(here)
+            if stat.S_ISLNK(status.st_mode):
+                return None
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError:
+        return None
+    return status
 
 
 def at(path: Path, parent: int | None) -> str:

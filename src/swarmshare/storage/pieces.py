@@ -177,23 +177,29 @@ class TorrentStorage:
     def finish(self, number: int) -> None:
         """Give file ``number``, all of whose pieces are held, its name; nothing happens when it has it.
 
-        Flushes the file and its folder: a name without ``.part`` promises the content, also after a power cut. That
-        waits for the disk twice; call it for several files at once and they wait together.
+        Raises what :meth:`finish_all` returns.
+        """
+        for error in self.finish_all([number]).values():
+            raise error
+
+    def finish_all(self, numbers: Collection[int]) -> dict[int, StorageError]:
+        """Give the files ``numbers``, all of whose pieces are held, their names: those without have it afterwards.
+
+        Flushes the files and their folders: a name without ``.part`` promises the content, also after a power cut. That
+        waits for the disk twice, for all of them together; so does whatever other threads finish meanwhile.
 
         What has the name by now is hashed, and is used instead if it is the same: two torrents may share a file.
 
-        Raises :class:`~swarmshare.errors.TakenError` for a name that was taken meanwhile by something else, and
-        :class:`~swarmshare.errors.StorageError`, also for a file that is lost.
+        Returns those that are refused, and why: :class:`~swarmshare.errors.TakenError` for a name that was taken
+        meanwhile by something else, and :class:`~swarmshare.errors.StorageError`, also for a file that is lost.
         """
-        if number in self._links:
-            return
-        file = self._files[number]
-        try:
-            final_name.finish(file)
-        except TakenError:
-            if not self._take_named(number):
-                raise
-            final_name.finish(file)
+        files = {number: self._files[number] for number in numbers if number not in self._links}
+        refused = final_name.finish(files)
+        taken = [number for number, error in refused.items() if isinstance(error, TakenError)]
+        shared = {number: files[number] for number in taken if self._take_named(number)}
+        for number in shared:
+            del refused[number]
+        return refused | final_name.finish(shared)
 
     def verify_leaves(self, piece: PieceIndex, leaves: bytes) -> bool:
         """Whether ``leaves``, the SHA-256 of each 16 KiB block of ``piece``, are right: :meth:`check` without the data.

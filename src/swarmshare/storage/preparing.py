@@ -10,6 +10,7 @@ from swarmshare.storage.faults import BlockedError, naming
 from swarmshare.storage.files import make_folder
 from swarmshare.storage.final_name import make_way
 from swarmshare.storage.links import make_link
+from swarmshare.storage.opening import KeptFolder
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -51,15 +52,16 @@ def make_room(folder: Path, files: Mapping[int, ContentFile]) -> dict[int, Stora
     """
     blocked: dict[int, StorageError] = {}
     missing = 0
-    for number, file in files.items():
-        try:
-            missing += make_way(file)
-        except TakenError:  # the folder may be that of something else
-            raise
-        except StorageError as error:
-            if not error.needs_person:
+    with KeptFolder() as kept:
+        for number, file in files.items():
+            try:
+                missing += make_way(file, kept)
+            except TakenError:  # the folder may be that of something else
                 raise
-            blocked[number] = error
+            except StorageError as error:
+                if not error.needs_person:
+                    raise
+                blocked[number] = error
     if blocked and len(blocked) == len(files):
         raise next(iter(blocked.values()))
     if missing:
