@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
 import stat
@@ -132,11 +133,10 @@ async def test_a_disk_that_fails_to_flush_for_a_moment(
 ) -> None:
     """The task that looks after lost files is not the one that waits for them."""
     monkeypatch.setattr(disk, "RETRY_AFTER", 0.05)
-    fsync, left = os.fsync, [refusals]
+    fsync, calls = os.fsync, itertools.count()
 
     def fail(fd: int) -> None:
-        if left[0] and stat.S_ISREG(os.fstat(fd).st_mode):
-            left[0] -= 1
+        if stat.S_ISREG(os.fstat(fd).st_mode) and next(calls) < refusals:  # files are flushed by several threads
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         fsync(fd)
 
