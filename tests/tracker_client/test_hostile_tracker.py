@@ -15,6 +15,7 @@ from manifest.makers import encoded, folder_doc
 from tracker_client.answering import answering
 from tracker_client.live import HASH, PIECES, Port, Script, answer, base64, bits, hostile, peer, push
 from tracker_client.test_http import NOBODY
+from waiting import TIMEOUT
 
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.tracker_client import bridge, client, connection, engine_io
@@ -55,7 +56,7 @@ async def tell(script: Script, *data: Any) -> None:
 
 
 async def until(condition: Any) -> None:
-    with trio.fail_after(bridge.TIMEOUT):
+    with trio.fail_after(TIMEOUT):
         while not condition():  # noqa: ASYNC110
             await trio.sleep(0.01)
 

@@ -11,11 +11,12 @@ import pytest
 import socketio
 import trio
 from tracker_client.live import Quiet
+from waiting import TIMEOUT
 from werkzeug.serving import make_server
 
 from swarmshare.errors import TrackerError
 from swarmshare.schema.tracker_events import LIVE, Refusal
-from swarmshare.tracker_client import bridge, connection, watch
+from swarmshare.tracker_client import connection, watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -109,7 +110,7 @@ class Notes:
         self._note(error)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        with trio.fail_after(bridge.TIMEOUT):
+        with trio.fail_after(TIMEOUT):
             while not condition():
                 await self._news.wait()
 
@@ -188,7 +189,7 @@ async def test_too_much_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         liar.while_listing = lambda: None
         for number in range(10):
             liar.tell("published", entry(number))
-        closed.wait(bridge.TIMEOUT)
+        closed.wait(TIMEOUT)
 
     closed = threading.Event()
     with lying() as (url, liar):
@@ -217,7 +218,7 @@ async def test_nobody_there() -> None:
 async def test_a_sign_in_that_is_not_valid() -> None:
     with lying() as (url, liar):
         liar.refusal = socketio.exceptions.ConnectionRefusedError("out", {"error": str(Refusal.SIGNED_OUT)})
-        with trio.fail_after(bridge.TIMEOUT), pytest.raises(TrackerError) as wrong:
+        with trio.fail_after(TIMEOUT), pytest.raises(TrackerError) as wrong:
             await watch.watch(url, "token", Notes())
         assert wrong.value.rule == "signed-out"
 
@@ -225,7 +226,7 @@ async def test_a_sign_in_that_is_not_valid() -> None:
 async def test_a_sign_in_that_ends_before_the_list() -> None:
     with lying() as (url, liar):
         liar.refusal_by_http = {"code": "token-unknown", "message": "who are you?"}
-        with trio.fail_after(bridge.TIMEOUT), pytest.raises(TrackerError, match="who are you"):
+        with trio.fail_after(TIMEOUT), pytest.raises(TrackerError, match="who are you"):
             await watch.watch(url, "token", Notes())
 
 
