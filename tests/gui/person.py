@@ -11,6 +11,7 @@ from gui.sight import box, cut_off, not_in_portuguese, pixels_changed, screensho
 from swarmshare.gui.words import language
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from swarmshare.gui.window import MainWindow
@@ -84,8 +85,17 @@ class Person:
             self.tab_to(entry)
             self.write(text)
 
-    def until(self, condition: object, what: str = "") -> None:
-        until(self.window.root, condition, what)  # type: ignore[arg-type]
+    def until(self, condition: Callable[[], object], what: str = "") -> None:
+        """Wait for something; when it does not come, tell what is to be seen instead."""
+        root = self.window.root
+        try:
+            until(root, condition, what)
+        except AssertionError as error:
+            tops = [root, *(child for child in root.winfo_children() if child.winfo_class() == "Toplevel")]
+            error.add_note(f"The keyboard is with {root.tk.call('focus')}.")
+            for top in tops:
+                error.add_note(f"{top}: {' | '.join(words_on(top))}")
+            raise
 
     def choose(self, *labels: str) -> None:
         """Go to entries of the menu that is open, the later ones in the menus of the earlier, and press Return."""
