@@ -325,8 +325,8 @@ class Node:
             self.on_piece(piece)
         for session in list(self.sessions):
             session.requester.rejections.forget(piece)
-            # Whoever holds more than we have something that we lack: no need to look.
-            if session.am_interested and session.has.held <= self.picker.held.held:
+            # Whoever holds more pieces than we can do without has one that we lack: no need to look.
+            if session.am_interested and session.has.held <= self.layout.piece_count - self._lacking:
                 self.update_interest(session)
         if self.is_complete and self.finished_at is None:
             self.finished_at = self.world.now
