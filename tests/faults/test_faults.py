@@ -15,6 +15,7 @@ import pytest
 import trio
 from engine.swarm import Swarm, address
 from faults.machine import HUNG, NONE, Action, Fault, Machine, built
+from tracker.trackers import PASSWORD, Server
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -38,7 +39,7 @@ KINDS = [
     (Action.FAIL, errno.EROFS),
     (Action.SHORT, 0),
 ]
-SOME = 2
+SOME = 1
 """Calls that are tried of each kind where not all are."""
 
 
@@ -58,11 +59,18 @@ def machine(shim: Path, tmp_path: Path) -> Iterator[Machine]:
 def faults(calls: int, every: bool) -> Iterator[Fault]:
     """Each kind at each call, or at a few calls, spread over all of them and for each kind at others."""
     tried = SOME * len(KINDS)
-    assert calls >= tried
     for kind, (action, error) in enumerate(KINDS):
         some = [1 + (kind + step * len(KINDS)) * calls // tried for step in range(SOME)]
         for call in range(1, calls + 1) if every else some:
             yield Fault(call, action, error)
+
+
+def new(folder: Path, like: Path | None = None) -> Path:
+    """The folder of a machine, in place of the last one's; with the files of ``like``."""
+    machine = folder / "machine"
+    shutil.rmtree(machine, ignore_errors=True)
+    machine.mkdir() if like is None else shutil.copytree(like, machine)
+    return machine
 
 
 def right_bytes(swarm: Swarm, folder: Path) -> int:
@@ -102,8 +110,7 @@ async def test_a_download(every: bool, machine: Machine, tmp_path: Path) -> None
             return await trio.to_thread.run_sync(partial(machine.run, folder, *arguments, fault=fault))
 
         async def problem(fault: Fault) -> str:
-            folder = tmp_path / "machine"
-            folder.mkdir()
+            folder = new(tmp_path)
             first = await download(folder, fault)
             if first.status == HUNG:
                 return "it hung"
@@ -113,13 +120,11 @@ async def test_a_download(every: bool, machine: Machine, tmp_path: Path) -> None
             again = await download(folder)
             if again.status != 0:
                 return f"the next start fails: {again.error}"
-            shutil.rmtree(folder)
             fetched = max(event.get("downloaded", 0) for event in again.events)
             most = swarm.manifest.total_length - there + PIECE
             return f"{fetched} bytes were fetched again, of {most}" if fetched > most else ""
 
-        folder = tmp_path / "counted"
-        folder.mkdir()
+        folder = new(tmp_path)
         counted = await download(folder)
         assert counted.status == 0, counted.error
         assert await problems(problem, faults(counted.calls, every)) == []
@@ -136,8 +141,7 @@ async def test_a_tracker(every: bool, machine: Machine, tmp_path: Path) -> None:
     assert machine.operate(made, "make_tracker").status == 0
 
     async def problem(fault: Fault) -> str:
-        folder = tmp_path / "machine"
-        shutil.copytree(made, folder)
+        folder = new(tmp_path, made)
         outcome = machine.operate(folder, "work", fault)
         if outcome.status == HUNG:
             return "it hung"
@@ -146,12 +150,10 @@ async def test_a_tracker(every: bool, machine: Machine, tmp_path: Path) -> None:
         later = machine.operate(folder, "look")
         if later.status != 0:
             return f"the next start fails: {later.error}"
-        shutil.rmtree(folder)
         (there,) = later.events
         return lost(outcome.events, there)
 
-    folder = tmp_path / "counted"
-    shutil.copytree(made, folder)
+    folder = new(tmp_path, made)
     counted = machine.operate(folder, "work")
     assert counted.status == 0, counted.error
     assert not lost(counted.events, machine.operate(folder, "look").events[0])
@@ -169,3 +171,32 @@ def lost(events: list[dict[str, Any]], there: dict[str, Any]) -> str:
     if withdrawn & entries:
         return f"entries are back: {withdrawn & entries}"
     return "invitations are lost" if len(there["invitations"]) < invited else ""
+
+
+async def test_a_publish(every: bool, machine: Machine, tmp_path: Path) -> None:
+    """Whoever publishes again has published, once."""
+    made, password = tmp_path / "made", tmp_path / "password"
+    made.mkdir()
+    password.write_text(PASSWORD)
+    (made / "film.bin").write_bytes(bytes(range(256)) * 256)
+    server = Server(tmp_path / "tracker")
+    try:
+        setup = ("--setup-token", server.events["setup"]["setup_token"], "--password-file", password)
+        registered = machine.run(made, "register", "--tracker", server.url, "--user", "olga", *setup)
+        assert registered.status == 0, registered.error
+
+        async def problem(fault: Fault) -> str:
+            folder = new(tmp_path, made)
+            outcome = machine.run(folder, "publish", "film.bin", "--json", fault=fault)
+            if outcome.status == HUNG:
+                return "it hung"
+            again = machine.run(folder, "publish", "film.bin", "--json")
+            return f"the next one fails: {again.error}" if again.status else ""
+
+        counted = machine.run(new(tmp_path, made), "publish", "film.bin", "--json")
+        assert counted.status == 0, counted.error
+        assert await problems(problem, faults(counted.calls, every)) == []
+        listed = machine.run(tmp_path / "machine", "list", "--json")
+        assert [event["name"] for event in listed.events if event["event"] == "entry"] == ["film.bin"], listed
+    finally:
+        server.end(signal.SIGKILL)
