@@ -39,8 +39,6 @@ KINDS = [
     (Action.FAIL, errno.EROFS),
     (Action.SHORT, 0),
 ]
-SOME = 1
-"""Calls that are tried of each kind where not all are."""
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +55,10 @@ def machine(shim: Path, tmp_path: Path) -> Iterator[Machine]:
 
 
 def faults(calls: int, every: bool) -> Iterator[Fault]:
-    """Each kind at each call, or at a few calls, spread over all of them and for each kind at others."""
-    tried = SOME * len(KINDS)
+    """Each kind at every call, or each at one, so that they are spread over all calls."""
     for kind, (action, error) in enumerate(KINDS):
-        some = [1 + (kind + step * len(KINDS)) * calls // tried for step in range(SOME)]
-        for call in range(1, calls + 1) if every else some:
+        one = 1 + kind * calls // len(KINDS)
+        for call in range(1, calls + 1) if every else [one]:
             yield Fault(call, action, error)
 
 
