@@ -1,0 +1,28 @@
+"""What is said of identities: authorities, certificates, group ids and group links."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ENGLISH: Final = {
+    "identity.is-there": "there is an identity already, and it is not replaced",
+    "identity.other-key": "its key and its certificate do not belong together",
+    "identity.no-key": "it is no private key (ECDSA P-256, PEM)",
+    "identity.no-certificate": "it is no certificate",
+    "identity.no-member": "it is no member's certificate",
+    "identity.no-list": "it is no revocation list of this group",
+    "identity.no-request": "it is no signing request (PKCS #10, PEM)",
+    "identity.request-long": "the signing request is longer than {limit} bytes",
+    "identity.request-key": "the signing request is for another kind of key than ECDSA P-256",
+    "identity.request-unsigned": "the signing request is not signed by its own key",
+    "identity.group-id": "{text} is no group id",
+    "identity.group-typo": "there is a typing error in part {first} or {second} of the group id",
+    "identity.group-link": "{text} is no group link",
+    "identity.link-address": "the group link has no HOST:PORT, but {text}",
+    "identity.link-invite": "the group link has something else than one invitation after invite=",
+    "hint.group-id": "It has eight parts of seven letters and digits.",
+    "hint.compare-group-id": "Compare it with the one that the organiser has, or copy the whole group link.",
+    "hint.group-link": "Copy all of it: swarmshare://HOST:PORT/GROUPID, perhaps with ?invite=CODE.",
+    "hint.identity-backup": "Restore it from a backup: whoever trusts this group trusts this identity only.",
+}
+"""The English template of each code."""
