@@ -111,6 +111,8 @@ class PeerSession:
         self.requester: Requester[BlockSource] = Requester(owner.picker, self)
         self.looks_elsewhere = theirs.peer_id.startswith(PEER_ID_PREFIX)
         """Whether it takes a rejection for a hint to look elsewhere: our own kind does."""
+        self.identity = transport.identity
+        """Whom it is proven to be, by its certificate; None: it has shown none."""
         self.client = ""
         """Its program and version, as it says."""
         self.ids: Mapping[bytes, int] = {}
@@ -126,6 +128,7 @@ class PeerSession:
         self.scope = trio.CancelScope()
         self.ended = trio.Event()
         """Set when its torrent has forgotten it."""
+        self._closed_for = ""
         self._owner = owner
         self._picker = owner.picker
         self._probing = False
@@ -157,8 +160,9 @@ class PeerSession:
         if message is not None and self.connection.negotiated.extended:
             self.connection.send_extended(message)
 
-    def close(self) -> None:
-        """End the session soon: its tasks are cancelled."""
+    def close(self, reason: str = "") -> None:
+        """End the session soon: its tasks are cancelled. ``reason`` is what the peer did wrong, if anything."""
+        self._closed_for = self._closed_for or reason
         self.scope.cancel()
 
     async def is_alive(self) -> bool:
@@ -199,7 +203,7 @@ class PeerSession:
         except* OSError:
             pass
         finally:
-            self._owner.session_ended(self, reason)
+            self._owner.session_ended(self, reason or self._closed_for)
             self.ended.set()
 
     async def _read(self) -> None:

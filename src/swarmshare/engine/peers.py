@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from swarmshare.engine.listening import Listening
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.engine.smart_ban import SmartBan
+    from swarmshare.engine.tls import MembersOnly
     from swarmshare.engine.uploads import Uploads
     from swarmshare.errors import StorageError
 
@@ -156,7 +157,7 @@ class Peers:
         self._uploads.super_seeding.forget(session)
         if reason:
             self._context.alert(PeerDropped(self._context.info_hash, session.address, reason))
-        self._choking.choose()
+        self._choking.fill_soon()
         self._downloads.refill_all()
 
     def handle(self, session: PeerSession, messages: list[Message]) -> None:
@@ -198,9 +199,9 @@ class Peers:
                 self._downloads.rejected(session, Block._make(message))
             case Interested():
                 self._uploads.grant_fast(session)
-                self._choking.choose()
+                self._choking.fill_soon()
             case NotInterested():
-                self._choking.choose()
+                self._choking.fill_soon()
             case Hashes():
                 self._smart_ban.hashes_received(message)
                 if files := self._downloads.on_hashes(message):
@@ -269,6 +270,17 @@ class Peers:
         if session.has.clear(piece):
             self.picker.peer_lost(piece)
             session.update_interest()
+
+    def close_revoked(self, members_only: MembersOnly | None) -> None:
+        """Close the sessions whose certificates the group's authority has revoked."""
+        for session in list(self._sessions):
+            identity = session.identity
+            if (
+                members_only is not None
+                and identity is not None
+                and members_only.membership.is_revoked(identity.serial)
+            ):
+                session.close(Text("member.revoked"))
 
     def close_if_useless(self, session: PeerSession) -> None:
         """Close a session between two seeds: they have nothing to give each other."""
