@@ -393,6 +393,7 @@ def test_the_longest_name(run: Any, tmp_path: Path) -> None:
         (["manifest", "--files", "20", "--rounds", "1"], 1),
         (["transfer", "--size", "4", "--rounds", "1", "--seeds", "2"], 1),
         (["picker", "--pieces", "16", "300", "--rounds", "1"], 0),
+        (["start", "--pieces", "20", "--transfers", "2", "--files", "3", "--rounds", "1"], 0),
     ],
 )
 def test_benches_run(run: Any, arguments: list[str], ratios: int) -> None:

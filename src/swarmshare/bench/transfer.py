@@ -63,7 +63,7 @@ def bench_transfer(length: int, files: int, seeds: int, rounds: int) -> tuple[in
     with tempfile.TemporaryDirectory(prefix="swarmshare-bench-") as folder:
         source = Path(folder, "source")
         if files:
-            _make_small_files(source / "content", files)
+            make_small_files(source / "content", files)
         else:
             source.mkdir()
             with open(source / "content", "wb") as stream:
@@ -82,7 +82,7 @@ def bench_transfer(length: int, files: int, seeds: int, rounds: int) -> tuple[in
     return manifest.total_length, results
 
 
-def _make_small_files(folder: Path, count: int) -> None:
+def make_small_files(folder: Path, count: int) -> None:
     """Make ``count`` files of 1 to 40 KiB, in folders of ``FOLDER_FILES``; the lengths are the same each time."""
     lengths = random.Random(1)
     for number in range(count):

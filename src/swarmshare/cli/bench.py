@@ -67,6 +67,18 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     transfer.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
     transfer.set_defaults(run=_measure("run_transfer"))
 
+    start = kinds.add_parser("start", parents=[common], help="until a window's session shares again, and has closed")
+    for option, count, of in (
+        ("--pieces", 100_000, "of the one seed"),
+        ("--transfers", 5_000, "small seeds"),
+        ("--files", 10_000, "small ones, of a seed, and of a torrent that is added and removed"),
+    ):
+        start.add_argument(
+            option, type=whole_number(0, MAX_NUMBER), default=count, metavar="N", help=f"{of}; default: {count}"
+        )
+    start.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
+    start.set_defaults(run=_measure("run_start"))
+
     tracker = kinds.add_parser("tracker", parents=[common], help="load a tracker with thousands of peers")
     tracker.add_argument("--peers", type=int, default=2000, metavar="N", help="default: 2000")
     tracker.add_argument("--swarms", type=int, default=20, metavar="N", help="that they are in; default: 20")

@@ -11,6 +11,7 @@ from swarmshare.bench.hashing import bench_hash
 from swarmshare.bench.manifests import bench_manifest
 from swarmshare.bench.picker import bench_picker
 from swarmshare.bench.simulate import SCENARIOS, bench_simulate
+from swarmshare.bench.starts import bench_help, bench_start
 from swarmshare.bench.swarm import bench_swarm, least_seconds
 from swarmshare.bench.tracker import bench_tracker
 from swarmshare.bench.transfer import bench_transfer
@@ -32,6 +33,8 @@ _PICKER_COSTS: Final = {
     "construct": ("construct", "ms", 1e3),
 }
 """What to call each of the costs, its unit, and how many of them a second is."""
+_HELPED: Final = ("", "download", "bench")
+"""Verbs whose help is timed; the first is the command itself, which has to know all verbs."""
 _TABLE_WIDTH: Final = 160
 """Columns of the widest table."""
 
@@ -108,6 +111,32 @@ def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
         [theirs.seconds / ours.seconds for ours, theirs in zip(sides["swarmshare"], sides["libtorrent"], strict=True)]
     )
     _row(output, "swarmshare / libtorrent", ratio, "times", 2)
+    return 0
+
+
+def run_start(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure how long a window's session takes to share again, and to close: seconds, and those of the processor."""
+    shares, closes = "until it shares", "until it is closed"
+    cases = {
+        "pieces": (f"a seed of {plural(arguments.pieces, 'piece')}", shares, closes),
+        "transfers": (plural(arguments.transfers, "idle seed"), shares, closes),
+        "files": (f"a seed of {plural(arguments.files, 'file')}", shares, closes),
+        "new files": (f"a new torrent of {plural(arguments.files, 'file')}", "until there is room", "removed"),
+    }
+    output.line(f"{plural(arguments.rounds, 'round')}: least, median, greatest; the start of Python does not count")
+    samples = bench_start(arguments.pieces, arguments.transfers, arguments.files, arguments.rounds)
+    for case, starts in samples.items():
+        what, first, last = cases[case]
+        loads, ends = [start.loaded for start in starts], [start.closed for start in starts]
+        peak = f"peak {size(max(start.peak for start in starts))}"
+        _row(output, f"{what}, {first}", Spread.of(loads), "s", 2, peak)
+        _row(output, "  processor time", Spread.of([start.loaded_cpu for start in starts]), "s", 2)
+        _row(output, f"{what}, {last}", Spread.of(ends), "s", 2)
+        _row(output, "  processor time", Spread.of([start.closed_cpu for start in starts]), "s", 2)
+    for verb, runs in bench_help(_HELPED, arguments.rounds).items():
+        what = f"swarmshare {verb} --help".replace("  ", " ") if verb is not None else "python -c pass"
+        _row(output, what, _in_milliseconds(Spread.of([seconds for seconds, _ in runs])), "ms", 0)
+        _row(output, "  processor time", _in_milliseconds(Spread.of([cost for _, cost in runs])), "ms", 0)
     return 0
 
 

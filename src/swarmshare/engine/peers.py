@@ -157,7 +157,7 @@ class Peers:
         self._uploads.super_seeding.forget(session)
         if reason:
             self._context.alert(PeerDropped(self._context.info_hash, session.address, reason))
-        self._choking.choose()
+        self._choking.fill_soon()
         self._downloads.refill_all()
 
     def handle(self, session: PeerSession, message: Message) -> None:
@@ -188,9 +188,9 @@ class Peers:
                 self._downloads.rejected(session, Block._make(message))
             case Interested():
                 self._uploads.grant_fast(session)
-                self._choking.choose()
+                self._choking.fill_soon()
             case NotInterested():
-                self._choking.choose()
+                self._choking.fill_soon()
             case Hashes():
                 self._smart_ban.hashes_received(message)
                 if files := self._downloads.on_hashes(message):

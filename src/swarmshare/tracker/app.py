@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from swarmshare.identity.authority import Authority
     from swarmshare.tracker.config import Rate, TrackerConfig
     from swarmshare.tracker.domain import values
     from swarmshare.tracker.domain.offload import Offload
@@ -57,6 +58,7 @@ EXTENSION: Final = "swarmshare"
 def create_app(
     config: TrackerConfig,
     *,
+    open_authority: Callable[[], Authority | None] = lambda: None,
     offload: Offload = call_here,
     later: Callable[[float, Callable[[], None]], object] = gevent.spawn_later,
     clock: Callable[[], float] = time.time,
@@ -66,6 +68,7 @@ def create_app(
 
     Args:
         config: How the tracker behaves.
+        open_authority: Opens that of the group, once the database is open; None is of a tracker without TLS.
         offload: Runs long computations.
         later: Calls a function after so many seconds.
         clock: Tells the time of day, in seconds since 1970.
@@ -73,6 +76,7 @@ def create_app(
 
     Raises:
         DatabaseError: The database cannot be used.
+        StorageError: The group's identity cannot be used.
     """
     database = Database(config.database, config.data)
     numbers = CollectorRegistry()
@@ -136,6 +140,7 @@ def create_app(
         exchange=Exchange(database, catalogue, changes),
         registry=registry,
         socketio=socketio,
+        authority=open_authority(),
     )
     app.extensions[EXTENSION] = services
     socketio.on_namespace(live)
