@@ -140,9 +140,8 @@ class Engine:
             limit_up=self._up,
             limit_down=self._down,
         )
-        self._torrents[manifest.info_hash.truncated] = torrent
-        if manifest.info_hash_v1 is not None:
-            self._torrents[manifest.info_hash_v1] = torrent
+        for key in _keys(manifest):
+            self._torrents[key] = torrent
         _log.info("%s: added, in %s", manifest.info_hash, config.folder)
         self._nursery.start_soon(self._host, torrent)
         return torrent
@@ -189,8 +188,9 @@ class Engine:
                     for announcer in torrent.config.announcers:
                         nursery.start_soon(self._announce, torrent, announcer)
         finally:
-            for key in [key for key, known in self._torrents.items() if known is torrent]:
-                del self._torrents[key]
+            for key in _keys(torrent.manifest):
+                if self._torrents.get(key) is torrent:
+                    del self._torrents[key]
             _log.info("%s: stopped", torrent.manifest.info_hash)
             torrent.gone.set()
 
@@ -332,3 +332,9 @@ class Engine:
             return False
         await session.run()
         return True
+
+
+def _keys(manifest: Manifest) -> list[bytes]:
+    """Return every info hash that a handshake about ``manifest`` may have, 20 bytes each."""
+    v1 = manifest.info_hash_v1
+    return [manifest.info_hash.truncated] if v1 is None else [manifest.info_hash.truncated, v1]
