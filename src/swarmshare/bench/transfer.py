@@ -1,26 +1,34 @@
-"""``bench transfer``: files over loopback, ours to ours and libtorrent to libtorrent, each peer in its own process."""
+"""``bench transfer``: files over loopback, between ours and libtorrent in all four ways, each peer in its own process.
+
+Beside them goes a plain copy: the same bytes through one socket, from one process to another, where they are hashed in
+leaves and written. It has no protocol, and so it is the least that Python and the system can do here.
+"""
 
 from __future__ import annotations
 
 import random
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from time import perf_counter, process_time, sleep
 from typing import TYPE_CHECKING, Final
 
 import trio
 
 from swarmshare.bench.children import answer, start, tell
-from swarmshare.bench.contest import peak_bytes
-from swarmshare.bench.reference import add_torrent, new_session
+from swarmshare.bench.contest import in_turns, peak_bytes
+from swarmshare.bench.reference import add_torrent, is_installed, new_session
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.manifest.build import Description
+from swarmshare.manifest.merkle import leaf_hashes
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.create import create_manifest
 from swarmshare.storage.plan import make_plan
@@ -28,13 +36,25 @@ from swarmshare.storage.plan import make_plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from swarmshare.manifest.manifest import Manifest
+
 PIECE_LENGTH: Final = 2**20
 SMALL: Final = (2**10, 40 * 2**10)
 """Bytes of the shortest and the longest of many small files."""
 FOLDER_FILES: Final = 100
 """Of these in one folder."""
 MODULE: Final = "swarmshare.bench.transfer"
-SIDES: Final = ("swarmshare", "libtorrent")
+PLAIN: Final = "plain copy"
+SIDES: Final = {
+    "swarmshare": ("swarmshare", "swarmshare"),
+    "libtorrent": ("libtorrent", "libtorrent"),
+    "libtorrent to swarmshare": ("libtorrent", "swarmshare"),
+    "swarmshare to libtorrent": ("swarmshare", "libtorrent"),
+    PLAIN: ("plain", "plain"),
+}
+"""The program of the seeds and that of the leech, by what is measured."""
+_COPIED_AHEAD: Final = 4
+"""Pieces of memory between the thread that receives the plain copy and the one that hashes and writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +77,9 @@ def bench_transfer(length: int, files: int, seeds: int, rounds: int) -> tuple[in
     """Download random bytes from ``seeds`` seeds, ``rounds`` times a side, after one more that does not count.
 
     They are one file of ``length`` bytes, or ``files`` small ones if that is not 0. Returns how many bytes they are,
-    and what each side took.
+    and what each of :data:`SIDES` took; without libtorrent only those that do not need it.
     """
-    results: dict[str, list[TransferSample]] = {side: [] for side in SIDES}
+    sides = [side for side, programs in SIDES.items() if is_installed() or "libtorrent" not in programs]
     with tempfile.TemporaryDirectory(prefix="swarmshare-bench-") as folder:
         source = Path(folder, "source")
         if files:
@@ -73,13 +93,10 @@ def bench_transfer(length: int, files: int, seeds: int, rounds: int) -> tuple[in
         manifest = create_manifest(make_plan(source / "content"), Description(), piece_length=piece_length)
         torrent = Path(folder, "content.torrent")
         torrent.write_bytes(manifest.encode())
-        for number in range(rounds + 1):
-            for side in SIDES:
-                sample = _transfer(side, torrent, source, Path(folder, "there"), seeds)
-                shutil.rmtree(Path(folder, "there"), ignore_errors=True)  # libtorrent may end before it has written
-                if number:
-                    results[side].append(sample)
-    return manifest.total_length, results
+        there = Path(folder, "there")
+        return manifest.total_length, in_turns(
+            sides, lambda side: _transfer(side, torrent, source, there, seeds), rounds
+        )
 
 
 def make_small_files(folder: Path, count: int) -> None:
@@ -92,15 +109,17 @@ def make_small_files(folder: Path, count: int) -> None:
 
 
 def _transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) -> TransferSample:
+    seed, leecher = SIDES[side]
     with ExitStack() as stack:
-        children = [start(stack, MODULE, f"{side}-seed", torrent, source) for _ in range(seeds)]
+        children = [start(stack, MODULE, f"{seed}-seed", torrent, source) for _ in range(seeds)]
         ports = [answer(child)["port"] for child in children]
-        leech = answer(start(stack, MODULE, f"{side}-leech", torrent, target, *ports))
+        leech = answer(start(stack, MODULE, f"{leecher}-leech", torrent, target, *ports))
         ends = []
         for child in children:
             assert child.stdin is not None
             child.stdin.close()
             ends.append(answer(child))
+    shutil.rmtree(target, ignore_errors=True)  # libtorrent may end before it has written
     return TransferSample(
         leech["seconds"],
         leech["named"],
@@ -171,11 +190,75 @@ def _libtorrent_leech(torrent: str, folder: str, *ports: str) -> None:
     tell(seconds=seconds, named=seconds, **_cost(ready))
 
 
+def _plain_seed(torrent: str, folder: str) -> None:
+    """Send all files, one after the other, to whoever connects first; several seeds are not faster than one."""
+    manifest = parse_manifest(Path(torrent).read_bytes())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ready = process_time()
+        tell(port=server.getsockname()[1])
+        Thread(target=_send_files, args=(server, manifest, Path(folder)), daemon=True).start()
+        sys.stdin.read()
+        tell(**_cost(ready))
+
+
+def _send_files(server: socket.socket, manifest: Manifest, folder: Path) -> None:
+    connection, _ = server.accept()
+    with connection:
+        for path in manifest.local_paths(windows=False):
+            with open(folder.joinpath(*path), "rb") as stream:
+                connection.sendfile(stream)
+
+
+def _plain_leech(torrent: str, folder: str, *ports: str) -> None:
+    """Receive all files from the first of ``ports`` in one thread, hash and write them in another."""
+    manifest = parse_manifest(Path(torrent).read_bytes())
+    paths = [Path(folder).joinpath(*path) for path in manifest.local_paths(windows=False)]
+    lengths = [file.length for file in manifest.files]
+    ready, start = process_time(), perf_counter()
+    spare: SimpleQueue[bytearray] = SimpleQueue()
+    received: SimpleQueue[tuple[bytearray, memoryview]] = SimpleQueue()
+    for _ in range(_COPIED_AHEAD):
+        spare.put(bytearray(PIECE_LENGTH))
+    with socket.create_connection(("127.0.0.1", int(ports[0]))) as connection:
+        Thread(target=_receive_files, args=(connection, lengths, spare, received), daemon=True).start()
+        for path, length in zip(paths, lengths, strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "wb", buffering=0) as stream:
+                for _ in range(0, length, PIECE_LENGTH):
+                    memory, data = received.get()
+                    leaf_hashes(data)
+                    stream.write(data)
+                    spare.put(memory)
+    seconds = perf_counter() - start
+    tell(seconds=seconds, named=seconds, **_cost(ready))
+
+
+def _receive_files(
+    connection: socket.socket,
+    lengths: list[int],
+    spare: SimpleQueue[bytearray],
+    received: SimpleQueue[tuple[bytearray, memoryview]],
+) -> None:
+    for length in lengths:
+        for begin in range(0, length, PIECE_LENGTH):
+            memory = spare.get()
+            data = memoryview(memory)[: min(PIECE_LENGTH, length - begin)]
+            at = 0
+            while at < len(data):
+                count = connection.recv_into(data[at:], 0, socket.MSG_WAITALL)
+                if not count:
+                    return
+                at += count
+            received.put((memory, data))
+
+
 CHILDREN: Final[dict[str, Callable[..., None]]] = {
     "swarmshare-seed": _swarmshare_seed,
     "swarmshare-leech": _swarmshare_leech,
     "libtorrent-seed": _libtorrent_seed,
     "libtorrent-leech": _libtorrent_leech,
+    "plain-seed": _plain_seed,
+    "plain-leech": _plain_leech,
 }
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from swarmshare.bench.simulate import SCENARIOS, bench_simulate
 from swarmshare.bench.starts import bench_help, bench_start
 from swarmshare.bench.swarm import bench_swarm, least_seconds
 from swarmshare.bench.tracker import bench_tracker
-from swarmshare.bench.transfer import bench_transfer
+from swarmshare.bench.transfer import PLAIN, bench_transfer
 from swarmshare.cli.render import Output, plural, size
 
 if TYPE_CHECKING:
@@ -33,6 +33,13 @@ _PICKER_COSTS: Final = {
     "construct": ("construct", "ms", 1e3),
 }
 """What to call each of the costs, its unit, and how many of them a second is."""
+_COMPARED: Final = (
+    ("swarmshare", "libtorrent"),
+    ("libtorrent to swarmshare", "libtorrent"),
+    ("swarmshare to libtorrent", "libtorrent"),
+    ("swarmshare", PLAIN),
+)
+"""The sides of a transfer, each with what its speed is a ratio to."""
 _HELPED: Final = ("", "download", "bench")
 """Verbs whose help is timed; the first is the command itself, which has to know all verbs."""
 _TABLE_WIDTH: Final = 160
@@ -106,11 +113,10 @@ def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
             _row(output, f"{side} {who}, processor time", Spread.of(seconds), "s", 2)
         if arguments.files:
             named = Spread.of([arguments.files / transfer.named for transfer in transfers])
-            _row(output, f"{side}, flushed and named" if side == "swarmshare" else side, named, "files/s", 0)
-    ratio = Spread.of(
-        [theirs.seconds / ours.seconds for ours, theirs in zip(sides["swarmshare"], sides["libtorrent"], strict=True)]
-    )
-    _row(output, "swarmshare / libtorrent", ratio, "times", 2)
+            _row(output, f"{side}, flushed and named" if side.endswith("swarmshare") else side, named, "files/s", 0)
+    for side, reference in _COMPARED:
+        if side in sides and reference in sides:
+            _row(output, f"{side} / {reference}", speed_ratio(sides[side], sides[reference]), "times", 2)
     return 0
 
 

@@ -52,8 +52,8 @@ class SessionOwner(Protocol):
     picker: PiecePicker[BlockSource]
     buffers: PieceBuffers
 
-    def handle(self, session: PeerSession, message: Message) -> None:
-        """Act on a message of the peer; called for each block, so it must not wait. May raise RemoteProtocolError."""
+    def handle(self, session: PeerSession, messages: list[Message]) -> None:
+        """Act on what the peer said in one read; it must not wait. May raise RemoteProtocolError."""
 
     def after_reading(self, session: PeerSession) -> None:
         """Act once on all messages that came together, such as by asking the peer for more."""
@@ -219,7 +219,7 @@ class PeerSession:
 
     def _read_batch(self) -> tuple[int, bool]:
         """Deal with what has come, up to a bound; the number of bytes, and whether there may be more to come at all."""
-        # The hot path: a few system calls and one plain call a message, without going round the loop for each.
+        # The hot path: a few system calls and one plain call for each, without going round the loop in between.
         connection, owner, receive = self.connection, self._owner, self.transport.receive_into
         total = 0
         self.last_received = trio.current_time()
@@ -231,8 +231,7 @@ class PeerSession:
             if not count:
                 return total, False
             total += count
-            for message in connection.received(count):
-                owner.handle(self, message)
+            owner.handle(self, connection.received(count))
             if total >= BATCH_LENGTH:
                 break
         return total, True

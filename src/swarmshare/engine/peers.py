@@ -160,17 +160,28 @@ class Peers:
         self._choking.fill_soon()
         self._downloads.refill_all()
 
-    def handle(self, session: PeerSession, message: Message) -> None:
-        """Dispatch one message of a peer. A plain call: nothing in it waits.
+    def handle(self, session: PeerSession, messages: list[Message]) -> None:
+        """Dispatch what a peer said in one read, in this order. A plain call: nothing in it waits.
 
         Raises:
-            RemoteProtocolError: The message is wrong; the session is to be ended.
+            RemoteProtocolError: A message is wrong; the session is to be ended.
         """
+        # Nearly all are blocks or, at a seed, requests, which the connection keeps until they are served. Blocks in a
+        # row are passed on together: one call for each would cost as much as what is done with it.
+        blocks: list[Block] = []
+        for message in messages:
+            if isinstance(message, Piece):
+                blocks.append(message)
+            elif not isinstance(message, Request):
+                if blocks:
+                    self._downloads.on_blocks(session, blocks)
+                    blocks = []
+                self._dispatch(session, message)
+        if blocks:
+            self._downloads.on_blocks(session, blocks)
+
+    def _dispatch(self, session: PeerSession, message: Message) -> None:
         match message:
-            case Piece():
-                self._downloads.on_block(session, message)
-            case Request():
-                pass  # the connection keeps it until it is served
             case Have(piece):
                 if session.has.set(piece):
                     self.picker.peer_has(piece)
