@@ -23,6 +23,7 @@ from swarmshare.identity.membership import (
     device_key,
     open_membership,
     read_list,
+    refresh,
 )
 
 if TYPE_CHECKING:
@@ -159,6 +160,23 @@ def test_what_is_in_the_folder_is_used_only_if_it_fits(group: Group, tmp_path: P
         open_membership(folder, group.certificate)
     with pytest.raises(StorageError, match="has expired"):
         open_membership(group.issue("mia", expired=True), group.certificate)
+
+
+def test_a_renewed_certificate_is_used_and_a_worse_one_is_not(group: Group, tmp_path: Path) -> None:
+    folder = group.issue("ana")
+    membership = open_membership(folder, group.certificate)
+    before = membership.client, membership.server
+    assert not refresh(membership, folder)
+    assert (membership.client, membership.server) == before
+    group.issue("ana")
+    group.tell("ana")
+    assert refresh(membership, folder)  # there is a list now
+    after = membership.client, membership.server
+    assert not set(after) & set(before)
+    group.issue("ana", expired=True)
+    with pytest.raises(StorageError, match="has expired"):
+        refresh(membership, folder)
+    assert (membership.client, membership.server) == after
 
 
 def test_a_key_of_something_else(group: Group) -> None:

@@ -19,7 +19,7 @@ from swarmshare.cli.network import serves_other_machines
 from swarmshare.cli.signals import run_until_signal
 from swarmshare.engine.engine import Engine, open_engine
 from swarmshare.errors import StorageError
-from swarmshare.identity.membership import read_list
+from swarmshare.identity.membership import refresh
 from swarmshare.schema.snapshot import EngineSnapshot
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class EngineRun:
             if done or now >= next_event:
                 next_event = now + PROGRESS_EVERY
                 report.progress(engine.snapshot())
-                if self._certificate is not None and await trio.to_thread.run_sync(self._read_lists, added):
+                if self._certificate is not None and await trio.to_thread.run_sync(self._refresh_certificate, added):
                     engine.close_revoked()
             if now >= next_status:
                 next_status = now + EVERY
@@ -122,15 +122,18 @@ class EngineRun:
                 await trio.to_thread.run_sync(self._display.show, engine.snapshot())
             await trio.sleep(POLL)
 
-    def _read_lists(self, added: list[Torrent]) -> bool:
-        """Look for a newer revocation list; what is there and is none changes nothing."""
+    def _refresh_certificate(self, added: list[Torrent]) -> bool:
+        """Look for a renewed certificate and a newer revocation list; returns whether there is one.
+
+        What cannot be used changes nothing: it may be on its way there.
+        """
         assert self._certificate is not None
         found = False
         with suppress(StorageError):
             for membership in {
                 torrent.members_only.membership for torrent in added if torrent.members_only is not None
             }:
-                found = read_list(membership, self._certificate) or found
+                found = refresh(membership, self._certificate) or found
         return found
 
     def _tell_status(self, status: Status, snapshot: EngineSnapshot) -> None:
