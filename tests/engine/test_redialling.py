@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -75,11 +75,12 @@ def grown(number: int) -> tuple[float, float]:
 
 
 def stay(seconds: float) -> Callable[[ScriptedPeer], object]:
-    """A peer that hangs up after so long."""
+    """A peer that hangs up after so long, if it was let in."""
 
     async def talk(peer: ScriptedPeer) -> None:
-        await peer.say(HaveNone())
-        await trio.sleep(seconds)
+        with suppress(trio.BrokenResourceError):
+            await peer.say(HaveNone())
+            await trio.sleep(seconds)
 
     return talk
 

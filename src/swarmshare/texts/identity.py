@@ -54,6 +54,7 @@ ENGLISH: Final = {
     "member.plain": "it does not encrypt, and only members of the group may connect, who prove it by TLS",
     "peer.no-tls": "the other side does not speak TLS as this is shared with it",
     "hint.certificate-option": "Name the folder of your certificate with --certificate.",
+    "hint.no-certificate-option": "Leave --certificate out, or share something that is for members only.",
     "hint.member-certificate": "Both sides need a certificate of the same group that has not expired.",
     "hint.new-certificate": "Get a new one from the group's tracker.",
     "hint.identity-backup": "Restore it from a backup: whoever trusts this group trusts this identity only.",
