@@ -14,6 +14,8 @@ from swarmshare.schema.alerts import PieceVerified
 from swarmshare.swarm.rates import RateMeter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from swarmshare.engine.block_source import BlockSource
     from swarmshare.engine.context import TorrentContext
     from swarmshare.engine.peer_session import PeerSession
@@ -106,21 +108,27 @@ class Downloads:
             self.meter.add(session.last_received, length)
         self._refill(session)
 
-    def on_block(self, source: BlockSource, block: Block) -> None:
-        """Take a block that a source has sent to the place that it was given. Hot path: called for each block."""
+    def on_blocks(self, source: BlockSource, blocks: Iterable[Block]) -> None:
+        """Take blocks that a source has sent, each to the place that it was given. Hot path: called for each read."""
+        picker, buffers = self._picker, self.buffers
         now = source.last_received
-        source.downloaded += block.length
-        received = self._picker.received(source, block)
-        if not received.wanted:
-            self.buffers.given_up(source, block)
-            return
-        source.requester.pipeline.on_block(now, block.length)
-        self.buffers.arrived(source, block)
-        for other, theirs in received.cancel:
-            other.cancel(theirs)
-            other.requester.pipeline.on_returned(now, len(theirs.leaves))
-        if received.piece_complete:
-            self._disk.submit(block.piece, self.buffers.take(block.piece))
+        length = leaves = 0
+        for block in blocks:
+            source.downloaded += block.length
+            received = picker.received(source, block)
+            if not received.wanted:
+                buffers.given_up(source, block)
+                continue
+            buffers.arrived(source, block)
+            length += block.length
+            leaves += 1 if block.length <= BLOCK_LENGTH else len(block.leaves)
+            for other, theirs in received.cancel:
+                other.cancel(theirs)
+                other.requester.pipeline.on_returned(now, len(theirs.leaves))
+            if received.piece_complete:
+                self._disk.submit(block.piece, buffers.take(block.piece))
+        if leaves:
+            source.requester.pipeline.on_leaves(now, leaves, length)
 
     def piece_verified(self, piece: int) -> None:
         """Note that ``piece`` is right and on the disk, and tell everybody (``have``)."""

@@ -41,6 +41,7 @@ from swarmshare.engine.limits import TorrentLimits
 from swarmshare.engine.listening import Listening
 from swarmshare.engine.peers import Peers
 from swarmshare.engine.smart_ban import SmartBan
+from swarmshare.engine.tls import MembersOnly
 from swarmshare.engine.uploads import Uploads
 from swarmshare.schema.alerts import Alert, TorrentComplete
 from swarmshare.schema.snapshot import TorrentState
@@ -103,6 +104,10 @@ class Torrent:
         self.manifest = manifest
         self.layout = manifest.layout
         self.config = config
+        self.members_only: MembersOnly | None = None
+        """What its connections must prove; None: nothing, or, of an SSL torrent, nobody can connect."""
+        if manifest.ssl_cert is not None and config.membership is not None:
+            self.members_only = MembersOnly(config.membership, manifest.torrent_name)
         self._on_limit = on_limit
         self.limits = TorrentLimits(limit_up, limit_down)
         self.limits.set_own(config.limit_up, config.limit_down)

@@ -76,11 +76,19 @@ class Manifest:
     created_by: str
     creation_date: int | None
     """Seconds since 1970, UTC."""
+    ssl_cert: bytes | None = None
+    """The certificate in PEM form of the authority whose members alone may join, as in ``info``: an SSL torrent as
+    libtorrent makes them. None: anybody may."""
 
     @property
     def hybrid(self) -> bool:
         """Whether BitTorrent v1 clients can use it too."""
         return self.info_hash_v1 is not None
+
+    @property
+    def torrent_name(self) -> str:
+        """The name that libtorrent knows it by, whatever it is called here: a lone file's key in the tree."""
+        return self.declared_name if self.in_folder else self.files[0].path[0]
 
     @cached_property
     def layout(self) -> PieceLayout:
