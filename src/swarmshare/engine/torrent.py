@@ -129,7 +129,7 @@ class Torrent:
         self.downloads = Downloads(context)
         self.smart_ban = SmartBan(context)
         self.file_monitor = FileMonitor(context, self.uploads.forget, self._on_checked)
-        self._choking = Choking(context, engine.upload_slots, random.Random())
+        self._choking = Choking(context, engine.upload_slots, self.limits, random.Random())
         self.listening = listening or Listening()
         self.peers = Peers(
             context,
