@@ -213,6 +213,14 @@ def test_any_bytes_give_the_same_in_one_chunk_or_byte_by_byte(data: bytes, draw:
     assert outcome(0) == outcome(1)
 
 
+@pytest.mark.parametrize("other", [m.Cancel(1, 2, 3), m.Have(4), None, m.Extended(1, bytes(20))])
+def test_requests_in_a_row_end_at_any_other_message(other: Any) -> None:
+    sent = [m.Request(1, 2, 3), m.Request(4, 5, 6), other, m.Request(7, 8, 9), m.Request(2**32 - 1, 0, 1)]
+    got = Receiver(b"".join(map(on_the_wire, sent)), 0)
+    assert got.messages == [message for message in sent if message is not None]
+    assert list(map(type, got.messages)) == [type(message) for message in sent if message is not None]
+
+
 def test_in_a_stream_of_blocks_nothing_is_copied() -> None:
     """Each read ends where the data of the next block begins."""
     places: list[memoryview] = []
