@@ -51,4 +51,4 @@ class Group:
 
     def tell(self, user: str) -> None:
         """Put the newest list into the folder of a member."""
-        write_atomic(self.folder / user / REVOKED, self.authority.crl())
+        write_atomic(self.folder / user / REVOKED, self.authority.crl(), mode=0o600)

@@ -155,6 +155,24 @@ async def test_a_server_name_that_is_no_torrent_of_ours(group: Group, tmp_path: 
         assert hash_in(name) in {None, bytes(20)}
 
 
+@pytest.mark.parametrize("data", [b"\x16", b"\x16\x03\x01", bytes([22, 3, 1, 0, 4]) + bytes(200), b"\x16" * 70_000])
+async def test_what_begins_as_tls_and_is_none(
+    group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    """Whoever stops half way is not waited for any longer than whoever sends half of a plain handshake."""
+    monkeypatch.setattr("swarmshare.engine.engine.HANDSHAKE_TIMEOUT", 0.5)
+    async with swarm_of(group, tmp_path) as swarm:
+        seed, torrent = await swarm.seed("seed", membership=group.member("ana"))
+        with trio.fail_after(TIMEOUT):
+            async with await trio.open_tcp_stream(*address(seed)) as stream:
+                with suppress(trio.BrokenResourceError):
+                    await stream.send_all(data)
+                    while await stream.receive_some():
+                        pass
+        assert not torrent.sessions
+        assert not reasons(seed)
+
+
 @pytest.mark.parametrize("kind", REFUSED)
 async def test_a_peer_that_dials_is_refused_and_the_reason_told(group: Group, tmp_path: Path, kind: str) -> None:
     ana = group.member("ana")

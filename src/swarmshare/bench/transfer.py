@@ -18,7 +18,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from time import perf_counter, process_time, sleep
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
@@ -27,6 +27,9 @@ from swarmshare.bench.contest import in_turns, peak_bytes
 from swarmshare.bench.reference import add_torrent, is_installed, new_session
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
+from swarmshare.identity.authority import Authority
+from swarmshare.identity.certificates import signing_request
+from swarmshare.identity.membership import CERTIFICATE, KEY, device_key, open_membership, save_certificate
 from swarmshare.manifest.build import Description
 from swarmshare.manifest.merkle import leaf_hashes
 from swarmshare.manifest.parse import parse_manifest
@@ -36,6 +39,7 @@ from swarmshare.storage.plan import make_plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from swarmshare.identity.membership import Membership
     from swarmshare.manifest.manifest import Manifest
 
 PIECE_LENGTH: Final = 2**20
@@ -53,6 +57,16 @@ SIDES: Final = {
     PLAIN: ("plain", "plain"),
 }
 """The program of the seeds and that of the leech, by what is measured."""
+ENCRYPTED: Final = {
+    "swarmshare, encrypted": ("swarmshare", "swarmshare"),
+    "libtorrent, encrypted": ("libtorrent", "libtorrent"),
+    "swarmshare": ("swarmshare", "swarmshare"),
+}
+"""The same for what only members of a group may join, by TLS, beside our own without it."""
+_MEMBERS: Final = "members.torrent"
+"""The manifest of these."""
+_MEMBER: Final = "member"
+"""The folder beside it, with the key and the certificate of all peers."""
 _COPIED_AHEAD: Final = 4
 """Pieces of memory between the thread that receives the plain copy and the one that hashes and writes it."""
 
@@ -73,13 +87,16 @@ class TransferSample:
     seed_peak: int
 
 
-def bench_transfer(length: int, files: int, seeds: int, rounds: int) -> tuple[int, dict[str, list[TransferSample]]]:
+def bench_transfer(
+    length: int, files: int, seeds: int, rounds: int, *, encrypted: bool = False
+) -> tuple[int, dict[str, list[TransferSample]]]:
     """Download random bytes from ``seeds`` seeds, ``rounds`` times a side, after one more that does not count.
 
     They are one file of ``length`` bytes, or ``files`` small ones if that is not 0. Returns how many bytes they are,
-    and what each of :data:`SIDES` took; without libtorrent only those that do not need it.
+    and what each of :data:`SIDES` took, or of :data:`ENCRYPTED`; without libtorrent only those that do not need it.
     """
-    sides = [side for side, programs in SIDES.items() if is_installed() or "libtorrent" not in programs]
+    wanted = ENCRYPTED if encrypted else SIDES
+    sides = [side for side, programs in wanted.items() if is_installed() or "libtorrent" not in programs]
     with tempfile.TemporaryDirectory(prefix="swarmshare-bench-") as folder:
         source = Path(folder, "source")
         if files:
@@ -93,10 +110,30 @@ def bench_transfer(length: int, files: int, seeds: int, rounds: int) -> tuple[in
         manifest = create_manifest(make_plan(source / "content"), Description(), piece_length=piece_length)
         torrent = Path(folder, "content.torrent")
         torrent.write_bytes(manifest.encode())
+        torrents = dict.fromkeys(sides, torrent)
+        if encrypted:
+            about = Description(ssl_cert=_make_member(Path(folder)))
+            members = Path(folder, _MEMBERS)
+            members.write_bytes(
+                create_manifest(make_plan(source / "content"), about, piece_length=piece_length).encode()
+            )
+            torrents |= {side: members for side in sides if side != "swarmshare"}
         there = Path(folder, "there")
         return manifest.total_length, in_turns(
-            sides, lambda side: _transfer(side, torrent, source, there, seeds), rounds
+            sides, lambda side: _transfer(wanted[side], torrents[side], source, there, seeds), rounds
         )
+
+
+def _make_member(folder: Path) -> bytes:
+    """Make a group with one member in ``folder``; returns the certificate (PEM) of its authority."""
+    authority = Authority.create(folder / "authority")
+    request = signing_request(device_key(folder / _MEMBER))
+    save_certificate(folder / _MEMBER, authority.issue(request, "bench", "bench", "bench").pem)
+    return authority.certificate_pem
+
+
+def _membership(torrent: str, manifest: Manifest) -> Membership | None:
+    return open_membership(Path(torrent).parent / _MEMBER, manifest.ssl_cert) if manifest.ssl_cert else None
 
 
 def make_small_files(folder: Path, count: int) -> None:
@@ -108,8 +145,8 @@ def make_small_files(folder: Path, count: int) -> None:
         path.write_bytes(secrets.token_bytes(lengths.randint(*SMALL)))
 
 
-def _transfer(side: str, torrent: Path, source: Path, target: Path, seeds: int) -> TransferSample:
-    seed, leecher = SIDES[side]
+def _transfer(programs: tuple[str, str], torrent: Path, source: Path, target: Path, seeds: int) -> TransferSample:
+    seed, leecher = programs
     with ExitStack() as stack:
         children = [start(stack, MODULE, f"{seed}-seed", torrent, source) for _ in range(seeds)]
         ports = [answer(child)["port"] for child in children]
@@ -140,7 +177,7 @@ def _swarmshare_seed(torrent: str, folder: str) -> None:
 
     async def main() -> None:
         async with open_engine(EngineConfig()) as engine:
-            added = engine.add(manifest, TorrentConfig(folder=Path(folder)))
+            added = engine.add(manifest, TorrentConfig(folder=Path(folder), membership=_membership(torrent, manifest)))
             await added.finished.wait()
             ready = process_time()  # libtorrent, too, is counted without its check
             tell(port=int(engine.addresses[0].rpartition(":")[2]))
@@ -157,7 +194,8 @@ def _swarmshare_leech(torrent: str, folder: str, *ports: str) -> None:
         peers = tuple(("127.0.0.1", int(port)) for port in ports)
         async with open_engine(EngineConfig()) as engine:
             ready, start = process_time(), perf_counter()
-            added = engine.add(manifest, TorrentConfig(folder=Path(folder), peers=peers))
+            config = TorrentConfig(folder=Path(folder), peers=peers, membership=_membership(torrent, manifest))
+            added = engine.add(manifest, config)
             # libtorrent, too, is timed to its last verified piece: it flushes no file, and we do.
             while added.picker.held.held < manifest.layout.piece_count:  # noqa: ASYNC110
                 await trio.sleep(0.01)
@@ -169,19 +207,32 @@ def _swarmshare_leech(torrent: str, folder: str, *ports: str) -> None:
     trio.run(main)
 
 
+def _libtorrent_session(torrent: str) -> Any:
+    return new_session(listen_interfaces="127.0.0.1:0s" if Path(torrent).name == _MEMBERS else "127.0.0.1:0")
+
+
+def _libtorrent_handle(session: Any, torrent: str, folder: str, *, seed: bool) -> Any:
+    """Return the handle of a torrent that is started in ``session``, with a member's certificate if it needs one."""
+    handle = add_torrent(session, torrent, folder, seed=seed)
+    if Path(torrent).name == _MEMBERS:
+        certificate, key = (str(Path(torrent).parent / _MEMBER / name) for name in (CERTIFICATE, KEY))
+        handle.set_ssl_certificate(certificate, key, "")
+    return handle
+
+
 def _libtorrent_seed(torrent: str, folder: str) -> None:
-    session = new_session()
-    add_torrent(session, torrent, folder, seed=True)
+    session = _libtorrent_session(torrent)
+    _libtorrent_handle(session, torrent, folder, seed=True)
     ready = process_time()
-    tell(port=session.listen_port())
+    tell(port=session.listen_port() or session.ssl_listen_port())
     sys.stdin.read()
     tell(**_cost(ready))
 
 
 def _libtorrent_leech(torrent: str, folder: str, *ports: str) -> None:
-    session = new_session()
+    session = _libtorrent_session(torrent)
     ready, start = process_time(), perf_counter()
-    handle = add_torrent(session, torrent, folder, seed=False)
+    handle = _libtorrent_handle(session, torrent, folder, seed=False)
     for port in ports:
         handle.connect_peer(("127.0.0.1", int(port)), 0, 0)
     while not handle.status().is_seeding:

@@ -69,6 +69,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     transfer.add_argument("--seeds", type=int, default=1, metavar="N", help="default: 1")
     transfer.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
+    transfer.add_argument("--tls", action="store_true", help="members only, encrypted, beside our own without it")
     transfer.set_defaults(run=_measure("run_transfer"))
 
     start = kinds.add_parser("start", parents=[common], help="until a window's session shares again, and has closed")

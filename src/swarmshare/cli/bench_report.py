@@ -39,6 +39,8 @@ _COMPARED: Final = (
     ("libtorrent to swarmshare", "libtorrent"),
     ("swarmshare to libtorrent", "libtorrent"),
     ("swarmshare", PLAIN),
+    ("swarmshare, encrypted", "libtorrent, encrypted"),
+    ("swarmshare, encrypted", "swarmshare"),
 )
 """The sides of a transfer, each with what its speed is a ratio to."""
 _HELPED: Final = ("", "download", "bench")
@@ -99,7 +101,9 @@ def run_picker(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
     """Measure a download over loopback, beside libtorrent: MiB a second, memory, processor time."""
-    length, sides = bench_transfer(arguments.size * 2**20, arguments.files, arguments.seeds, arguments.rounds)
+    length, sides = bench_transfer(
+        arguments.size * 2**20, arguments.files, arguments.seeds, arguments.rounds, encrypted=arguments.tls
+    )
     files = f" in {plural(arguments.files, 'file')}" if arguments.files else ""
     output.line(
         f"{size(length)}{files} from {plural(arguments.seeds, 'seed')} over loopback, {arguments.rounds} rounds: "

@@ -71,7 +71,23 @@ class Membership:
         Raises :class:`IdentityError` when one cannot be used: it is none, is of another group, or has expired.
         """
         self.authority = authority
-        ours, issuer = read_certificate(certificate), read_certificate(authority)
+        self.client: ssl.SSLContext
+        """What we dial with."""
+        self.server: ssl.SSLContext
+        """What we answer with."""
+        self._certificate = b""
+        self._list_number = -1
+        self._revoked: frozenset[int] = frozenset()
+        self.renew(key, certificate)
+
+    def renew(self, key: bytes, certificate: bytes) -> bool:
+        """Use another certificate of ours for all connections from now on; returns whether it is another one.
+
+        The arguments, and what is raised, are as for a new membership; the last certificate then stays in use.
+        """
+        if certificate == self._certificate:
+            return False
+        ours, issuer = read_certificate(certificate), read_certificate(self.authority)
         if ours.public_key() != read_key(key).public_key():
             raise IdentityError(Text("identity.other-key"))
         try:
@@ -81,12 +97,13 @@ class Membership:
         if ours.not_valid_after_utc <= datetime.now(UTC):
             expired = ours.not_valid_after_utc.strftime("%Y-%m-%d %H:%M UTC")
             raise IdentityError(Text("member.own-expired", when=expired), hint=Text("hint.new-certificate"))
+        chain = key + b"\n" + certificate
         self.client, self.server = (
-            self._context(protocol, key + b"\n" + certificate)
-            for protocol in (ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER)
+            self._context(ssl.PROTOCOL_TLS_CLIENT, chain),
+            self._context(ssl.PROTOCOL_TLS_SERVER, chain),
         )
-        self._list_number = -1
-        self._revoked: frozenset[int] = frozenset()
+        self._certificate = certificate
+        return True
 
     def _context(self, protocol: int, chain: bytes) -> ssl.SSLContext:
         context = peer_context(protocol)
@@ -169,13 +186,30 @@ def open_membership(folder: Path, authority: bytes) -> Membership:
 
     Raises :class:`StorageError` when one of them cannot be read or used; a list there need not be.
     """
-    key, certificate = (read_small(folder / name, MAX_PEM) for name in (KEY, CERTIFICATE))
     try:
-        membership = Membership(authority, key, certificate)
+        membership = Membership(authority, *_read_pair(folder))
     except IdentityError as error:
         raise StorageError(folder / CERTIFICATE, error.message, hint=error.hint) from error
     read_list(membership, folder)
     return membership
+
+
+def refresh(membership: Membership, folder: Path) -> bool:
+    """Take a renewed certificate and a newer revocation list, if they are in ``folder``; returns whether a list was.
+
+    Raises :class:`StorageError` for what cannot be read or used; what was in use before stays in use then.
+    """
+    is_newer = read_list(membership, folder)
+    try:
+        membership.renew(*_read_pair(folder))
+    except IdentityError as error:
+        raise StorageError(folder / CERTIFICATE, error.message, hint=error.hint) from error
+    return is_newer
+
+
+def _read_pair(folder: Path) -> tuple[bytes, bytes]:
+    """Return the key and the certificate in ``folder``."""
+    return read_small(folder / KEY, MAX_PEM), read_small(folder / CERTIFICATE, MAX_PEM)
 
 
 def read_list(membership: Membership, folder: Path) -> bool:

@@ -246,11 +246,16 @@ def _is_private(info: dict[bytes, Value]) -> bool:
 def _ssl_cert(info: dict[bytes, Value]) -> bytes | None:
     """Return the authority's certificate of an SSL torrent; whether it is one inside is for whoever uses it."""
     certificate = info.get(b"ssl-cert", b"")
-    if not isinstance(certificate, bytes) or len(certificate) > MAX_CERTIFICATE:
+    if certificate == b"":
+        return None  # so libtorrent has it, too
+    if not isinstance(certificate, bytes) or not is_one_certificate(certificate):
         raise ManifestError("ssl-cert", Text("manifest.ssl-cert", limit=MAX_CERTIFICATE))
-    if certificate and not _PEM.fullmatch(certificate):
-        raise ManifestError("ssl-cert", Text("manifest.ssl-cert", limit=MAX_CERTIFICATE))
-    return certificate or None  # libtorrent, too, takes an empty one for none
+    return certificate
+
+
+def is_one_certificate(data: bytes) -> bool:
+    """Whether ``data`` has the form of one certificate in PEM (RFC 7468) and nothing else, such as a private key."""
+    return len(data) <= MAX_CERTIFICATE and _PEM.fullmatch(data) is not None
 
 
 def _trackers(outside: dict[bytes, Value]) -> Trackers:
