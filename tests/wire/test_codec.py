@@ -128,6 +128,13 @@ def test_blocks_come_to_their_places_whatever_was_expected(
     assert list(map(type, got.messages)) == list(map(type, messages))
 
 
+def test_another_block_is_not_taken_for_the_expected_one() -> None:
+    first, second, third, *rest = blocks = [m.Piece(0, number, 2**14) for number in range(8)]
+    sent = [first, third, second, *rest]
+    data = b"".join(block.encode() + payload(block) for block in sent)
+    assert Expectant(data, 0, blocks).messages == sent
+
+
 def test_what_is_expected_comes_in_few_reads() -> None:
     blocks = [m.Piece(0, 2**14 * number, 2**14) for number in range(64)]
     left = dict.fromkeys(blocks)
