@@ -10,7 +10,6 @@ from swarmshare.cli import passwords
 from swarmshare.cli.arguments import add_ca_argument, add_tracker_argument
 from swarmshare.cli.render import date
 from swarmshare.errors import TrackerError
-from swarmshare.identity.group_link import is_group_link
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -178,6 +177,7 @@ def _meet(text: str, arguments: argparse.Namespace, output: Output) -> tuple[str
 def _invited_to(tracker: str | None, invitation: str | None) -> tuple[str, str | None]:
     """Return the tracker, and the code of an invitation that may be a link to it."""
     from swarmshare.app import accounts
+    from swarmshare.identity.group_link import is_group_link
 
     if invitation is not None and is_group_link(invitation):
         if tracker is not None and _url(tracker) != _url(invitation):
