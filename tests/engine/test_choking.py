@@ -141,6 +141,31 @@ async def test_who_wants_nothing_has_no_slot_and_who_does_not_wait_for_a_round(
         assert trio.current_time() == 3 * ROUND + 2, "all of this was at once"
 
 
+async def test_who_says_again_and_again_that_it_is_interested_moves_no_slot_but_its_own(
+    tmp_path: Path, network: Network, autojump_clock: MockClock
+) -> None:
+    """While nobody gives us anything all are equal: if lots were drawn at each word, anybody could reshuffle them."""
+    async with Swarm(tmp_path, {"a": 80 * 2**16}, network=network) as swarm, AsyncExitStack() as stack:
+        engine = await swarm.engine(upload_slots=4)
+        swarm.copy("leech", "zz")
+        await swarm.join(engine, "leech").ready.wait()
+        peers = await several(stack, swarm, network, engine, 8)
+        for peer in peers[:7]:
+            await peer.say(HaveNone(), Interested())
+        await trio.sleep(1)
+        served = [peer for peer in peers if has_slot(peer)]
+        assert len(served) == 4
+        hostile = peers[7]
+        await hostile.say(HaveNone())
+        for _ in range(8):
+            await hostile.say(Interested())
+            await trio.sleep(0.5)
+            await hostile.say(NotInterested())
+            await trio.sleep(0.5)
+        assert [peer for peer in peers if has_slot(peer)] == served
+        assert not any(peer.times(Choke) for peer in peers)
+
+
 @pytest.mark.parametrize("fast", [True, False])
 async def test_a_choke_takes_back_what_was_asked_for(
     tmp_path: Path, network: Network, autojump_clock: MockClock, fast: bool

@@ -63,6 +63,32 @@ def test_ties_are_broken_by_lot() -> None:
     assert min(chosen[key] for key in "abcd") > 60
 
 
+def test_of_equals_those_that_have_a_slot_keep_it() -> None:
+    peers = [candidate("a"), candidate("b", unchoked=True), candidate("c"), candidate("d", 1.0)]
+    for seed in range(20):
+        assert choose_unchoked(peers, 2, None, False, random.Random(seed)) == {"b", "d"}
+
+
+@given(CANDIDATES, st.integers(0, 10), st.none() | st.integers(0, 100), st.booleans(), st.randoms())
+def test_between_two_rounds_only_free_slots_are_given(
+    candidates: list[Candidate[int]], slots: int, optimistic: int | None, seeding: bool, rng: random.Random
+) -> None:
+    served = {one.key for one in candidates if one.interested and one.unchoked}
+    chosen = choose_unchoked(candidates, slots, optimistic, seeding, rng, anew=False)
+    assert chosen <= served if len(served) >= slots else chosen >= served
+    assert len(chosen) == min(slots, sum(one.interested for one in candidates))
+
+
+@pytest.mark.parametrize("seeding", [False, True])
+def test_a_free_slot_goes_to_the_best_of_those_that_wait(seeding: bool) -> None:
+    peers = [
+        candidate("served", unchoked=True, seconds=9 * TURN),
+        candidate("good", 9.0, seconds=9.0),
+        candidate("bad"),
+    ]
+    assert choose_unchoked(peers, 2, None, seeding, random.Random(0), anew=False) == {"served", "good"}
+
+
 def test_a_seed_keeps_to_the_turns() -> None:
     rng = random.Random(0)
     peers = [

@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from swarmshare.bench.simulator import LATENCY, Node, Simulation
@@ -125,6 +125,7 @@ def check(case: Case) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(cases())
+@example(make_case(1391, 6, 6, 1))  # who wants a part only and has it takes no slot any more
 def test_whoever_can_complete_does(case: Case) -> None:
     check(case)
 

@@ -60,7 +60,7 @@ def test_requests_are_long_for_a_fast_peer_that_takes_them(picker: PiecePicker[s
             break
         for block in blocks:
             picker.received("a", block)
-            requester.pipeline.on_block(now, block.length)
+            requester.pipeline.on_leaves(now, len(block.leaves), block.length)
         now += 0.05
     assert {block.length for block in blocks} == {2 * BLOCK}
     outstanding = requester.pipeline.outstanding
@@ -163,7 +163,7 @@ def test_a_wrong_piece_is_not_asked_for_again_and_the_rest_of_its_file_comes_las
         asked |= pieces(last)
         for block in last:
             picker.received("a", block)
-            requester.pipeline.on_block(0.0, BLOCK)
+            requester.pipeline.on_leaves(0.0, 1, BLOCK)
         last = requester.choose(0.0, EVERYTHING, (), None)
     assert asked >= set(range(1, COUNT))
     assert 0 not in asked

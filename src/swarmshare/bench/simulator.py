@@ -294,7 +294,7 @@ class Node:
             return
         received = self.picker.received(session, block)
         if received.wanted:
-            session.requester.pipeline.on_block(now, block.length)
+            session.requester.pipeline.on_leaves(now, len(block.leaves), block.length)
             session.meter_from.add(now, block.length)
             for other, theirs in received.cancel:
                 assert isinstance(other, Session)
@@ -325,8 +325,8 @@ class Node:
             self.on_piece(piece)
         for session in list(self.sessions):
             session.requester.rejections.forget(piece)
-            # Whoever holds more than we have something that we lack: no need to look.
-            if session.am_interested and session.has.held <= self.picker.held.held:
+            # Whoever holds more pieces than we can do without has one that we lack: no need to look.
+            if session.am_interested and session.has.held <= self.layout.piece_count - self._lacking:
                 self.update_interest(session)
         if self.is_complete and self.finished_at is None:
             self.finished_at = self.world.now
@@ -422,7 +422,7 @@ class Node:
         """Choose whom to serve once all that is heard at this moment is: hundreds may come at once."""
         if not self._is_choosing:
             self._is_choosing = True
-            self.world.after(0.0, self._choose)
+            self.world.after(0.0, self._fill)
 
     def _candidates(self) -> list[Candidate[Session]]:
         now = self.world.now
@@ -440,12 +440,21 @@ class Node:
             for session in self.sessions
         ]
 
-    def _choose(self) -> None:
+    def _fill(self) -> None:
+        """Give free slots, if there are any and somebody who waits for one; take those of whoever wants nothing."""
         self._is_choosing = False
+        wanted = [not session.am_choking for session in self.sessions if session.peer_interested]
+        served = sum(wanted)
+        if (served < self.slots and served < len(wanted)) or any(
+            not (session.am_choking or session.peer_interested) for session in self.sessions
+        ):
+            self._choose(anew=False)
+
+    def _choose(self, *, anew: bool) -> None:
         if self._optimistic is not None and not self._optimistic.is_open:
             self._optimistic = None
         chosen = choose_unchoked(
-            self._candidates(), self.slots, self._optimistic, seeding=self.is_complete, rng=self.world.rng
+            self._candidates(), self.slots, self._optimistic, seeding=self.is_complete, rng=self.world.rng, anew=anew
         )
         for session in self.sessions:
             if session.am_choking == (session in chosen):
@@ -462,7 +471,7 @@ class Node:
             return
         if turn % OPTIMISTIC_TURNS == 0:
             self._optimistic = choose_optimistic(self._candidates(), self.world.rng)
-        self._choose()
+        self._choose(anew=True)
         self.world.after(CHOKE_INTERVAL, partial(self._choke_again, turn + 1))
 
     def _tick(self) -> None:

@@ -1,4 +1,4 @@
-"""Choking and unchoking the sessions of one torrent: every ten seconds, and whenever a peer comes or goes (BEP 3)."""
+"""Choking and unchoking the sessions of one torrent: every ten seconds, and free slots at once (BEP 3)."""
 
 from __future__ import annotations
 
@@ -32,24 +32,35 @@ class Choking:
         self._slots = slots
         self._rng = rng
         self._optimistic: PeerSession | None = None
+        self._news = trio.Event()
 
     async def run(self) -> None:
-        """Choose every ten seconds until cancelled."""
+        """Choose every ten seconds, and give free slots as soon as there may be one, until cancelled."""
         turn = 0
         while True:
             if turn % _OPTIMISTIC_TURNS == 0:
                 self._optimistic = choose_optimistic(self._candidates(), self._rng)
             turn += 1
-            self.choose()
-            await trio.sleep(_INTERVAL)
+            self._choose(anew=True)
+            with trio.move_on_after(_INTERVAL):
+                while True:
+                    await self._news.wait()
+                    self._news = trio.Event()
+                    self._choose(anew=False)
 
-    def choose(self) -> None:
+    def fill_soon(self) -> None:
+        """Give free slots when all that is heard at this moment was dealt with: many peers may come or go at once."""
+        self._news.set()
+
+    def _choose(self, *, anew: bool) -> None:
         """Choose whom to serve now, and tell the sessions for which that is a change."""
         if self._optimistic not in self._sessions:
             self._optimistic = None
         # Once we want nothing, those who take fastest are served, not those who give.
         seeding = self._context.is_complete
-        chosen = choose_unchoked(self._candidates(), self._slots, self._optimistic, seeding=seeding, rng=self._rng)
+        chosen = choose_unchoked(
+            self._candidates(), self._slots, self._optimistic, seeding=seeding, rng=self._rng, anew=anew
+        )
         for session in self._sessions:
             if session.connection.am_choking == (session in chosen):
                 session.slot_changed = trio.current_time()

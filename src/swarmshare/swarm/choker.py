@@ -37,20 +37,32 @@ class Candidate(Generic[Peer]):
 
 
 def choose_unchoked(
-    candidates: Sequence[Candidate[Peer]], slots: int, optimistic: Peer | None, seeding: bool, rng: random.Random
+    candidates: Sequence[Candidate[Peer]],
+    slots: int,
+    optimistic: Peer | None,
+    seeding: bool,
+    rng: random.Random,
+    *,
+    anew: bool = True,
 ) -> set[Peer]:
     """Return the keys of the peers to unchoke, ``slots`` at most; everyone else is to be choked.
+
+    Between two rounds, not ``anew``, whoever has a slot and is interested keeps it, and only free slots are given: a
+    peer that says again and again that it is interested, and that it is not, moves no slot but its own.
 
     While we download, the ``optimistic`` peer (if it is interested) has one slot, so that a better peer can be found;
     the others are for those that give us most. While we seed, nobody gives us anything, and ``optimistic`` is ignored:
     a peer keeps its slot for a :data:`TURN`, the fastest first, and then the slot goes to who has waited longest.
+    Of equals, those that have a slot keep it: each that is lost rejects what was asked for.
     """
     interested = [candidate for candidate in candidates if candidate.interested]
     rng.shuffle(interested)  # ties are broken by lot, not by who came first
     if seeding:
         interested.sort(key=_in_turn)
     else:
-        interested.sort(key=lambda candidate: (candidate.key != optimistic, -candidate.rate_from))
+        interested.sort(key=lambda one: (one.key != optimistic, -one.rate_from, not one.unchoked))
+    if not anew:
+        interested.sort(key=lambda one: not one.unchoked)  # stable
     return {candidate.key for candidate in interested[: max(0, slots)]}
 
 
