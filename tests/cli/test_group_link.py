@@ -11,8 +11,10 @@ from waiting import TIMEOUT
 
 from swarmshare.app import accounts, signed_in
 from swarmshare.app.meeting import known_address, meet
+from swarmshare.cli.command import run_command
 from swarmshare.errors import TrackerError
 from swarmshare.identity.authority import Authority
+from swarmshare.identity.group_id import GroupId
 from swarmshare.identity.group_link import GroupLink, parse_group_link
 from swarmshare.storage.home import VARIABLE
 from swarmshare.tracker_client.trust import pin, pinned_group
@@ -20,8 +22,6 @@ from swarmshare.tracker_client.trust import pin, pinned_group
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from swarmshare.identity.group_id import GroupId
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +98,14 @@ def test_a_new_identity_takes_a_persons_word(link: GroupLink, tmp_path: Path) ->
         meet(str(link), nobody)
     assert meet(str(link), nobody, new_identity=True).tracker == link.tracker
     assert pinned_group(link.tracker) == link.group
+
+
+def test_the_identity_of_a_tracker_is_shown_and_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    authority = Authority.create(tmp_path / "data" / "identity")
+    data = str(tmp_path / "data")
+    assert run_command(["tracker", "identity", "show", "--data", data]) == 0
+    assert str(GroupId.of(authority.certificate_pem)) in capsys.readouterr().out
+    assert run_command(["tracker", "--data", data, "identity", "export"]) == 0
+    assert capsys.readouterr().out.encode() == authority.certificate_pem, "and no key"
+    assert run_command(["tracker", "identity", "show"]) == 1
+    assert "authority.pem" in capsys.readouterr().err
