@@ -82,6 +82,9 @@ async def test_members_share_and_know_each_other_by_name(group: Group, tmp_path:
         with trio.fail_after(TIMEOUT):
             await until(lambda: leech.sessions)
             (theirs,) = engine.snapshot().torrents[0].peers
+            (session,) = leech.sessions
+            # A ban is for the device, whichever address and peer id it comes with.
+            assert session.marks == (("id-ana/laptop", b"device"), address(seed))
             await until(lambda: seed.snapshot().torrents[0].peers or leech.finished.is_set())
             names = [(peer.user, peer.proven) for peer in seed.snapshot().torrents[0].peers]
             await leech.finished.wait()
@@ -259,8 +262,8 @@ async def test_a_revocation_ends_a_session_at_once(group: Group, tmp_path: Path)
             seed.close_revoked()
             await until(lambda: len(torrent.sessions) == 1)
             assert [session.identity.user for session in torrent.sessions if session.identity] == ["eva"]
-            dropped = [alert.reason for alert in seed.alerts if isinstance(alert, PeerDropped)]
-            assert dropped == [REFUSED["revoked"]]
+            dropped = [(alert.user, alert.reason) for alert in seed.alerts if isinstance(alert, PeerDropped)]
+            assert dropped == [("rui", REFUSED["revoked"])]
             await until(lambda: not leech.sessions)
             assert other.sessions
             assert not ana.take_list(group.authority.crl())  # it is no newer
