@@ -162,6 +162,7 @@ PRIVATE_IN_TESTS: Final = {
     ("cli/test_command.py", "_SubParsersAction"): "as above",
     ("cli/test_command.py", "_actions"): "as above",
     ("conftest.py", "_exit"): "a forked child must not run what pytest does at the end",
+    ("faults/runner.py", "_exit"): "as above",
     ("gui/conftest.py", "_default_root"): "tkinter forgets its first window in no other way",
     ("gui/real_window.py", "_default_root"): "as above",
     ("gui/test_notify.py", "_running"): "that the programs of notifications have ended is told nowhere",

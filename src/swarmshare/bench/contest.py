@@ -79,12 +79,16 @@ class Contestant:
 def in_turns(
     sides: Iterable[_Side], measure: Callable[[_Side], _Measured], rounds: int
 ) -> dict[_Side, list[_Measured]]:
-    """Measure all ``sides`` in turn, ``rounds`` times, after one round that is not counted: it warms the caches."""
+    """Measure all ``sides`` in turn, ``rounds`` times, after one round that is not counted: it warms the caches.
+
+    When one round is all that is wanted, it counts: one value says little anyway.
+    """
     results: dict[_Side, list[_Measured]] = {side: [] for side in sides}
-    for number in range(rounds + 1):
+    uncounted = 1 if rounds > 1 else 0
+    for number in range(uncounted + rounds):
         for side, measured in results.items():
             result = measure(side)
-            if number:
+            if number >= uncounted:
                 measured.append(result)
     return results
 

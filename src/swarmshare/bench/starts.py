@@ -26,7 +26,7 @@ import trio
 from swarmshare.app.client_session import open_session
 from swarmshare.app.thread import SessionThread
 from swarmshare.bench.children import answer, start, tell
-from swarmshare.bench.contest import peak_bytes
+from swarmshare.bench.contest import in_turns, peak_bytes
 from swarmshare.bench.transfer import SMALL, make_small_files
 from swarmshare.common.bits import all_bits
 from swarmshare.manifest.build import Description, build_manifest
@@ -72,7 +72,6 @@ def bench_start(pieces: int, transfers: int, files: int, rounds: int) -> dict[st
     and to the last a torrent of these files is added, and removed when there is room for it. A number of 0: not
     measured. Returns the samples by what it was.
     """
-    results: dict[str, list[StartSample]] = {}
     with tempfile.TemporaryDirectory(prefix="swarmshare-bench-") as name:
         folder = Path(name)
         cases: dict[str, Callable[[], StartSample]] = {}
@@ -89,12 +88,7 @@ def bench_start(pieces: int, transfers: int, files: int, rounds: int) -> dict[st
             torrent = folder / "files.torrent"
             torrent.write_bytes(manifest.encode())
             cases["new files"] = partial(_session, _home(folder / "none", []), torrent, folder / "there")
-        for number in range(rounds + 1):
-            for case, run in cases.items():
-                sample = run()
-                if number:
-                    results.setdefault(case, []).append(sample)
-    return results
+        return in_turns(cases, lambda case: cases[case](), rounds)
 
 
 def bench_help(verbs: Iterable[str], rounds: int) -> dict[str | None, list[tuple[float, float]]]:
@@ -104,16 +98,15 @@ def bench_help(verbs: Iterable[str], rounds: int) -> dict[str | None, list[tuple
     """
     commands: dict[str | None, list[str]] = {None: [sys.executable, "-c", "pass"]}
     commands |= {verb: [sys.executable, "-m", "swarmshare", *verb.split(), "--help"] for verb in verbs}
-    results: dict[str | None, list[tuple[float, float]]] = {verb: [] for verb in commands}
-    for number in range(rounds + 1):
-        for verb, command in commands.items():
-            began, before = perf_counter(), os.times()
-            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-            after, seconds = os.times(), perf_counter() - began
-            cost = after.children_user + after.children_system - before.children_user - before.children_system
-            if number:
-                results[verb].append((seconds, cost))
-    return results
+
+    def run(verb: str | None) -> tuple[float, float]:
+        began, before = perf_counter(), os.times()
+        subprocess.run(commands[verb], stdout=subprocess.DEVNULL, check=True)
+        after, seconds = os.times(), perf_counter() - began
+        cost = after.children_user + after.children_system - before.children_user - before.children_system
+        return seconds, cost
+
+    return in_turns(commands, run, rounds)
 
 
 def _sparse(folder: Path, pieces: int) -> tuple[Manifest, Path]:

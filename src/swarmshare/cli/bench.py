@@ -24,6 +24,10 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     bench = verbs.add_parser("bench", help="measure, beside a reference", description="Measure, beside a reference.")
     kinds = bench.add_subparsers(dest="kind", metavar="WHAT", required=True)
 
+    everything = kinds.add_parser("all", parents=[common], help="all of these in one table, beside reference and limit")
+    everything.add_argument("--quick", action="store_true", help="as little as shows that everything can be measured")
+    everything.set_defaults(run=_measure("run_all"))
+
     hashing = kinds.add_parser("hash", parents=[common], help="create and verify, beside libtorrent and plain hashlib")
     hashing.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file; default: 1024")
     hashing.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")

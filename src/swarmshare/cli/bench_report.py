@@ -6,6 +6,7 @@ from dataclasses import asdict, astuple
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.bench.contest import Spread, speed_ratio
+from swarmshare.bench.everything import FULL, QUICK, bench_all
 from swarmshare.bench.gui import TABLE_STEPS, bench_gui
 from swarmshare.bench.hashing import bench_hash
 from swarmshare.bench.manifests import bench_manifest
@@ -59,6 +60,7 @@ def run_hash(arguments: argparse.Namespace, output: Output) -> int:
         "hashlib, 1 MiB blocks, 2 threads": figures.bulk,
     }
     output.line(f"{size(figures.length)} in the page cache, {arguments.rounds} rounds: least, median, greatest")
+    sides = {label: samples for label, samples in sides.items() if samples}  # there may be no libtorrent
     for label, samples in sides.items():
         rates = Spread.of([figures.length / sample.seconds / 2**20 for sample in samples])
         _row(output, label, rates, "MiB/s", 0, _peak(samples))
@@ -78,8 +80,9 @@ def run_manifest(arguments: argparse.Namespace, output: Output) -> int:
     output.line(f"{arguments.files:,} files, {size(length)}, {arguments.rounds} rounds: least, median, greatest")
     for label, samples in sides.items():
         _row(output, label, Spread.of([sample.seconds for sample in samples]), "s", 3, _peak(samples))
-    slowness = speed_ratio(sides["libtorrent"], sides["swarmshare"])
-    _row(output, "swarmshare / libtorrent", slowness, "times the time", 2)
+    if "libtorrent" in sides:
+        slowness = speed_ratio(sides["libtorrent"], sides["swarmshare"])
+        _row(output, "swarmshare / libtorrent", slowness, "times the time", 2)
     return 0
 
 
@@ -199,6 +202,33 @@ def run_gui(arguments: argparse.Namespace, output: Output) -> int:
     )
     output.event("figure", label="stall", unit="ms", median=middle, percentile_99=late, greatest=most)
     return 0
+
+
+def run_all(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure everything: one table, with the reference of the same run and the limit beside each figure."""
+    output.line(f"  {'':<52} {'least':>8} {'median':>8} {'greatest':>8} {'reference':>9} {'limit':>8}")
+    bench = ""
+    for figure in bench_all(QUICK if arguments.quick else FULL):
+        if figure.bench != bench:
+            bench = figure.bench
+            output.line(bench)
+        values = astuple(figure.spread) if figure.spread else ("", "", "")
+        beside = [spread.mid if spread else "" for spread in (figure.reference, figure.limit)]
+        least, middle, most, reference, limit = (_number(value) if value != "" else "" for value in (*values, *beside))
+        if figure.label:
+            name = f"{figure.label}, {figure.unit}"
+            row = f"  {name:<52} {least:>8} {middle:>8} {most:>8} {reference:>9} {limit:>8}  {figure.note}"
+        else:
+            row = f"  not measured: {figure.note}"
+        output.line(row.rstrip())
+        fields = asdict(figure)
+        output.event("figure", **(fields.pop("spread") or dict.fromkeys(("low", "mid", "high"))), **fields)
+    return 0
+
+
+def _number(value: float) -> str:
+    """Return ``value`` with three digits or more."""
+    return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
 
 
 def _in_milliseconds(seconds: Spread) -> Spread:

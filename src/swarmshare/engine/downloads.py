@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,6 @@ class Downloads:
         self._picker = context.picker
         self._disk = context.disk
         self._layers = LayerFetcher(context.manifest)
-        self._rng = random.Random()
 
     def tick(self, now: float) -> None:
         """Let other peers be asked for what silent ones owe us, and ask again; called about once a second."""
@@ -49,7 +47,7 @@ class Downloads:
             self._refill(session)
         self.buffers.free_spare()
         if self._layers.files:
-            self._layers.ask(self._sessions, now, self._rng)
+            self._layers.ask(self._sessions, now, self._context.rng)
 
     # ------------------------------------------------------------------ asking
 
@@ -161,7 +159,7 @@ class Downloads:
 
     def ask_for_layers(self, session: PeerSession) -> None:
         """Ask a peer for the piece layers that we lack."""
-        self._layers.ask([session], session.last_received, self._rng)
+        self._layers.ask([session], session.last_received, self._context.rng)
 
     def on_hashes(self, message: Hashes) -> list[int]:
         """Take hashes of a peer; returns the files whose piece layer is complete by them and can be verified now."""
@@ -171,10 +169,10 @@ class Downloads:
             root, files, hashes = layer
             self._disk.storage.hashes.set_layer(root, hashes)
         if self._layers.files:
-            self._layers.ask(self._sessions, trio.current_time(), self._rng)
+            self._layers.ask(self._sessions, trio.current_time(), self._context.rng)
         return files
 
     def on_hash_reject(self, session: PeerSession, message: HashReject) -> None:
         """Ask other peers for the hashes that one will not tell."""
         self._layers.rejected(session, message.request, session.last_received)
-        self._layers.ask(self._sessions, session.last_received, self._rng)
+        self._layers.ask(self._sessions, session.last_received, self._context.rng)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.common.address import show_address
+from swarmshare.common.address import network_of, show_address
 from swarmshare.engine.descriptors import divide_descriptors
 from swarmshare.engine.dialer import most_dialled
 from swarmshare.engine.handshaking import (
@@ -36,6 +36,7 @@ from swarmshare.schema.alerts import ConnectionFailed, OpenFilesLimit
 from swarmshare.schema.snapshot import EngineSnapshot
 from swarmshare.storage.opening import OpenFiles
 from swarmshare.swarm.diagnosis import Cause, DialResult, Outcome
+from swarmshare.swarm.room import PendingHandshakes
 from swarmshare.texts import Text
 from swarmshare.wire.handshake import Handshake, dial_handshakes
 
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 MAX_HALF_OPEN: Final = 20
 """Dials under way at the same time."""
 MAX_HANDSHAKING: Final = 100
-"""Accepted connections that have not sent their handshake yet. More are closed at once: a stranger may open many."""
+"""Accepted connections that have not sent their handshake yet. With more, older ones are closed."""
 MAX_ALERTS: Final = 10_000
 """Alerts that no front end has taken yet; beyond it the oldest are dropped."""
 
@@ -109,7 +110,7 @@ class Engine:
         self._torrents: dict[bytes, Torrent] = {}
         """By every info hash that a handshake may have (20 bytes)."""
         self._half_open = trio.CapacityLimiter(MAX_HALF_OPEN)
-        self._handshaking = 0
+        self._handshaking = PendingHandshakes(MAX_HANDSHAKING)
         self._up, self._down = (new_bucket(rate) if rate else None for rate in (config.limit_up, config.limit_down))
         self._tls = TlsListener(self._members_only)
         self._descriptors = divide_descriptors()
@@ -139,9 +140,8 @@ class Engine:
             limit_up=self._up,
             limit_down=self._down,
         )
-        self._torrents[manifest.info_hash.truncated] = torrent
-        if manifest.info_hash_v1 is not None:
-            self._torrents[manifest.info_hash_v1] = torrent
+        for key in _keys(manifest):
+            self._torrents[key] = torrent
         _log.info("%s: added, in %s", manifest.info_hash, config.folder)
         self._nursery.start_soon(self._host, torrent)
         return torrent
@@ -176,7 +176,7 @@ class Engine:
             most = self.config.max_peers if given else most_dialled(self.config.max_peers)
             if manifest.ssl_cert is not None and torrent.members_only is None:
                 return False
-            fits = len(torrent.sessions) < most and self._connections < self._descriptors.connections
+            fits = torrent.peers.has_room(address[0], most) and self._connections < self._descriptors.connections
             return fits and address not in torrent.smart_ban.banned and not torrent.known_peers.is_here(address)
 
         try:
@@ -188,8 +188,9 @@ class Engine:
                     for announcer in torrent.config.announcers:
                         nursery.start_soon(self._announce, torrent, announcer)
         finally:
-            for key in [key for key, known in self._torrents.items() if known is torrent]:
-                del self._torrents[key]
+            for key in _keys(torrent.manifest):
+                if self._torrents.get(key) is torrent:
+                    del self._torrents[key]
             _log.info("%s: stopped", torrent.manifest.info_hash)
             torrent.gone.set()
 
@@ -237,15 +238,13 @@ class Engine:
             self._connections -= 1
 
     async def _exchange_and_share(self, transport: Transport, own: str, stack: ExitStack) -> None:
-        if self._handshaking >= MAX_HANDSHAKING:
-            return
-        self._handshaking += 1
-        try:
+        accepted = None
+        with (
+            trio.CancelScope() as scope,
+            self._handshaking.place(network_of(transport.host), scope.cancel),
+            suppress(*DIAL_ERRORS),
+        ):
             accepted = await self._exchange_handshakes(transport, own, stack)
-        except DIAL_ERRORS:
-            accepted = None
-        finally:
-            self._handshaking -= 1
         if accepted is not None:
             await self._share(*accepted)
 
@@ -325,7 +324,7 @@ class Engine:
     @staticmethod
     async def _share(torrent: Torrent, session: PeerSession) -> bool:
         """Share until the connection ends; False when there was no use for it."""
-        before = torrent.peers.with_id(session.peer_id)
+        before = torrent.peers.same_peer(session)
         if before is not None and not await before.is_alive():
             before.close()
             await before.ended.wait()
@@ -333,3 +332,9 @@ class Engine:
             return False
         await session.run()
         return True
+
+
+def _keys(manifest: Manifest) -> list[bytes]:
+    """Return every info hash that a handshake about ``manifest`` may have, 20 bytes each."""
+    v1 = manifest.info_hash_v1
+    return [manifest.info_hash.truncated] if v1 is None else [manifest.info_hash.truncated, v1]

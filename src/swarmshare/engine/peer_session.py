@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
-from swarmshare.common.address import show_address
+from swarmshare.common.address import network_of, show_address
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.config import PEER_ID_PREFIX
 from swarmshare.engine.transport import split
 from swarmshare.errors import RemoteProtocolError, StorageError
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.requester import Requester
+from swarmshare.swarm.room import Occupant
 from swarmshare.wire.connection import PeerConnection
 from swarmshare.wire.extensions import dont_have
 from swarmshare.wire.phases import Negotiated
@@ -92,6 +93,8 @@ class PeerSession:
         """
         self.transport = transport
         self.host = transport.host
+        self.dialled = dialled
+        """Whether it was us who connected."""
         self.listens: Address | None = (self.host, transport.port) if dialled else None
         """Where it accepts connections: we dialled it there, or it says so."""
         self.identity = transport.identity
@@ -151,6 +154,18 @@ class PeerSession:
     def user(self) -> str:
         """The user whose device it is proven to be; empty: nothing is proven."""
         return self.identity.user if self.identity is not None else ""
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it is about to end."""
+        return self.scope.cancel_called
+
+    def as_occupant(self, now: float) -> Occupant[PeerSession]:
+        """Return what decides whether it is to make room for another peer, at ``now`` in trio's time."""
+        last = max(self.meter_down.last or self.since, self.meter_up.last or self.since)
+        wanted = self.connection.am_interested or self.connection.peer_interested
+        exchanged = self.downloaded > 0 or self.uploaded > 0
+        return Occupant(self, network_of(self.host), now - last, exchanged, wanted)
 
     def update_interest(self) -> None:
         """Tell the peer whether it holds a piece that we want."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.common.address import network_of
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.common.text import with_user
 from swarmshare.engine.extensions import Extensions
@@ -15,6 +16,7 @@ from swarmshare.errors import RemoteProtocolError
 from swarmshare.manifest.layout import Block
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.schema.alerts import PeerDropped
+from swarmshare.swarm.room import who_makes_room
 from swarmshare.texts import Text
 from swarmshare.wire.extensions import DONT_HAVE, UPLOAD_ONLY, ExtendedHandshake, decode_dont_have
 from swarmshare.wire.messages import (
@@ -105,9 +107,32 @@ class Peers:
         self._extensions.register(UPLOAD_ONLY)
         self._extensions.register(DONT_HAVE, self._on_dont_have)
 
-    def with_id(self, peer_id: bytes) -> PeerSession | None:
-        """Return the session with the peer that has this id; None when there is none."""
-        return next((session for session in self._sessions if session.peer_id == peer_id), None)
+    def same_peer(self, new: PeerSession) -> PeerSession | None:
+        """Return the session with the peer that ``new`` is with, going by its id; None when there is none.
+
+        One that has come to us counts as the same at its own address only: anybody may come with a copy of an id, and
+        must not keep out the peer that it belongs to.
+        """
+        return next(
+            (
+                session
+                for session in self._sessions
+                if session.peer_id == new.peer_id and (new.dialled or session.host == new.host)
+            ),
+            None,
+        )
+
+    def has_room(self, host: str, most: int) -> bool:
+        """Return whether a peer at ``host`` would be taken, where ``most`` peers may be there."""
+        return len(self._sessions) < most or self._who_makes_room(self._staying(), host) is not None
+
+    def _staying(self) -> list[PeerSession]:
+        return [session for session in self._sessions if not session.is_closing]
+
+    @staticmethod
+    def _who_makes_room(staying: list[PeerSession], host: str) -> PeerSession | None:
+        now = trio.current_time()
+        return who_makes_room([session.as_occupant(now) for session in staying], network_of(host))
 
     async def wait_for_one(self) -> None:
         """Wait until a peer joins."""
@@ -117,13 +142,20 @@ class Peers:
     def add(self, session: PeerSession) -> bool:
         """Take a new session and greet the peer; False when there is no room, or no use for it.
 
-        There is no use for a second session with one peer, for one with ourselves, or for one with a banned peer.
+        There is no use for a second session with one peer, for one with ourselves, or for one with a banned peer. Where
+        all places are taken, the peer that is of the least use makes room, if there is one.
         """
-        known = {other.peer_id for other in self._sessions} | {self._engine.peer_id}
-        if len(self._sessions) >= self._engine.max_peers or session.peer_id in known:
+        if session.peer_id == self._engine.peer_id or self.same_peer(session) is not None:
             return False
         if not self._smart_ban.admit(session):
             return False
+        staying = self._staying()
+        if len(staying) >= self._engine.max_peers:
+            least = self._who_makes_room(staying, session.host)
+            if least is None:
+                return False
+            _log.debug("%s: peer %s makes room", self.manifest.info_hash, least.address)
+            least.close()
         self._sessions.add(session)
         self._joined.set()
         _log.debug("%s: peer %s joins", self.manifest.info_hash, with_user(session.user, session.address))

@@ -12,6 +12,9 @@ from swarmshare.identity.certificates import TRACKER
 NOT_THE_TRACKER: Final = "it is no tracker's certificate"
 """The reason of an :class:`ssl.SSLCertVerificationError` when a member poses as the tracker."""
 
+_REFUSED_BY_US: Final = 50
+"""``X509_V_ERR_APPLICATION_VERIFICATION`` of OpenSSL."""
+
 
 def load_certificate(context: ssl.SSLContext, pem: bytes) -> None:
     """Give ``context`` a private key and its certificates, all in ``pem``.
@@ -54,4 +57,6 @@ class _TrackerSocket(ssl.SSLSocket):
         super().do_handshake(block)
         names = (self.getpeercert() or {}).get("subjectAltName", ())
         if ("URI", TRACKER) not in names:
-            raise ssl.SSLCertVerificationError(1, NOT_THE_TRACKER)
+            error = ssl.SSLCertVerificationError(1, NOT_THE_TRACKER)
+            error.verify_code, error.verify_message = _REFUSED_BY_US, NOT_THE_TRACKER
+            raise error

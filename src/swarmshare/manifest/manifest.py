@@ -111,10 +111,20 @@ class Manifest:
         return self.piece_layers.get(file.pieces_root)
 
     def local_paths(self, *, windows: bool) -> list[names.Path]:
-        """Where each file lands below the download folder: safe, distinct, and where libtorrent puts it too."""
-        if not self.in_folder:
-            return names.local_paths([(self.name,)], windows=windows)
-        return names.local_paths(((self.name, *file.path) for file in self.files), windows=windows)
+        """Where each file lands below the download folder: safe, distinct, and where libtorrent puts it too.
+
+        The list is made once, and is not to be changed.
+        """
+        return self._windows_paths if windows else self._own_paths
+
+    @cached_property
+    def _own_paths(self) -> list[names.Path]:
+        paths = [(self.name, *file.path) for file in self.files] if self.in_folder else [(self.name,)]
+        return names.local_paths(paths, windows=False)
+
+    @cached_property
+    def _windows_paths(self) -> list[names.Path]:
+        return [names.windows_path(path) for path in self._own_paths]
 
     def renamed(self, name: str) -> Manifest:
         """Return the same content, which lands under another name here; what is encoded and hashed stays as it was.

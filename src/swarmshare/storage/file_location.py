@@ -11,7 +11,7 @@ import stat
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.errors import StorageError, TakenError
-from swarmshare.storage.disk_names import existing_paths
+from swarmshare.storage.disk_names import lone_inside
 from swarmshare.storage.faults import IN_THE_WAY, NO_RIGHT, BlockedError, LostError, named, naming
 from swarmshare.storage.files import FileIdentity
 from swarmshare.storage.opening import (
@@ -77,9 +77,7 @@ class FileLocation:
 
         Raises :class:`StorageError` for links that lead out, and for what cannot be looked at.
         """
-        final, found = self._final, []
-        if not self._manifest.in_folder:
-            final = existing_paths(self._manifest, self.folder)[0].relative_to(self.folder).parts
+        final, found = lone_inside(self._manifest, self.folder, self._final) or self._final, []
         for path, finished in ((final, True), (self._part, False)):
             try:
                 status = look_inside(self.folder, path)

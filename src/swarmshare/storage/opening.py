@@ -20,7 +20,7 @@ from swarmshare.storage.paths import WINDOWS, resolve_inside
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
     from pathlib import Path
 
     from swarmshare.manifest import names
@@ -118,6 +118,11 @@ class OpenFiles:
         """Close the file of ``key``, or let the threads that use it do so when they are done."""
         with self._lock:
             self._files.pop(key, None)
+
+    def has_any(self, keys: Iterable[Hashable]) -> bool:
+        """Return whether a file of one of ``keys`` is open."""
+        with self._lock:
+            return not self._files.keys().isdisjoint(keys)
 
     def clear(self) -> None:
         """Close all that no thread is using: the next use opens them again."""

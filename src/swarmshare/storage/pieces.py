@@ -287,6 +287,11 @@ class TorrentStorage:
         found = {number: self._files[number].edited() for number in numbers}
         return {number: error for number, error in found.items() if error is not None}
 
+    @property
+    def is_open(self) -> bool:
+        """Whether any of the files is open."""
+        return self._opened.has_any(self._files)
+
     def close(self) -> None:
         """Close the files; those in use by another thread as soon as it is done. Using them again opens them again."""
         for file in self._files:

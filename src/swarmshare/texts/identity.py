@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 ENGLISH: Final = {
+    "identity.plain": "this tracker has no identity: it speaks plain HTTP only",
     "identity.is-there": "there is an identity already, and it is not replaced",
     "identity.other-key": "its key and its certificate do not belong together",
     "identity.no-key": "it is no private key (ECDSA P-256, PEM)",
@@ -20,6 +21,19 @@ ENGLISH: Final = {
     "identity.group-link": "{text} is no group link",
     "identity.link-address": "the group link has no HOST:PORT, but {text}",
     "identity.link-invite": "the group link has something else than one invitation after invite=",
+    "pin.damaged": "it does not say which identity the tracker has",
+    "hint.pin-damaged": "Remove it, and sign in anew by the group link.",
+    "tracker.identity-changed": (
+        "its identity has changed, and is not that of group {group}: somebody could be eavesdropping on you right now "
+        "(man-in-the-middle attack), or the tracker was set up anew"
+    ),
+    "hint.identity-changed": (
+        "Nothing was sent to it. Ask the organiser; only if the identity was changed on purpose, sign in by the new "
+        "group link with --new-identity."
+    ),
+    "tracker.other-group": "the tracker is of group {group}, and the group link is for another one",
+    "tracker.no-identity": "it has no identity that could be known again",
+    "hint.other-group": "Nothing was sent to it. Ask the organiser for the group link.",
     "hint.group-id": "It has eight parts of seven letters and digits.",
     "hint.compare-group-id": "Compare it with the one that the organiser has, or copy the whole group link.",
     "hint.group-link": "Copy all of it: swarmshare://HOST:PORT/GROUPID, perhaps with ?invite=CODE.",

@@ -30,7 +30,7 @@ from swarmshare.tracker.domain.sessions import Sessions
 from swarmshare.tracker.domain.unsaved_tokens import UnsavedTokens
 from swarmshare.tracker.http import metrics, pages
 from swarmshare.tracker.http.announce import Announces
-from swarmshare.tracker.http.api import account_routes, catalogue_routes, exchange_routes, swarm_routes
+from swarmshare.tracker.http.api import account_routes, catalogue_routes, exchange_routes, identity_routes, swarm_routes
 from swarmshare.tracker.http.api.answers import Health
 from swarmshare.tracker.http.api.routes import ApiRoutes
 from swarmshare.tracker.http.guard import Guard
@@ -174,7 +174,7 @@ class _Swarms:
 
 def _api(services: Services) -> Blueprint:
     routes = ApiRoutes(services.directory)
-    for part in (account_routes, catalogue_routes, swarm_routes, exchange_routes):
+    for part in (account_routes, catalogue_routes, swarm_routes, exchange_routes, identity_routes):
         part.add_routes(routes, services)
 
     @routes.blueprint.get("/openapi.json")
