@@ -93,6 +93,44 @@ async def test_members_share_and_know_each_other_by_name(group: Group, tmp_path:
         assert swarm.is_whole("leech")
 
 
+@pytest.mark.parametrize("members_only", [True, False], ids=["members", "open"])
+async def test_nothing_of_it_is_seen_on_the_way(group: Group, tmp_path: Path, members_only: bool) -> None:
+    """Somebody between two peers records all; without TLS he sees what he would look for, so that the test can tell."""
+    recorded = bytearray()
+
+    async def relay(near: trio.SocketStream) -> None:
+        async def copy(source: trio.SocketStream, sink: trio.SocketStream) -> None:
+            async for data in source:
+                recorded.extend(data)
+                await sink.send_all(data)
+            nursery.cancel_scope.cancel()
+
+        async with await trio.open_tcp_stream(*seed_address) as far, trio.open_nursery() as nursery:
+            nursery.start_soon(copy, near, far)
+            await copy(far, near)
+
+    ana, rui = (group.member(user) if members_only else None for user in ("ana-maria", "rui-pedro"))
+    authority = group.certificate if members_only else None
+    async with listening(relay) as where, Swarm(tmp_path, {"a": 100_000}, ssl_cert=authority) as swarm:
+        seed, _ = await swarm.seed("seed", membership=ana)
+        seed_address = address(seed)
+        _, leech = await swarm.leech("leech", where, membership=rui)
+        with trio.fail_after(TIMEOUT):
+            await leech.finished.wait()
+        content = (swarm.source / "a").read_bytes()
+        secrets = [
+            b"BitTorrent protocol",
+            content[50_000:50_032],
+            b"ana-maria",
+            b"rui-pedro",
+            b"SwarmShare",
+            seed.config.peer_id,
+        ]
+        seen = [secret for secret in secrets if secret in recorded]
+        assert len(recorded) > len(content)
+        assert seen == ([] if members_only else [secrets[0], secrets[1], *secrets[4:]])
+
+
 async def test_who_has_no_certificate_dials_nobody_and_is_told_why(group: Group, tmp_path: Path) -> None:
     async with swarm_of(group, tmp_path) as swarm:
         seed, torrent = await swarm.seed("seed", membership=group.member("ana"))
