@@ -123,6 +123,7 @@ def check(case: Case) -> None:
     assert nodes[0].idle_for <= MOST_IDLE, f"the seed was idle for {nodes[0].idle_for:.2f} s"
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=150, deadline=None)
 @given(cases())
 @example(make_case(1391, 6, 6, 1))  # who wants a part only and has it takes no slot any more

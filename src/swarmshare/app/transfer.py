@@ -191,10 +191,8 @@ class Transfer:
         )
         if self._line is None or seen != self._seen:
             self._seen = seen
-            self._line = replace(
-                self._working_line(torrent, *rates),
-                no_peers=alone.message if alone else "",
-                unserved=self._is_unserved(now),
+            self._line = self._working_line(
+                torrent, *rates, no_peers=alone.message if alone else "", unserved=self._is_unserved(now)
             )
         self._look_at = now if any(rates) else now + look_every
         return self._line
@@ -236,12 +234,18 @@ class Transfer:
             self._bytes = total, done
         return self._bytes
 
-    def _working_line(self, torrent: Torrent, rate_down: float, rate_up: float) -> TransferSnapshot:
+    def _working_line(
+        self, torrent: Torrent, rate_down: float, rate_up: float, *, no_peers: str, unserved: bool
+    ) -> TransferSnapshot:
         state = torrent.state
         total, done = self._sum(torrent)
         return replace(
             self._plain_line(),
             state=state,
+            no_peers=no_peers,
+            unserved=unserved,
+            downloaded=self._saved.downloaded + torrent.downloads.received,
+            uploaded=self._saved.uploaded + torrent.uploads.sent,
             problem=torrent.disk.problem.advice if torrent.disk.problem else "",
             changed_files=torrent.file_monitor.changed_files,
             bytes_total=total,
@@ -262,7 +266,7 @@ class Transfer:
 
     def _plain_line(self) -> TransferSnapshot:
         """Return a line without what only a running transfer has."""
-        saved = self.totals
+        saved = self._saved
         copies, only_here, announced_only = self._copies
         return TransferSnapshot(
             info_hash=saved.info_hash,

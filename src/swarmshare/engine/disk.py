@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from enum import Enum, auto
 from functools import partial
+from operator import itemgetter
 from threading import Event
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -21,6 +22,7 @@ from swarmshare.errors import StorageError
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import leaf_hashes
 from swarmshare.storage.files import make_folder
+from swarmshare.storage.opening import KeptFolder
 from swarmshare.storage.pieces import TorrentStorage
 from swarmshare.storage.preparing import Prepared
 from swarmshare.storage.resume import Resume, load_resume, save_resume
@@ -115,7 +117,7 @@ class TorrentDisk:
             opened: The open files of all torrents.
             on_problem: Called with what the disk refuses, and with None when it refuses nothing any more.
             on_notice: Called with what is not as the manifest has it and stops nothing.
-            on_written: Called with each piece that was submitted, and what came of it, in the order of submission.
+            on_written: Called with each piece that was submitted, and what came of it.
                 One that is VERIFIED is to be counted (:meth:`count`) there: what follows from a file's last piece
                 must not come before the torrent knows of the others.
             on_named: Called when files got their names.
@@ -352,6 +354,7 @@ class TorrentDisk:
         while self._waiting and length < _WRITTEN_AT_ONCE:
             batch.append(self._waiting.popleft())
             length += len(batch[-1][1])
+        batch.sort(key=itemgetter(0))  # so that the files of a folder are together
         self._waiting_bytes -= length
         if not self._is_full:
             self._waiting_readers.unpark_all()
@@ -360,18 +363,19 @@ class TorrentDisk:
     def _verify_and_write(self, batch: list[tuple[int, memoryview]]) -> list[WrittenPiece]:
         """Deal with the pieces of ``batch`` until the disk refuses one; raises StorageError when that is the first."""
         written: list[WrittenPiece] = []
-        for piece, data in batch:
-            leaves = leaf_hashes(data)
-            outcome = PieceOutcome.WRONG
-            try:
-                if self.storage.verify_leaves(PieceIndex(piece), leaves):
-                    self.storage.write(PieceIndex(piece), data)
-                    outcome = PieceOutcome.VERIFIED
-            except StorageError:
-                if not written:
-                    raise
-                break  # what was written is told of first
-            written.append(WrittenPiece(piece, data, outcome, leaves))
+        with KeptFolder() as kept:
+            for piece, data in batch:
+                leaves = leaf_hashes(data)
+                outcome = PieceOutcome.WRONG
+                try:
+                    if self.storage.verify_leaves(PieceIndex(piece), leaves):
+                        self.storage.write(PieceIndex(piece), data, kept)
+                        outcome = PieceOutcome.VERIFIED
+                except StorageError:
+                    if not written:
+                        raise
+                    break  # what was written is told of first
+                written.append(WrittenPiece(piece, data, outcome, leaves))
         return written
 
     def finish_file_of(self, piece: int) -> None:
