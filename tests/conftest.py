@@ -35,14 +35,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure none of the processes that an ``unmeasured`` test starts: it would take twice as long.
+    """Measure neither an ``unmeasured`` test nor the processes that it starts: it would take twice as long.
 
     Such a test goes all the way through what others test part by part, and these are measured.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        if item.get_closest_marker("unmeasured"):
-            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    if not item.get_closest_marker("unmeasured"):
         return (yield)
+    measured = coverage.Coverage.current()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        if measured is None:
+            return (yield)
+        measured.stop()
+        try:
+            return (yield)
+        finally:
+            measured.start()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -18,11 +18,12 @@ TESTS: Final = ROOT / "tests"
 
 LAYERS: Final = {
     "errors": 0, "texts": 0, "common": 0, "manifest": 0, "wire": 0, "swarm": 0, "schema": 0,
-    "storage": 1, "languages": 1, "engine": 2, "tracker_client": 3, "app": 4, "cli": 5, "gui": 5, "bench": 5,
+    "storage": 1, "languages": 1, "identity": 1, "engine": 2, "tracker_client": 3, "app": 4,
+    "cli": 5, "gui": 5, "bench": 5,
 }  # fmt: skip
 """The layer of each package: a package may import those of its own layer and of the layers below."""
 SERVER: Final = "tracker"
-SERVER_MAY_USE: Final = {"tracker", "schema", "common", "manifest", "errors", "texts", "languages"}
+SERVER_MAY_USE: Final = {"tracker", "schema", "common", "manifest", "errors", "texts", "languages", "identity"}
 SERVER_LAYERS: Final = {"config": 0, "domain": 1, "swarms": 2, "services": 3, "http": 4, "realtime": 4}
 """The layer of each package and module of the tracker that others of it may import; all else starts it."""
 FRONT_ENDS_MAY_START: Final = {("cli", "tracker"), ("bench", "tracker")}
@@ -161,6 +162,7 @@ PRIVATE_IN_TESTS: Final = {
     ("cli/test_command.py", "_SubParsersAction"): "as above",
     ("cli/test_command.py", "_actions"): "as above",
     ("conftest.py", "_exit"): "a forked child must not run what pytest does at the end",
+    ("faults/runner.py", "_exit"): "as above",
     ("gui/conftest.py", "_default_root"): "tkinter forgets its first window in no other way",
     ("gui/real_window.py", "_default_root"): "as above",
     ("gui/test_notify.py", "_running"): "that the programs of notifications have ended is told nowhere",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HEAVY = {
     *("trio", "gevent", "flask", "sqlalchemy", "socketio", "requests", "tkinter", "ttkbootstrap", "libtorrent"),
-    *("rich", "argon2", "msgspec", "tomlkit", "platformdirs"),
+    *("rich", "argon2", "msgspec", "tomlkit", "platformdirs", "tempfile", "base64"),
     *("swarmshare.app", "swarmshare.engine", "swarmshare.storage", "swarmshare.tracker", "swarmshare.tracker_client"),
 }
 """What must not be loaded to read a command line: it takes longer than all else that ``--help`` does."""

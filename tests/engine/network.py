@@ -337,6 +337,9 @@ class MemoryTransport(Transport):
     def receive_into(self, buffers: Sequence[memoryview]) -> int:
         return self._memory.read_into(buffers)
 
+    async def begins_with(self, first: int) -> bool:
+        return False  # there is no encryption on this network
+
     async def wait_readable(self) -> None:
         await self._incoming.wait_readable()
 

@@ -13,7 +13,7 @@ from swarmshare.manifest.layout import Block
 from swarmshare.wire.codec import MessageReader
 from swarmshare.wire.extensions import HANDSHAKE_ID, ExtendedHandshake, decode_extended_handshake
 from swarmshare.wire.handshake import HANDSHAKE_LENGTH, Handshake, decode_handshake
-from swarmshare.wire.messages import KEEP_ALIVE, Cancel, Extended, Message, Request, encode_piece_head
+from swarmshare.wire.messages import KEEP_ALIVE, Cancel, Extended, Message, Request, encode_piece_heads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -140,7 +140,7 @@ class ScriptedPeer:
     async def give(self, block: Block, *, wrong: bool = False) -> None:
         """Send a block; a ``wrong`` one has other bytes."""
         data = self._swarm.block(block)
-        await self.say(encode_piece_head(block) + (bytes(byte ^ 1 for byte in data) if wrong else data))
+        await self.say(encode_piece_heads([block]) + (bytes(byte ^ 1 for byte in data) if wrong else data))
 
     async def serve(
         self, *, wrong: Callable[[Block], bool] = lambda _: False, pause: float = 0.0, count: float = float("inf")

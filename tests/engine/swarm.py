@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from swarmshare.common.address import Address
     from swarmshare.engine.torrent import Torrent
+    from swarmshare.identity.membership import Membership
     from swarmshare.manifest.layout import Block
     from swarmshare.manifest.manifest import Manifest
 
@@ -56,7 +57,12 @@ class Swarm:
     """
 
     def __init__(
-        self, folder: Path, lengths: dict[str, int], piece_length: int = 2**16, network: Network | None = None
+        self,
+        folder: Path,
+        lengths: dict[str, int],
+        piece_length: int = 2**16,
+        network: Network | None = None,
+        ssl_cert: bytes | None = None,
     ) -> None:
         self.folder = folder
         self._network = network
@@ -68,7 +74,9 @@ class Swarm:
             file = self.source / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(rng.randbytes(length))
-        self.manifest: Manifest = create_manifest(make_plan(self.source), Description(), piece_length=piece_length)
+        self.manifest: Manifest = create_manifest(
+            make_plan(self.source), Description(ssl_cert=ssl_cert), piece_length=piece_length
+        )
         self._stack = AsyncExitStack()
 
     @cached_property
@@ -97,11 +105,13 @@ class Swarm:
     def _at(self, engine: Engine) -> AbstractContextManager[None]:
         return self._network.at(address(engine)[0]) if self._network is not None else nullcontext()
 
-    async def seed(self, name: str, *files: str, **config: Any) -> tuple[Engine, Torrent]:
+    async def seed(
+        self, name: str, *files: str, membership: Membership | None = None, **config: Any
+    ) -> tuple[Engine, Torrent]:
         """A peer that holds ``files``, or all of them, and is ready."""
         folder = self.copy(name, *files)
         engine = await self.engine(**config)
-        torrent = self.add(engine, TorrentConfig(folder=folder))
+        torrent = self.add(engine, TorrentConfig(folder=folder, membership=membership))
         await torrent.ready.wait()
         return engine, torrent
 

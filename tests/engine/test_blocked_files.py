@@ -22,6 +22,7 @@ from swarmshare.storage.paths import part_paths
 if TYPE_CHECKING:
     from swarmshare.engine.engine import Engine
     from swarmshare.manifest.layout import PieceIndex
+    from swarmshare.storage.opening import KeptFolder
 
 
 @pytest.fixture(autouse=True)
@@ -64,12 +65,12 @@ async def test_a_file_that_becomes_too_large(tmp_path: Path, monkeypatch: pytest
         write, too_large = torrent.disk.storage.write, [True]
         tried = 0
 
-        def refuse(piece: PieceIndex, data: bytes) -> None:
+        def refuse(piece: PieceIndex, data: bytes, kept: KeptFolder) -> None:
             nonlocal tried
             if too_large and swarm.manifest.layout.span(piece).file == 0:
                 tried += 1
                 raise named(tmp_path / "leech" / "top" / "a", OSError(errno.EFBIG, os.strerror(errno.EFBIG)))
-            write(piece, data)
+            write(piece, data, kept)
 
         monkeypatch.setattr(torrent.disk.storage, "write", refuse)
         with trio.fail_after(TIMEOUT):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from swarmshare.engine.engine import Engine
     from swarmshare.manifest.layout import PieceIndex
+    from swarmshare.storage.opening import KeptFolder
 
 RATE = 1_500_000.0
 """Bytes a second of a seed: slow enough to do something in the midst of it."""
@@ -290,11 +291,11 @@ async def test_a_disk_that_is_full_again_and_again_is_a_few_lines(
         engine, torrent = await swarm.leech("leech", seed)
         write, refused = torrent.disk.storage.write, set[int]()
 
-        def fail_once(piece: PieceIndex, data: bytes) -> None:
+        def fail_once(piece: PieceIndex, data: bytes, kept: KeptFolder) -> None:
             if piece not in refused:
                 refused.add(piece)
                 raise DiskFullError(tmp_path / "leech", len(data), 100 + piece)
-            write(piece, data)
+            write(piece, data, kept)
 
         monkeypatch.setattr(torrent.disk.storage, "write", fail_once)
         with trio.fail_after(TIMEOUT):

@@ -16,6 +16,7 @@ from waiting import TIMEOUT
 
 from swarmshare.common.address import show_address
 from swarmshare.common.pieces import Priority
+from swarmshare.engine import file_monitor
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.errors import StorageError
@@ -166,10 +167,37 @@ async def test_resume_data_spares_the_check(tmp_path: Path) -> None:
             async with open_engine(config) as engine:
                 torrent = engine.add(swarm.manifest, TorrentConfig(folder=tmp_path / "leech", peers=(address(seed),)))
                 await torrent.finished.wait()
-            assert [path.suffix for path in (tmp_path / "resume").iterdir()] == [".resume"]
+            (saved,) = (tmp_path / "resume").iterdir()
+            before = saved.stat()
+            assert saved.suffix == ".resume"
             async with open_engine(config) as engine:
                 torrent = engine.add(swarm.manifest, TorrentConfig(folder=tmp_path / "leech"))
                 await torrent.finished.wait()
+            assert saved.stat().st_ino == before.st_ino, "what is as it was is not written again"
+
+
+async def test_what_a_check_found_is_saved_before_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash after hours of hashing must not cost these hours."""
+    monkeypatch.setattr(file_monitor, "SAVE_INTERVAL", 0.01)
+    async with Swarm(tmp_path, {"a": 100_000}) as swarm:
+        await swarm.seed("seed", resume_folder=tmp_path / "resume")
+        with trio.fail_after(TIMEOUT):
+            await until((tmp_path / "resume" / f"{swarm.manifest.info_hash}.resume").exists)
+
+
+async def test_resume_data_that_could_not_be_saved_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_monitor, "SAVE_INTERVAL", 0.01)
+    home = tmp_path / "resume"
+    home.write_bytes(b"in the way")
+    async with Swarm(tmp_path, {"a": 100_000}) as swarm:
+        _, torrent = await swarm.seed("seed", resume_folder=home)
+        await torrent.disk.save(torrent.picker.held.to_wire())
+        assert torrent.disk.unsaved
+        home.unlink()
+        with trio.fail_after(TIMEOUT):
+            await until((home / f"{swarm.manifest.info_hash}.resume").exists)
 
 
 @pytest.mark.parametrize("refused", [False, True])

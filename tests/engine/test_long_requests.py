@@ -20,7 +20,7 @@ from swarmshare.swarm.pipeline import RequestPipeline
 from swarmshare.wire.connection import PeerConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
     from pathlib import Path
 
     from swarmshare.manifest.layout import Block
@@ -48,7 +48,7 @@ def requested(monkeypatch: pytest.MonkeyPatch) -> list[Block]:
     asked: list[Block] = []
     request = PeerConnection.request
 
-    def note(connection: PeerConnection, blocks: Iterable[Block]) -> None:
+    def note(connection: PeerConnection, blocks: Collection[Block]) -> None:
         asked.extend(blocks)
         request(connection, blocks)
 

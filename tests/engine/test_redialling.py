@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from swarmshare.engine.dialer import REDIAL_AFTER
 from swarmshare.schema.alerts import ConnectionFailed
 from swarmshare.swarm.diagnosis import Cause, Outcome
 from swarmshare.wire.extensions import ExtendedHandshake
-from swarmshare.wire.messages import Extended, HaveNone
+from swarmshare.wire.messages import Extended, HaveNone, Interested
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -75,11 +75,12 @@ def grown(number: int) -> tuple[float, float]:
 
 
 def stay(seconds: float) -> Callable[[ScriptedPeer], object]:
-    """A peer that hangs up after so long."""
+    """A peer that hangs up after so long, if it was let in."""
 
     async def talk(peer: ScriptedPeer) -> None:
-        await peer.say(HaveNone())
-        await trio.sleep(seconds)
+        with suppress(trio.BrokenResourceError):
+            await peer.say(HaveNone())
+            await trio.sleep(seconds)
 
     return talk
 
@@ -159,10 +160,23 @@ async def test_a_full_torrent_dials_nobody_until_there_is_room(
 ) -> None:
     async with leech(tmp_path, network, max_peers=1) as (swarm, engine, _):
         async with connected(swarm, network, engine, "10.9.0.2") as peer:
-            await peer.say(HaveNone(), Extended(99, b""))
+            await peer.say(HaveNone(), Interested(), Extended(99, b""))
             await trio.sleep(10)
             before = len(network.dials)
             await trio.sleep(90)
             assert len(network.dials) == before
         with trio.fail_after(LONG):
             await until(lambda: len(network.dials) > before, every=LOOK)
+
+
+async def test_a_torrent_that_is_full_of_idle_peers_dials_others(
+    tmp_path: Path, network: Network, autojump_clock: MockClock
+) -> None:
+    async with (
+        leech(tmp_path, network, max_peers=1) as (swarm, engine, torrent),
+        connected(swarm, network, engine, "10.9.0.2") as idle,
+        listening(swarm, network, stay(LONG)),
+    ):
+        await idle.say(HaveNone(), Extended(99, b""))
+        with trio.fail_after(LONG):
+            await until(lambda: [session.host for session in torrent.sessions] == [WHERE[0]], every=LOOK)

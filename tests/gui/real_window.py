@@ -58,17 +58,21 @@ def close(root: tkinter.Tk) -> None:
 
 def words_in(canvas: tkinter.Canvas) -> list[str]:
     """All texts that a canvas shows, from the top."""
-    items = [item for item in canvas.find_all() if str(canvas.type(item)) == "text"]
-    items.sort(key=lambda item: (canvas.coords(item)[1], canvas.coords(item)[0]))
+    items = sorted(texts_in(canvas), key=lambda item: (canvas.coords(item)[1], canvas.coords(item)[0]))
     return [text for item in items if (text := canvas.itemcget(item, "text"))]
+
+
+def texts_in(canvas: tkinter.Canvas) -> list[int]:
+    """The texts of a canvas, without those of rows that are gone: these wait above it to be used again."""
+    top = canvas.canvasy(0)
+    return [item for item in canvas.find_all() if str(canvas.type(item)) == "text" and canvas.coords(item)[1] >= top]
 
 
 def click_row(window: MainWindow, table: tkinter.Misc, name: str, *, twice: bool = False) -> None:
     """Click the row of a table that has ``name`` in it."""
     body: tkinter.Canvas = table.body  # type: ignore[attr-defined]
     until(body, lambda: name in words_in(body), f"{name} in the table")
-    texts = [item for item in body.find_all() if str(body.type(item)) == "text"]
-    item = next(item for item in texts if body.itemcget(item, "text") == name)
+    item = next(item for item in texts_in(body) if body.itemcget(item, "text") == name)
     left, top, _right, bottom = body.bbox(item)
     x, y = int(left - body.canvasx(0)) + 2, int((top + bottom) / 2 - body.canvasy(0))
     for _ in range(2 if twice else 1):

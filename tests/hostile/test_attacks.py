@@ -52,29 +52,18 @@ class Newcomer(Peer):
 # ---------------------------------------------------------------------- places
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="100 connections without a handshake are let in, and newcomers turned away",
+@pytest.mark.skipif(ELSEWHERE is None, reason="one address only")
+@pytest.mark.parametrize(
+    "make",
+    [
+        attacks.SilentConnections,
+        attacks.IdlePeers,
+        lambda manifest: attacks.Squatter(manifest, b"-XX0000-" + b"v" * 12),
+    ],
+    ids=["silent connections", "idle peers", "its id is taken"],
 )
-def test_a_newcomer_beside_silent_connections(tmp_path: Path) -> None:
-    assert trio.run(come_beside, tmp_path, attacks.SilentConnections)
-
-
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="nobody who neither gives nor takes makes room for a newcomer"
-)
-def test_a_newcomer_beside_idle_peers(tmp_path: Path) -> None:
-    assert trio.run(come_beside, tmp_path, attacks.IdlePeers)
-
-
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="who comes first with an id has it, from whatever address another one comes",
-)
-def test_a_newcomer_whose_id_is_taken(tmp_path: Path) -> None:
-    assert trio.run(come_beside, tmp_path, lambda manifest: attacks.Squatter(manifest, b"-XX0000-" + b"v" * 12))
+async def test_a_newcomer_is_let_in(tmp_path: Path, make: Callable[[Manifest], Attack]) -> None:
+    assert await come_beside(tmp_path, make)
 
 
 async def come_beside(tmp_path: Path, make: Callable[[Manifest], Attack]) -> bool:

@@ -35,8 +35,11 @@ class Client:
         """The encoding of a value that comes as Python writes it."""
         return lt.bencode(ast.literal_eval(value)).hex()
 
-    def create(self, root: str, piece_length: int, hybrid: bool, links: bool = False) -> str:
-        """A manifest of the file or folder ``root``; with ``links`` they are links in it, too."""
+    def create(self, root: str, piece_length: int, hybrid: bool, links: bool = False, authority: str = "") -> str:
+        """A manifest of the file or folder ``root``; with ``links`` they are links in it, too.
+
+        With the certificate of an ``authority`` (PEM) it is an SSL torrent.
+        """
         flags = lt.create_torrent.canonical_files if hybrid else lt.create_torrent.v2_only
         if links:
             flags |= lt.create_torrent.symlinks
@@ -46,6 +49,8 @@ class Client:
             files = lt.file_storage()
             lt.add_files(files, root, flags=flags)
         torrent = lt.create_torrent(files, piece_length, flags)
+        if authority:
+            torrent.set_root_cert(authority)
         lt.set_piece_hashes(torrent, str(Path(root).parent))
         return lt.bencode(torrent.generate()).hex()
 
@@ -87,12 +92,12 @@ class Client:
             "enable_incoming_utp": False,
             "enable_outgoing_utp": False,
             "allow_multiple_connections_per_ip": True,
-            "alert_mask": kinds.tracker_notification | kinds.error_notification,
+            "alert_mask": kinds.tracker_notification | kinds.error_notification | kinds.peer_notification,
             "ssrf_mitigation": False,  # or it does not scrape a tracker on loopback
             **settings,
         }
         self.session = lt.session(pack)
-        return int(self.session.listen_port())
+        return int(self.session.listen_port() or self.session.ssl_listen_port())
 
     def add(self, source: str, folder: str, seed: bool) -> None:
         """Start a torrent, from a manifest or a magnet link; a seed does not look at its files first."""
@@ -103,6 +108,10 @@ class Client:
         if seed:
             params.flags |= lt.torrent_flags.seed_mode
         self.handle = self.session.add_torrent(params)
+
+    def certify(self, certificate: str, key: str) -> None:
+        """Give the torrent, an SSL torrent, the files of our certificate; without it, it shows none."""
+        self.handle.set_ssl_certificate(certificate, key, "")
 
     def connect(self, host: str, port: int) -> None:
         """Dial a peer, in plain text."""
@@ -121,7 +130,9 @@ class Client:
         """What trackers said since this was asked last."""
         found: list[dict[str, Any]] = []
         for alert in self.session.pop_alerts():
-            if isinstance(alert, lt.tracker_error_alert):
+            if isinstance(alert, lt.peer_error_alert | lt.peer_disconnected_alert):
+                found.append({"kind": "peer", "reason": str(alert.error.message())})
+            elif isinstance(alert, lt.tracker_error_alert):
                 found.append({"kind": "tracker error", "reason": alert.failure_reason()})
             elif isinstance(alert, lt.scrape_reply_alert):
                 found.append({"kind": "scrape", "complete": alert.complete, "incomplete": alert.incomplete})

@@ -25,11 +25,12 @@ from manifest.makers import (
     root_of,
     single_hybrid_doc,
 )
+from tracker_client.certificates import AUTHORITY
 
 from swarmshare.errors import ManifestError
 from swarmshare.manifest import parse
 from swarmshare.manifest.merkle import BLOCK_LENGTH
-from swarmshare.manifest.parse import parse_manifest
+from swarmshare.manifest.parse import MAX_CERTIFICATE, parse_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,6 +221,11 @@ CASES = [
     Case("a lone v1 file that is a link", lambda: put(single_hybrid_doc(), "info/attr", b"xl"), "hybrid-files"),
     # what stands outside info
     Case("private is text", lambda: put(good_doc(), "info/private", b"1"), "private", lt=True),
+    Case("an authority's certificate that is a number", lambda: put(good_doc(), "info/ssl-cert", 1), "ssl-cert", lt=True),
+    Case("an authority's certificate without an end", lambda: put(good_doc(), "info/ssl-cert", AUTHORITY[:-20].encode()), "ssl-cert", lt=True),
+    Case("two certificates", lambda: put(good_doc(), "info/ssl-cert", 2 * AUTHORITY.encode()), "ssl-cert", lt=True),
+    Case("a certificate with other text", lambda: put(good_doc(), "info/ssl-cert", b"\x1b[2J" + AUTHORITY.encode()), "ssl-cert", lt=True),
+    Case("a long certificate", lambda: put(good_doc(), "info/ssl-cert", AUTHORITY.encode() + b" " * MAX_CERTIFICATE), "ssl-cert", lt=True),
     Case("announce is a number", lambda: put(good_doc(), "announce", 5), "url", lt=True),
     Case("announce with a newline", lambda: put(good_doc(), "announce", b"http://a/\r\nHost: b"), "url", lt=True),
     Case("announce-list is text", lambda: put(good_doc(), "announce-list", b"http://a/"), "trackers", lt=True),

@@ -54,6 +54,7 @@ def test_roots_that_libtorrent_gave() -> None:
     )
 
 
+@pytest.mark.unmeasured
 @given(lengths, piece_lengths)
 def test_roots_layers_and_heights(length: int, piece_length: int) -> None:
     data = content(length)
@@ -112,6 +113,7 @@ def test_proofs_hold_what_bep_52_says_and_fold_to_the_tree(case: tuple[bytes, in
         assert (ancestor.layer, ancestor.hash) == (tree.height, tree.root)
 
 
+@pytest.mark.unmeasured
 @given(proofs(), st.data())
 def test_a_changed_proof_folds_to_something_else(
     case: tuple[bytes, int, int, int, int, int], data: st.DataObject

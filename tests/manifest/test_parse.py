@@ -23,6 +23,7 @@ from manifest.makers import (
     root_of,
     single_hybrid_doc,
 )
+from tracker_client.certificates import AUTHORITY
 
 from swarmshare.manifest import build
 from swarmshare.manifest.build import choose_piece_length
@@ -196,6 +197,7 @@ def test_the_rest() -> None:
         b"url-list": [b"http://seed/", b""],
     }  # fmt: skip
     doc[b"info"][b"private"] = 1
+    doc[b"info"][b"ssl-cert"] = AUTHORITY.encode()
     manifest = parse(doc)
     assert (manifest.comment, manifest.created_by, manifest.creation_date) == (
         "h\u00e9\ufffd",
@@ -205,8 +207,10 @@ def test_the_rest() -> None:
     assert manifest.web_seeds == ("http://seed/",)
     assert parse(good_doc() | {b"url-list": b"http://one/"}).web_seeds == ("http://one/",)
     assert manifest.private
+    assert manifest.ssl_cert == AUTHORITY.encode()
     assert not manifest.hybrid
     assert not parse(good_doc()).private
+    assert parse(good_doc()).ssl_cert is None
     assert parse(good_doc()).creation_date is None
 
 

@@ -80,20 +80,20 @@ def forge(saved: Path, change: Callable[[dict[bytes, Any]], object]) -> None:
 
 
 def test_nothing_changed(saved: Path, manifest: Manifest) -> None:
-    assert load(saved, manifest) == Resume(HELD, set())
+    assert load(saved, manifest) == Resume(HELD, set(), {2})
     assert sorted(os.listdir(saved.parent)) == ["resume", "top"]
 
 
 def test_nothing_was_ever_held(manifest: Manifest, tmp_path: Path) -> None:
     storage = TorrentStorage(manifest, tmp_path)
     save_resume(tmp_path / "resume", manifest, bits([]), storage.file_states())
-    assert load(tmp_path / "resume", manifest) == Resume(set(), set())
+    assert load(tmp_path / "resume", manifest) == Resume(set(), set(), set())
 
 
 def test_there_is_no_resume_data(manifest: Manifest, tmp_path: Path) -> None:
-    assert load(tmp_path / "resume", manifest) == Resume(set(), {0, 2, 3})
+    assert load(tmp_path / "resume", manifest) == Resume(set(), {0, 2, 3}, set())
     (tmp_path / "resume").mkdir()
-    assert load(tmp_path / "resume", manifest) == Resume(set(), {0, 2, 3})
+    assert load(tmp_path / "resume", manifest) == Resume(set(), {0, 2, 3}, set())
 
 
 def test_any_changed_byte_is_noticed(saved: Path, manifest: Manifest) -> None:
@@ -101,25 +101,25 @@ def test_any_changed_byte_is_noticed(saved: Path, manifest: Manifest) -> None:
     for at in range(len(good)):
         for flip in (1, 0x80, 0xFF):
             saved.write_bytes(good[:at] + bytes([good[at] ^ flip]) + good[at + 1 :])
-            assert load(saved, manifest) == Resume(set(), {0, 2, 3})
+            assert load(saved, manifest) == Resume(set(), {0, 2, 3}, set())
 
 
 def test_any_missing_end_is_noticed(saved: Path, manifest: Manifest) -> None:
     good = saved.read_bytes()
     for length in range(len(good)):
         saved.write_bytes(good[:length])
-        assert load(saved, manifest) == Resume(set(), {0, 2, 3})
+        assert load(saved, manifest) == Resume(set(), {0, 2, 3}, set())
     saved.write_bytes(good + b"\n")
-    assert load(saved, manifest) == Resume(set(), {0, 2, 3})
+    assert load(saved, manifest) == Resume(set(), {0, 2, 3}, set())
     saved.write_bytes(good + bytes(2**20))
-    assert load(saved, manifest) == Resume(set(), {0, 2, 3})
+    assert load(saved, manifest) == Resume(set(), {0, 2, 3}, set())
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200), st.booleans())
 def test_any_bytes_at_all(saved: Path, manifest: Manifest, body: bytes, looks_whole: bool) -> None:
     saved.write_bytes(sha256(body).digest() + body if looks_whole else body)
-    assert load(saved, manifest) == Resume(set(), {0, 2, 3})
+    assert load(saved, manifest) == Resume(set(), {0, 2, 3}, set())
 
 
 @pytest.mark.parametrize(
@@ -142,18 +142,18 @@ def test_any_bytes_at_all(saved: Path, manifest: Manifest, body: bytes, looks_wh
 )
 def test_another_shape_is_not_believed(saved: Path, manifest: Manifest, change: Any) -> None:
     forge(saved, change)
-    assert load(saved, manifest) == Resume(set(), {0, 2, 3})
+    assert load(saved, manifest) == Resume(set(), {0, 2, 3}, set())
 
 
 @pytest.mark.parametrize("file", [[], [1], {}, 5, b"x", [b"x", 5], [3 * BLOCK, 5, 5]])
 def test_a_file_of_another_shape_is_checked_again(saved: Path, manifest: Manifest, file: Any) -> None:
     forge(saved, lambda root: root[b"files"].__setitem__(2, file))
-    assert load(saved, manifest) == Resume({0, 2, 6}, {2})
+    assert load(saved, manifest) == Resume({0, 2, 6}, {2}, set())
 
 
 def test_another_manifest(saved: Path) -> None:
     other = parse_manifest(encoded(folder_doc({**FILES, b"d": 8})))
-    assert load(saved, other) == Resume(set(), {0, 2, 3})
+    assert load(saved, other) == Resume(set(), {0, 2, 3}, set())
 
 
 @pytest.mark.parametrize("difference", [-1, 1, 10**9, -(10**9)])
@@ -161,7 +161,7 @@ def test_a_file_with_another_time(saved: Path, manifest: Manifest, difference: i
     path = saved.parent / "top" / "c"
     time = path.stat().st_mtime_ns + difference
     os.utime(path, ns=(time, time))
-    assert load(saved, manifest) == Resume({0, 2, 6}, {2})
+    assert load(saved, manifest) == Resume({0, 2, 6}, {2}, set())
 
 
 @pytest.mark.parametrize("length", [0, 5, 6 * BLOCK, 7 * BLOCK])
@@ -170,26 +170,26 @@ def test_a_file_of_another_length(saved: Path, manifest: Manifest, length: int) 
     time = path.stat().st_mtime_ns
     os.truncate(path, length)
     os.utime(path, ns=(time, time))
-    assert load(saved, manifest) == Resume({7, 8, 9}, {0})
+    assert load(saved, manifest) == Resume({7, 8, 9}, {0}, {2})
 
 
 def test_a_file_that_is_gone_or_new(saved: Path, manifest: Manifest) -> None:
     (saved.parent / "top" / "c").unlink()
-    assert load(saved, manifest) == Resume({0, 2, 6}, {2})
+    assert load(saved, manifest) == Resume({0, 2, 6}, {2}, set())
     (saved.parent / "top" / "d").write_bytes(payload(7))
-    assert load(saved, manifest) == Resume({0, 2, 6}, {2, 3})
+    assert load(saved, manifest) == Resume({0, 2, 6}, {2, 3}, set())
 
 
 def test_pieces_of_a_file_without_a_state_are_not_believed(saved: Path, manifest: Manifest) -> None:
     forge(saved, lambda root: root.update({b"pieces": bits({*HELD, 10})}))
-    assert load(saved, manifest) == Resume(HELD, {3})
+    assert load(saved, manifest) == Resume(HELD, {3}, {2})
 
 
 def test_a_file_that_cannot_be_looked_at(saved: Path, manifest: Manifest) -> None:
     path = saved.parent / "top" / "c"
     path.unlink()
     path.symlink_to("/etc/passwd")
-    assert load(saved, manifest) == Resume({0, 2, 6}, {2})
+    assert load(saved, manifest) == Resume({0, 2, 6}, {2}, set())
 
 
 def test_a_crash_after_more_was_written(saved: Path, manifest: Manifest) -> None:
@@ -198,27 +198,27 @@ def test_a_crash_after_more_was_written(saved: Path, manifest: Manifest) -> None
     save_resume(saved, manifest, bits(HELD), storage.file_states())
     write(storage, 1)
     storage.close()
-    assert load(saved, manifest) == Resume({7, 8, 9}, {0})
+    assert load(saved, manifest) == Resume({7, 8, 9}, {0}, {2})
 
 
 def test_a_file_that_changed_while_we_seeded_is_not_saved_as_right(saved: Path, manifest: Manifest) -> None:
     storage = TorrentStorage(manifest, saved.parent)
-    assert load_resume(saved, manifest, storage) == Resume(HELD, set())
+    assert load_resume(saved, manifest, storage) == Resume(HELD, set(), {2})
     (saved.parent / "top" / "c").write_bytes(bytes(3 * BLOCK))
     os.utime(saved.parent / "top" / "c", ns=(1, 1))
     save_resume(saved, manifest, bits(HELD), storage.file_states())
-    assert load(saved, manifest) == Resume({0, 2, 6}, {2})
+    assert load(saved, manifest) == Resume({0, 2, 6}, {2}, set())
 
 
 def test_a_finished_file_stays_believed(saved: Path, manifest: Manifest) -> None:
     storage = TorrentStorage(manifest, saved.parent)
-    held, _ = load_resume(saved, manifest, storage)
+    held, _, _ = load_resume(saved, manifest, storage)
     for number in (1, 3, 4, 5):
         write(storage, number)
     save_resume(saved, manifest, bits({*held, 1, 3, 4, 5}), storage.file_states())
     storage.finish(0)  # and a crash before the next save
     storage.close()
-    assert load(saved, manifest) == Resume({*range(10)}, set())
+    assert load(saved, manifest) == Resume({*range(10)}, set(), {0, 2})
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -238,9 +238,11 @@ def test_whatever_happens_nothing_wrong_is_held(saved: Path, manifest: Manifest,
             mutated[at] ^= data.draw(st.integers(0, 255))
         saved.write_bytes(mutated)
         storage = TorrentStorage(manifest, saved.parent)
-        held, recheck = load_resume(saved, manifest, storage)
+        held, recheck, named = load_resume(saved, manifest, storage)
         assert held <= storage.scan()
         assert not any(set(manifest.layout.file_pieces(file)) & held for file in recheck)
+        assert all(set(manifest.layout.file_pieces(file)) <= held for file in named)
+        assert all((top / manifest.files[file].path[-1]).exists() for file in named)
     finally:
         saved.write_bytes(good)
         for path, (content, time) in before.items():

@@ -179,5 +179,5 @@ class Folder(RuleBasedStateMachine):
             shutil.rmtree(self.top)
 
 
-TestFolder = Folder.TestCase
+TestFolder = pytest.mark.unmeasured(Folder.TestCase)
 TestFolder.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)

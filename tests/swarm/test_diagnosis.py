@@ -81,6 +81,13 @@ def test_who_is_known_to_want_encryption_or_to_be_a_stranger_comes_first() -> No
     assert cause(strangers=[CHO[0]]) == Cause.STRANGER
 
 
+def test_what_members_have_to_prove() -> None:
+    assert cause(no_certificate=True, dials={BEN: Outcome.REFUSED}, encrypted=[BEN[0]]) == Cause.NO_CERTIFICATE
+    assert cause(unproven=[BEN[0]], members=[[BEN]]) == Cause.UNPROVEN
+    assert cause(unproven=[BEN[0]]) == Cause.UNPROVEN
+    assert cause(unproven=[BEN[0]], dials={CHO: Outcome.REFUSED}) == Cause.REFUSED
+
+
 def test_a_seed_that_lets_in_this_machine_only() -> None:
     for reach in (ListenReach.NOWHERE, ListenReach.MACHINE):
         shut = {"complete": True, "reach": reach}

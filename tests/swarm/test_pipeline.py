@@ -42,7 +42,7 @@ class Link:
         self.ask()
         while self.arrivals[0] < end:
             self.now = self.arrivals.popleft()
-            self.pipeline.on_block(self.now, BLOCK)
+            self.pipeline.on_leaves(self.now, 1, BLOCK)
             self.ask()
         return self.idle - idle
 
@@ -94,7 +94,7 @@ def test_a_pause_is_followed_by_a_new_start() -> None:
     link.run(6)
     for _ in range(len(link.arrivals)):
         link.now = link.arrivals.popleft()
-        link.pipeline.on_block(link.now, BLOCK)
+        link.pipeline.on_leaves(link.now, 1, BLOCK)
     link.now += 60
     link.ask()
     assert link.pipeline.outstanding == 32
@@ -122,7 +122,7 @@ def test_a_silent_peer_is_snubbing_until_a_block_comes() -> None:
     assert pipeline.is_snubbed(1031.0), "giving up the requests does not clear it"
     assert room(pipeline, 1031.0) == 1
     pipeline.on_sent(1031.0, 1)
-    pipeline.on_block(1032.0, BLOCK)
+    pipeline.on_leaves(1032.0, 1, BLOCK)
     assert not pipeline.is_snubbed(1032.0)
     assert room(pipeline, 1032.0) > 1
 
@@ -132,7 +132,7 @@ def test_a_peer_that_snubbed_starts_anew() -> None:
     link.run(6)
     link.now += SNUB_AFTER
     assert link.pipeline.target(link.now) == 1
-    link.pipeline.on_block(link.now, BLOCK)
+    link.pipeline.on_leaves(link.now, 1, BLOCK)
     assert link.pipeline.target(link.now) > 32
 
 
@@ -140,7 +140,7 @@ def test_a_slow_peer_is_not_snubbing() -> None:
     pipeline = RequestPipeline()
     pipeline.on_sent(0.0, 30)
     for tick in range(1, 30):
-        pipeline.on_block(tick * 29.0, BLOCK)
+        pipeline.on_leaves(tick * 29.0, 1, BLOCK)
         assert not pipeline.is_snubbed(tick * 29.0 + 29.9)
     assert pipeline.target(30 * 29.0) == 2
 
@@ -169,10 +169,10 @@ def test_a_link_that_becomes_slow_gets_short_requests_again() -> None:
 def test_a_long_block_counts_as_its_leaves() -> None:
     pipeline = RequestPipeline()
     pipeline.on_sent(0.0, 32)
-    pipeline.on_block(0.1, 4 * BLOCK)
+    pipeline.on_leaves(0.1, 4, 4 * BLOCK)
     assert pipeline.outstanding == 28
     assert pipeline.target(0.1) == 36
-    pipeline.on_block(0.2, 5)
+    pipeline.on_leaves(0.2, 1, 5)
     assert pipeline.outstanding == 27
 
 
@@ -182,7 +182,7 @@ def test_a_long_block_that_takes_its_time_is_no_silence() -> None:
     for leaf in range(1, 64):
         pipeline.on_part(29.0 * leaf, leaf * BLOCK)
         assert not pipeline.is_snubbed(29.0 * leaf + 29.9)
-    pipeline.on_block(29.0 * 64, 64 * BLOCK)
+    pipeline.on_leaves(29.0 * 64, 64, 64 * BLOCK)
     pipeline.on_sent(29.0 * 64, 64)
     for second in range(30):
         pipeline.on_part(29.0 * 64 + second, 100 * second)

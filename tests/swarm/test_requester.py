@@ -60,7 +60,7 @@ def test_requests_are_long_for_a_fast_peer_that_takes_them(picker: PiecePicker[s
             break
         for block in blocks:
             picker.received("a", block)
-            requester.pipeline.on_block(now, block.length)
+            requester.pipeline.on_leaves(now, len(block.leaves), block.length)
         now += 0.05
     assert {block.length for block in blocks} == {2 * BLOCK}
     outstanding = requester.pipeline.outstanding
@@ -163,7 +163,7 @@ def test_a_wrong_piece_is_not_asked_for_again_and_the_rest_of_its_file_comes_las
         asked |= pieces(last)
         for block in last:
             picker.received("a", block)
-            requester.pipeline.on_block(0.0, BLOCK)
+            requester.pipeline.on_leaves(0.0, 1, BLOCK)
         last = requester.choose(0.0, EVERYTHING, (), None)
     assert asked >= set(range(1, COUNT))
     assert 0 not in asked
@@ -181,12 +181,12 @@ def test_in_the_endgame_an_idle_peer_is_asked_for_what_it_should_send_much_soone
     for number, (one, other) in enumerate(zip(queue, few, strict=False), 1):
         for requester, peer, block in ((busy, "busy", one), (idle, "idle", other)):
             picker.received(peer, block)
-            requester.pipeline.on_block(number / 4, BLOCK)
+            requester.pipeline.on_leaves(number / 4, 1, BLOCK)
     assert picker.in_endgame
     again = idle.choose(2.0, everything, (), None)
     assert again == queue[: -len(again) - 1 : -1], "the end of the other's queue"
     assert 4 <= len(again) <= 8, "of 24: both send alike, and a part of the queue cannot be taken back"
     for block in again:
         picker.received("idle", block)
-        idle.pipeline.on_block(4.0, BLOCK)
+        idle.pipeline.on_leaves(4.0, 1, BLOCK)
     assert len(idle.choose(20.0, everything, (), None)) == ENDGAME_BATCH, "the other fell silent"

@@ -50,7 +50,7 @@ def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    monkeypatch.setattr(fetch, "context", lambda: context)
+    monkeypatch.setattr(fetch, "context", lambda _url: context)
 
 
 async def test_a_page() -> None:

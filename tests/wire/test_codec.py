@@ -149,6 +149,34 @@ def test_what_is_expected_comes_in_few_reads() -> None:
     assert reads < 16
 
 
+@pytest.mark.parametrize("step", [2**14 + 20, 3 * 2**14, 100_000])
+def test_what_is_expected_goes_straight_to_its_place_wherever_a_read_ends(step: int) -> None:
+    blocks = [m.Piece(0, 2**14 * number, 2**14) for number in range(64)]
+    left = dict.fromkeys(blocks)
+    buffers = {block: memoryview(bytearray(block.length)) for block in blocks}
+    placed: list[Block] = []
+
+    def place(block: Block) -> memoryview:
+        placed.append(block)
+        return buffers[m.Piece(*block)]
+
+    reader = MessageReader(8, place, lambda count: [(block, buffers[block]) for block in [*left][:count]])
+    data = b"".join(block.encode() + payload(block) for block in blocks)
+    at = 0
+    while at < len(data):
+        start = at
+        for buffer in reader.buffers():
+            part = data[at : min(at + len(buffer), start + step)]
+            buffer[: len(part)] = part
+            at += len(part)
+        for block in reader.received(at - start):
+            assert isinstance(block, m.Piece)
+            del left[block]
+            assert buffers[block] == payload(block)
+    assert not left
+    assert len(placed) < 16, "only a block whose head was the last that was read, or cut, is placed by its head"
+
+
 def on_the_wire(message: Any) -> bytes:
     if isinstance(message, m.Piece):
         return message.encode() + bytes(n % 251 for n in range(message.length))

@@ -23,7 +23,7 @@ from swarmshare.app.jobs import Jobs
 from swarmshare.app.ledger import Ledger
 from swarmshare.app.magnets import manifest_of, peers_of
 from swarmshare.app.naming import refuse_taken
-from swarmshare.app.running import EVERY, telling_status, transfer_fields
+from swarmshare.app.running import EVERY, MAX_TORRENTS, telling_status, transfer_fields
 from swarmshare.app.settings_file import change_settings
 from swarmshare.app.snapshot import ClientSnapshot
 from swarmshare.app.transfers import Transfers
@@ -120,13 +120,12 @@ class ClientSession:
         with telling_status("gui") as status:
             while True:
                 sign_in = self.group.signed_in
-                lines = self.transfers.lines()
                 told = partial(
                     status.tell,
                     addresses=self.transfers.addresses,
                     tracker=sign_in.tracker if sign_in is not None else None,
-                    torrents=transfer_fields(lines),
-                    torrent_count=len(lines),
+                    torrents=transfer_fields(self.transfers.lines(MAX_TORRENTS)),
+                    torrent_count=len(self.transfers),
                 )
                 await trio.to_thread.run_sync(told)  # the home may be on a disk that is away
                 await trio.sleep(EVERY)

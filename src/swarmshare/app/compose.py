@@ -98,6 +98,10 @@ def _may_use(sign_in: SignIn, manifest: Manifest) -> bool:
 
 
 def _same(url: str, tracker: str) -> bool:
-    """Whether both are at one place."""
-    one, other = urlsplit(url), urlsplit(tracker)
-    return (one.scheme, one.netloc.lower()) == (other.scheme, other.netloc.lower())
+    """Whether both are at one place, whether by TLS or not: a tracker speaks both languages on its one port."""
+    return _place(url) == _place(tracker)
+
+
+def _place(url: str) -> tuple[str, int | None]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)

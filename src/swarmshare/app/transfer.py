@@ -28,7 +28,9 @@ UNSERVED_AFTER: Final = 15.0
 SHOW_LAST: Final = 5.0
 """Seconds after a restart until it is believed that nobody is there: a tracker and peers have answered by then."""
 LOOK_EVERY: Final = 1.0
-"""Seconds between two looks at what nobody is connected to."""
+"""Seconds between two looks at what nobody is connected to, of a few transfers."""
+LOOKS_A_SECOND: Final = 1000
+"""Most of these looks in a second: of very many transfers, each waits longer for its turn."""
 
 
 class Transfer:
@@ -54,6 +56,8 @@ class Transfer:
         self._line: TransferSnapshot | None = None
         self._seen: object = None
         """What the line was made of."""
+        self._stage: object = None
+        """How far it had come, by which a change is seen without a look."""
         self._look_at = self._count_at = 0.0
         """When to look again, and to count."""
         self._copies = (0, 0, 0)
@@ -150,15 +154,21 @@ class Transfer:
             )
         return self._last
 
-    def line(self, now: float) -> TransferSnapshot:
-        """Return its line; the same object as long as nothing changes, which a window compares with ``is``."""
+    def line(self, now: float, look_every: float = LOOK_EVERY) -> TransferSnapshot:
+        """Return its line; the same object as long as nothing changes, which a window compares with ``is``.
+
+        While nobody is connected, all of it is looked at every ``look_every`` seconds only.
+        """
         torrent = self.torrent
         if torrent is None:
             if self._line is None:
                 self._line = self._resting_line()
             return self._line
-        if self._line is not None and (now < self._look_at or torrent.scope.cancel_called):
+        stage = torrent.ready.is_set(), torrent.disk.checked, torrent.disk.problem
+        idle = now < self._look_at and not torrent.sessions and stage == self._stage
+        if self._line is not None and (idle or torrent.scope.cancel_called):
             return self._line
+        self._stage = stage
         rates = torrent.downloads.meter.rate(now), torrent.uploads.meter.rate(now)
         if now >= self._count_at or torrent.picker.seeds != self._counted_seeds:
             self._count_at = now + COUNT_EVERY
@@ -181,13 +191,10 @@ class Transfer:
         )
         if self._line is None or seen != self._seen:
             self._seen = seen
-            self._line = replace(
-                self._working_line(torrent, *rates),
-                no_peers=alone.message if alone else "",
-                unserved=self._is_unserved(now),
+            self._line = self._working_line(
+                torrent, *rates, no_peers=alone.message if alone else "", unserved=self._is_unserved(now)
             )
-        busy = torrent.sessions or any(rates) or self._line.state is TorrentState.CHECKING
-        self._look_at = now if busy else now + LOOK_EVERY
+        self._look_at = now if any(rates) else now + look_every
         return self._line
 
     def _count(self, torrent: Torrent, now: float) -> None:
@@ -227,12 +234,18 @@ class Transfer:
             self._bytes = total, done
         return self._bytes
 
-    def _working_line(self, torrent: Torrent, rate_down: float, rate_up: float) -> TransferSnapshot:
+    def _working_line(
+        self, torrent: Torrent, rate_down: float, rate_up: float, *, no_peers: str, unserved: bool
+    ) -> TransferSnapshot:
         state = torrent.state
         total, done = self._sum(torrent)
         return replace(
             self._plain_line(),
             state=state,
+            no_peers=no_peers,
+            unserved=unserved,
+            downloaded=self._saved.downloaded + torrent.downloads.received,
+            uploaded=self._saved.uploaded + torrent.uploads.sent,
             problem=torrent.disk.problem.advice if torrent.disk.problem else "",
             changed_files=torrent.file_monitor.changed_files,
             bytes_total=total,
@@ -253,7 +266,7 @@ class Transfer:
 
     def _plain_line(self) -> TransferSnapshot:
         """Return a line without what only a running transfer has."""
-        saved = self.totals
+        saved = self._saved
         copies, only_here, announced_only = self._copies
         return TransferSnapshot(
             info_hash=saved.info_hash,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import trio
 
 from swarmshare.app.naming import in_common
-from swarmshare.app.transfer import Transfer
+from swarmshare.app.transfer import LOOK_EVERY, LOOKS_A_SECOND, Transfer
 from swarmshare.engine.config import TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.errors import StorageError, SwarmShareError
@@ -68,10 +69,13 @@ class Transfers:
         """``host:port`` of each socket that listens for peers."""
         return tuple(self._engine.addresses) if self._engine is not None else ()
 
-    def lines(self) -> tuple[TransferSnapshot, ...]:
-        """Return a line for each transfer, the oldest first."""
-        now = trio.current_time()
-        return tuple(transfer.line(now) for transfer in self._by_hash.values())
+    def __len__(self) -> int:
+        return len(self._by_hash)
+
+    def lines(self, most: int | None = None) -> tuple[TransferSnapshot, ...]:
+        """Return a line for each transfer, the oldest first; for ``most`` of them, if not None."""
+        now, look_every = trio.current_time(), max(LOOK_EVERY, len(self) / LOOKS_A_SECOND)
+        return tuple(transfer.line(now, look_every) for transfer in islice(self._by_hash.values(), most))
 
     def get(self, info_hash: str) -> Transfer | None:
         """Return the transfer with this info hash (hexadecimal); None when there is none."""
@@ -127,8 +131,9 @@ class Transfers:
                     try:
                         await self._end.wait()
                     finally:
-                        for transfer in self._by_hash.values():
-                            transfer.stop()
+                        if self._end.is_set():  # another engine follows, and until then there is a line of each
+                            for transfer in self._by_hash.values():
+                                transfer.stop()
                         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSING):
                             await self._ledger.save_what_can_be(self._by_hash.values())
                 self._end = trio.Event()

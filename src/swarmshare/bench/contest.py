@@ -9,20 +9,31 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from swarmshare.errors import SwarmShareError
 from swarmshare.texts import Text
+
+_Side = TypeVar("_Side", bound=Hashable)
+_Measured = TypeVar("_Measured")
 
 
 class BenchError(SwarmShareError):
     """A contestant could not run, or ended early."""
 
     code = "bench"
+
+
+class _Timed(Protocol):
+    """Whatever was measured with a clock."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +76,29 @@ class Contestant:
         return Sample(**json.loads(done.stdout))
 
 
+def in_turns(
+    sides: Iterable[_Side], measure: Callable[[_Side], _Measured], rounds: int
+) -> dict[_Side, list[_Measured]]:
+    """Measure all ``sides`` in turn, ``rounds`` times, after one round that is not counted: it warms the caches.
+
+    When one round is all that is wanted, it counts: one value says little anyway.
+    """
+    results: dict[_Side, list[_Measured]] = {side: [] for side in sides}
+    uncounted = 1 if rounds > 1 else 0
+    for number in range(uncounted + rounds):
+        for side, measured in results.items():
+            result = measure(side)
+            if number >= uncounted:
+                measured.append(result)
+    return results
+
+
 def compete(contestants: Mapping[str, Contestant], rounds: int) -> dict[str, list[Sample]]:
-    """All contestants in turn, ``rounds`` times, after one round that is not counted."""
-    samples: dict[str, list[Sample]] = {label: [] for label in contestants}
-    for number in range(rounds + 1):
-        for label, contestant in contestants.items():
-            sample = contestant.run()
-            if number:
-                samples[label].append(sample)
-    return samples
+    """Run all contestants as :func:`in_turns`; returns the samples of each by its label."""
+    return in_turns(contestants, lambda label: contestants[label].run(), rounds)
 
 
-def speed_ratio(ours: Sequence[Sample], reference: Sequence[Sample]) -> Spread:
+def speed_ratio(ours: Sequence[_Timed], reference: Sequence[_Timed]) -> Spread:
     """How many times as fast ``ours`` is as ``reference``, over the rounds."""
     return Spread.of([other.seconds / sample.seconds for sample, other in zip(ours, reference, strict=True)])
 

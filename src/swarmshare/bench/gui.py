@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.bench.children import answer, start
-from swarmshare.bench.contest import BenchError, Spread
+from swarmshare.bench.contest import BenchError, Spread, in_turns
 from swarmshare.manifest.bencoding import encode
 from swarmshare.manifest.build import Description
 from swarmshare.storage.create import create_manifest
@@ -124,7 +124,6 @@ def _downloads(
     with open(source / "content.bin", "wb") as stream:
         for _ in range(length // PIECE_LENGTH):
             stream.write(secrets.token_bytes(PIECE_LENGTH))
-    sides: dict[str, list[Download]] = {"window": [], "headless": []}
     with ExitStack() as stack:
         tracker = stack.enter_context(_tracker())
         about = Description(trackers=((f"http://127.0.0.1:{tracker.server_port}/announce",),))
@@ -132,15 +131,16 @@ def _downloads(
         torrent = folder / "content.torrent"
         torrent.write_bytes(manifest.encode())
         tracker.peer = int(answer(start(stack, SEED, "swarmshare-seed", torrent, source))["port"])
-        for number in range(count + 1):
-            for side, downloads in sides.items():
-                home, target = folder / f"{side}-{number}", folder / "target"
-                with ExitStack() as own:
-                    there = {**environment, "SWARMSHARE_HOME": str(home)}
-                    measured = answer(start(own, MODULE, side, torrent, target, environment=there))
-                shutil.rmtree(target)
-                if number:
-                    downloads.append(Download(measured["seconds"], measured["stalls"]))
+
+        def download(side: str) -> Download:
+            home, target = Path(tempfile.mkdtemp(dir=folder)), folder / "target"
+            with ExitStack() as own:
+                there = {**environment, "SWARMSHARE_HOME": str(home)}
+                measured = answer(start(own, MODULE, side, torrent, target, environment=there))
+            shutil.rmtree(target)
+            return Download(measured["seconds"], measured["stalls"])
+
+        sides = in_turns(("window", "headless"), download, count)
     return sides["window"], sides["headless"]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.bench.contest import Contestant, Prepare, Sample, child_main, compete
+from swarmshare.bench.reference import is_installed
 from swarmshare.manifest.build import Description
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.manifest.parse import parse_manifest
@@ -57,7 +58,7 @@ def bench_hash(length: int, rounds: int, sparse_length: int) -> HashFigures:
         samples = compete(
             {
                 "create": _contestant("create", str(file)),
-                "libtorrent": _contestant("libtorrent", str(file)),
+                **({"libtorrent": _contestant("libtorrent", str(file))} if is_installed() else {}),
                 "verify": _contestant("verify", str(manifest), folder),
                 "leaves": _contestant("memory", str(BLOCK_LENGTH), str(length)),
                 "bulk": _contestant("memory", str(PIECE_LENGTH), str(length)),
@@ -70,7 +71,7 @@ def bench_hash(length: int, rounds: int, sparse_length: int) -> HashFigures:
             with open(file, "wb") as stream:
                 stream.truncate(sparse_length)
             sparse = _contestant("create-auto", str(file)).run()
-    return HashFigures(length=length, sparse=sparse, **samples)
+    return HashFigures(length=length, sparse=sparse, **({"libtorrent": []} | samples))
 
 
 def _contestant(name: str, *arguments: str) -> Contestant:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.bench.contest import Contestant, Prepare, Sample, child_main, compete
+from swarmshare.bench.reference import is_installed
 from swarmshare.manifest.build import Description, build_manifest
 from swarmshare.manifest.manifest import FileEntry
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, merkle_root
@@ -46,7 +47,11 @@ def bench_manifest(file_count: int, pieces_a_file: int, rounds: int) -> tuple[in
         path = Path(folder, "large.torrent")
         data = large_manifest(file_count, pieces_a_file)
         path.write_bytes(data)
-        sides = {name: Contestant("swarmshare.bench.manifests", name, (str(path),)) for name in CONTESTANTS}
+        sides = {
+            name: Contestant("swarmshare.bench.manifests", name, (str(path),))
+            for name in CONTESTANTS
+            if name != "libtorrent" or is_installed()
+        }
         return len(data), compete(sides, rounds)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from swarmshare.bench.contest import Spread
+from swarmshare.bench.contest import Spread, in_turns
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.common.pieces import PieceState
 from swarmshare.manifest.layout import PieceLayout
@@ -50,12 +50,8 @@ class Costs:
 
 def bench_picker(piece_counts: Sequence[int], rounds: int) -> dict[int, dict[str, Spread]]:
     """For each number of pieces, the spread of each of the :class:`Costs`; a first round does not count."""
-    costs: dict[int, list[Costs]] = {count: [] for count in piece_counts}
-    for number in range(rounds + 1):
-        for count, measured in costs.items():
-            cost = _measure(count, random.Random(number))
-            if number:
-                measured.append(cost)
+    rng = random.Random(0)
+    costs = in_turns(piece_counts, lambda count: _measure(count, rng), rounds)
     return {
         count: {field.name: Spread.of([getattr(cost, field.name) for cost in measured]) for field in fields(Costs)}
         for count, measured in costs.items()

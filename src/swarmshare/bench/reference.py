@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+
+def is_installed() -> bool:
+    """Whether there is a libtorrent to compare with: there are no wheels of it for the newest Pythons."""
+    return find_spec("libtorrent") is not None
 
 
 def new_session(**settings: Any) -> Any:

@@ -302,7 +302,7 @@ class Node:
             return
         received = self.picker.received(session, block)
         if received.wanted:
-            session.requester.pipeline.on_block(now, block.length)
+            session.requester.pipeline.on_leaves(now, len(block.leaves), block.length)
             session.meter_from.add(now, block.length)
             for other, theirs in received.cancel:
                 assert isinstance(other, Session)

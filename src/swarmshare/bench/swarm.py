@@ -7,6 +7,7 @@ N peers that send u_i each: the seed must send every byte once, and all that is 
 from __future__ import annotations
 
 import secrets
+import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from swarmshare.bench.children import answer, hear, say, start
+from swarmshare.bench.contest import in_turns
+from swarmshare.bench.reference import is_installed
 from swarmshare.engine.config import EngineConfig, TorrentConfig
 from swarmshare.engine.engine import open_engine
 from swarmshare.manifest.build import Description
@@ -37,8 +40,8 @@ def least_seconds(length: int, peers: int, rate: float) -> float:
 
 
 def bench_swarm(length: int, peers: int, rate: float, rounds: int) -> dict[str, list[float]]:
-    """Seconds until the last of ``peers`` has ``length`` bytes, ``rounds`` times a side."""
-    results: dict[str, list[float]] = {side: [] for side in SIDES}
+    """Return the seconds until the last of ``peers`` has ``length`` bytes, ``rounds`` times a side after one more."""
+    sides = [side for side in SIDES if is_installed() or side != "libtorrent"]
     with tempfile.TemporaryDirectory(prefix="swarmshare-bench-") as folder:
         source = Path(folder, "source")
         source.mkdir()
@@ -46,10 +49,8 @@ def bench_swarm(length: int, peers: int, rate: float, rounds: int) -> dict[str, 
         manifest = create_manifest(make_plan(source / "content.bin"), Description(), piece_length=2**18)
         torrent = Path(folder, "content.torrent")
         torrent.write_bytes(manifest.encode())
-        for number in range(rounds):
-            for side in SIDES:
-                results[side].append(_spread(side, torrent, source, Path(folder, f"{side}-{number}"), peers, rate))
-    return results
+        there = Path(folder, "there")
+        return in_turns(sides, lambda side: _spread(side, torrent, source, there, peers, rate), rounds)
 
 
 def _spread(side: str, torrent: Path, source: Path, target: Path, peers: int, rate: float) -> float:
@@ -62,7 +63,9 @@ def _spread(side: str, torrent: Path, source: Path, target: Path, peers: int, ra
             say(child, ports[:number])
         for child in children[1:]:
             answer(child)
-        return perf_counter() - begin
+        seconds = perf_counter() - begin
+    shutil.rmtree(target, ignore_errors=True)  # libtorrent may end before it has written
+    return seconds
 
 
 def _swarmshare(torrent: str, folder: str, rate: str) -> None:

@@ -24,6 +24,10 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     bench = verbs.add_parser("bench", help="measure, beside a reference", description="Measure, beside a reference.")
     kinds = bench.add_subparsers(dest="kind", metavar="WHAT", required=True)
 
+    everything = kinds.add_parser("all", parents=[common], help="all of these in one table, beside reference and limit")
+    everything.add_argument("--quick", action="store_true", help="as little as shows that everything can be measured")
+    everything.set_defaults(run=_measure("run_all"))
+
     hashing = kinds.add_parser("hash", parents=[common], help="create and verify, beside libtorrent and plain hashlib")
     hashing.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file; default: 1024")
     hashing.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
@@ -65,7 +69,20 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     transfer.add_argument("--seeds", type=int, default=1, metavar="N", help="default: 1")
     transfer.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
+    transfer.add_argument("--tls", action="store_true", help="members only, encrypted, beside our own without it")
     transfer.set_defaults(run=_measure("run_transfer"))
+
+    start = kinds.add_parser("start", parents=[common], help="until a window's session shares again, and has closed")
+    for option, count, of in (
+        ("--pieces", 100_000, "of the one seed"),
+        ("--transfers", 5_000, "small seeds"),
+        ("--files", 10_000, "small ones, of a seed, and of a torrent that is added and removed"),
+    ):
+        start.add_argument(
+            option, type=whole_number(0, MAX_NUMBER), default=count, metavar="N", help=f"{of}; default: {count}"
+        )
+    start.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds; default: 5")
+    start.set_defaults(run=_measure("run_start"))
 
     tracker = kinds.add_parser("tracker", parents=[common], help="load a tracker with thousands of peers")
     tracker.add_argument("--peers", type=int, default=2000, metavar="N", help="default: 2000")

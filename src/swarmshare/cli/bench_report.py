@@ -6,14 +6,16 @@ from dataclasses import asdict, astuple
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.bench.contest import Spread, speed_ratio
+from swarmshare.bench.everything import FULL, QUICK, bench_all
 from swarmshare.bench.gui import TABLE_STEPS, bench_gui
 from swarmshare.bench.hashing import bench_hash
 from swarmshare.bench.manifests import bench_manifest
 from swarmshare.bench.picker import bench_picker
 from swarmshare.bench.simulate import SCENARIOS, bench_simulate
+from swarmshare.bench.starts import bench_help, bench_start
 from swarmshare.bench.swarm import bench_swarm, least_seconds
 from swarmshare.bench.tracker import bench_tracker
-from swarmshare.bench.transfer import bench_transfer
+from swarmshare.bench.transfer import PLAIN, bench_transfer
 from swarmshare.cli.render import Output, plural, size
 
 if TYPE_CHECKING:
@@ -32,6 +34,17 @@ _PICKER_COSTS: Final = {
     "construct": ("construct", "ms", 1e3),
 }
 """What to call each of the costs, its unit, and how many of them a second is."""
+_COMPARED: Final = (
+    ("swarmshare", "libtorrent"),
+    ("libtorrent to swarmshare", "libtorrent"),
+    ("swarmshare to libtorrent", "libtorrent"),
+    ("swarmshare", PLAIN),
+    ("swarmshare, encrypted", "libtorrent, encrypted"),
+    ("swarmshare, encrypted", "swarmshare"),
+)
+"""The sides of a transfer, each with what its speed is a ratio to."""
+_HELPED: Final = ("", "download", "bench")
+"""Verbs whose help is timed; the first is the command itself, which has to know all verbs."""
 _TABLE_WIDTH: Final = 160
 """Columns of the widest table."""
 
@@ -47,6 +60,7 @@ def run_hash(arguments: argparse.Namespace, output: Output) -> int:
         "hashlib, 1 MiB blocks, 2 threads": figures.bulk,
     }
     output.line(f"{size(figures.length)} in the page cache, {arguments.rounds} rounds: least, median, greatest")
+    sides = {label: samples for label, samples in sides.items() if samples}  # there may be no libtorrent
     for label, samples in sides.items():
         rates = Spread.of([figures.length / sample.seconds / 2**20 for sample in samples])
         _row(output, label, rates, "MiB/s", 0, _peak(samples))
@@ -66,8 +80,9 @@ def run_manifest(arguments: argparse.Namespace, output: Output) -> int:
     output.line(f"{arguments.files:,} files, {size(length)}, {arguments.rounds} rounds: least, median, greatest")
     for label, samples in sides.items():
         _row(output, label, Spread.of([sample.seconds for sample in samples]), "s", 3, _peak(samples))
-    slowness = speed_ratio(sides["libtorrent"], sides["swarmshare"])
-    _row(output, "swarmshare / libtorrent", slowness, "times the time", 2)
+    if "libtorrent" in sides:
+        slowness = speed_ratio(sides["libtorrent"], sides["swarmshare"])
+        _row(output, "swarmshare / libtorrent", slowness, "times the time", 2)
     return 0
 
 
@@ -86,7 +101,9 @@ def run_picker(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
     """Measure a download over loopback, beside libtorrent: MiB a second, memory, processor time."""
-    length, sides = bench_transfer(arguments.size * 2**20, arguments.files, arguments.seeds, arguments.rounds)
+    length, sides = bench_transfer(
+        arguments.size * 2**20, arguments.files, arguments.seeds, arguments.rounds, encrypted=arguments.tls
+    )
     files = f" in {plural(arguments.files, 'file')}" if arguments.files else ""
     output.line(
         f"{size(length)}{files} from {plural(arguments.seeds, 'seed')} over loopback, {arguments.rounds} rounds: "
@@ -103,11 +120,36 @@ def run_transfer(arguments: argparse.Namespace, output: Output) -> int:
             _row(output, f"{side} {who}, processor time", Spread.of(seconds), "s", 2)
         if arguments.files:
             named = Spread.of([arguments.files / transfer.named for transfer in transfers])
-            _row(output, f"{side}, flushed and named" if side == "swarmshare" else side, named, "files/s", 0)
-    ratio = Spread.of(
-        [theirs.seconds / ours.seconds for ours, theirs in zip(sides["swarmshare"], sides["libtorrent"], strict=True)]
-    )
-    _row(output, "swarmshare / libtorrent", ratio, "times", 2)
+            _row(output, f"{side}, flushed and named" if side.endswith("swarmshare") else side, named, "files/s", 0)
+    for side, reference in _COMPARED:
+        if side in sides and reference in sides:
+            _row(output, f"{side} / {reference}", speed_ratio(sides[side], sides[reference]), "times", 2)
+    return 0
+
+
+def run_start(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure how long a window's session takes to share again, and to close: seconds, and those of the processor."""
+    shares, closes = "until it shares", "until it is closed"
+    cases = {
+        "pieces": (f"a seed of {plural(arguments.pieces, 'piece')}", shares, closes),
+        "transfers": (plural(arguments.transfers, "idle seed"), shares, closes),
+        "files": (f"a seed of {plural(arguments.files, 'file')}", shares, closes),
+        "new files": (f"a new torrent of {plural(arguments.files, 'file')}", "until there is room", "removed"),
+    }
+    output.line(f"{plural(arguments.rounds, 'round')}: least, median, greatest; the start of Python does not count")
+    samples = bench_start(arguments.pieces, arguments.transfers, arguments.files, arguments.rounds)
+    for case, starts in samples.items():
+        what, first, last = cases[case]
+        loads, ends = [start.loaded for start in starts], [start.closed for start in starts]
+        peak = f"peak {size(max(start.peak for start in starts))}"
+        _row(output, f"{what}, {first}", Spread.of(loads), "s", 2, peak)
+        _row(output, "  processor time", Spread.of([start.loaded_cpu for start in starts]), "s", 2)
+        _row(output, f"{what}, {last}", Spread.of(ends), "s", 2)
+        _row(output, "  processor time", Spread.of([start.closed_cpu for start in starts]), "s", 2)
+    for verb, runs in bench_help(_HELPED, arguments.rounds).items():
+        what = f"swarmshare {verb} --help".replace("  ", " ") if verb is not None else "python -c pass"
+        _row(output, what, _in_milliseconds(Spread.of([seconds for seconds, _ in runs])), "ms", 0)
+        _row(output, "  processor time", _in_milliseconds(Spread.of([cost for _, cost in runs])), "ms", 0)
     return 0
 
 
@@ -160,6 +202,33 @@ def run_gui(arguments: argparse.Namespace, output: Output) -> int:
     )
     output.event("figure", label="stall", unit="ms", median=middle, percentile_99=late, greatest=most)
     return 0
+
+
+def run_all(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure everything: one table, with the reference of the same run and the limit beside each figure."""
+    output.line(f"  {'':<52} {'least':>8} {'median':>8} {'greatest':>8} {'reference':>9} {'limit':>8}")
+    bench = ""
+    for figure in bench_all(QUICK if arguments.quick else FULL):
+        if figure.bench != bench:
+            bench = figure.bench
+            output.line(bench)
+        values = astuple(figure.spread) if figure.spread else ("", "", "")
+        beside = [spread.mid if spread else "" for spread in (figure.reference, figure.limit)]
+        least, middle, most, reference, limit = (_number(value) if value != "" else "" for value in (*values, *beside))
+        if figure.label:
+            name = f"{figure.label}, {figure.unit}"
+            row = f"  {name:<52} {least:>8} {middle:>8} {most:>8} {reference:>9} {limit:>8}  {figure.note}"
+        else:
+            row = f"  not measured: {figure.note}"
+        output.line(row.rstrip())
+        fields = asdict(figure)
+        output.event("figure", **(fields.pop("spread") or dict.fromkeys(("low", "mid", "high"))), **fields)
+    return 0
+
+
+def _number(value: float) -> str:
+    """Return ``value`` with three digits or more."""
+    return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
 
 
 def _in_milliseconds(seconds: Spread) -> Spread:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
@@ -77,6 +76,8 @@ def run_list(arguments: argparse.Namespace, output: Output) -> int:
 
 def run_swarm(arguments: argparse.Namespace, output: Output) -> int:
     """Show the members of one swarm, and how safe its content is: live on a terminal, else once."""
+    import base64
+
     from swarmshare.app.signed_in import open_tracker, signed_in_at
     from swarmshare.cli.display import live_console  # with rich: it takes longer to load than all else here
 

@@ -58,6 +58,12 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         "--web-seed", type=_url, action="append", default=[], metavar="URL", help="a web server with the files"
     )
     parser.add_argument("--private", action="store_true", help="peers come from the tracker only (BEP 27)")
+    parser.add_argument(
+        "--ssl-cert",
+        type=Path,
+        metavar="FILE",
+        help="only for members of the group whose authority has this certificate (PEM)",
+    )
     parser.add_argument("--comment", type=plain_text, default="", metavar="TEXT")
     parser.add_argument(
         "--exclude", action="append", default=[], metavar="GLOB", help="leave out what matches; repeat at will"
@@ -88,6 +94,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         trackers=tuple(arguments.tracker),
         web_seeds=tuple(arguments.web_seed),
         private=arguments.private,
+        ssl_cert=_authority(arguments.ssl_cert) if arguments.ssl_cert is not None else None,
         comment=arguments.comment,
         created_by=f"SwarmShare {__version__}",
         creation_date=now(),
@@ -114,6 +121,22 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         excluded=plan.excluded,
     )
     return 0
+
+
+def _authority(path: Path) -> bytes:
+    """Return the certificate in ``path``, byte for byte; there may be nothing else in it, such as a private key."""
+    from swarmshare.identity.certificates import IdentityError, read_certificate
+    from swarmshare.manifest.parse import MAX_CERTIFICATE, is_one_certificate
+    from swarmshare.storage.files import read_small
+
+    certificate = read_small(path, MAX_CERTIFICATE)
+    try:
+        read_certificate(certificate)
+    except IdentityError as error:
+        raise StorageError(path, error.message) from error
+    if not is_one_certificate(certificate):
+        raise StorageError(path, Text("manifest.ssl-cert", limit=MAX_CERTIFICATE))
+    return certificate
 
 
 def tell_lost_folder(plan: SharePlan, manifest: Manifest, output: Output) -> None:

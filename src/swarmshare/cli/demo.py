@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -67,6 +66,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 @contextmanager
 def stage() -> Iterator[tuple[Path, Processes]]:
     """Give a folder and processes, of which nothing is left afterwards, whatever happens."""
+    import tempfile
+
     from swarmshare.app.processes import Processes
 
     ends = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -18,10 +19,12 @@ from swarmshare.cli.network import serves_other_machines
 from swarmshare.cli.signals import run_until_signal
 from swarmshare.engine.engine import Engine, open_engine
 from swarmshare.errors import StorageError
+from swarmshare.identity.membership import refresh
 from swarmshare.schema.snapshot import EngineSnapshot
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from swarmshare.app.running import Status
     from swarmshare.cli.render import Output
@@ -45,17 +48,26 @@ class EngineRun:
         self._settings = load_settings(sharing_flags(arguments))
         self._resume = resume_folder()
         self._sign_in = sign_in_for(arguments.tracker)
+        self._certificate: Path | None = None
+        """The folder of the certificate that we connect with, if any."""
 
     def run(
-        self, torrents: list[tuple[Manifest, TorrentConfig]], *, until_complete: bool = False, serve_parts: bool = False
+        self,
+        torrents: list[tuple[Manifest, TorrentConfig]],
+        *,
+        until_complete: bool = False,
+        serve_parts: bool = False,
+        certificate: Path | None = None,
     ) -> None:
         """Share ``torrents``, until all are complete or for good. Raises KeyboardInterrupt after a clean stop.
 
         Raises :class:`~swarmshare.errors.StorageError` for what only a person can put right, such as a folder that may
-        not be written to; with ``serve_parts`` not as long as there is anything to serve.
+        not be written to; with ``serve_parts`` not as long as there is anything to serve. In the folder ``certificate``
+        a new revocation list is looked for all the time.
         """
         trackers = {url for manifest, _ in torrents for url in trackers_of(manifest, self._sign_in)}
         config = engine_config(self._settings, self._resume, for_network=any(map(serves_other_machines, trackers)))
+        self._certificate = certificate
         run_until_signal(partial(self._share, config, torrents, until_complete, serve_parts))
 
     async def _share(
@@ -96,6 +108,8 @@ class EngineRun:
             if done or now >= next_event:
                 next_event = now + PROGRESS_EVERY
                 report.progress(engine.snapshot())
+                if self._certificate is not None and await trio.to_thread.run_sync(self._refresh_certificate, added):
+                    engine.close_revoked()
             if now >= next_status:
                 next_status = now + EVERY
                 # In a thread, as below: the home may be on a disk that is away.
@@ -107,6 +121,20 @@ class EngineRun:
                 # In a thread: a terminal may be slow, or stopped with Ctrl-S.
                 await trio.to_thread.run_sync(self._display.show, engine.snapshot())
             await trio.sleep(POLL)
+
+    def _refresh_certificate(self, added: list[Torrent]) -> bool:
+        """Look for a renewed certificate and a newer revocation list; returns whether there is one.
+
+        What cannot be used changes nothing: it may be on its way there.
+        """
+        assert self._certificate is not None
+        found = False
+        with suppress(StorageError):
+            for membership in {
+                torrent.members_only.membership for torrent in added if torrent.members_only is not None
+            }:
+                found = refresh(membership, self._certificate) or found
+        return found
 
     def _tell_status(self, status: Status, snapshot: EngineSnapshot) -> None:
         tracker = self._sign_in.tracker if self._sign_in is not None else None

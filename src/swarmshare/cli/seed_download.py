@@ -9,17 +9,18 @@ from swarmshare.cli.arguments import add_sharing_arguments, add_tracker_argument
 from swarmshare.cli.find import HELP, METAVAR, find_manifest, magnet_in
 from swarmshare.common.pieces import Priority
 from swarmshare.common.text import clean
-from swarmshare.errors import StorageError, TakenError
+from swarmshare.errors import StorageError, SwarmShareError, TakenError
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
     from swarmshare.common.address import Address
     from swarmshare.engine.config import TorrentConfig
+    from swarmshare.identity.membership import Membership
     from swarmshare.manifest.manifest import Manifest
 
 
@@ -54,6 +55,12 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     download.add_argument("--sequential", action="store_true", help="first pieces first, to look at it meanwhile")
     download.set_defaults(run=run_download)
     for parser in (seed, download):
+        parser.add_argument(
+            "--certificate",
+            type=Path,
+            metavar="DIR",
+            help="the folder with your key.pem and certificate.pem, for what is for members only",
+        )
         add_tracker_argument(parser)
         add_sharing_arguments(parser)
 
@@ -67,8 +74,12 @@ def run_seed(arguments: argparse.Namespace, output: Output) -> int:
     for manifest in manifests:
         refuse_too_deep(manifest, arguments.data)
     require_data_folder(arguments.data)
-    torrents = [(manifest, config_for(manifest, arguments.data, arguments)) for manifest in manifests]
-    EngineRun(arguments, output).run(torrents, serve_parts=True)
+    memberships = memberships_for(manifests, arguments.certificate)
+    torrents = [
+        (manifest, config_for(manifest, arguments.data, arguments, membership=membership))
+        for manifest, membership in zip(manifests, memberships, strict=True)
+    ]
+    EngineRun(arguments, output).run(torrents, serve_parts=True, certificate=arguments.certificate)
     return 0
 
 
@@ -83,6 +94,7 @@ def run_download(arguments: argparse.Namespace, output: Output) -> int:
     manifest = find_manifest(arguments.what, arguments.tracker, arguments.peer)
     folder = (arguments.to or load_settings().settings.folder or Path()).absolute()
     refuse_too_deep(manifest, folder)
+    (membership,) = memberships_for([manifest], arguments.certificate)
     priorities = _priorities(manifest, arguments.only)
     output.event("downloading", info_hash=str(manifest.info_hash), name=clean(manifest.name), folder=clean(str(folder)))
     output.line(f"Downloading {manifest.name} to {folder}")
@@ -93,9 +105,12 @@ def run_download(arguments: argparse.Namespace, output: Output) -> int:
         peers=peers_of(magnet) if magnet is not None else (),
         priorities=priorities,
         sequential=arguments.sequential,
+        membership=membership,
     )
     try:
-        EngineRun(arguments, output).run([(manifest, config)], until_complete=not arguments.seed_after)
+        EngineRun(arguments, output).run(
+            [(manifest, config)], until_complete=not arguments.seed_after, certificate=arguments.certificate
+        )
     except TakenError as error:
         error.hint = Text("hint.download-elsewhere")
         raise
@@ -110,6 +125,7 @@ def config_for(
     peers: Iterable[Address] = (),
     priorities: Mapping[int, Priority] | None = None,
     sequential: bool = False,
+    membership: Membership | None = None,
 ) -> TorrentConfig:
     """How to share ``manifest``: with the peers that were named, ``peers``, and whom its trackers know."""
     from swarmshare.app.compose import announcers_for
@@ -122,7 +138,28 @@ def config_for(
         announcers=announcers_for(manifest, sign_in_for(arguments.tracker)),
         priorities=priorities or {},
         sequential=sequential,
+        membership=membership,
     )
+
+
+def memberships_for(manifests: Sequence[Manifest], folder: Path | None) -> list[Membership | None]:
+    """Return for each manifest the membership of its group, by the certificate in ``folder``; None for an open one.
+
+    Raises:
+        SwarmShareError: One needs a certificate and there is no folder, or none needs one: then nothing would be
+            encrypted, although somebody thinks so.
+        StorageError: The certificate is of another group, has expired, or cannot be read.
+    """
+    from swarmshare.identity.membership import open_membership
+
+    authorities = [manifest.ssl_cert for manifest in manifests]
+    if folder is None and any(authorities):
+        name = next(manifest.name for manifest in manifests if manifest.ssl_cert is not None)
+        raise SwarmShareError(Text("cli.members-only", name=name), hint=Text("hint.certificate-option"))
+    if folder is not None and not any(authorities):
+        raise SwarmShareError(Text("cli.open-to-all", name=manifests[0].name), hint=Text("hint.no-certificate-option"))
+    groups = {authority: open_membership(folder, authority) for authority in authorities if folder and authority}
+    return [groups.get(authority or b"") for authority in authorities]
 
 
 def _priorities(manifest: Manifest, globs: list[str]) -> dict[int, Priority]:

@@ -69,6 +69,7 @@ def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("info hash", str(manifest.info_hash)),
         ("on the wire", manifest.info_hash.truncated.hex()),
         ("v1 info hash", manifest.info_hash_v1.hex() if manifest.info_hash_v1 else ""),
+        ("members only", f"yes: group {_group(manifest)}" if manifest.ssl_cert else ""),
         ("private", "yes: peers come from its trackers only" if manifest.private else ""),
         *((f"tracker {tier}", ", ".join(urls)) for tier, urls in enumerate(manifest.trackers, 1)),
         *(("web seed", url) for url in manifest.web_seeds),
@@ -78,6 +79,19 @@ def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("lacks", f"the piece layers of {plural(lacking, 'file')}: they must come from peers" if lacking else ""),
         ("magnet", magnet_of(manifest)),
     ]
+
+
+def _group(manifest: Manifest) -> str | None:
+    """Return the id of the group that it is for; empty when its certificate cannot be read, None when it has none."""
+    from swarmshare.identity.certificates import IdentityError
+    from swarmshare.identity.group_id import GroupId
+
+    if manifest.ssl_cert is None:
+        return None
+    try:
+        return str(GroupId.of(manifest.ssl_cert))
+    except IdentityError:
+        return ""
 
 
 def summary_fields(manifest: Manifest) -> dict[str, object]:
@@ -96,6 +110,7 @@ def summary_fields(manifest: Manifest) -> dict[str, object]:
         "piece_count": manifest.layout.piece_count,
         "hybrid": manifest.hybrid,
         "private": manifest.private,
+        "group": _group(manifest),
         "trackers": manifest.trackers,
         "web_seeds": manifest.web_seeds,
         "comment": manifest.comment,

@@ -44,7 +44,9 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         help="*:6969 for every machine of the network; near:6969 likewise, but for this machine only where the "
         "Internet can see it; port 0: any; repeat at will; default: 127.0.0.1:6969",
     )
-    parser.add_argument("--data", type=Path, metavar="DIR", help="where it keeps its database; made if it is not there")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="of its database and its identity; made if it is not there"
+    )
     parser.add_argument("--database", metavar="URL", help="another database, as SQLAlchemy writes it (PostgreSQL)")
     parser.add_argument(
         "--registration",
@@ -121,6 +123,8 @@ def _alone(config: TrackerConfig) -> Iterator[None]:
 
 def _tell(ready: Ready, output: Output) -> None:
     output.line(f"Tracker at {ready.url}")
+    if ready.group_link is not None:
+        output.line(f"Group link, for other machines: {ready.group_link}")
     if ready.setup_token is not None:
         link = f"{ready.url}/setup/{ready.setup_token}"
         output.line("It has no organiser yet. Make the account here; the link works once:")
@@ -130,7 +134,7 @@ def _tell(ready: Ready, output: Output) -> None:
         output.event("setup", url=link, setup_token=ready.setup_token)
     for listening in ready.addresses:
         output.line(f"Listening on {listening}")
-        output.event("listening", address=listening, url=ready.url)
+        output.event("listening", address=listening, url=ready.url, group_link=ready.group_link)
 
 
 def _url(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, TypeAlias
 
 from swarmshare.common.sizes import shown
@@ -54,6 +54,14 @@ def parse_peer_ip(host: str) -> IPAddress | None:
     """As :func:`parse_ip`, but None for what names no single machine, too: multicast and unspecified addresses."""
     address = parse_ip(host)
     return None if address is None or address.is_multicast or address.is_unspecified else address
+
+
+def network_of(host: str) -> str:
+    """Return what stands for the owner of an address: of IPv6 its /64, in which anybody has as many as he likes."""
+    address = parse_ip(host)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, 64), strict=False))
+    return host if address is None else str(address)
 
 
 def is_loopback(host: str) -> bool:

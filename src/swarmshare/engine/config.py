@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from swarmshare.common.address import Address
     from swarmshare.common.pieces import Priority
     from swarmshare.engine.announcer import Announcer
+    from swarmshare.identity.membership import Membership
 
 PEER_ID_PREFIX: Final = b"-SW"
 """How the peer ids of this program begin (BEP 20)."""
@@ -61,6 +62,8 @@ class TorrentConfig:
     """The clients of its trackers."""
     priorities: Mapping[int, Priority] = field(default_factory=dict)
     """How much files are wanted, by their number; those that are not named are wanted normally."""
+    membership: Membership | None = None
+    """This device's certificate of the group whose members alone may join; for a manifest with ``ssl-cert``."""
     sequential: bool = False
     """Whether pieces are started in the order of their numbers."""
     limit_up: float | None = None

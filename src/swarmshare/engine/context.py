@@ -14,6 +14,7 @@ from swarmshare.engine.announcer import Changes
 from swarmshare.engine.known_peers import KnownPeers
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
     from swarmshare.common.address import Address
@@ -71,6 +72,7 @@ class TorrentContext:
         picker: Which pieces are held, and which block was asked of whom.
         disk: The torrent's files.
         dialer: Dials the addresses that anybody reports.
+        rng: Chance, for all that is drawn by lot.
         alert: Called with each fact that front ends are told.
         known_peers: The members that trackers know.
         sessions: The open connections.
@@ -84,6 +86,7 @@ class TorrentContext:
         picker: PiecePicker[BlockSource],
         disk: TorrentDisk,
         dialer: Dialer,
+        rng: random.Random,
         alert: Callable[[Alert], None],
     ) -> None:
         self.manifest = manifest
@@ -91,6 +94,7 @@ class TorrentContext:
         self.picker = picker
         self.disk = disk
         self.dialer = dialer
+        self.rng = rng
         self.alert = alert
         self.known_peers = KnownPeers(picker, manifest.layout.piece_count)
         self.sessions: set[PeerSession] = set()

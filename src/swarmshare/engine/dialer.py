@@ -30,7 +30,7 @@ MAX_RESULTS: Final = 64
 RECENT: Final = 180.0
 """Seconds for which the result of a dial is worth reporting: longer than the longest pause between two."""
 MAX_REPORTED: Final = 100
-"""Addresses that an alert names because they hang up, each once; beyond it there are no more alerts."""
+"""Addresses that an alert names because they hang up or a certificate is in the way, each once; beyond it no more."""
 
 
 def most_dialled(max_peers: int) -> int:
@@ -51,12 +51,13 @@ class DialLog:
         self._reported: set[Address] = set()
 
     def record(self, address: Address, result: DialResult, now: float) -> bool:
-        """Remember a result; returns whether to report it, as it is the first time that a peer there hangs up."""
+        """Remember a result; returns whether to report it, as a peer there refuses us, or we it, for the first time."""
         self._results.pop(address, None)
         self._results[address] = result, now
         if len(self._results) > MAX_RESULTS:
             del self._results[next(iter(self._results))]
-        if result.outcome is not Outcome.HUNG_UP or address in self._reported or len(self._reported) >= MAX_REPORTED:
+        is_told = result.outcome in {Outcome.HUNG_UP, Outcome.CERTIFICATE}
+        if not is_told or address in self._reported or len(self._reported) >= MAX_REPORTED:
             return False
         self._reported.add(address)
         return True

@@ -7,9 +7,9 @@ What the disk refuses is tried again until it works; meanwhile the torrent has a
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
 from enum import Enum, auto
 from functools import partial
+from operator import itemgetter
 from threading import Event
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -17,12 +17,15 @@ import trio
 
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.common.pieces import Priority
+from swarmshare.engine.on_demand import OnDemand
 from swarmshare.errors import StorageError
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import leaf_hashes
 from swarmshare.storage.files import make_folder
+from swarmshare.storage.opening import KeptFolder
 from swarmshare.storage.pieces import TorrentStorage
-from swarmshare.storage.resume import load_resume, save_resume
+from swarmshare.storage.preparing import Prepared
+from swarmshare.storage.resume import Resume, load_resume, save_resume
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -78,6 +81,17 @@ class WrittenPiece(NamedTuple):
     """The hashes of its blocks, 32 bytes each; empty when it was refused."""
 
 
+class _Checked(NamedTuple):
+    """What is known before anything is hashed."""
+
+    right: set[int]
+    """Pieces that need not be."""
+    doubtful: Collection[int]
+    """Files that are to be."""
+    looked_at: Collection[int]
+    """Files of which it is to be told whether somebody edited them."""
+
+
 class TorrentDisk:
     """The files of one torrent, on the engine's side."""
 
@@ -87,8 +101,12 @@ class TorrentDisk:
         config: TorrentConfig,
         resume_folder: Path | None,
         opened: OpenFiles,
+        *,
         on_problem: Callable[[StorageError | None], None],
         on_notice: Callable[[StorageError], None],
+        on_written: Callable[[WrittenPiece], None],
+        on_named: Callable[[], None],
+        on_unsaved: Callable[[], None],
     ) -> None:
         """Prepare to read and write the files of ``manifest``; nothing is opened yet.
 
@@ -99,6 +117,11 @@ class TorrentDisk:
             opened: The open files of all torrents.
             on_problem: Called with what the disk refuses, and with None when it refuses nothing any more.
             on_notice: Called with what is not as the manifest has it and stops nothing.
+            on_written: Called with each piece that was submitted, and what came of it.
+                One that is VERIFIED is to be counted (:meth:`count`) there: what follows from a file's last piece
+                must not come before the torrent knows of the others.
+            on_named: Called when files got their names.
+            on_unsaved: Called when the resume data falls behind: it is to be saved (:meth:`save`) some time.
         """
         self.storage = TorrentStorage(manifest, config.folder, opened)
         self.checked = 0.0
@@ -126,14 +149,20 @@ class TorrentDisk:
         self._resume_path = resume_folder / f"{manifest.info_hash}.resume" if resume_folder else None
         self._on_problem = on_problem
         self._on_notice = on_notice
+        self._on_written = on_written
+        self._on_named = on_named
+        self._on_unsaved = on_unsaved
+        self.unsaved = False
+        """Whether the resume data may be behind what is known of the files."""
         self._waiting: deque[tuple[int, memoryview]] = deque()
         """Pieces whose blocks are all here, on their way to the disk."""
         self._waiting_bytes = 0
-        self._idle_writer = trio.lowlevel.ParkingLot()
+        self._writer = OnDemand(self._write_waiting)
         self._waiting_readers = trio.lowlevel.ParkingLot()
         self._unnamed: deque[int] = deque()
         """Files whose pieces are all here, on their way to their names."""
-        self._idle_namer = trio.lowlevel.ParkingLot()
+        self._namer = OnDemand(self._name_whole)
+        self._collecting = trio.lowlevel.ParkingLot()
         self._naming_took = 0.0
         """Seconds that it took to name files the last time."""
         self._writing = trio.Lock()
@@ -141,12 +170,29 @@ class TorrentDisk:
         self._naming = trio.Lock()
         """Held while a thread gives names, which waits for the disk; whoever wants both locks takes this one first."""
 
+    def start_in(self, nursery: trio.Nursery) -> None:
+        """Write and name files in tasks of ``nursery``, when there is something to write."""
+        self._writer.start_in(nursery)
+        self._namer.start_in(nursery)
+
     # ------------------------------------------------------------------ what is there
 
     async def check(self) -> set[int]:
         """Return the pieces that are right on the disk: by resume data where that can be trusted, else by hashing."""
-        right = await self._scan(self._trusted)
-        await self._attempt(self.storage.file_states)  # what was hashed is known to be as it was then
+        named: set[int] = set()
+        everything = range(len(self._manifest.files))
+
+        def find() -> _Checked:
+            nonlocal named
+            if self._resume_path is None:
+                resume = Resume(set(), set(everything), set())
+            else:
+                resume = load_resume(self._resume_path, self._manifest, self.storage)
+            named = resume.named
+            return _Checked(resume.held, resume.recheck, everything)
+
+        right = await self._scan(find, self.storage.file_states)  # what was hashed is known to be as it was then
+        self.unfinished -= named
         return right
 
     async def prepare(self) -> None:
@@ -159,7 +205,9 @@ class TorrentDisk:
         """
         files = self._manifest.files
         missing = [number for number in sorted(self.unfinished) if self.lacks(number) or not files[number].length]
-        prepared = await self._attempt(lambda: self.storage.prepare(missing))
+        prepared = await self._attempt(lambda: self.storage.prepare(missing)) if missing else Prepared([], {})
+        if missing:
+            self._fall_behind()  # a file that somebody else began may be ours now
         for notice in prepared.notices:
             self._on_notice(notice)
         now = trio.current_time()
@@ -175,7 +223,8 @@ class TorrentDisk:
         """Check the files that other programs changed, took away or put back.
 
         Returns:
-            The files, with which :meth:`recount` is to be called, and the pieces of them that are right.
+            The files, with which :meth:`recount` is to be called, and the pieces of them that are right. Those that
+            somebody edited are among :attr:`blocked`, before their pieces are missing: none is to be asked for.
 
         Raises:
             StorageError: The folder is gone: a disk that somebody pulled out must not be filled anew elsewhere.
@@ -183,7 +232,7 @@ class TorrentDisk:
         if self._prepared.is_set():
             await self._attempt(self._require_folder)
         lost = await trio.to_thread.run_sync(lambda: self.storage.new_files() | self.storage.lost_files())
-        return lost, await self._scan(lambda: (set(), lost)) if lost else set()
+        return lost, await self._scan(lambda: _Checked(set(), lost, lost)) if lost else set()
 
     def recount(self, files: Collection[int], held: Bitfield) -> None:
         """Count anew what is held of ``files`` that were checked; ``held`` has a bit for each piece of the torrent."""
@@ -207,27 +256,36 @@ class TorrentDisk:
         if not self._folder.is_dir():
             raise StorageError(self._folder, Text("storage.gone"), hint=Text("hint.put-back"))
 
-    async def _scan(self, trusted: Callable[[], tuple[set[int], Collection[int]]]) -> set[int]:
-        """Hash the files that ``trusted`` leaves in doubt; cancelled, the scan stops soon, in its own thread."""
+    async def _scan(self, find: Callable[[], _Checked], after: Callable[[], object] | None = None) -> set[int]:
+        """Hash the files that ``find`` leaves in doubt, and return the pieces that are right then.
+
+        ``after`` is called if any was hashed; both are called in the thread that hashes. Cancelled, the scan stops
+        soon, in its own thread.
+        """
         stop = Event()
 
-        def work() -> set[int]:
-            held, doubtful = trusted()
-            return held | self.storage.scan(self._note_progress, stop, doubtful)
+        def work() -> tuple[set[int], bool, dict[int, StorageError]]:
+            right, doubtful, looked_at = find()
+            if doubtful:
+                right |= self.storage.scan(self._note_progress, stop, doubtful)
+                if after is not None:
+                    after()
+            return right, bool(doubtful), self.storage.edited(looked_at)
 
         try:
             async with self._naming, self._writing:
-                right = await trio.to_thread.run_sync(work, abandon_on_cancel=True)
+                right, was_hashed, edited = await trio.to_thread.run_sync(work, abandon_on_cancel=True)
         finally:
             stop.set()
         self.checked = 1.0
+        self.blocked |= edited
+        if was_hashed:
+            self._fall_behind()
         return right
 
-    def _trusted(self) -> tuple[set[int], Collection[int]]:
-        if self._resume_path is None:
-            return set(), range(len(self._manifest.files))
-        resume = load_resume(self._resume_path, self._manifest, self.storage)
-        return resume.held, resume.recheck
+    def _fall_behind(self) -> None:
+        self.unsaved = True
+        self._on_unsaved()
 
     def _note_progress(self, progress: Progress) -> None:
         self.checked = progress.bytes_done / max(1, progress.bytes_total)
@@ -252,10 +310,10 @@ class TorrentDisk:
     # ------------------------------------------------------------------ pieces on their way
 
     def submit(self, piece: int, data: memoryview) -> None:
-        """Queue a piece whose blocks are all here, to be verified and written by :meth:`write_next`."""
+        """Queue a piece whose blocks are all here, to be verified and written."""
         self._waiting.append((piece, data))
         self._waiting_bytes += len(data)
-        self._idle_writer.unpark()
+        self._writer.wake()
 
     async def has_room(self) -> None:
         """Wait while the queue is full; whoever reads from a peer calls this before it reads more."""
@@ -266,15 +324,13 @@ class TorrentDisk:
     def _is_full(self) -> bool:
         return len(self._waiting) > _QUEUED and self._waiting_bytes > _QUEUED_BYTES
 
-    async def write_next(self) -> list[WrittenPiece]:
-        """Wait for submitted pieces, verify them, write those that are right, and return what came of them.
+    async def _write_waiting(self) -> None:
+        while self._waiting:
+            for written in await self._write_next():
+                self._on_written(written)
 
-        Those that are VERIFIED are to be counted (:meth:`count`) one by one, as the torrent takes note of each: what
-        follows from a file's last piece must not come before the torrent knows of the others.
-        It is called by one task, again and again: pieces are written one after the other, in the order of submission.
-        """
-        while not self._waiting:
-            await self._idle_writer.park()
+    async def _write_next(self) -> list[WrittenPiece]:
+        """Verify pieces that wait, write those that are right, and return what came of them."""
         await self._prepared.wait()
         batch = self._take_batch()
         try:
@@ -285,6 +341,7 @@ class TorrentDisk:
             self._refused_writes[file] = error, trio.current_time() + BLOCKED_FOR
             self.blocked[file] = error
             written = [WrittenPiece(piece, data, PieceOutcome.REFUSED)]
+        self._fall_behind()
         again = batch[len(written) :]
         self._waiting.extendleft(reversed(again))
         self._waiting_bytes += sum(len(data) for _, data in again)
@@ -297,6 +354,7 @@ class TorrentDisk:
         while self._waiting and length < _WRITTEN_AT_ONCE:
             batch.append(self._waiting.popleft())
             length += len(batch[-1][1])
+        batch.sort(key=itemgetter(0))  # so that the files of a folder are together
         self._waiting_bytes -= length
         if not self._is_full:
             self._waiting_readers.unpark_all()
@@ -305,39 +363,44 @@ class TorrentDisk:
     def _verify_and_write(self, batch: list[tuple[int, memoryview]]) -> list[WrittenPiece]:
         """Deal with the pieces of ``batch`` until the disk refuses one; raises StorageError when that is the first."""
         written: list[WrittenPiece] = []
-        for piece, data in batch:
-            leaves = leaf_hashes(data)
-            outcome = PieceOutcome.WRONG
-            try:
-                if self.storage.verify_leaves(PieceIndex(piece), leaves):
-                    self.storage.write(PieceIndex(piece), data)
-                    outcome = PieceOutcome.VERIFIED
-            except StorageError:
-                if not written:
-                    raise
-                break  # what was written is told of first
-            written.append(WrittenPiece(piece, data, outcome, leaves))
+        with KeptFolder() as kept:
+            for piece, data in batch:
+                leaves = leaf_hashes(data)
+                outcome = PieceOutcome.WRONG
+                try:
+                    if self.storage.verify_leaves(PieceIndex(piece), leaves):
+                        self.storage.write(PieceIndex(piece), data, kept)
+                        outcome = PieceOutcome.VERIFIED
+                except StorageError:
+                    if not written:
+                        raise
+                    break  # what was written is told of first
+                written.append(WrittenPiece(piece, data, outcome, leaves))
         return written
 
     def finish_file_of(self, piece: int) -> None:
-        """Let :meth:`name_next` give the file of ``piece`` its name, if that was the last one it lacked."""
+        """Have the file of ``piece`` given its name soon, if that was the last piece that it lacked."""
         file = self._manifest.layout.span(PieceIndex(piece)).file
         if not self.lacks(file):
             self._unnamed.append(file)
-            self._idle_namer.unpark()
+            self._namer.wake()
+            self._collecting.unpark()
 
-    async def name_next(self) -> None:
-        """Wait for files all of whose pieces are here, and give them their names; called by one task.
+    async def _name_whole(self) -> None:
+        while self._unnamed:
+            await self._name_next()
+            self._on_named()
+
+    async def _name_next(self) -> None:
+        """Give names to files all of whose pieces are here, when some have come together.
 
         What is refused is noted, and left to :meth:`prepare`: it may take a check of the file, which this must not wait
         for.
         """
-        while not self._unnamed:
-            await self._idle_namer.park()
         # Each time costs a turn of the disk's journal, for which writing waits, too: it is worth it for many at once.
         with trio.move_on_after(self._naming_took * _WRITING_PER_NAMING):
             while len(self._unnamed) < min(_NAMED_AT_ONCE, len(self.unfinished)):
-                await self._idle_namer.park()
+                await self._collecting.park()
         began = trio.current_time()
         files = [self._unnamed.popleft() for _ in range(min(len(self._unnamed), _NAMED_AT_ONCE))]
         try:
@@ -352,6 +415,7 @@ class TorrentDisk:
             some = files[first : first + _NAMED_AT_ONCE]
             async with self._naming:
                 refused |= await trio.to_thread.run_sync(self._finish_unless_lost, some)
+            self._fall_behind()
             self.unfinished -= {file for file in some if file not in refused and not self.lacks(file)}
         for error in refused.values():
             raise error
@@ -407,18 +471,28 @@ class TorrentDisk:
     async def save(self, bits: bytes) -> None:
         """Write resume data; ``bits`` is our bitfield (BEP 3). A failure costs only time later, and is passed over."""
         async with self._naming, self._writing:
-            await trio.to_thread.run_sync(self._save, bits)
+            self.unsaved = False
+            if not await trio.to_thread.run_sync(self._save, bits):
+                self.unsaved = True
 
     async def save_and_close(self, bits: bytes | None) -> None:
-        """Write resume data, unless ``bits`` is None, and close the files; gives up after a second."""
+        """Write resume data that is behind, unless ``bits`` is None, and close the files; gives up after a second."""
+        if not self.unsaved:
+            bits = None
+        if bits is None and not self.storage.is_open:
+            return  # thousands of torrents that nobody asked for are closed at once
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
             await trio.to_thread.run_sync(self._save_and_close, bits, abandon_on_cancel=True)
 
-    def _save(self, bits: bytes) -> None:
+    def _save(self, bits: bytes) -> bool:
+        """Write resume data, and return whether that is done."""
         if self._resume_path is not None:
-            with suppress(StorageError, OSError):
+            try:
                 make_folder(self._resume_path.parent)
                 save_resume(self._resume_path, self._manifest, bits, self.storage.file_states())
+            except (StorageError, OSError):
+                return False
+        return True
 
     def _save_and_close(self, bits: bytes | None) -> None:
         if bits is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,8 @@ from swarmshare.schema.alerts import PieceVerified
 from swarmshare.swarm.rates import RateMeter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from swarmshare.engine.block_source import BlockSource
     from swarmshare.engine.context import TorrentContext
     from swarmshare.engine.peer_session import PeerSession
@@ -36,7 +37,6 @@ class Downloads:
         self._picker = context.picker
         self._disk = context.disk
         self._layers = LayerFetcher(context.manifest)
-        self._rng = random.Random()
 
     def tick(self, now: float) -> None:
         """Let other peers be asked for what silent ones owe us, and ask again; called about once a second."""
@@ -47,7 +47,7 @@ class Downloads:
             self._refill(session)
         self.buffers.free_spare()
         if self._layers.files:
-            self._layers.ask(self._sessions, now, self._rng)
+            self._layers.ask(self._sessions, now, self._context.rng)
 
     # ------------------------------------------------------------------ asking
 
@@ -108,21 +108,27 @@ class Downloads:
             self.meter.add(session.last_received, length)
         self._refill(session)
 
-    def on_block(self, source: BlockSource, block: Block) -> None:
-        """Take a block that a source has sent to the place that it was given. Hot path: called for each block."""
+    def on_blocks(self, source: BlockSource, blocks: Iterable[Block]) -> None:
+        """Take blocks that a source has sent, each to the place that it was given. Hot path: called for each read."""
+        picker, buffers = self._picker, self.buffers
         now = source.last_received
-        source.downloaded += block.length
-        received = self._picker.received(source, block)
-        if not received.wanted:
-            self.buffers.given_up(source, block)
-            return
-        source.requester.pipeline.on_block(now, block.length)
-        self.buffers.arrived(source, block)
-        for other, theirs in received.cancel:
-            other.cancel(theirs)
-            other.requester.pipeline.on_returned(now, len(theirs.leaves))
-        if received.piece_complete:
-            self._disk.submit(block.piece, self.buffers.take(block.piece))
+        length = leaves = 0
+        for block in blocks:
+            source.downloaded += block.length
+            received = picker.received(source, block)
+            if not received.wanted:
+                buffers.given_up(source, block)
+                continue
+            buffers.arrived(source, block)
+            length += block.length
+            leaves += 1 if block.length <= BLOCK_LENGTH else len(block.leaves)
+            for other, theirs in received.cancel:
+                other.cancel(theirs)
+                other.requester.pipeline.on_returned(now, len(theirs.leaves))
+            if received.piece_complete:
+                self._disk.submit(block.piece, buffers.take(block.piece))
+        if leaves:
+            source.requester.pipeline.on_leaves(now, leaves, length)
 
     def piece_verified(self, piece: int) -> None:
         """Note that ``piece`` is right and on the disk, and tell everybody (``have``)."""
@@ -153,7 +159,7 @@ class Downloads:
 
     def ask_for_layers(self, session: PeerSession) -> None:
         """Ask a peer for the piece layers that we lack."""
-        self._layers.ask([session], session.last_received, self._rng)
+        self._layers.ask([session], session.last_received, self._context.rng)
 
     def on_hashes(self, message: Hashes) -> list[int]:
         """Take hashes of a peer; returns the files whose piece layer is complete by them and can be verified now."""
@@ -163,10 +169,10 @@ class Downloads:
             root, files, hashes = layer
             self._disk.storage.hashes.set_layer(root, hashes)
         if self._layers.files:
-            self._layers.ask(self._sessions, trio.current_time(), self._rng)
+            self._layers.ask(self._sessions, trio.current_time(), self._context.rng)
         return files
 
     def on_hash_reject(self, session: PeerSession, message: HashReject) -> None:
         """Ask other peers for the hashes that one will not tell."""
         self._layers.rejected(session, message.request, session.last_received)
-        self._layers.ask(self._sessions, session.last_received, self._rng)
+        self._layers.ask(self._sessions, session.last_received, self._context.rng)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.common.address import show_address
+from swarmshare.common.address import network_of, show_address
 from swarmshare.engine.descriptors import divide_descriptors
 from swarmshare.engine.dialer import most_dialled
 from swarmshare.engine.handshaking import (
@@ -27,6 +27,7 @@ from swarmshare.engine.limits import new_bucket
 from swarmshare.engine.listening import Listening, open_listeners
 from swarmshare.engine.peer_session import PeerSession
 from swarmshare.engine.snapshots import torrent_snapshot
+from swarmshare.engine.tls import CERTIFICATE, FIRST_BYTE, TlsListener, hash_in
 from swarmshare.engine.torrent import Torrent
 from swarmshare.engine.torrent_view import TorrentView
 from swarmshare.engine.unwrap import lone_exception
@@ -35,6 +36,7 @@ from swarmshare.schema.alerts import ConnectionFailed, OpenFilesLimit
 from swarmshare.schema.snapshot import EngineSnapshot
 from swarmshare.storage.opening import OpenFiles
 from swarmshare.swarm.diagnosis import Cause, DialResult, Outcome
+from swarmshare.swarm.room import PendingHandshakes
 from swarmshare.texts import Text
 from swarmshare.wire.handshake import Handshake, dial_handshakes
 
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from swarmshare.common.address import Address
     from swarmshare.engine.announcer import Announcer
     from swarmshare.engine.config import EngineConfig, TorrentConfig
+    from swarmshare.engine.tls import MembersOnly
     from swarmshare.engine.transport import Transport
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.schema.alerts import Alert
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
 MAX_HALF_OPEN: Final = 20
 """Dials under way at the same time."""
 MAX_HANDSHAKING: Final = 100
-"""Accepted connections that have not sent their handshake yet. More are closed at once: a stranger may open many."""
+"""Accepted connections that have not sent their handshake yet. With more, older ones are closed."""
 MAX_ALERTS: Final = 10_000
 """Alerts that no front end has taken yet; beyond it the oldest are dropped."""
 
@@ -107,8 +110,9 @@ class Engine:
         self._torrents: dict[bytes, Torrent] = {}
         """By every info hash that a handshake may have (20 bytes)."""
         self._half_open = trio.CapacityLimiter(MAX_HALF_OPEN)
-        self._handshaking = 0
+        self._handshaking = PendingHandshakes(MAX_HANDSHAKING)
         self._up, self._down = (new_bucket(rate) if rate else None for rate in (config.limit_up, config.limit_down))
+        self._tls = TlsListener(self._members_only)
         self._descriptors = divide_descriptors()
         self._opened = OpenFiles(self._descriptors.files)
         """The open files of all torrents."""
@@ -136,9 +140,8 @@ class Engine:
             limit_up=self._up,
             limit_down=self._down,
         )
-        self._torrents[manifest.info_hash.truncated] = torrent
-        if manifest.info_hash_v1 is not None:
-            self._torrents[manifest.info_hash_v1] = torrent
+        for key in _keys(manifest):
+            self._torrents[key] = torrent
         _log.info("%s: added, in %s", manifest.info_hash, config.folder)
         self._nursery.start_soon(self._host, torrent)
         return torrent
@@ -154,6 +157,11 @@ class Engine:
         for torrent in dict.fromkeys(self._torrents.values()):
             torrent.limits.set_engine(self._up, self._down)
 
+    def close_revoked(self) -> None:
+        """Close the sessions of peers whose certificates were revoked; to be called when a revocation list came."""
+        for torrent in dict.fromkeys(self._torrents.values()):
+            torrent.peers.close_revoked(torrent.members_only)
+
     def snapshot(self) -> EngineSnapshot:
         """Return the state of all torrents as of now, as values that front ends may keep."""
         torrents = dict.fromkeys(self._torrents.values())
@@ -161,11 +169,14 @@ class Engine:
 
     async def _host(self, torrent: Torrent) -> None:
         """Run one torrent, its dialler and its announcers until it is removed."""
+        manifest = torrent.manifest
 
         def may_dial(address: Address) -> bool:
             given = address in torrent.config.peers
             most = self.config.max_peers if given else most_dialled(self.config.max_peers)
-            fits = len(torrent.sessions) < most and self._connections < self._descriptors.connections
+            if manifest.ssl_cert is not None and torrent.members_only is None:
+                return False
+            fits = torrent.peers.has_room(address[0], most) and self._connections < self._descriptors.connections
             return fits and address not in torrent.smart_ban.banned and not torrent.known_peers.is_here(address)
 
         try:
@@ -177,8 +188,9 @@ class Engine:
                     for announcer in torrent.config.announcers:
                         nursery.start_soon(self._announce, torrent, announcer)
         finally:
-            for key in [key for key, known in self._torrents.items() if known is torrent]:
-                del self._torrents[key]
+            for key in _keys(torrent.manifest):
+                if self._torrents.get(key) is torrent:
+                    del self._torrents[key]
             _log.info("%s: stopped", torrent.manifest.info_hash)
             torrent.gone.set()
 
@@ -192,6 +204,11 @@ class Engine:
             view.close()
 
     # ------------------------------------------------------------------ connections
+
+    def _members_only(self, info_hash: bytes) -> MembersOnly | None:
+        """Return what the torrent with this hash (20 bytes) asks of connections; None if they cannot use TLS."""
+        torrent = self._torrents.get(info_hash)
+        return torrent.members_only if torrent is not None else None
 
     def _has_room(self) -> bool:
         """Return whether another connection may be open; tells of the limit if not."""
@@ -214,21 +231,20 @@ class Engine:
                 transport = self._transport(stream)
             except OSError:
                 return
-            with transport:
-                await self._exchange_and_share(transport, own)
+            with ExitStack() as stack:
+                stack.enter_context(transport)
+                await self._exchange_and_share(transport, own, stack)
         finally:
             self._connections -= 1
 
-    async def _exchange_and_share(self, transport: Transport, own: str) -> None:
-        if self._handshaking >= MAX_HANDSHAKING:
-            return
-        self._handshaking += 1
-        try:
-            accepted = await self._exchange_handshakes(transport, own)
-        except DIAL_ERRORS:
-            accepted = None
-        finally:
-            self._handshaking -= 1
+    async def _exchange_and_share(self, transport: Transport, own: str, stack: ExitStack) -> None:
+        accepted = None
+        with (
+            trio.CancelScope() as scope,
+            self._handshaking.place(network_of(transport.host), scope.cancel),
+            suppress(*DIAL_ERRORS),
+        ):
+            accepted = await self._exchange_handshakes(transport, own, stack)
         if accepted is not None:
             await self._share(*accepted)
 
@@ -237,23 +253,39 @@ class Engine:
         if self.listening.turned_away(host, cause, trio.current_time()):
             self.alerts.append(ConnectionFailed(None, host, cause, message))
 
-    async def _exchange_handshakes(self, transport: Transport, own: str) -> tuple[Torrent, PeerSession] | None:
-        """Answer a handshake; None when it is for no torrent of ours, or the host may not connect to ``own``."""
+    async def _exchange_handshakes(
+        self, transport: Transport, own: str, stack: ExitStack
+    ) -> tuple[Torrent, PeerSession] | None:
+        """Answer a handshake; None when it is for no torrent of ours, or the host may not connect to ``own``.
+
+        ``stack`` closes the connection, which a handshake of TLS makes another one.
+        """
         host = transport.host
         if not self.listening.admits(host, own):
             self._turn_away(host, Cause.STRANGER, Text("peer.stranger"))
             return None
         with trio.fail_after(HANDSHAKE_TIMEOUT):
+            wanted = None
             try:
+                if await transport.begins_with(FIRST_BYTE):
+                    secure = stack.enter_context(await self._tls.accept(transport))
+                    transport, wanted = secure, hash_in(secure.server_name)
                 theirs = await receive_handshake(transport)
             except RemoteProtocolError as error:
                 if error.rule == ENCRYPTED:
-                    reason = Text("peer.encrypted")
-                    self._turn_away(host, Cause.ENCRYPTED, reason)
+                    self._turn_away(host, Cause.ENCRYPTED, Text("peer.encrypted"))
+                elif error.rule == CERTIFICATE:
+                    self._turn_away(host, Cause.UNPROVEN, error.message)
                 raise
             self.listening.welcome(host)
             torrent = self._torrents.get(theirs.info_hash)
             if torrent is None:
+                return None
+            # The certificate was checked for the torrent that TLS was asked for; it must not open another one.
+            if torrent is not self._torrents.get(wanted or theirs.info_hash):
+                return None
+            if wanted is None and torrent.manifest.ssl_cert is not None:
+                self._turn_away(host, Cause.UNPROVEN, Text("member.plain"))
                 return None
             await torrent.ready.wait()
             manifest = torrent.manifest
@@ -272,9 +304,9 @@ class Engine:
             self._connections -= 1
         _log.debug("%s: dialled %s: %s", torrent.manifest.info_hash, show_address(*address), result.outcome.name)
         if torrent.dialer.log.record(address, result, trio.current_time()):
-            reason = Text("peer.hung-up-mse")
+            reason = result.reason or Text("peer.hung-up-mse")
             info_hash = torrent.manifest.info_hash.full
-            self.alerts.append(ConnectionFailed(info_hash, show_address(*address), Cause.HUNG_UP, reason))
+            self.alerts.append(ConnectionFailed(info_hash, show_address(*address), Cause(result.outcome.value), reason))
         return result
 
     async def _share_by_dialling(self, torrent: Torrent, address: Address) -> DialResult:
@@ -282,7 +314,7 @@ class Engine:
         openings = dial_handshakes(manifest.info_hash.truncated, manifest.info_hash_v1, self.config.peer_id)
         try:
             async with self._half_open:
-                transport, theirs, ours = await dial(address, openings, self._transport)
+                transport, theirs, ours = await dial(address, openings, self._transport, torrent.members_only)
         except DIAL_ERRORS as error:
             return result_of(error)
         with transport:
@@ -292,7 +324,7 @@ class Engine:
     @staticmethod
     async def _share(torrent: Torrent, session: PeerSession) -> bool:
         """Share until the connection ends; False when there was no use for it."""
-        before = torrent.peers.with_id(session.peer_id)
+        before = torrent.peers.same_peer(session)
         if before is not None and not await before.is_alive():
             before.close()
             await before.ended.wait()
@@ -300,3 +332,9 @@ class Engine:
             return False
         await session.run()
         return True
+
+
+def _keys(manifest: Manifest) -> list[bytes]:
+    """Return every info hash that a handshake about ``manifest`` may have, 20 bytes each."""
+    v1 = manifest.info_hash_v1
+    return [manifest.info_hash.truncated] if v1 is None else [manifest.info_hash.truncated, v1]

@@ -11,6 +11,7 @@ import trio
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.common.pieces import PieceState
 from swarmshare.engine import disk
+from swarmshare.engine.on_demand import OnDemand
 from swarmshare.errors import DiskFullError, StorageError
 from swarmshare.schema.alerts import FileNotice, PiecesFound, PiecesLost, TorrentRecovered, TorrentWaiting
 from swarmshare.swarm.debounce import Debounce
@@ -45,8 +46,6 @@ class FileMonitor:
             on_suspect: Called with pieces whose bytes on the disk may have changed, whatever is in memory of them.
             on_checked: Called after each check, when more may be wanted, writable or whole than before.
         """
-        self.unsaved = False
-        """Whether the resume data is behind."""
         self._context = context
         self._disk = context.disk
         self._on_suspect = on_suspect
@@ -59,6 +58,7 @@ class FileMonitor:
         self._debounce = Debounce()
         self._to_prepare = False
         """Whether room is to be made for the wanted files."""
+        self._saver = OnDemand(self._save_now_and_then)
 
     def on_problem(self, error: StorageError | None) -> None:
         """Alert that the disk refuses something, or (None) nothing any more; what comes and goes is told once."""
@@ -98,22 +98,22 @@ class FileMonitor:
             held.set(piece)
         self._disk.count(right)
         self._context.picker.start_with(held)
-        await self._block_edited(range(len(self._context.manifest.files)))
         await self._prepare()
 
-    async def run(self) -> None:
-        """Look after the files and the resume data, until cancelled."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._save_now_and_then)
-            nursery.start_soon(self._check_repeatedly)
+    def start_in(self, nursery: trio.Nursery) -> None:
+        """Look after the files and the resume data in tasks of ``nursery``."""
+        self._saver.start_in(nursery)
+        nursery.start_soon(self._check_repeatedly)
+
+    def save_soon(self) -> None:
+        """Save the resume data, which is behind, with what else changes until then."""
+        self._saver.wake()
 
     async def _save_now_and_then(self) -> None:
-        while True:
+        while self._disk.unsaved:
             await trio.sleep(SAVE_INTERVAL)
-            if self.unsaved:
-                self.unsaved = False
-                await self._disk.save(self._context.picker.held.to_wire())
-                self._doubtful.set()  # what could not be flushed is lost
+            await self._disk.save(self._context.picker.held.to_wire())
+            self._doubtful.set()  # what could not be flushed is lost
 
     async def _check_repeatedly(self) -> None:
         """Look when in doubt, and now and then while anything is missing: nothing here waits for what it clears."""
@@ -142,17 +142,12 @@ class FileMonitor:
             self._refused(error)
             return
         if files:
-            await self._block_edited(files)
             self._on_checked()
             self._compare(files, right)
         if files or self._to_prepare:
             self._to_prepare = False
             await self._prepare()
             self._on_checked()
-
-    async def _block_edited(self, files: Collection[int]) -> None:
-        """Block those of ``files`` that somebody edited, before their pieces are missing: none is to be asked for."""
-        self._disk.blocked |= await trio.to_thread.run_sync(self._disk.storage.edited, files)
 
     async def _prepare(self) -> None:
         disk = self._disk
@@ -195,7 +190,6 @@ class FileMonitor:
                 session.connection.send_have(piece)
             session.update_interest()
         if found:
-            self.unsaved = True
             context.alert(PiecesFound(context.info_hash, len(found)))
 
     def _take_back(self, lost: list[int]) -> None:
@@ -209,5 +203,4 @@ class FileMonitor:
                 session.send_dont_have(piece)
             session.update_interest()
         if lost:
-            self.unsaved = True
             context.is_complete = False

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.engine.tls import CERTIFICATE
 from swarmshare.engine.transport import Transport
 from swarmshare.errors import RemoteProtocolError
 from swarmshare.swarm.diagnosis import DialResult, Outcome
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from swarmshare.common.address import Address
+    from swarmshare.engine.tls import MembersOnly
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds until a dial is given up."""
@@ -55,6 +57,7 @@ async def dial(
     address: Address,
     openings: Sequence[Handshake],
     transport: Callable[[trio.SocketStream], Transport] = open_transport,
+    members_only: MembersOnly | None = None,
 ) -> tuple[Transport, Handshake, Handshake]:
     """Connect to a peer and exchange handshakes.
 
@@ -63,6 +66,7 @@ async def dial(
         openings: The handshakes to try, as :func:`~swarmshare.wire.handshake.dial_handshakes` has them: a peer that
             hangs up at one is dialled again with the next.
         transport: Takes over the connection.
+        members_only: What the peer must prove before anything is sent to it; None: nothing.
 
     Returns:
         The connection, to be closed by the caller; the peer's handshake; and ours that it answered.
@@ -74,15 +78,19 @@ async def dial(
     *first, last = openings
     for ours in first:
         try:
-            return await _dial_with(address, ours, {ours.info_hash, last.info_hash}, transport)
+            return await _dial_with(address, ours, {ours.info_hash, last.info_hash}, transport, members_only)
         except RemoteProtocolError as error:
             if error.rule != HUNG_UP:
                 raise
-    return await _dial_with(address, last, {last.info_hash}, transport)
+    return await _dial_with(address, last, {last.info_hash}, transport, members_only)
 
 
 async def _dial_with(
-    address: Address, ours: Handshake, answers: set[bytes], take_over: Callable[[trio.SocketStream], Transport]
+    address: Address,
+    ours: Handshake,
+    answers: set[bytes],
+    take_over: Callable[[trio.SocketStream], Transport],
+    members_only: MembersOnly | None,
 ) -> tuple[Transport, Handshake, Handshake]:
     with trio.fail_after(CONNECT_TIMEOUT):
         try:
@@ -93,6 +101,8 @@ async def _dial_with(
         with trio.fail_after(HANDSHAKE_TIMEOUT):
             try:
                 transport = stack.enter_context(take_over(stream))
+                if members_only is not None:
+                    transport = stack.enter_context(await members_only.dial(transport, ours.info_hash))
                 await send_all(transport, ours.encode())
             except OSError:
                 raise _hung_up() from None
@@ -152,7 +162,9 @@ def result_of(error: Exception) -> DialResult:
     """Return what is to be told of a dial that raised ``error``, one of :data:`DIAL_ERRORS`."""
     match error:
         case RemoteProtocolError():
-            return DialResult(Outcome.HUNG_UP if error.rule == HUNG_UP else Outcome.OTHER)
+            outcomes = {HUNG_UP: Outcome.HUNG_UP, CERTIFICATE: Outcome.CERTIFICATE}
+            outcome = outcomes.get(error.rule, Outcome.OTHER)
+            return DialResult(outcome, error.message if outcome is Outcome.CERTIFICATE else None)
         case OSError():
             return _result_of_system(error)
         case _:

@@ -44,5 +44,7 @@ def no_peers(torrent: Torrent, now: float) -> NoPeers | None:
             members=[member.addresses for member in members.values()],
             encrypted=listening.hosts(Cause.ENCRYPTED, now),
             strangers=listening.hosts(Cause.STRANGER, now),
+            unproven=listening.hosts(Cause.UNPROVEN, now) if torrent.members_only is not None else (),
+            no_certificate=torrent.manifest.ssl_cert is not None and torrent.members_only is None,
         )
     )

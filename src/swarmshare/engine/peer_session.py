@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
-from swarmshare.common.address import show_address
+from swarmshare.common.address import network_of, show_address
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.config import PEER_ID_PREFIX
 from swarmshare.engine.transport import split
 from swarmshare.errors import RemoteProtocolError, StorageError
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.requester import Requester
+from swarmshare.swarm.room import Occupant
 from swarmshare.wire.connection import PeerConnection
 from swarmshare.wire.extensions import dont_have
 from swarmshare.wire.phases import Negotiated
@@ -52,8 +53,8 @@ class SessionOwner(Protocol):
     picker: PiecePicker[BlockSource]
     buffers: PieceBuffers
 
-    def handle(self, session: PeerSession, message: Message) -> None:
-        """Act on a message of the peer; called for each block, so it must not wait. May raise RemoteProtocolError."""
+    def handle(self, session: PeerSession, messages: list[Message]) -> None:
+        """Act on what the peer said in one read; it must not wait. May raise RemoteProtocolError."""
 
     def after_reading(self, session: PeerSession) -> None:
         """Act once on all messages that came together, such as by asking the peer for more."""
@@ -92,6 +93,8 @@ class PeerSession:
         """
         self.transport = transport
         self.host = transport.host
+        self.dialled = dialled
+        """Whether it was us who connected."""
         self.listens: Address | None = (self.host, transport.port) if dialled else None
         """Where it accepts connections: we dialled it there, or it says so."""
         self.marks: tuple[Mark, ...] = ((self.host, theirs.peer_id),)
@@ -111,6 +114,8 @@ class PeerSession:
         self.requester: Requester[BlockSource] = Requester(owner.picker, self)
         self.looks_elsewhere = theirs.peer_id.startswith(PEER_ID_PREFIX)
         """Whether it takes a rejection for a hint to look elsewhere: our own kind does."""
+        self.identity = transport.identity
+        """Whom it is proven to be, by its certificate; None: it has shown none."""
         self.client = ""
         """Its program and version, as it says."""
         self.ids: Mapping[bytes, int] = {}
@@ -126,6 +131,7 @@ class PeerSession:
         self.scope = trio.CancelScope()
         self.ended = trio.Event()
         """Set when its torrent has forgotten it."""
+        self._closed_for = ""
         self._owner = owner
         self._picker = owner.picker
         self._probing = False
@@ -140,6 +146,18 @@ class PeerSession:
     def address(self) -> str:
         """Its address for people: where it listens, if that is known, else where it connects from."""
         return show_address(*(self.listens or (self.host, self.transport.port)))
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it is about to end."""
+        return self.scope.cancel_called
+
+    def as_occupant(self, now: float) -> Occupant[PeerSession]:
+        """Return what decides whether it is to make room for another peer, at ``now`` in trio's time."""
+        last = max(self.meter_down.last or self.since, self.meter_up.last or self.since)
+        wanted = self.connection.am_interested or self.connection.peer_interested
+        exchanged = self.downloaded > 0 or self.uploaded > 0
+        return Occupant(self, network_of(self.host), now - last, exchanged, wanted)
 
     def update_interest(self) -> None:
         """Tell the peer whether it holds a piece that we want."""
@@ -157,8 +175,9 @@ class PeerSession:
         if message is not None and self.connection.negotiated.extended:
             self.connection.send_extended(message)
 
-    def close(self) -> None:
-        """End the session soon: its tasks are cancelled."""
+    def close(self, reason: str = "") -> None:
+        """End the session soon: its tasks are cancelled. ``reason`` is what the peer did wrong, if anything."""
+        self._closed_for = self._closed_for or reason
         self.scope.cancel()
 
     async def is_alive(self) -> bool:
@@ -199,7 +218,7 @@ class PeerSession:
         except* OSError:
             pass
         finally:
-            self._owner.session_ended(self, reason)
+            self._owner.session_ended(self, reason or self._closed_for)
             self.ended.set()
 
     async def _read(self) -> None:
@@ -215,7 +234,7 @@ class PeerSession:
 
     def _read_batch(self) -> tuple[int, bool]:
         """Deal with what has come, up to a bound; the number of bytes, and whether there may be more to come at all."""
-        # The hot path: a few system calls and one plain call a message, without going round the loop for each.
+        # The hot path: a few system calls and one plain call for each, without going round the loop in between.
         connection, owner, receive = self.connection, self._owner, self.transport.receive_into
         total = 0
         self.last_received = trio.current_time()
@@ -227,8 +246,7 @@ class PeerSession:
             if not count:
                 return total, False
             total += count
-            for message in connection.received(count):
-                owner.handle(self, message)
+            owner.handle(self, connection.received(count))
             if total >= BATCH_LENGTH:
                 break
         return total, True

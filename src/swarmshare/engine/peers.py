@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from swarmshare.common.address import network_of
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.engine.extensions import Extensions
 from swarmshare.engine.limits import BURST, pass_all
@@ -14,6 +15,7 @@ from swarmshare.errors import RemoteProtocolError
 from swarmshare.manifest.layout import Block
 from swarmshare.manifest.merkle import BLOCK_LENGTH
 from swarmshare.schema.alerts import PeerDropped
+from swarmshare.swarm.room import who_makes_room
 from swarmshare.texts import Text
 from swarmshare.wire.extensions import DONT_HAVE, UPLOAD_ONLY, ExtendedHandshake, decode_dont_have
 from swarmshare.wire.messages import (
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from swarmshare.engine.listening import Listening
     from swarmshare.engine.peer_session import PeerSession
     from swarmshare.engine.smart_ban import SmartBan
+    from swarmshare.engine.tls import MembersOnly
     from swarmshare.engine.uploads import Uploads
     from swarmshare.errors import StorageError
 
@@ -103,9 +106,32 @@ class Peers:
         self._extensions.register(UPLOAD_ONLY)
         self._extensions.register(DONT_HAVE, self._on_dont_have)
 
-    def with_id(self, peer_id: bytes) -> PeerSession | None:
-        """Return the session with the peer that has this id; None when there is none."""
-        return next((session for session in self._sessions if session.peer_id == peer_id), None)
+    def same_peer(self, new: PeerSession) -> PeerSession | None:
+        """Return the session with the peer that ``new`` is with, going by its id; None when there is none.
+
+        One that has come to us counts as the same at its own address only: anybody may come with a copy of an id, and
+        must not keep out the peer that it belongs to.
+        """
+        return next(
+            (
+                session
+                for session in self._sessions
+                if session.peer_id == new.peer_id and (new.dialled or session.host == new.host)
+            ),
+            None,
+        )
+
+    def has_room(self, host: str, most: int) -> bool:
+        """Return whether a peer at ``host`` would be taken, where ``most`` peers may be there."""
+        return len(self._sessions) < most or self._who_makes_room(self._staying(), host) is not None
+
+    def _staying(self) -> list[PeerSession]:
+        return [session for session in self._sessions if not session.is_closing]
+
+    @staticmethod
+    def _who_makes_room(staying: list[PeerSession], host: str) -> PeerSession | None:
+        now = trio.current_time()
+        return who_makes_room([session.as_occupant(now) for session in staying], network_of(host))
 
     async def wait_for_one(self) -> None:
         """Wait until a peer joins."""
@@ -115,13 +141,20 @@ class Peers:
     def add(self, session: PeerSession) -> bool:
         """Take a new session and greet the peer; False when there is no room, or no use for it.
 
-        There is no use for a second session with one peer, for one with ourselves, or for one with a banned peer.
+        There is no use for a second session with one peer, for one with ourselves, or for one with a banned peer. Where
+        all places are taken, the peer that is of the least use makes room, if there is one.
         """
-        known = {other.peer_id for other in self._sessions} | {self._engine.peer_id}
-        if len(self._sessions) >= self._engine.max_peers or session.peer_id in known:
+        if session.peer_id == self._engine.peer_id or self.same_peer(session) is not None:
             return False
         if not self._smart_ban.admit(session):
             return False
+        staying = self._staying()
+        if len(staying) >= self._engine.max_peers:
+            least = self._who_makes_room(staying, session.host)
+            if least is None:
+                return False
+            _log.debug("%s: peer %s makes room", self.manifest.info_hash, least.address)
+            least.close()
         self._sessions.add(session)
         self._joined.set()
         _log.debug("%s: peer %s joins", self.manifest.info_hash, session.address)
@@ -159,17 +192,28 @@ class Peers:
         self._choking.fill_soon()
         self._downloads.refill_all()
 
-    def handle(self, session: PeerSession, message: Message) -> None:
-        """Dispatch one message of a peer. A plain call: nothing in it waits.
+    def handle(self, session: PeerSession, messages: list[Message]) -> None:
+        """Dispatch what a peer said in one read, in this order. A plain call: nothing in it waits.
 
         Raises:
-            RemoteProtocolError: The message is wrong; the session is to be ended.
+            RemoteProtocolError: A message is wrong; the session is to be ended.
         """
+        # Nearly all are blocks or, at a seed, requests, which the connection keeps until they are served. Blocks in a
+        # row are passed on together: one call for each would cost as much as what is done with it.
+        blocks: list[Block] = []
+        for message in messages:
+            if isinstance(message, Piece):
+                blocks.append(message)
+            elif not isinstance(message, Request):
+                if blocks:
+                    self._downloads.on_blocks(session, blocks)
+                    blocks = []
+                self._dispatch(session, message)
+        if blocks:
+            self._downloads.on_blocks(session, blocks)
+
+    def _dispatch(self, session: PeerSession, message: Message) -> None:
         match message:
-            case Piece():
-                self._downloads.on_block(session, message)
-            case Request():
-                pass  # the connection keeps it until it is served
             case Have(piece):
                 if session.has.set(piece):
                     self.picker.peer_has(piece)
@@ -258,6 +302,17 @@ class Peers:
         if session.has.clear(piece):
             self.picker.peer_lost(piece)
             session.update_interest()
+
+    def close_revoked(self, members_only: MembersOnly | None) -> None:
+        """Close the sessions whose certificates the group's authority has revoked."""
+        for session in list(self._sessions):
+            identity = session.identity
+            if (
+                members_only is not None
+                and identity is not None
+                and members_only.membership.is_revoked(identity.serial)
+            ):
+                session.close(Text("member.revoked"))
 
     def close_if_useless(self, session: PeerSession) -> None:
         """Close a session between two seeds: they have nothing to give each other."""

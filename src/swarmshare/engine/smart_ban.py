@@ -9,7 +9,6 @@ from the same piece once it came right. What follows is decided in :mod:`swarmsh
 from __future__ import annotations
 
 import logging
-import random
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -52,7 +51,6 @@ class SmartBan:
         says it listens: others may share the one, and it may name another for the other."""
         self._context = context
         self._failures = FailedPieces(context.manifest, context.disk.storage)
-        self._rng = random.Random()
         self._conducts: OrderedDict[Mark, Conduct] = OrderedDict()
         """Of peers that sent wrong data, by their marks: a new connection is no new account."""
 
@@ -83,7 +81,7 @@ class SmartBan:
         for contributor in contributors:
             contributor.requester.proven = False
         able = [peer for peer in context.sessions if peer.connection.negotiated.v2 and peer.has.has(piece)]
-        for peer in self._rng.sample(able, min(WITNESSES, len(able))):
+        for peer in context.rng.sample(able, min(WITNESSES, len(able))):
             peer.connection.request_hashes(request)
             peer.wake()
 

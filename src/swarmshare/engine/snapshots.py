@@ -65,7 +65,7 @@ def _member_snapshot(torrent: Torrent, key: Hashable, member: Member) -> MemberS
 def _peer_snapshot(torrent: Torrent, session: PeerSession, now: float) -> PeerSnapshot:
     return PeerSnapshot(
         address=session.address,
-        user=torrent.known_peers.user_at(session.listens),
+        user=session.identity.user if session.identity is not None else torrent.known_peers.user_at(session.listens),
         client=session.client,
         pieces=session.has.held,
         rate_down=session.meter_down.rate(now),
@@ -75,4 +75,5 @@ def _peer_snapshot(torrent: Torrent, session: PeerSession, now: float) -> PeerSn
         choking_us=session.connection.peer_choking,
         interested=session.connection.peer_interested,
         bits=session.has.to_wire(),
+        proven=session.identity is not None,
     )

@@ -41,6 +41,7 @@ from swarmshare.engine.limits import TorrentLimits
 from swarmshare.engine.listening import Listening
 from swarmshare.engine.peers import Peers
 from swarmshare.engine.smart_ban import SmartBan
+from swarmshare.engine.tls import MembersOnly
 from swarmshare.engine.uploads import Uploads
 from swarmshare.schema.alerts import Alert, TorrentComplete
 from swarmshare.schema.snapshot import TorrentState
@@ -103,6 +104,10 @@ class Torrent:
         self.manifest = manifest
         self.layout = manifest.layout
         self.config = config
+        self.members_only: MembersOnly | None = None
+        """What its connections must prove; None: nothing, or, of an SSL torrent, nobody can connect."""
+        if manifest.ssl_cert is not None and config.membership is not None:
+            self.members_only = MembersOnly(config.membership, manifest.torrent_name)
         self._on_limit = on_limit
         self.limits = TorrentLimits(limit_up, limit_down)
         self.limits.set_own(config.limit_up, config.limit_down)
@@ -116,20 +121,29 @@ class Torrent:
         """Around all that is done for the torrent: cancelling it removes the torrent from the engine."""
         self.gone = trio.Event()
         """Set when nothing is done for it any more."""
-        self.picker: PiecePicker[BlockSource] = PiecePicker(self.layout, random.Random())
+        rng = random.Random()  # one for all parts: each would cost as much as all else of a part
+        self.picker: PiecePicker[BlockSource] = PiecePicker(self.layout, rng)
         self.picker.sequential = config.sequential
         self.disk = TorrentDisk(
-            manifest, config, engine.resume_folder, opened, self._on_disk_problem, self._on_disk_notice
+            manifest,
+            config,
+            engine.resume_folder,
+            opened,
+            on_problem=self._on_disk_problem,
+            on_notice=self._on_disk_notice,
+            on_written=self._on_written,
+            on_named=self._check_complete,
+            on_unsaved=self._on_unsaved,
         )
-        self.dialer = Dialer(config.peers, random.Random())
-        self.context = context = TorrentContext(manifest, self.picker, self.disk, self.dialer, alert)
+        self.dialer = Dialer(config.peers, rng)
+        self.context = context = TorrentContext(manifest, self.picker, self.disk, self.dialer, rng, alert)
         self.sessions = context.sessions
         self.known_peers = context.known_peers
         self.uploads = Uploads(context, self._on_unreadable)
         self.downloads = Downloads(context)
         self.smart_ban = SmartBan(context)
         self.file_monitor = FileMonitor(context, self.uploads.forget, self._on_checked)
-        self._choking = Choking(context, engine.upload_slots, self.limits, random.Random())
+        self._choking = Choking(context, engine.upload_slots, self.limits, rng)
         self.listening = listening or Listening()
         self.peers = Peers(
             context,
@@ -173,11 +187,9 @@ class Torrent:
             _log.info("%s: checked, %d pieces held", self.manifest.info_hash, self.picker.held.held)
             self._check_complete()
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.file_monitor.run)
-                nursery.start_soon(self._write_pieces)
-                nursery.start_soon(self._name_files)
-                nursery.start_soon(self._choking.run)
-                nursery.start_soon(self._tick)
+                self.disk.start_in(nursery)
+                self.file_monitor.start_in(nursery)
+                nursery.start_soon(self._attend)
         finally:
             for session in list(self.sessions):
                 session.close()
@@ -229,8 +241,20 @@ class Torrent:
             for session in list(self.sessions):
                 self.peers.close_if_useless(session)
 
-    async def _tick(self) -> None:
+    async def _attend(self) -> None:
+        """Look after the sessions; thousands of torrents that nobody asks for must cost nothing."""
         while True:
+            if not self.sessions:
+                self.downloads.buffers.drop_spare()
+                await self.peers.wait_for_one()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._choking.run)
+                await self._tick()
+                nursery.cancel_scope.cancel()
+
+    async def _tick(self) -> None:
+        """Look every second which sessions are silent, snubbed or due for a keep-alive, until there are none."""
+        while self.sessions:
             for _ in range(OFFERS_A_TICK):
                 await trio.sleep(TICK / OFFERS_A_TICK)
                 self._offer_when_idle()
@@ -245,9 +269,6 @@ class Torrent:
                     session.connection.keep_alive()
                     session.wake()
             self.downloads.tick(now)
-            if not self.sessions:  # thousands of torrents that nobody asks for must cost nothing
-                self.downloads.buffers.drop_spare()
-                await self.peers.wait_for_one()
 
     def _offer_when_idle(self) -> None:
         """Offer what super-seeding held back, if the link has nothing else to do."""
@@ -260,21 +281,15 @@ class Torrent:
 
     # ------------------------------------------------------------------ what the disk reports
 
-    async def _write_pieces(self) -> None:
-        """Verify and write pieces, as many as wait at a time, and dispatch what comes of each."""
-        while True:
-            for written in await self.disk.write_next():
-                self.downloads.buffers.recycle(written.data)
-                self._on_written(written)
-
     def _on_written(self, written: WrittenPiece) -> None:
+        """Dispatch what came of a piece."""
+        self.downloads.buffers.recycle(written.data)
         piece = written.piece
         match written.outcome:
             case PieceOutcome.VERIFIED:
                 self.disk.count([piece])
                 self.smart_ban.piece_verified(piece, written.leaves)
                 self.downloads.piece_verified(piece)
-                self.file_monitor.unsaved = True
                 self.disk.finish_file_of(piece)
             case PieceOutcome.WRONG:
                 self.smart_ban.piece_failed(piece, written.leaves)
@@ -284,17 +299,14 @@ class Torrent:
                 self.file_monitor.check_soon()
                 self._apply_blocked()
 
-    async def _name_files(self) -> None:
-        """Give files their names as they become whole, while pieces of the next ones are written."""
-        while True:
-            await self.disk.name_next()
-            self._check_complete()
-
     def _on_disk_problem(self, error: StorageError | None) -> None:
         self.file_monitor.on_problem(error)
 
     def _on_disk_notice(self, error: StorageError) -> None:
         self.file_monitor.on_notice(error)
+
+    def _on_unsaved(self) -> None:
+        self.file_monitor.save_soon()
 
     def _on_unreadable(self, error: StorageError) -> None:
         """React to a block that could not be read to be sent: its file may be lost, or too many are open."""

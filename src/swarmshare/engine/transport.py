@@ -1,7 +1,7 @@
 """The bytes of one connection, from its handshake on: received into buffers, sent in parts.
 
-Nothing else moves a peer's data. Today this is a plain TCP socket. An encrypted connection (TLS, or MSE)
-is another class with these methods, made by :func:`swarmshare.engine.handshaking.open_transport`.
+Nothing else moves a peer's data. This is a plain TCP socket, as :func:`swarmshare.engine.handshaking.open_transport`
+makes it; an encrypted one (:mod:`swarmshare.engine.tls`) takes it over, and has the same methods.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import select
 import socket
 import struct
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import trio
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
+    from swarmshare.identity.certificates import MemberName
     from swarmshare.wire.connection import Output
 
 MAX_PARTS: Final = 512
@@ -53,6 +54,8 @@ class Transport:
 
     can_send_files = CAN_SEND
     """Whether :meth:`send` takes parts of files."""
+    identity: MemberName | None = None
+    """Whom the other side has proven to be, by its certificate; None: nothing is proven."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         """Take over the socket of ``stream``. Raises OSError when the connection is gone already."""
@@ -62,7 +65,7 @@ class Transport:
         self._socket = socket.socket(fileno=stream.socket.detach())
         self._ahead = LEAST_AHEAD
 
-    def __enter__(self) -> Transport:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -76,6 +79,24 @@ class Transport:
         Raises BlockingIOError when nothing has come (see :meth:`wait_readable`), and OSError when the connection broke.
         """
         return self._socket.recvmsg_into(buffers)[0]
+
+    async def begins_with(self, first: int) -> bool:
+        """Wait for the first byte of the other side, and return whether it is ``first``; it is still to be received.
+
+        Raises OSError when the connection broke.
+        """
+        while True:
+            try:
+                return self._socket.recv(1, socket.MSG_PEEK) == bytes([first])
+            except BlockingIOError:
+                await self.wait_readable()
+
+    def _take_over(self, plain: Transport) -> None:
+        """Become what has the socket of ``plain``."""
+        self.host, self.port = plain.host, plain.port
+        self._socket, self._ahead = plain._socket, plain._ahead
+        self._socket.getpeername()  # the standard library forgets to close what is gone when it is wrapped
+        self._socket.setblocking(False)  # it is so, but its object does not know, and TLS would wait in each call
 
     async def wait_readable(self) -> None:
         """Wait until :meth:`receive_into` has something to return."""
@@ -107,7 +128,7 @@ class Transport:
                 sent = self._send_some(now)
             if sent:
                 on_progress()
-                _drop(parts, sent)
+                drop(parts, sent)
             else:
                 await trio.lowlevel.wait_writable(self._socket)
         await trio.lowlevel.checkpoint()
@@ -170,7 +191,7 @@ class Transport:
         return milliseconds / 1000
 
 
-def _drop(parts: list[Output], count: int) -> None:
+def drop(parts: list[Output], count: int) -> None:
     """Take the first ``count`` bytes off ``parts``."""
     done = 0
     for length in map(len, parts):

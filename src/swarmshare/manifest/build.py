@@ -27,11 +27,13 @@ MAX_AUTO_PIECE_LENGTH: Final = 16 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What a manifest says beside the files themselves. None of it but ``private`` changes the info hash."""
+    """What a manifest says beside the files themselves. Of it, ``private`` and ``ssl_cert`` change the info hash."""
 
     trackers: Trackers = ()
     web_seeds: tuple[str, ...] = ()
     private: bool = False
+    ssl_cert: bytes | None = None
+    """The certificate, in PEM form, of the authority whose members alone may join."""
     comment: str = ""
     created_by: str = ""
     creation_date: int | None = None
@@ -86,6 +88,8 @@ def build_manifest(
                 info[b"attr"] = attributes
     if about.private:
         info[b"private"] = 1
+    if about.ssl_cert is not None:
+        info[b"ssl-cert"] = about.ssl_cert
     return parse_manifest(encode({b"info": info, b"piece layers": dict(piece_layers), **_outside(about)}))
 
 

@@ -76,11 +76,19 @@ class Manifest:
     created_by: str
     creation_date: int | None
     """Seconds since 1970, UTC."""
+    ssl_cert: bytes | None = None
+    """The certificate in PEM form of the authority whose members alone may join, as in ``info``: an SSL torrent as
+    libtorrent makes them. None: anybody may."""
 
     @property
     def hybrid(self) -> bool:
         """Whether BitTorrent v1 clients can use it too."""
         return self.info_hash_v1 is not None
+
+    @property
+    def torrent_name(self) -> str:
+        """The name that libtorrent knows it by, whatever it is called here: a lone file's key in the tree."""
+        return self.declared_name if self.in_folder else self.files[0].path[0]
 
     @cached_property
     def layout(self) -> PieceLayout:
@@ -103,10 +111,20 @@ class Manifest:
         return self.piece_layers.get(file.pieces_root)
 
     def local_paths(self, *, windows: bool) -> list[names.Path]:
-        """Where each file lands below the download folder: safe, distinct, and where libtorrent puts it too."""
-        if not self.in_folder:
-            return names.local_paths([(self.name,)], windows=windows)
-        return names.local_paths(((self.name, *file.path) for file in self.files), windows=windows)
+        """Where each file lands below the download folder: safe, distinct, and where libtorrent puts it too.
+
+        The list is made once, and is not to be changed.
+        """
+        return self._windows_paths if windows else self._own_paths
+
+    @cached_property
+    def _own_paths(self) -> list[names.Path]:
+        paths = [(self.name, *file.path) for file in self.files] if self.in_folder else [(self.name,)]
+        return names.local_paths(paths, windows=False)
+
+    @cached_property
+    def _windows_paths(self) -> list[names.Path]:
+        return [names.windows_path(path) for path in self._own_paths]
 
     def renamed(self, name: str) -> Manifest:
         """Return the same content, which lands under another name here; what is encoded and hashed stays as it was.

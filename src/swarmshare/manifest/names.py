@@ -114,8 +114,14 @@ def local_paths(paths: Iterable[Path], *, windows: bool) -> list[Path]:
             last_tried[first] = number
         taken[key] = 0
         result = (*path[:-1], name) if number else path
-        placed.append(tuple(map(_windows_name, result)) if windows else result)
+        placed.append(windows_path(result) if windows else result)
     return placed
+
+
+def windows_path(path: Path) -> Path:
+    """``path`` as Windows can hold it: the same object if it can, so that very many of them are there once."""
+    safe = tuple(map(_windows_name, path))
+    return path if safe == path else safe
 
 
 def folded(name: str) -> str:

@@ -30,6 +30,10 @@ MAX_PIECES: Final = 2**21
 MAX_PATH_PARTS: Final = 2**23
 """Most components of all paths together: deep folders cost nothing in the tree, but each file's path repeats them."""
 
+MAX_CERTIFICATE: Final = 16 * 2**10
+"""Bytes of ``ssl-cert``: a certificate has one or two thousand."""
+
+_PEM = re.compile(rb"\s*-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*")
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f]")
 
 
@@ -80,6 +84,7 @@ def parse_manifest(data: bytes) -> Manifest:
             if file.length > piece_length and file.pieces_root is not None and file.pieces_root not in layers
         ),
         private=_is_private(info),
+        ssl_cert=_ssl_cert(info),
         trackers=_trackers(outside),
         web_seeds=_web_seeds(outside),
         comment=_text(outside, b"comment"),
@@ -236,6 +241,21 @@ def _is_private(info: dict[bytes, Value]) -> bool:
     if not isinstance(private, int):
         raise ManifestError("private", Text("manifest.private"))
     return private != 0
+
+
+def _ssl_cert(info: dict[bytes, Value]) -> bytes | None:
+    """Return the authority's certificate of an SSL torrent; whether it is one inside is for whoever uses it."""
+    certificate = info.get(b"ssl-cert", b"")
+    if certificate == b"":
+        return None  # so libtorrent has it, too
+    if not isinstance(certificate, bytes) or not is_one_certificate(certificate):
+        raise ManifestError("ssl-cert", Text("manifest.ssl-cert", limit=MAX_CERTIFICATE))
+    return certificate
+
+
+def is_one_certificate(data: bytes) -> bool:
+    """Whether ``data`` has the form of one certificate in PEM (RFC 7468) and nothing else, such as a private key."""
+    return len(data) <= MAX_CERTIFICATE and _PEM.fullmatch(data) is not None
 
 
 def _trackers(outside: dict[bytes, Value]) -> Trackers:

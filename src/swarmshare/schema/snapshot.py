@@ -64,7 +64,7 @@ class PeerSnapshot:
     address: str
     """``host:port``"""
     user: str
-    """Whose machine it is, by what a tracker says; empty when nobody knows."""
+    """Whose machine it is, by its certificate, else by what a tracker says; empty when nobody knows."""
     client: str
     """Program and version, as the peer says; empty when it does not."""
     pieces: int
@@ -81,6 +81,8 @@ class PeerSnapshot:
     """Whether it wants something of ours."""
     bits: bytes
     """What it holds, one bit a piece, as in BEP 3."""
+    proven: bool = False
+    """Whether its certificate proves ``user``, and the connection is encrypted."""
 
 
 @dataclass(frozen=True, slots=True)

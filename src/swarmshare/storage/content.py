@@ -15,7 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from swarmshare.errors import StorageError
-from swarmshare.storage.faults import BlockedError, LostError, naming
+from swarmshare.storage.faults import BlockedError, LostError, named
 from swarmshare.storage.file_location import CHANGED, SHORTER, Found
 from swarmshare.storage.file_record import Condition, FileRecord
 from swarmshare.storage.files import FileIdentity
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from swarmshare.storage.file_location import FileLocation
     from swarmshare.storage.file_record import FileState
-    from swarmshare.storage.opening import OpenFile, OpenFiles, Place
+    from swarmshare.storage.opening import KeptFolder, OpenFile, OpenFiles, Place
 
 
 class ContentFile:
@@ -99,13 +99,14 @@ class ContentFile:
             self.record.lose()
         return LostError(self.where.final, CHANGED)
 
-    def write(self, data: bytes | bytearray | memoryview, offset: int) -> None:
+    def write(self, data: bytes | bytearray | memoryview, offset: int, kept: KeptFolder | None = None) -> None:
         """Write ``data`` at ``offset``, to the file that was found, or a new one when none was.
 
+        ``kept`` is the folder of the file before, if several are written.
         Raises :class:`StorageError`, also when what was written cannot be found by the file's name afterwards.
         """
         left, end = memoryview(data), offset + len(data)
-        with self.using(write=True, needed=len(data)) as file, self.writing(file):
+        with self.using(write=True, needed=len(data), kept=kept) as file, self.writing(file):
             while left:
                 left = left[file.write_at(left, end - len(left)) :]
             with self.lock:
@@ -249,13 +250,15 @@ class ContentFile:
         return status
 
     @contextlib.contextmanager
-    def using(self, *, write: bool, needed: int = 0) -> Iterator[OpenFile]:
+    def using(self, *, write: bool, needed: int = 0, kept: KeptFolder | None = None) -> Iterator[OpenFile]:
         """Open it for the body, to read or to ``write`` ``needed`` bytes; errors of the system come as ours."""
         try:
             with self.lock:
-                file = self._open(write=write)
-            with naming(file.path, needed):
+                file = self._open(write=write, kept=kept)
+            try:
                 yield file
+            except OSError as error:
+                raise named(file.path, error, needed) from error
         except StorageError as error:
             with self.lock:
                 self._opened.drop(self)  # a disk that was away and is back needs it opened again
@@ -296,14 +299,14 @@ class ContentFile:
                     os.posix_fadvise(file.fd, 0, 0, os.POSIX_FADV_DONTNEED)
             raise
 
-    def _open(self, *, write: bool) -> OpenFile:
+    def _open(self, *, write: bool, kept: KeptFolder | None) -> OpenFile:
         file = self._opened.get(self)
         if file is None or (write and not file.writable):
             place = self.locate()
             if place is None:
                 if not write:
                     raise LostError(self.where.final, Text("storage.not-there"))
-                file = self._opened.open(self, self.where.create)
+                file = self._opened.open(self, partial(self.where.create, kept))
                 self.record.hold(file.place)
                 return file
             if write and (refusal := self.refusal(place)) is not None:

@@ -79,18 +79,26 @@ def _refuses(path: Path) -> bool:
     return False
 
 
+def lone_inside(manifest: Manifest, folder: Path, path: names.Path) -> names.Path | None:
+    """Return where the only file of ``manifest`` is if it is not at ``path`` below ``folder``, but in a folder there.
+
+    A folder with just one file in it cannot be told from that file alone in BitTorrent v2, so for such a manifest
+    ``folder/<declared name>/<file>`` is looked at as well.
+    """
+    if manifest.in_folder or os.path.isfile(os.path.join(folder, *path)):
+        return None
+    inside = manifest.declared_name, path[-1]
+    return inside if os.path.isfile(os.path.join(folder, *inside)) else None
+
+
 def existing_paths(manifest: Manifest, folder: Path) -> list[Path]:
     """Where each file of ``manifest`` should be, when its data is in ``folder``; whether it is there is not said.
 
-    ``folder`` is the one that contains the manifest's name. A folder with just one file in it cannot be told from that
-    file alone in BitTorrent v2, so for such a manifest ``folder/<declared name>/<file>`` is looked at as well.
+    ``folder`` is the one that contains the manifest's name; see :func:`lone_inside` for a lone file.
     """
-    paths = [folder.joinpath(*parts) for parts in local_names(manifest, folder)]
-    if not manifest.in_folder and not os.path.isfile(paths[0]):
-        inside = folder / manifest.declared_name / paths[0].name
-        if os.path.isfile(inside):
-            return [inside]
-    return paths
+    paths = local_names(manifest, folder)
+    inside = lone_inside(manifest, folder, paths[0])
+    return [folder.joinpath(*parts) for parts in (paths if inside is None else [inside])]
 
 
 def choose_names(manifest: Manifest, folder: Path) -> list[names.Path]:

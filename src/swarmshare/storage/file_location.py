@@ -11,13 +11,12 @@ import stat
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.errors import StorageError, TakenError
-from swarmshare.storage.disk_names import existing_paths
+from swarmshare.storage.disk_names import lone_inside
 from swarmshare.storage.faults import IN_THE_WAY, NO_RIGHT, BlockedError, LostError, named, naming
 from swarmshare.storage.files import FileIdentity
 from swarmshare.storage.opening import (
     OpenFile,
     Place,
-    at,
     create_file,
     look,
     look_inside,
@@ -77,9 +76,7 @@ class FileLocation:
 
         Raises :class:`StorageError` for links that lead out, and for what cannot be looked at.
         """
-        final, found = self._final, []
-        if not self._manifest.in_folder:
-            final = existing_paths(self._manifest, self.folder)[0].relative_to(self.folder).parts
+        final, found = lone_inside(self._manifest, self.folder, self._final) or self._final, []
         for path, finished in ((final, True), (self._part, False)):
             try:
                 status = look_inside(self.folder, path)
@@ -137,7 +134,7 @@ class FileLocation:
         Raises :class:`StorageError`.
         """
         with parent_of(self.folder, self._final, make=True, kept=kept) as (parent, name):
-            there, saved = look(name, parent), look(at(self.part, parent), parent)
+            there, saved = look(name, parent), look(self._part_at(parent), parent)
             if there is not None and (what := self._conflict(there)):
                 raise TakenError(self.final, what)
             if saved is not None and (what := strange(saved)):
@@ -149,16 +146,20 @@ class FileLocation:
             if there is None and not self.length:
                 os.close(create_file(name, parent))
 
-    def create(self) -> OpenFile:
-        """Start it as an empty file that was not there; its folders are made, but for the download folder."""
-        with parent_of(self.folder, self._part, make=True) as (parent, name):
+    def create(self, kept: KeptFolder | None = None) -> OpenFile:
+        """Start it as an empty file that was not there; its folders are made, but for the download folder.
+
+        ``kept`` is the folder of the file before.
+        """
+        with parent_of(self.folder, self._part, make=True, kept=kept) as (parent, name):
             fd = create_file(name, parent)
             try:
                 status = os.fstat(fd)
             except BaseException:
                 os.close(fd)
                 raise
-        return OpenFile(fd, self.part, Place(self._part, self._part, False, (status.st_dev, status.st_ino)), True)
+        place = Place(self._part, self._part, False, (status.st_dev, status.st_ino))
+        return OpenFile(fd, self.folder, place, True)
 
     def rename(self, flushed: FileIdentity, kept: KeptFolder | None = None) -> Place:
         """Give the part its final name, if it is whole and still as it was when it was ``flushed``.
@@ -166,7 +167,7 @@ class FileLocation:
         Raises :class:`LostError` when it is not, and :class:`TakenError` when the name is taken.
         """
         with parent_of(self.folder, self._final, make=False, kept=kept) as (parent, name):
-            part = at(self.part, parent)
+            part = self._part_at(parent)
             status = look(part, parent)
             if status is None or FileIdentity.of(status) != flushed or flushed.size != self.length:
                 raise LostError(self.part, CHANGED)
@@ -188,7 +189,7 @@ class FileLocation:
                 raise LostError(self.final, CHANGED)
             if status.st_nlink > 1:
                 raise self.taken(place)  # writing into a part would change the file of the other name, too
-            if not move(name, at(self.part, parent), parent):
+            if not move(name, self._part_at(parent), parent):
                 raise LostError(self.part, CHANGED)
         return Place(self._part, self._part, False, place.inode)
 
@@ -203,6 +204,10 @@ class FileLocation:
         with parent_of(self.folder, self._final, make=False) as (parent, _):
             if parent is not None:
                 os.fsync(parent)
+
+    def _part_at(self, parent: int | None) -> str:
+        """Return what a call with ``dir_fd=parent`` is told of the part."""
+        return str(self.part) if parent is None else self._part[-1]
 
     def _conflict(self, status: os.stat_result) -> Text | None:
         """Why what bears the final name is in the way; None when it is not."""

@@ -20,7 +20,7 @@ from swarmshare.storage.paths import WINDOWS, resolve_inside
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
     from pathlib import Path
 
     from swarmshare.manifest import names
@@ -52,9 +52,15 @@ class Place(NamedTuple):
 class OpenFile:
     """An open file; closed when the last thread that uses it lets go of it, so never during a read or write."""
 
-    def __init__(self, fd: int, path: Path, place: Place, writable: bool) -> None:
-        self.fd, self.path, self.place, self.writable = fd, path, place, writable
+    def __init__(self, fd: int, folder: Path, place: Place, writable: bool) -> None:
+        self.fd, self.place, self.writable = fd, place, writable
+        self._folder = folder
         self._lock = Lock()
+
+    @property
+    def path(self) -> Path:
+        """Its path, for messages: made when it is wanted, as there may be very many files."""
+        return self._folder.joinpath(*self.place.path)
 
     def __del__(self) -> None:
         with contextlib.suppress(OSError):
@@ -119,6 +125,11 @@ class OpenFiles:
         with self._lock:
             self._files.pop(key, None)
 
+    def has_any(self, keys: Iterable[Hashable]) -> bool:
+        """Return whether a file of one of ``keys`` is open."""
+        with self._lock:
+            return not self._files.keys().isdisjoint(keys)
+
     def clear(self) -> None:
         """Close all that no thread is using: the next use opens them again."""
         with self._lock:
@@ -136,15 +147,14 @@ def open_file(folder: Path, place: Place, *, write: bool) -> OpenFile:
 
     Raises :class:`LostError` when it is not there, or not the one that ``place`` is about, and :class:`StorageError`.
     """
-    path = folder.joinpath(*place.path)
     with parent_of(folder, place.path if write else place.real, make=False) as (parent, name):
         fd = os.open(name, (os.O_RDWR if write else os.O_RDONLY) | _FILE, dir_fd=parent)
-        file = OpenFile(fd, path, place, write)
+        file = OpenFile(fd, folder, place, write)
         status = os.fstat(file.fd)
     if (status.st_dev, status.st_ino) != place.inode:
-        raise LostError(path, Text("storage.other-file"))
+        raise LostError(file.path, Text("storage.other-file"))
     if write and status.st_nlink > 1:
-        raise BlockedError(path, Text("storage.hard-link"), hint=Text("hint.copy-in-place"))
+        raise BlockedError(file.path, Text("storage.hard-link"), hint=Text("hint.copy-in-place"))
     return file
 
 
@@ -272,11 +282,6 @@ def look_inside(folder: Path, path: names.Path) -> os.stat_result | None:
     except OSError:
         return None
     return status
-
-
-def at(path: Path, parent: int | None) -> str:
-    """How a call with ``dir_fd=parent`` is told of ``path``."""
-    return str(path) if parent is None else path.name
 
 
 def look(name: str, parent: int | None) -> os.stat_result | None:

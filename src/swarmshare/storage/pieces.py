@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from swarmshare.manifest.layout import PieceIndex, PieceSpan
     from swarmshare.manifest.manifest import Manifest
     from swarmshare.storage.file_record import FileState
+    from swarmshare.storage.opening import KeptFolder
     from swarmshare.storage.piece_hashes import Data
     from swarmshare.storage.progress import OnProgress
 
@@ -163,8 +164,10 @@ class TorrentStorage:
         parts = ((at, min(end, at + _PART)) for at in range(begin, end, _PART))
         return b"".join(leaf_hashes(file.read(last - at, span.offset + at)[0]) for at, last in parts)
 
-    def write(self, piece: PieceIndex, data: Data) -> None:
+    def write(self, piece: PieceIndex, data: Data, kept: KeptFolder | None = None) -> None:
         """Write ``piece``, whose ``data`` must have been verified (:meth:`check`).
+
+        Of several pieces in a row, ``kept`` is the folder that the one before is in: it is not opened anew for each.
 
         Raises :class:`~swarmshare.errors.DiskFullError`, :class:`~swarmshare.errors.StorageError` (also when its file
         went away or was replaced or shortened since), and :class:`ValueError` for data of another length.
@@ -172,7 +175,7 @@ class TorrentStorage:
         span = self.manifest.layout.span(piece)
         if len(data) != span.length:
             raise ValueError(f"{len(data):,} bytes for a piece of {span.length:,}")
-        self._files[span.file].write(data, span.offset)
+        self._files[span.file].write(data, span.offset, kept)
 
     def finish(self, number: int) -> None:
         """Give file ``number``, all of whose pieces are held, its name; nothing happens when it has it.
@@ -286,6 +289,11 @@ class TorrentStorage:
         """Return those of the files ``numbers`` that are left alone, as other programs changed them, and why."""
         found = {number: self._files[number].edited() for number in numbers}
         return {number: error for number, error in found.items() if error is not None}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any of the files is open."""
+        return self._opened.has_any(self._files)
 
     def close(self) -> None:
         """Close the files; those in use by another thread as soon as it is done. Using them again opens them again."""

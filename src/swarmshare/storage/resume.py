@@ -42,6 +42,8 @@ class Resume(NamedTuple):
     recheck: set[int]
     """The numbers of the files of which nothing is known until :meth:`TorrentStorage.scan`; no piece of theirs is in
     ``held``."""
+    named: set[int]
+    """The numbers of the files that are whole and have their final names."""
 
 
 def save_resume(path: Path, manifest: Manifest, bits: bytes, states: Sequence[FileState | None]) -> None:
@@ -74,6 +76,7 @@ def load_resume(path: Path, manifest: Manifest, storage: TorrentStorage) -> Resu
     saved = _read(path, manifest)
     held: set[int] = set()
     recheck: set[int] = set()
+    named: set[int] = set()
     # Told for all files in any case: it is what later changes are noticed against.
     for number, state in enumerate(storage.file_states()):
         pieces = layout.file_pieces(number)
@@ -95,9 +98,10 @@ def load_resume(path: Path, manifest: Manifest, storage: TorrentStorage) -> Resu
             held.update(claimed)
             if state.inode and len(claimed) == len(pieces):
                 storage.own(number, state.inode)
+                named.add(number)
         elif claimed:
             recheck.add(number)
-    return Resume(held, recheck)
+    return Resume(held, recheck, named)
 
 
 def forget_pieces(path: Path, manifest: Manifest) -> None:

@@ -34,6 +34,8 @@ class Outcome(Enum):
 
     HUNG_UP = "hung-up"
     """Closed at our handshake, without a byte."""
+    CERTIFICATE = "certificate"
+    """One side does not accept the other one's certificate."""
     OTHER = "other"
     """The answer was no handshake, or for something else."""
     BANNED = "banned"
@@ -56,7 +58,10 @@ class Cause(Enum):
     ENCRYPTED = "encrypted"
     STRANGER = "stranger"
     ONLY_HERE = "only-here"
+    NO_CERTIFICATE = "no-certificate"
+    UNPROVEN = "unproven"
     HUNG_UP = "hung-up"
+    CERTIFICATE = "certificate"
     OTHER = "other"
     BANNED = "banned"
     REFUSED = "refused"
@@ -105,6 +110,10 @@ class Situation:
     """Hosts that tried an encrypted connection of late, and no other since. It may have been for another torrent."""
     strangers: Collection[str] = ()
     """Hosts from outside of our networks that were turned away of late."""
+    unproven: Collection[str] = ()
+    """Hosts that were turned away of late because of their certificates, or for want of one."""
+    no_certificate: bool = False
+    """Only members of a group may join, and we have no certificate of it."""
 
 
 NO_LISTENING: Final = 1
@@ -116,6 +125,9 @@ _SAYS: Final[dict[Cause, tuple[str, Text | None]]] = {
     Cause.STRANGER: ("nobody.stranger", Text("hint.let-in-everybody")),
     Cause.ONLY_HERE: ("nobody.only-here", Text("hint.let-in-network")),
     Cause.HUNG_UP: ("nobody.hung-up", Text("hint.not-shared-v1")),
+    Cause.NO_CERTIFICATE: ("nobody.no-certificate", Text("hint.certificate-option")),
+    Cause.UNPROVEN: ("nobody.unproven", Text("hint.member-certificate")),
+    Cause.CERTIFICATE: ("nobody.certificate", Text("hint.member-certificate")),
     Cause.OTHER: ("nobody.other", Text("hint.address")),
     Cause.BANNED: ("nobody.banned", Text("hint.others-needed")),
     Cause.REFUSED: ("nobody.refused", Text("hint.runs-there")),
@@ -135,14 +147,21 @@ def explain(situation: Situation) -> NoPeers | None:
     dials = {address: result for address, result in situation.dials.items() if result.outcome is not Outcome.NOT_WANTED}
     addresses = {*dials, *(address for member in situation.members for address in member)}
     hosts = {host for host, _ in addresses}
-    for cause, known in ((Cause.ENCRYPTED, situation.encrypted), (Cause.STRANGER, situation.strangers)):
+    turned_away = (
+        (Cause.ENCRYPTED, situation.encrypted),
+        (Cause.STRANGER, situation.strangers),
+        (Cause.UNPROVEN, situation.unproven),
+    )
+    if situation.no_certificate:
+        return worded(Cause.NO_CERTIFICATE)
+    for cause, known in turned_away:
         if here := [host for host in known if host in hosts]:
             return worded(cause, here)
     if situation.complete and situation.reach in _SHUT and not all(map(is_loopback, hosts)):
         return worded(Cause.ONLY_HERE)
     if found := _of_dials(dials, situation):
         return found
-    for cause, known in ((Cause.ENCRYPTED, situation.encrypted), (Cause.STRANGER, situation.strangers)):
+    for cause, known in turned_away:
         if known:
             return worded(cause, list(known))
     return _of_members(situation)

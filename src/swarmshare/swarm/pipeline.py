@@ -60,14 +60,12 @@ class RequestPipeline:
             self._asked_at = self._heard_at = now
         self.outstanding += n
 
-    def on_block(self, now: float, length: int) -> None:
-        """Note that a block of ``length`` bytes came that had been requested."""
-        # Hot path: what is rare is asked about last, and nothing is called for nothing.
-        if (self._snubbed or now - self._heard_at >= SNUB_AFTER) and self.is_snubbed(now):
+    def on_leaves(self, now: float, leaves: int, length: int) -> None:
+        """Note that ``leaves`` leaves came that had been requested, ``length`` bytes in all."""
+        if self.is_snubbed(now):
             self._snubbed = False
             self._start_over()
-        leaves = 1 if length <= BLOCK_LENGTH else -(-length // BLOCK_LENGTH)
-        self.outstanding = self.outstanding - leaves if self.outstanding > leaves else 0
+        self.outstanding = max(0, self.outstanding - leaves)
         # Only the first request to an idle peer measures the path: any other waits in the peer's queue first.
         if self._asked_at is not None:
             self._round_trip = now - self._asked_at

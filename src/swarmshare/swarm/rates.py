@@ -17,9 +17,12 @@ class RateMeter:
         self._slots: dict[int, int] = {}
         """Bytes by slot, oldest first; at most one slot more than there are in the window."""
         self._began = 0.0
+        self.last: float | None = None
+        """When bytes passed last, in seconds; None: never."""
 
     def add(self, now: float, n: int) -> None:
         """``n`` bytes passed at ``now``, in seconds."""
+        self.last = now
         slot = int(now * _SLOTS_A_SECOND)
         if slot in self._slots:
             self._slots[slot] += n

@@ -13,7 +13,7 @@ from errno import ETIMEDOUT, errorcode
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias, Union
 
-from swarmshare.texts import commands, files, hints, pages, peers, systems, trackers
+from swarmshare.texts import commands, files, hints, identity, pages, peers, systems, trackers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +25,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         **commands.ENGLISH,
         **files.ENGLISH,
         **hints.ENGLISH,
+        **identity.ENGLISH,
         **pages.ENGLISH,
         **peers.ENGLISH,
         **systems.ENGLISH,

@@ -63,6 +63,8 @@ ENGLISH: Final = {
     "cli.not-confirmed": "nothing was changed",
     "cli.source-date": "SOURCE_DATE_EPOCH is {value}, not seconds since 1970",
     "cli.exists-no-manifest": "exists already and is not a manifest",
+    "cli.members-only": "{name} is for members of a group only, who prove it by a certificate",
+    "cli.open-to-all": "{name} is open to all, and goes without encryption: a certificate is of no use",
     "cli.exists": "exists already",
     "cli.no-room": "not enough room on this disk",
     "cli.folder-no-manifest": "{path} is a folder, not a manifest (.torrent)",

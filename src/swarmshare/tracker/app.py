@@ -30,7 +30,7 @@ from swarmshare.tracker.domain.sessions import Sessions
 from swarmshare.tracker.domain.unsaved_tokens import UnsavedTokens
 from swarmshare.tracker.http import metrics, pages
 from swarmshare.tracker.http.announce import Announces
-from swarmshare.tracker.http.api import account_routes, catalogue_routes, exchange_routes, swarm_routes
+from swarmshare.tracker.http.api import account_routes, catalogue_routes, exchange_routes, identity_routes, swarm_routes
 from swarmshare.tracker.http.api.answers import Health
 from swarmshare.tracker.http.api.routes import ApiRoutes
 from swarmshare.tracker.http.guard import Guard
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from swarmshare.identity.authority import Authority
     from swarmshare.tracker.config import Rate, TrackerConfig
     from swarmshare.tracker.domain import values
     from swarmshare.tracker.domain.offload import Offload
@@ -57,6 +58,7 @@ EXTENSION: Final = "swarmshare"
 def create_app(
     config: TrackerConfig,
     *,
+    open_authority: Callable[[], Authority | None] = lambda: None,
     offload: Offload = call_here,
     later: Callable[[float, Callable[[], None]], object] = gevent.spawn_later,
     clock: Callable[[], float] = time.time,
@@ -66,6 +68,7 @@ def create_app(
 
     Args:
         config: How the tracker behaves.
+        open_authority: Opens that of the group, once the database is open; None is of a tracker without TLS.
         offload: Runs long computations.
         later: Calls a function after so many seconds.
         clock: Tells the time of day, in seconds since 1970.
@@ -73,6 +76,7 @@ def create_app(
 
     Raises:
         DatabaseError: The database cannot be used.
+        StorageError: The group's identity cannot be used.
     """
     database = Database(config.database, config.data)
     numbers = CollectorRegistry()
@@ -136,6 +140,7 @@ def create_app(
         exchange=Exchange(database, catalogue, changes),
         registry=registry,
         socketio=socketio,
+        authority=open_authority(),
     )
     app.extensions[EXTENSION] = services
     socketio.on_namespace(live)
@@ -169,7 +174,7 @@ class _Swarms:
 
 def _api(services: Services) -> Blueprint:
     routes = ApiRoutes(services.directory)
-    for part in (account_routes, catalogue_routes, swarm_routes, exchange_routes):
+    for part in (account_routes, catalogue_routes, swarm_routes, exchange_routes, identity_routes):
         part.add_routes(routes, services)
 
     @routes.blueprint.get("/openapi.json")

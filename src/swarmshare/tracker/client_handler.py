@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gevent
 from gevent.pywsgi import Input, WSGIHandler
+from gevent.ssl import SSLSocket
 
 from swarmshare.tracker.realtime.transport import CONNECTION
 
@@ -101,6 +102,8 @@ class ClientHandler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
         """Return the WSGI environment, with this connection in it for WebSockets."""
         environ: dict[str, Any] = super().get_environ()
         environ[CONNECTION] = self
+        if isinstance(self.socket, SSLSocket):
+            environ["wsgi.url_scheme"] = "https"
         return environ
 
     def upgraded(self) -> None:

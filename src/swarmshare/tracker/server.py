@@ -11,24 +11,30 @@ import socket
 import sys
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import gevent
 from gevent.event import Event
 from gevent.os import tp_read
 from gevent.pool import Pool
-from gevent.pywsgi import WSGIServer
 from gevent.threadpool import ThreadPool
 from sqlalchemy.exc import SQLAlchemyError
 
 from swarmshare.common.address import is_loopback, show_address
 from swarmshare.errors import SwarmShareError
+from swarmshare.identity.authority import Authority
+from swarmshare.identity.group_id import GroupId
+from swarmshare.identity.group_link import GroupLink
 from swarmshare.texts import Text, about, os_reason, system_says
 from swarmshare.tracker.app import EXTENSION, create_app
 from swarmshare.tracker.client_handler import ClientHandler
-from swarmshare.tracker.own_addresses import own_addresses
+from swarmshare.tracker.http.guard import own_names
+from swarmshare.tracker.own_addresses import HERE, own_addresses
 from swarmshare.tracker.realtime.transport import use_for
+from swarmshare.tracker.tls_server import ServerTls, TwoLanguageServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +53,9 @@ WORKERS: Final = 2
 """Long computations at a time; a password takes 64 MiB, a large manifest some hundred."""
 STOPPING: Final = 2.0
 """Seconds that requests have to end when the tracker is told to stop."""
-
+IDENTITY: Final = "identity"
+"""The folder of the group's authority, within the tracker's data."""
+HERE_IPV6: Final = "::1"
 
 OTHER_FILES: Final = 100
 """Open files that are no connections: the database, the libraries, the log."""
@@ -70,6 +78,8 @@ class Ready(NamedTuple):
     """Where people reach it."""
     setup_token: str | None
     """Makes the first organiser; None when there is one."""
+    group_link: str | None
+    """What leads other machines here, and proves the tracker to them; None behind a proxy, which has its own name."""
 
 
 def serve(
@@ -82,7 +92,8 @@ def serve(
 
     A host may be ``*``: every address, of both protocols.
 
-    With a file descriptor as ``leash``, its end ends the server, too. Raises :class:`ListenError`, or
+    With a file descriptor as ``leash``, its end ends the server, too. Raises :class:`ListenError`,
+    :class:`~swarmshare.errors.StorageError` for an identity that cannot be used, or
     :class:`~swarmshare.tracker.domain.database_problem.DatabaseError`.
     """
     workers = ThreadPool(WORKERS)
@@ -90,15 +101,15 @@ def serve(
         listeners = [stack.enter_context(closing(_listen(host, port))) for host, port in listen]
         found = (own_addresses(listener.getsockname()[0]) for listener in listeners)
         own = tuple(dict.fromkeys(address for addresses in found for address in addresses))
-        app = create_app(replace(config, own_addresses=own), offload=_Workers(workers))
+        authority = partial(Authority.open_or_create, config.data / IDENTITY)
+        app = create_app(replace(config, own_addresses=own), open_authority=authority, offload=_Workers(workers))
         services = app.extensions[EXTENSION]
         use_for(services.socketio)
         # No log of requests: there are passkeys in their paths. What goes wrong inside is logged by the application.
         pool = Pool(min(config.max_connections, most_connections()))
-        servers = [
-            WSGIServer(listener, app.wsgi_app, log=None, error_log=None, handler_class=ClientHandler, spawn=pool)
-            for listener in listeners
-        ]
+        tls = ServerTls(services.authority, _names(config), (*own, HERE, HERE_IPV6))
+        options = {"log": None, "error_log": None, "handler_class": ClientHandler, "spawn": pool, "tls": tls}
+        servers = [TwoLanguageServer(listener, app.wsgi_app, **options) for listener in listeners]
         stop = Event()
         handlers = [gevent.signal_handler(number, stop.set) for number in (signal.SIGINT, signal.SIGTERM)]
         watch = gevent.spawn(_wait_for_the_end, leash, stop) if leash is not None else None
@@ -106,7 +117,8 @@ def serve(
             setup_token = _setup_token(services)
             for server in servers:
                 server.start()
-            ready = _ready(listeners, own, config.public_url, setup_token)
+            group = GroupId.of(services.authority.certificate_pem)
+            ready = _ready(listeners, own, config.public_url, setup_token, group)
             _log.info("listens at %s", ", ".join(ready.addresses))
             on_ready(ready)
             stop.wait()
@@ -195,14 +207,25 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _ready(
-    listeners: Sequence[socket.socket], own: tuple[str, ...], public_url: str | None, setup_token: str | None
+    listeners: Sequence[socket.socket],
+    own: tuple[str, ...],
+    public_url: str | None,
+    setup_token: str | None,
+    group: GroupId,
 ) -> Ready:
     names = [listener.getsockname()[:2] for listener in listeners]
     # What other machines reach comes first, whatever was named first.
     host, port = min(names, key=lambda name: is_loopback(name[0]))
     reached = host if not ip_address(host.partition("%")[0]).is_unspecified else next(iter(own), "127.0.0.1")
     url = (public_url or f"http://{_in_url(reached)}:{port}").rstrip("/")
-    return Ready(tuple(show_address(*name) for name in names), url, setup_token)
+    link = str(GroupLink(reached.partition("%")[0], port, group)) if public_url is None else None
+    return Ready(tuple(show_address(*name) for name in names), url, setup_token, link)
+
+
+def _names(config: TrackerConfig) -> tuple[str, ...]:
+    """Return the DNS names by which the tracker may be reached, for browsers that believe its authority."""
+    public = urlsplit(config.public_url or "").hostname or ""
+    return (*own_names(), *sorted(config.hosts), public)
 
 
 def _in_url(host: str) -> str:

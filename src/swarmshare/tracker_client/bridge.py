@@ -207,9 +207,9 @@ class Link:
         try:
             connection = self.dialled()
         except (OSError, UnicodeError) as error:  # UnicodeError: of names of hosts
-            _, what, hint = failure(self._tracker, error, TIMEOUT)
+            rule, what, hint = failure(self._tracker, error, TIMEOUT)
             raise TrackerError(
-                "unreachable", about(self._tracker, Text("tracker.unreachable", reason=what)), hint=hint
+                rule, about(self._tracker, Text("tracker.unreachable", reason=what)), hint=hint
             ) from error
         try:
             self._connect_by("websocket", connection)

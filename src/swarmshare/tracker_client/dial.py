@@ -12,15 +12,20 @@ from swarmshare.tracker_client.proxies import in_url, proxy_for
 from swarmshare.tracker_client.trust import context
 
 if TYPE_CHECKING:
+    import ssl
+
     from swarmshare.tracker_client.proxies import Proxy
 
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-def dial(tracker: str, timeout: float) -> socket.socket:
+def dial(tracker: str, timeout: float, tls: ssl.SSLContext | None = None) -> socket.socket:
     """Return a socket that is connected to ``tracker``, ``http(s)://host[:port]``, with TLS for ``https``.
 
-    ``timeout`` is in seconds, for each address, and the socket's from then on, too.
+    Args:
+        tracker: The address.
+        timeout: In seconds, for each address, and the socket's from then on, too.
+        tls: Checks the certificate; None: as everywhere in this process (:mod:`swarmshare.tracker_client.trust`).
 
     Raises:
         OSError: There is no connection, or the proxy makes none.
@@ -35,7 +40,7 @@ def dial(tracker: str, timeout: float) -> socket.socket:
         if proxy is not None:
             make_tunnel(connection, host, port, proxy)
         if parts.scheme == "https":
-            return context().wrap_socket(connection, server_hostname=host)
+            return (tls or context(tracker)).wrap_socket(connection, server_hostname=host)
     except BaseException:
         connection.close()
         raise

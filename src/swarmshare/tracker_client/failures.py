@@ -14,10 +14,15 @@ from urllib.parse import urlsplit
 from swarmshare.common.text import clean
 from swarmshare.texts import Text, system_says
 from swarmshare.tracker_client.proxies import ProxyUrlError, through
+from swarmshare.tracker_client.trust import pinned_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from swarmshare.identity.group_id import GroupId
+
+IDENTITY: Final = "identity"
+"""The rule of an error that says: another group, or nobody who could prove anything, is where a known one was."""
 ADDRESS: Final = Text("hint.address")
 _PORT: Final = Text("hint.port")
 _PORTAL: Final = Text("hint.portal")
@@ -46,7 +51,7 @@ class Failure(NamedTuple):
     """A cause, told to a user: what is wrong, and what to do."""
 
     rule: str
-    """``unreachable`` or ``not-a-tracker``."""
+    """``unreachable``, ``not-a-tracker``, or :data:`IDENTITY`."""
     what: Text
     hint: Text
 
@@ -83,7 +88,7 @@ def _known(url: str, error: BaseException, timeout: float) -> Failure | None:
             hint = Text("hint.firewall")
             return Failure("unreachable", Text("tracker.no-answer", seconds=round(timeout)), hint)
         case ssl.SSLCertVerificationError():
-            return _certificate(error)
+            return _certificate(url, error)
         case ssl.SSLError():
             return _tls(url, error)
         case RemoteDisconnected() | ConnectionResetError() | BrokenPipeError():
@@ -107,7 +112,14 @@ def _known(url: str, error: BaseException, timeout: float) -> Failure | None:
     return None
 
 
-def _certificate(error: ssl.SSLCertVerificationError) -> Failure:
+def changed_identity(known: GroupId) -> Failure:
+    """Return what is to be said where the group ``known`` is expected, and something else is there."""
+    return Failure(IDENTITY, Text("tracker.identity-changed", group=known), Text("hint.identity-changed"))
+
+
+def _certificate(url: str, error: ssl.SSLCertVerificationError) -> Failure:
+    if error.verify_code not in (_EXPIRED, _NOT_YET) and (known := pinned_group(url)) is not None:
+        return changed_identity(known)
     what = Text("tracker.certificate", reason=error.verify_message)
     if error.verify_code in _MISMATCH:
         hint = Text("hint.other-name")

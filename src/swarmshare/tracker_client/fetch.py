@@ -130,7 +130,8 @@ class _Request:
             if secure:
                 if proxy:
                     make_tunnel(sock, host, port, proxy)
-                sock = context().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+                secured = context(parts.geturl())
+                sock = secured.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
                 self._keep(sock)
                 sock.do_handshake()
             connection = HTTPSConnection(host, port) if secure else HTTPConnection(host, port)

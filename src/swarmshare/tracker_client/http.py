@@ -13,11 +13,12 @@ from requests.adapters import HTTPAdapter
 from swarmshare.errors import TrackerError
 from swarmshare.schema.text_wire import read_text
 from swarmshare.texts import Text, about
-from swarmshare.tracker_client.failures import failure, odd_page
+from swarmshare.tracker_client.failures import IDENTITY, failure, odd_page
 from swarmshare.tracker_client.proxies import ProxyUrlError, proxy_for, through
 from swarmshare.tracker_client.trust import context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Mapping
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -144,13 +145,19 @@ class Answer:
 class Connection:
     """An HTTP connection to one tracker, kept open from one request to the next. For one thread at a time."""
 
-    def __init__(self, tracker: str, token: str | None = None) -> None:
-        """Connect at the first request to ``tracker``, as :func:`tracker_url` gives it; ``token`` says who asks."""
+    def __init__(self, tracker: str, token: str | None = None, *, tls: ssl.SSLContext | None = None) -> None:
+        """Connect at the first request to ``tracker``, as :func:`tracker_url` gives it.
+
+        Args:
+            tracker: Its address.
+            token: Says who asks.
+            tls: Checks its certificate; None: as everywhere in this process (:mod:`swarmshare.tracker_client.trust`).
+        """
         self.tracker = tracker
         self._token = token
         self._session = requests.Session()
         if tracker.startswith("https:"):
-            self._session.mount("https://", _TrustingAdapter())
+            self._session.mount("https://", _TrustingAdapter(tls or context(tracker)))
         # Also without a token: otherwise requests would send what ~/.netrc has for this host.
         self._session.auth = self._sign
 
@@ -287,15 +294,23 @@ class Connection:
 
 
 class _TrustingAdapter(HTTPAdapter):
-    """TLS with the authorities of this process; requests would choose others by itself."""
+    """TLS by a context of ours; requests would choose its authorities by itself."""
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        self._tls = tls
+        super().__init__()
 
     def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
         """Make the connections of this adapter check certificates by our context."""
-        super().init_poolmanager(*sizes, **options, ssl_context=context())
+        super().init_poolmanager(*sizes, **{**options, **self._checks()})
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         """Return what connects by a proxy, with our context: a tunnel ends in TLS as well."""
-        return super().proxy_manager_for(proxy, **options, ssl_context=context())
+        return super().proxy_manager_for(proxy, **options, **self._checks())
+
+    def _checks(self) -> dict[str, Any]:
+        # urllib3 would compare names by itself where our context does not: the pin of a group says more than a name.
+        return {"ssl_context": self._tls} | ({} if self._tls.check_hostname else {"assert_hostname": False})
 
     def build_connection_pool_key_attributes(self, *request: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the options of a connection, without the files that requests would add to our context."""
@@ -313,7 +328,7 @@ def what_answers(tracker: str) -> TrackerError | None:
         with Connection(tracker) as connection:
             connection.ask("GET", "/api/v1/account")
     except TrackerError as error:
-        return error if error.rule in {"unreachable", "not-a-tracker", "ca"} else None
+        return error if error.rule in {"unreachable", "not-a-tracker", "ca", IDENTITY} else None
     return None
 
 

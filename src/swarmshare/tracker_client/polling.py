@@ -51,6 +51,10 @@ class Requests:
                 raise OSError("the answer is not HTTP") from error
             raise
 
+    def close(self) -> None:
+        """End the connection, if there is one."""
+        self._connection.close()
+
     def _ask(
         self, method: str, url: str, headers: Mapping[str, str], body: str | None, timeout: float, most: int
     ) -> PollReply:

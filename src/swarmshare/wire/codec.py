@@ -8,7 +8,8 @@ many blocks. Where the guess was wrong, what was read is copied to where it belo
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_right
+from itertools import chain
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -35,7 +36,7 @@ from swarmshare.wire.messages import (
     Request,
     Suggest,
     Unchoke,
-    encode_piece_head,
+    encode_piece_heads,
 )
 
 if TYPE_CHECKING:
@@ -90,16 +91,62 @@ def _bounds(piece_count: int) -> dict[int, _Bounds]:
     return sizes
 
 
-class _Guess(NamedTuple):
-    """A block that should come next, by the order in which they were asked for."""
+class _Guesses:
+    """The blocks that should come next, by the order in which they were asked for: one read takes many of them.
 
-    block: Piece
-    expected: bytes
-    """Its head, if it does."""
-    head: memoryview
-    """Where that is read to."""
-    data: memoryview
-    """Where the block belongs."""
+    Each fact is a list of its own, not each block: so what one read took of them is found and compared for all
+    together, where a step of Python for each would be most of what a block costs.
+    """
+
+    def __init__(self) -> None:
+        self._heads = bytearray((MAX_GUESSES + 1) * _HEAD_LENGTH)
+        """Where the heads are read to, in a row, whatever is between them in the stream."""
+        heads = memoryview(self._heads)
+        self._head_views = [heads[at : at + _HEAD_LENGTH] for at in range(0, len(heads), _HEAD_LENGTH)]
+        self.clear()
+
+    def clear(self) -> None:
+        """Expect nothing: what was expected is written to no more."""
+        self.blocks: list[Piece] = []
+        self.places: list[memoryview] = []
+        """Where the data of each belongs."""
+        self.ends = [0]
+        """How many bytes of the stream none of them, the first, the first two and so on are, heads included."""
+        self.taken = 0
+        """How many have come or are under way; the rest is still to be guessed right."""
+        self._expected = b""
+        """The heads that all of them have, if they come."""
+
+    def set(self, upcoming: Iterable[tuple[Block, memoryview]], current: Piece) -> None:
+        """Expect ``upcoming`` except ``current``, which is under way."""
+        self.clear()
+        blocks, places, ends = self.blocks, self.places, self.ends
+        end = 0
+        for block, place in upcoming:
+            if block != current:
+                blocks.append(tuple.__new__(Piece, block))
+                places.append(place)
+                end += _HEAD_LENGTH + len(place)
+                ends.append(end)
+                if end >= _GUESSED_LENGTH:
+                    break
+        self._expected = encode_piece_heads(blocks)
+
+    @property
+    def left(self) -> int:
+        """How many are still to come."""
+        return len(self.blocks) - self.taken
+
+    @property
+    def buffers(self) -> chain[memoryview]:
+        """Where the bytes of those that are still to come belong: a head, its data, the next head."""
+        return chain.from_iterable(zip(self._head_views[self.taken :], self.places[self.taken :], strict=False))
+
+    def count_right(self, heads: int) -> int:
+        """Return how many of the first ``heads`` heads, all of which were read, are the expected ones."""
+        while self._heads[: heads * _HEAD_LENGTH] != self._expected[: heads * _HEAD_LENGTH]:
+            heads -= 1
+        return heads
 
 
 class MessageReader:
@@ -129,9 +176,7 @@ class MessageReader:
         self._body = bytearray()
         self._block: Piece | None = None
         self._id = 0
-        heads = memoryview(bytearray((MAX_GUESSES + 1) * _HEAD_LENGTH))
-        self._heads = [heads[at : at + _HEAD_LENGTH] for at in range(0, len(heads), _HEAD_LENGTH)]
-        self._guesses: deque[_Guess] = deque()
+        self._guesses = _Guesses()
         self._depth = 1
         """How many blocks to guess: more while the guesses are right."""
 
@@ -146,17 +191,13 @@ class MessageReader:
 
     def buffers(self) -> list[memoryview]:
         """Where the next bytes of the stream belong, as for ``recvmsg_into``; good for one read."""
+        guesses = self._guesses
         if not self._rest:
-            self._guesses.clear()
+            guesses.clear()
             return [self._scratch[self._filled :]]
-        if not self._guesses and self._block is not None:
-            self._guess(self._block)
-        buffers = [self._rest]
-        for guess in self._guesses:
-            buffers.append(guess.head)
-            buffers.append(guess.data)
-        buffers.append(self._scratch[:_HEAD_LENGTH])
-        return buffers
+        if not guesses.left and self._block is not None:
+            guesses.set(self._upcoming(self._depth + 1), self._block)
+        return [self._rest, *guesses.buffers, self._scratch[:_HEAD_LENGTH]]
 
     def forget(self) -> None:
         """Write no more to what ``upcoming`` gave: other blocks will come than seemed."""
@@ -187,40 +228,35 @@ class MessageReader:
                 self._scratch[: self._filled] = bytes(data[at:])
         return messages
 
-    def _guess(self, current: Piece) -> None:
-        heads = iter(self._heads)
-        length = 0
-        for block, data in self._upcoming(self._depth + 1):
-            if block != current:
-                self._guesses.append(_Guess(tuple.__new__(Piece, block), encode_piece_head(block), next(heads), data))
-                length += block.length
-                if length >= _GUESSED_LENGTH:
-                    break
-
     def _take_guesses(self, count: int, messages: list[Message]) -> int:
         """Deal with ``count`` bytes behind a long message; how many of them are in the scratch buffer in the end."""
         guesses = self._guesses
-        while count and guesses:
-            block, expected, head, data = guesses[0]
-            # The head is part of what was read: only when it is byte for byte the one of the guess are the bytes behind
-            # it the guessed block's, and in their place already. A peer cannot make us take one block for another.
-            if count < _HEAD_LENGTH or head != expected:
-                return self._spill(count, messages)
-            guesses.popleft()
-            taken = min(count - _HEAD_LENGTH, len(data))
-            count -= _HEAD_LENGTH + taken
-            if taken < len(data):
-                self._block, self._rest = block, data[taken:]
-                return 0
-            messages.append(block)
-            if not guesses:
+        ends, first = guesses.ends, guesses.taken
+        end = ends[first] + count
+        whole = bisect_right(ends, end, first) - 1
+        begun = whole < len(guesses.blocks) and end - ends[whole] >= _HEAD_LENGTH
+        # The heads are part of what was read: only when they are byte for byte those of the guesses are the bytes that
+        # follow the guessed blocks', and in their place already. A peer cannot make us take one block for another.
+        right = guesses.count_right(whole + begun)
+        guesses.taken = taken = min(whole, right)
+        messages += guesses.blocks[first:taken]
+        count = end - ends[taken]
+        if not guesses.left:
+            if taken > first:
                 self._depth = min(2 * self._depth, MAX_GUESSES)
-        return count
+            return count
+        if not count:
+            return 0
+        if right == taken:  # another message follows, or not even a whole head
+            return self._spill(count, messages)
+        self._block = guesses.blocks[taken]
+        self._rest = guesses.places[taken][count - _HEAD_LENGTH :]
+        guesses.taken += 1
+        return 0
 
     def _spill(self, count: int, messages: list[Message]) -> int:
         """Something else came than was guessed: take it out of the buffers that it went to."""
-        parts = [part for guess in self._guesses for part in (guess.head, guess.data)]
-        data = memoryview(b"".join([*parts, self._scratch[:_HEAD_LENGTH]]))[:count]
+        data = memoryview(b"".join([*self._guesses.buffers, self._scratch[:_HEAD_LENGTH]]))[:count]
         if count >= _HEAD_LENGTH:
             self._depth = max(1, self._depth // 2)
         self._guesses.clear()

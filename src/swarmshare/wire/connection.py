@@ -38,14 +38,14 @@ from swarmshare.wire.messages import (
     Request,
     Suggest,
     Unchoke,
-    encode_piece_head,
-    encode_request,
+    encode_piece_heads,
+    encode_requests,
 )
 from swarmshare.wire.owed import OwedBlocks
 from swarmshare.wire.phases import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from swarmshare.manifest.layout import Block, PieceLayout
     from swarmshare.wire.phases import Negotiated
@@ -155,15 +155,17 @@ class PeerConnection:
         Raises :class:`RemoteProtocolError`; the connection is CLOSED then.
         """
         try:
-            return [message for message in self._reader.received(count) if self._accept(message)]
+            accept = self._accept
+            return [message for message in self._reader.received(count) if accept(message)]
         except RemoteProtocolError:
             self.phase = Phase.CLOSED
             raise
 
     def _upcoming(self, count: int) -> Iterator[tuple[Block, memoryview]]:
         """Yield the blocks that were asked for first, and their places."""
-        for block in islice(self.asked, count):
-            if self.asked[block] and (view := self._place(block)) is not None:
+        place = self._place
+        for block, wanted in islice(self.asked.items(), count):
+            if wanted and (view := place(block)) is not None:
                 yield block, view
 
     def _place_block(self, block: Block) -> memoryview:
@@ -184,7 +186,7 @@ class PeerConnection:
             self.phase = phase
             self._permitted = self.negotiated.permissions(phase)
         # A block, as nearly every message of a peer that gives is; then a request, as of one that takes.
-        useful = self._note_block(message) if type(message) is Piece else self._note(message)
+        useful = self.asked.pop(message, None) is not None if type(message) is Piece else self._note(message)
         if not useful:
             self._useless -= 1
             if self._useless < 0:
@@ -240,12 +242,6 @@ class PeerConnection:
                 return known
             case _:
                 return True
-
-    def _note_block(self, block: Piece) -> bool:
-        if not block.length:
-            # libtorrent takes a block of no bytes for a rejection; it says nothing of which length was asked.
-            return False
-        return self.asked.pop(block, None) is not None
 
     def _note_request(self, request: Request) -> bool:
         piece, begin, length = request
@@ -333,22 +329,22 @@ class PeerConnection:
         if self.negotiated.fast:
             self._output.append(Suggest(piece).encode())
 
-    def request(self, blocks: Iterable[Block]) -> None:
-        """Ask for ``blocks``, which are in ``asked`` from here on.
+    def request(self, blocks: Collection[Block]) -> None:
+        """Ask for ``blocks``, at least one, which are in ``asked`` from here on.
 
         Raises :class:`LocalProtocolError` for one that is asked for already, or longer than the peer takes, or that its
         choke forbids.
         """
-        asked, fast = self.asked, self.allowed_fast
+        asked, longest = self.asked, self.longest
+        if self.peer_choking and any(block.piece not in self.allowed_fast for block in blocks):
+            raise LocalProtocolError(Text("bug.choked"))
         for block in blocks:
-            if self.peer_choking and block.piece not in fast:
-                raise LocalProtocolError(Text("bug.choked"))
             if block in asked:
                 raise LocalProtocolError(Text("bug.same-request"))
-            if block.length > self.longest:
+            if block.length > longest:
                 raise LocalProtocolError(Text("bug.send", what="a request that is longer than the peer takes"))
             asked[block] = True
-            self._output.append(encode_request(block))
+        self._output.append(encode_requests(blocks))
 
     def cancel(self, block: Block) -> None:
         """Say that a block is not needed any more. It may come all the same, and is dropped then."""
@@ -368,7 +364,7 @@ class PeerConnection:
             raise LocalProtocolError(Text("bug.block-length"))
         if not self.owed.remove(block):
             raise LocalProtocolError(Text("bug.unasked-block"))
-        self._output += (encode_piece_head(block), data)
+        self._output += (encode_piece_heads([block]), data)
 
     def reject(self, block: Block) -> None:
         """Refuse a request of ``owed``: the piece is not there any more."""

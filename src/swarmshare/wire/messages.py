@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import Struct
-from typing import ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from swarmshare.manifest.layout import Block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _HEAD: Final = Struct(">IB")
 _INDEX: Final = Struct(">IBI")
@@ -45,14 +48,16 @@ class _Index:
         return _INDEX.pack(5, self.ID, self.piece)
 
 
-def encode_request(block: Block) -> bytes:
-    """Return the bytes of the :class:`Request` for ``block``; thousands of them leave in a second."""
-    return _BLOCK.pack(13, Request.ID, *block)
+def encode_requests(blocks: Iterable[Block]) -> bytes:
+    """Return the bytes of a :class:`Request` for each of ``blocks``; thousands of them leave in a second."""
+    pack, kind = _BLOCK.pack, Request.ID
+    return b"".join([pack(13, kind, piece, begin, length) for piece, begin, length in blocks])
 
 
-def encode_piece_head(block: Block) -> bytes:
-    """Return the bytes of the :class:`Piece` for ``block``, before the data."""
-    return _PIECE.pack(9 + block.length, Piece.ID, block.piece, block.begin)
+def encode_piece_heads(blocks: Iterable[Block]) -> bytes:
+    """Return the bytes of a :class:`Piece` for each of ``blocks``: what stands before the data, 13 bytes each."""
+    pack, kind = _PIECE.pack, Piece.ID
+    return b"".join([pack(9 + length, kind, piece, begin) for piece, begin, length in blocks])
 
 
 class _AboutBlock(Block):
@@ -139,7 +144,7 @@ class Piece(Block):
 
     def encode(self) -> bytes:
         """Return the bytes to send before the data."""
-        return encode_piece_head(self)
+        return encode_piece_heads([self])
 
 
 class Cancel(_AboutBlock):

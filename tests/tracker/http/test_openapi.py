@@ -70,6 +70,7 @@ def send_all(operations: list[Any], send: Callable[[Any], None], examples: int) 
                 check()
 
 
+@pytest.mark.unmeasured
 def test_whatever_an_organiser_sends(fuzzed: Tracker, operations: list[Any]) -> None:
     seen = Counter[int]()
     token = ""
@@ -87,6 +88,7 @@ def test_whatever_an_organiser_sends(fuzzed: Tracker, operations: list[Any]) -> 
     assert {200, 201, 204, 404, 422} <= seen.keys(), seen
 
 
+@pytest.mark.unmeasured
 def test_whatever_a_stranger_sends(fuzzed: Tracker, operations: list[Any]) -> None:
     fuzzed.services.accounts.change_settings(Settings(registration=Registration.INVITED))
     before = fuzzed.state()

@@ -40,7 +40,7 @@ class Guard:
     """Knows our names, and stands in front of a WSGI application."""
 
     def __init__(self, config: TrackerConfig) -> None:
-        self._names = {name.lower() for name in (*config.hosts, *_own_names())}
+        self._names = {name.lower() for name in (*config.hosts, *own_names())}
         self._origins: set[str] = set()
         if config.public_url is not None:
             parts = urlsplit(config.public_url)
@@ -93,7 +93,8 @@ def _not_ours(host: str) -> Text:
     return Text("request.host", name=ascii(host[:80]))
 
 
-def _own_names() -> set[str]:
+def own_names() -> set[str]:
+    """Return the names, in lower case, that this machine goes by in its own network."""
     name = socket.gethostname().lower()
     short = name.partition(".")[0]
     return {"localhost", name, short, f"{short}.local"}

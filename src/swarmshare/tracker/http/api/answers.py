@@ -50,6 +50,15 @@ class Me(Struct, frozen=True, kw_only=True):
     """Bytes of the largest manifest that can be published here."""
 
 
+class Identity(Struct, frozen=True, kw_only=True):
+    """Who the group of this tracker is, for those who know its group id by another way."""
+
+    group_id: str
+    """Of the authority: eight parts of seven letters and digits."""
+    authority: str
+    """Its certificate, in PEM form."""
+
+
 class AnnounceUrl(Struct, frozen=True, kw_only=True):
     """What ordinary clients announce to."""
 

@@ -1,0 +1,46 @@
+"""Tasks of a torrent that are there only while they have something to do.
+
+Of thousands of torrents that nobody asks for, each task would cost at the start, at the end, and memory between them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import trio
+
+
+class OnDemand:
+    """Runs ``work`` in a task from a :meth:`wake` on, until it returns; at most once at the same time.
+
+    ``work`` returns when there is nothing left to do, and waits for nothing between finding that out and its return:
+    so what comes after it wakes it again.
+    """
+
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run nothing yet: what is woken before :meth:`start_in` starts then."""
+        self._work = work
+        self._nursery: trio.Nursery | None = None
+        self._is_wanted = self._is_running = False
+
+    def start_in(self, nursery: trio.Nursery) -> None:
+        """Run the task in ``nursery`` from now on, whenever it is woken."""
+        self._nursery = nursery
+        if self._is_wanted:
+            self.wake()
+
+    def wake(self) -> None:
+        """Run the task, unless it runs already."""
+        self._is_wanted = True
+        if self._nursery is not None and not self._is_running:
+            self._is_running = True
+            self._nursery.start_soon(self._run)
+
+    async def _run(self) -> None:
+        try:
+            await self._work()
+        finally:
+            self._is_wanted = self._is_running = False
