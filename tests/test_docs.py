@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from pathlib import Path
 from typing import Final
@@ -43,3 +44,19 @@ FILES: Final = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if ".
 def test_each_module_that_a_page_names_exists(page: Path) -> None:
     named = set(re.findall(r"`([\w./-]+\.py)`", page.read_text()))
     assert {name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in FILES)} == set()
+
+
+LIMITS: Final = re.findall(
+    r"^\| `([\w/]+)\.py` `(\w+)` \| ([\d_.* ]+?) \|", (ROOT / "docs" / "limits.md").read_text(), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("module", "name", "value"), LIMITS, ids=[f"{module}.{name}" for module, name, _ in LIMITS])
+def test_the_limits_are_those_of_the_code(module: str, name: str, value: str) -> None:
+    found = getattr(importlib.import_module(f"swarmshare.{module.replace('/', '.')}"), name)
+    assert eval(value) == found, f"docs/limits.md says {value} of {module}.{name}"
+
+
+def test_there_are_many_limits() -> None:
+    rows = (ROOT / "docs" / "limits.md").read_text().count("\n| `")
+    assert len(LIMITS) == rows > 40

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import socket
+import sys
 from collections import Counter
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,7 +21,9 @@ from waiting import TIMEOUT
 from swarmshare.app.local_tracker import own_url
 from swarmshare.cli import start as verb
 from swarmshare.cli.command import run_command
+from swarmshare.cli.qr_code import show_qr_code
 from swarmshare.cli.render import Output
+from swarmshare.identity.group_link import parse_group_link
 from swarmshare.tracker import own_addresses
 
 if TYPE_CHECKING:
@@ -189,8 +193,8 @@ def test_an_invitation_lets_somebody_in(tmp_path: Path, password: Path) -> None:
     end(process)
     if url.startswith("http://127."):
         pytest.skip("this machine is in no network")
-    assert how[0][-2] == "--invite"
-    assert how[0][-1].startswith("invite_")
+    link = parse_group_link(shlex.split(" ".join(how[0]))[3])
+    assert (link.invite or "").startswith("invite_")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +209,33 @@ def test_an_invitation_lets_somebody_in(tmp_path: Path, password: Path) -> None:
 def test_others_are_told_how_to_come_in(
     url: str, registration: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    verb.introduce(url, "http://127.0.0.1:1", registration, Output(as_json=False))
+    verb.introduce(url, "http://127.0.0.1:1", registration, Output(as_json=False), None)
     out = capsys.readouterr().out
     assert says in out
     assert ("register" in out) == (says.lstrip().startswith(("swarmshare", "--user")))
+
+
+@pytest.mark.parametrize(
+    ("registration", "says"),
+    [
+        ("open", "register --tracker swarmshare://h:1/GROUP --user NAME\n"),
+        ("invited", "register --tracker 'swarmshare://h:1/GROUP?invite=CODE' --user NAME\n"),
+        ("closed", "to those who have an account: swarmshare://h:1/GROUP\n"),
+    ],
+)
+def test_a_group_link_is_all_that_others_need(registration: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    url, own = "http://192.168.1.5:6969", "http://127.0.0.1:1"
+    verb.introduce(url, own, registration, Output(as_json=False), "swarmshare://h:1/GROUP")
+    assert says in capsys.readouterr().out
+
+
+def test_a_group_link_is_shown_as_a_qr_code_where_it_can_be(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_qr_code("swarmshare://h:1/GROUP", Output(as_json=False))
+    assert capsys.readouterr().out == "", "no terminal"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show_qr_code("swarmshare://h:1/GROUP", Output(as_json=False))
+    lines = capsys.readouterr().out.splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert len(lines) > 10

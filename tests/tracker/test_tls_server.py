@@ -9,8 +9,11 @@ import socket
 import ssl
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import gevent
+import gevent.socket
+import gevent.ssl
 import pytest
 from cryptography import x509
 from tracker.trackers import PASSWORD, Server
@@ -162,3 +165,45 @@ def test_a_broken_identity_is_told_and_nothing_starts(tmp_path: Path) -> None:
     (tmp_path / "identity" / "authority.pem").write_bytes(b"nonsense")
     with pytest.raises(AssertionError, match=r"authority\.pem"):
         Server(tmp_path)
+
+
+def ends(connection: Any) -> bool:
+    """Whether a connection is at its end, told in one way or another, when there is something to read."""
+    with suppress(OSError):
+        return bool(connection.recv(1) == b"")
+    return True
+
+
+def test_a_full_connection_makes_no_writer_wait_and_an_ended_one_no_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a push to a slow reader needs: gevent's own ``send`` waits for room, in the loop's own greenlet."""
+    monkeypatch.setattr(ssl, "SSLContext", gevent.ssl.SSLContext)  # as in the tracker's process, which is patched
+    tls = ServerTls(Authority.create(tmp_path), [], [])
+    ours, theirs = gevent.socket.socketpair()
+    client = gevent.ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    secure: Any = tls.context().wrap_socket(ours, server_side=True, do_handshake_on_connect=False)
+    connecting = gevent.spawn(client.wrap_socket, theirs)
+    secure.do_handshake()
+    far = connecting.get(timeout=TIMEOUT)
+    unsent, sent = bytearray(b"x" * 2**24), 0
+    with suppress(BlockingIOError):
+        while sent < 2**24:
+            sent += (taken := secure.send(unsent, 0, 0.0))
+            del unsent[:taken]
+    assert 0 < sent < 2**24
+    with pytest.raises(BlockingIOError):
+        secure.send(unsent, 0, 0.0)
+    writing = gevent.spawn(secure.sendall, bytes(unsent))
+    received = bytearray()
+    while len(received) < 2**24:
+        received += far.recv(2**16)
+    writing.get(timeout=TIMEOUT)
+    assert received == b"x" * 2**24
+    reading = gevent.spawn(ends, secure)
+    gevent.sleep(0)
+    secure.shutdown(socket.SHUT_RDWR)
+    assert reading.get(timeout=TIMEOUT)
+    secure.close()
+    far.close()

@@ -10,8 +10,10 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from swarmshare.app.meeting import meet
 from swarmshare.app.signed_in import open_tracker
 from swarmshare.errors import TrackerError
+from swarmshare.identity.group_link import is_group_link
 from swarmshare.storage.home import swarmshare_home
 from swarmshare.storage.sign_ins import SignIn, SignIns
 from swarmshare.texts import Text
@@ -34,14 +36,17 @@ def invited_to(text: str) -> tuple[str, str] | None:
 def register(
     tracker: str, user: str, password: str, *, invitation: str | None = None, setup_token: str | None = None
 ) -> tuple[SignIn, SignedIn]:
-    """Make an account, and remember the sign-in."""
+    """Make an account, and remember the sign-in; a group link as ``tracker`` proves it, and may have an invitation."""
+    tracker, invited = _met(tracker)
+    invitation = invitation or invited
     with open_tracker(tracker) as (url, api):
         answer = api.register(user, password, _label(), invitation=invitation, setup_token=setup_token)
     return _keep(url, answer), answer
 
 
 def sign_in(tracker: str, user: str, password: str) -> tuple[SignIn, SignedIn]:
-    """Sign in, and remember it."""
+    """Sign in, and remember it; a group link as ``tracker`` proves it."""
+    tracker, _ = _met(tracker)
     with open_tracker(tracker) as (url, api):
         answer = api.sign_in(user, password, _label())
     return _keep(url, answer), answer
@@ -98,6 +103,13 @@ def reset_password(tracker: str, user: str, code: str, new: str) -> tuple[SignIn
     with open_accounts(tracker, None) as api:
         api.reset_password(user, code, new)
     return sign_in(tracker, user, new)
+
+
+def _met(tracker: str) -> tuple[str, str | None]:
+    """Return the address of a tracker, and an invitation, out of what was pasted; a group link is pinned."""
+    if not is_group_link(tracker):
+        return tracker, None
+    return meet(tracker, lambda _tracker, _group: False)
 
 
 def _keep(tracker: str, answer: SignedIn) -> SignIn:

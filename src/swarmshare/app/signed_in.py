@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from swarmshare.app.config import load_settings
+from swarmshare.app.meeting import known_address
 from swarmshare.errors import ManifestError, TrackerError
 from swarmshare.manifest.parse import parse_manifest
 from swarmshare.storage.home import swarmshare_home
@@ -28,12 +29,10 @@ def signed_in_at(tracker: str | None) -> SignIn:
 
     Raises :class:`TrackerError` when there is none.
     """
-    from swarmshare.tracker_client.http import tracker_url
-
     tracker = tracker or load_settings().settings.tracker
     sign_ins = SignIns(swarmshare_home())
     if tracker is not None:
-        url = tracker_url(tracker)
+        url = known_address(tracker)
         found = sign_ins.load(url)
         if found is None:
             raise _signed_out(Text("account.signed-out-at", tracker=url), url)
@@ -65,9 +64,9 @@ def sign_in_for(tracker: str | None) -> SignIn | None:
 @contextmanager
 def open_tracker(tracker: str, token: str | None = None) -> Iterator[tuple[str, TrackerApi]]:
     """Give the address of a tracker in its one form, and its API, for as long as the context lasts."""
-    from swarmshare.tracker_client.http import Connection, tracker_url
+    from swarmshare.tracker_client.http import Connection
 
-    url = tracker_url(tracker)
+    url = known_address(tracker)
     with Connection(url, token) as connection:
         yield url, TrackerApi(connection)
 

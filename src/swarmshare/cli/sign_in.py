@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from swarmshare.cli import Verbs
     from swarmshare.cli.render import Output
+    from swarmshare.identity.group_id import GroupId
     from swarmshare.storage.sign_ins import SignIn
     from swarmshare.tracker_client.api import SignedIn
 
@@ -47,8 +49,14 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--tracker",
             required=parser is login,
-            metavar="URL",
-            help="such as http://192.168.1.5:6969" + ("" if parser is login else "; an invitation's link has it"),
+            metavar="LINK",
+            help="the group link, or an address such as 192.168.1.5:6969"
+            + ("" if parser is login else "; an invitation's link has it"),
+        )
+        parser.add_argument(
+            "--new-identity",
+            action="store_true",
+            help="believe the group link's identity in place of the known one, because the organiser said so",
         )
         parser.add_argument("--user", required=True, metavar="NAME", help="the account's name")
         passwords.add_option(parser)
@@ -82,7 +90,9 @@ def run_register(arguments: argparse.Namespace, output: Output) -> int:
     from swarmshare.app import accounts
 
     tracker, code = _invited_to(arguments.tracker, arguments.invite)
-    warn_in_the_clear(_url(tracker), output)
+    tracker, invited = _meet(tracker, arguments, output)
+    code = code or invited
+    warn_in_the_clear(tracker, output)
     password = passwords.new_password(arguments, arguments.user)
     _tell(
         *accounts.register(
@@ -102,9 +112,10 @@ def run_login(arguments: argparse.Namespace, output: Output) -> int:
     """Sign in at a tracker with a password, and keep the token that it gives."""
     from swarmshare.app import accounts
 
-    warn_in_the_clear(_url(arguments.tracker), output)
+    tracker, _ = _meet(arguments.tracker, arguments, output)
+    warn_in_the_clear(tracker, output)
     password = passwords.read_password(arguments)
-    _tell(*accounts.sign_in(arguments.tracker, arguments.user, password), output)
+    _tell(*accounts.sign_in(tracker, arguments.user, password), output)
     _remember(arguments.ca, output)
     return 0
 
@@ -148,10 +159,30 @@ def run_token(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def _meet(text: str, arguments: argparse.Namespace, output: Output) -> tuple[str, str | None]:
+    """Return the address of the tracker that ``text`` leads to, proven, and the code of an invitation in it."""
+    from swarmshare.app.meeting import meet
+
+    def agrees(tracker: str, group: GroupId) -> bool:
+        output.line(f"The identity of {tracker} is not known here. It says to be of the group")
+        output.line(f"  {group}")
+        if sys.stdin is None or not sys.stdin.isatty():
+            return False
+        print("Is that the group id that the organiser has? [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    return meet(text, agrees, new_identity=arguments.new_identity)
+
+
 def _invited_to(tracker: str | None, invitation: str | None) -> tuple[str, str | None]:
     """Return the tracker, and the code of an invitation that may be a link to it."""
     from swarmshare.app import accounts
+    from swarmshare.identity.group_link import is_group_link
 
+    if invitation is not None and is_group_link(invitation):
+        if tracker is not None and _url(tracker) != _url(invitation):
+            raise TrackerError("which-tracker", Text("cli.other-tracker", link=invitation, tracker=tracker))
+        return invitation, None
     if invitation is not None and (found := accounts.invited_to(invitation)):
         link, code = found
         if tracker is not None and _url(tracker) != _url(link):
@@ -179,9 +210,9 @@ def _remember(ca: Path | None, output: Output) -> None:
 
 
 def _url(tracker: str) -> str:
-    from swarmshare.tracker_client.http import tracker_url  # it takes longer to load than most verbs take to run
+    from swarmshare.app.meeting import known_address  # it takes longer to load than most verbs take to run
 
-    return tracker_url(tracker)
+    return known_address(tracker)
 
 
 def warn_in_the_clear(tracker: str, output: Output) -> None:

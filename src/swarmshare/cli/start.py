@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from swarmshare.cli import gui, passwords, sign_in
 from swarmshare.cli.arguments import address
+from swarmshare.cli.qr_code import show_qr_code
 from swarmshare.cli.render import for_people
 from swarmshare.cli.tracker import DEFAULT
 from swarmshare.errors import SwarmShareError, TrackerError
@@ -89,7 +90,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         to_make = _make_account(arguments, own_url, told["setup"], output) if "setup" in told else None
         if "setup" not in told:
             _tell_account(own_url, output)
-        introduce(url, own_url, arguments.registration, output)
+        introduce(url, own_url, arguments.registration, output, told["listening"]["group_link"])
         window = None
         if _wants_no_window(arguments):
             _say_what_next(output)
@@ -227,6 +228,7 @@ def _make_account(arguments: argparse.Namespace, url: str, setup: dict[str, Any]
         setup_token=setup["setup_token"],
         ca=None,
         invite=None,
+        new_identity=False,
     )
     try:
         sign_in.run_register(answers, output)
@@ -274,20 +276,29 @@ def _tell_account(url: str, output: Output) -> None:
     output.event("account", tracker=url, user=known.user, role=known.role)
 
 
-def introduce(url: str, own_url: str, registration: str, output: Output) -> None:
-    """Say how other people reach the tracker at ``url`` and make an account, by its kind of ``registration``."""
+def introduce(url: str, own_url: str, registration: str, output: Output, group_link: str | None) -> None:
+    """Say how other people reach the tracker at ``url`` and make an account, by its kind of ``registration``.
+
+    With a ``group_link`` that is all they need: it proves the tracker, too.
+    """
     from swarmshare.tracker.own_addresses import HERE
 
     output.line()
     if ip_address(urlsplit(url).hostname or HERE).is_loopback:
         output.line("Only this machine reaches it. To let in whoever reaches this machine: --listen 0.0.0.0:6969")
         return
+    address = group_link or url
     if registration == "closed":
-        output.line(f"Give this address to those who have an account: {url}")
+        output.line(f"Give this to those who have an account: {address}")
+        show_qr_code(address, output)
         return
-    invite = "" if registration == "open" else f" --invite {_invitation(own_url) or 'CODE'}"
-    output.line(f"Give this address to the others: {url}")
-    output.line(f"  swarmshare register --tracker {url} --user NAME{invite}")
+    code = None if registration == "open" else _invitation(own_url) or "CODE"
+    invite = "" if code is None else f" --invite {code}"
+    if group_link is not None and code is not None:
+        address, invite = f"{group_link}?invite={code}", ""
+    output.line(f"Give this to {'the others' if code is None else 'one other person'}: {address}")
+    output.line(f"  swarmshare register --tracker {shlex.quote(address)} --user NAME{invite}")
+    show_qr_code(address, output)
     if registration == "invited":
         output.line("An invitation is for one of them. To let everybody in who reaches it: --registration open")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from swarmshare.cli.arguments import address, whole_number, wrong_value
+from swarmshare.cli.tracker_identity import add_actions
 from swarmshare.texts import Text
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def add_parser(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         "--until-eof", action="store_true", help="stop when standard input ends, too: for a program that started it"
     )
     parser.set_defaults(run=run)
+    add_actions(parser.add_subparsers(metavar="identity"), common)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:

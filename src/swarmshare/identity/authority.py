@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+IDENTITY: Final = "identity"
+"""The folder of the authority, within a tracker's data."""
 YEARS: Final = 10
 """How long the authority's own certificate is valid."""
 SERVER_DAYS: Final = 90

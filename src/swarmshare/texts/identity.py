@@ -32,6 +32,8 @@ ENGLISH: Final = {
         "group link with --new-identity."
     ),
     "tracker.other-group": "the tracker is of group {group}, and the group link is for another one",
+    "tracker.not-believed": "nobody said that {group} is the right group",
+    "hint.group-link-instead": "Ask the organiser for the group link: it proves the tracker, without a question.",
     "tracker.no-identity": "it has no identity that could be known again",
     "hint.other-group": "Nothing was sent to it. Ask the organiser for the group link.",
     "hint.group-id": "It has eight parts of seven letters and digits.",

@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from swarmshare.common.address import is_loopback, show_address
 from swarmshare.errors import SwarmShareError
-from swarmshare.identity.authority import Authority
+from swarmshare.identity.authority import IDENTITY, Authority
 from swarmshare.identity.group_id import GroupId
 from swarmshare.identity.group_link import GroupLink
 from swarmshare.texts import Text, about, os_reason, system_says
@@ -53,8 +53,6 @@ WORKERS: Final = 2
 """Long computations at a time; a password takes 64 MiB, a large manifest some hundred."""
 STOPPING: Final = 2.0
 """Seconds that requests have to end when the tracker is told to stop."""
-IDENTITY: Final = "identity"
-"""The folder of the group's authority, within the tracker's data."""
 HERE_IPV6: Final = "::1"
 
 OTHER_FILES: Final = 100

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger(__name__)
 
+RECORD: Final = 2**14
+"""Bytes that one record of TLS has at most (RFC 8446, 5.1)."""
 _TLS: Final = b"\x16"
 
 
@@ -69,7 +71,13 @@ class TlsSocket(SSLSocket):  # type: ignore[misc]  # gevent has no types
     """A TLS connection that can be written to without waiting, and be ended while a greenlet reads from it."""
 
     def send(self, data: Any, flags: int = 0, timeout: float | None = None) -> int:
-        """Write what goes; with a ``timeout`` of 0 raise :class:`BlockingIOError` where gevent would wait after all."""
+        """Write at most one record of TLS, and return how many bytes of ``data`` that were.
+
+        With a ``timeout`` of 0 it raises :class:`BlockingIOError` where gevent would wait after all; then the same
+        bytes have to come again first. Of more than one record OpenSSL would remember how many it wrote, tell nobody,
+        and take fewer bytes at the next try for a mistake.
+        """
+        data = bytes(data[:RECORD])
         if timeout != 0.0:
             return int(super().send(data, flags))
         if self._sslobj is None:
