@@ -391,7 +391,8 @@ def test_the_longest_name(run: Any, tmp_path: Path) -> None:
     [
         (["hash", "--size", "8", "--rounds", "1", "--sparse", "1"], 6),
         (["manifest", "--files", "20", "--rounds", "1"], 1),
-        (["transfer", "--size", "4", "--rounds", "1", "--seeds", "2"], 4),
+        (["transfer", "--size", "4", "--rounds", "1"], 4),
+        (["transfer", "--size", "4", "--rounds", "1", "--seeds", "2", "--tls"], 2),
         (["picker", "--pieces", "16", "300", "--rounds", "1"], 0),
         (["start", "--pieces", "20", "--transfers", "2", "--files", "3", "--rounds", "1"], 0),
     ],

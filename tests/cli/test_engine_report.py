@@ -86,9 +86,9 @@ def test_alerts(capsys: pytest.CaptureFixture[str]) -> None:
     assert events(capsys) == [
         {"event": "piece_failed", "info_hash": info_hash, "piece": 1, "blamed": None},
         {"event": "peer_dropped", "info_hash": info_hash, "address": "1.2.3.4:5", "reason": "it sent wrong data",
-         "banned": True},
+         "banned": True, "user": ""},
         {"event": "peer_dropped", "info_hash": info_hash, "address": "1.2.3.4:6", "reason": "it broke a rule",
-         "banned": False},
+         "banned": False, "user": ""},
         {"event": "connection_failed", "info_hash": info_hash, "address": "1.2.3.4:7", "cause": "hung-up",
          "message": "it hangs up"},
         {"event": "connection_failed", "info_hash": None, "address": "1.2.3.4", "cause": "encrypted",

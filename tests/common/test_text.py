@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmshare.common.text import REPLACEMENT, clean
+from swarmshare.common.text import REPLACEMENT, clean, with_user
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
 BIDI = [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x2070))]
@@ -94,3 +94,10 @@ def test_a_cut_leaves_no_joiner_before_the_dots() -> None:
 def test_much_white_space_takes_no_more_time_than_other_text() -> None:
     """A pattern that tries each beginning anew would take hours for this."""
     assert clean(" " * 2**20 + "\0") == " " * 2**20 + REPLACEMENT
+
+
+def test_a_peer_with_its_user() -> None:
+    assert with_user("", "10.0.0.1:5") == "10.0.0.1:5"
+    assert with_user("ana", "10.0.0.1:5") == "ana (10.0.0.1:5)"
+    assert with_user("a\n\x1b" + 99 * "x", "[::1]:5").startswith("a ")
+    assert len(with_user(99 * "x", "")) == 35

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmshare.swarm.choker import TURN, Candidate, choose_optimistic, choose_unchoked
+from swarmshare.swarm.choker import SLOT_RATE, TURN, Candidate, choose_optimistic, choose_unchoked, slots_for
 
 CANDIDATE = st.builds(
     Candidate,
@@ -44,6 +44,12 @@ def test_every_slot_is_used_by_somebody_interested(
 
 def test_no_slots() -> None:
     assert choose_unchoked([candidate("a")], -1, None, False, random.Random(0)) == set()
+
+
+def test_a_slow_link_has_fewer_slots() -> None:
+    assert slots_for(None, 8) == 8, "not known"
+    assert [slots_for(rate * SLOT_RATE, 8) for rate in (0.1, 4, 5.9, 8, 1000)] == [4, 4, 5, 8, 8]
+    assert slots_for(SLOT_RATE, 1) == 1, "as it was set"
 
 
 def test_tit_for_tat() -> None:

@@ -10,7 +10,7 @@ import pytest
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.common.pieces import PieceState
 from swarmshare.manifest.layout import Block, PieceLayout
-from swarmshare.swarm.picker import PiecePicker
+from swarmshare.swarm.picker import ENDGAME_BATCH, PiecePicker
 from swarmshare.swarm.rejections import MAX_REJECTED, PAUSE, Rejections
 from swarmshare.swarm.requester import Requester
 
@@ -167,3 +167,26 @@ def test_a_wrong_piece_is_not_asked_for_again_and_the_rest_of_its_file_comes_las
         last = requester.choose(0.0, EVERYTHING, (), None)
     assert asked >= set(range(1, COUNT))
     assert 0 not in asked
+
+
+def test_in_the_endgame_an_idle_peer_is_asked_for_what_it_should_send_much_sooner() -> None:
+    """What is about to come would be sent twice; and who sends nothing any more is not waited for."""
+    picker: PiecePicker[str] = PiecePicker(PieceLayout(2 * BLOCK, [40 * BLOCK]), random.Random(1))
+    everything = Bitfield.full(20)
+    picker.peer_joined(everything)
+    busy, idle = Requester(picker, "busy"), Requester(picker, "idle")
+    busy.proven = idle.proven = True
+    queue, few = busy.choose(0.0, everything, (), None), idle.choose(0.0, everything, (), None)
+    assert (len(queue), len(few)) == (32, 8)
+    for number, (one, other) in enumerate(zip(queue, few, strict=False), 1):
+        for requester, peer, block in ((busy, "busy", one), (idle, "idle", other)):
+            picker.received(peer, block)
+            requester.pipeline.on_leaves(number / 4, 1, BLOCK)
+    assert picker.in_endgame
+    again = idle.choose(2.0, everything, (), None)
+    assert again == queue[: -len(again) - 1 : -1], "the end of the other's queue"
+    assert 4 <= len(again) <= 8, "of 24: both send alike, and a part of the queue cannot be taken back"
+    for block in again:
+        picker.received("idle", block)
+        idle.pipeline.on_leaves(4.0, 1, BLOCK)
+    assert len(idle.choose(20.0, everything, (), None)) == ENDGAME_BATCH, "the other fell silent"

@@ -128,6 +128,13 @@ def test_blocks_come_to_their_places_whatever_was_expected(
     assert list(map(type, got.messages)) == list(map(type, messages))
 
 
+def test_another_block_is_not_taken_for_the_expected_one() -> None:
+    first, second, third, *rest = blocks = [m.Piece(0, number, 2**14) for number in range(8)]
+    sent = [first, third, second, *rest]
+    data = b"".join(block.encode() + payload(block) for block in sent)
+    assert Expectant(data, 0, blocks).messages == sent
+
+
 def test_what_is_expected_comes_in_few_reads() -> None:
     blocks = [m.Piece(0, 2**14 * number, 2**14) for number in range(64)]
     left = dict.fromkeys(blocks)
@@ -211,6 +218,14 @@ def test_any_bytes_give_the_same_in_one_chunk_or_byte_by_byte(data: bytes, draw:
         return got.messages, got.placed
 
     assert outcome(0) == outcome(1)
+
+
+@pytest.mark.parametrize("other", [m.Cancel(1, 2, 3), m.Have(4), None, m.Extended(1, bytes(20))])
+def test_requests_in_a_row_end_at_any_other_message(other: Any) -> None:
+    sent = [m.Request(1, 2, 3), m.Request(4, 5, 6), other, m.Request(7, 8, 9), m.Request(2**32 - 1, 0, 1)]
+    got = Receiver(b"".join(map(on_the_wire, sent)), 0)
+    assert got.messages == [message for message in sent if message is not None]
+    assert list(map(type, got.messages)) == [type(message) for message in sent if message is not None]
 
 
 def test_in_a_stream_of_blocks_nothing_is_copied() -> None:

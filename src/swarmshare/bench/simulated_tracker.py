@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from swarmshare.common.bits import all_bits
-from swarmshare.common.piece_counts import PieceCounts
 from swarmshare.engine.announcer import Member
 from swarmshare.engine.config import EngineConfig
 from swarmshare.engine.dialer import most_dialled
@@ -36,7 +35,6 @@ class SimulatedTracker:
         self._world = world
         self._knows = knows
         self._detailed = knows
-        self._counts = PieceCounts(piece_count)
         self._piece_count = piece_count
         self._nodes: dict[int, Node] = {}
         self._records: dict[int, MemberRecord] = {}
@@ -49,7 +47,6 @@ class SimulatedTracker:
         self._last += 1
         number = self._last
         self._nodes[number] = node
-        self._counts.add(node.picker.held.to_wire())
         self._records[number] = self._record(number, node)
         node.on_piece = partial(self._on_piece, number)
         if self._detailed and len(self._nodes) > detail_limit(self._piece_count):
@@ -72,7 +69,6 @@ class SimulatedTracker:
         self._push()
         node.on_piece = None
         del self._nodes[number]
-        self._counts.remove(node.picker.held.to_wire())
         del self._records[number]
         if self._detailed:
             for other in self._nodes.values():
@@ -86,8 +82,7 @@ class SimulatedTracker:
 
     def _push(self) -> None:
         gained, self._gained = self._gained, {}
-        for number, pieces in gained.items():
-            self._counts.shift(pieces, 1)
+        for number in gained:
             self._records[number] = self._record(number, self._nodes[number])
         if self._detailed:
             for member, node in self._nodes.items():
@@ -112,7 +107,7 @@ class SimulatedTracker:
         if not self._knows:
             return draw(others, min(MAX_PEERS, len(others)), self._world.rng)
         pieces = self._records[number].pieces or all_bits(0)
-        return rank(others, pieces, self._counts.saturated(), MAX_PEERS, self._world.rng, useful_only=useful_only)
+        return rank(others, pieces, self._piece_count, MAX_PEERS, self._world.rng, useful_only=useful_only)
 
     @staticmethod
     def _dial(node: Node, other: Node) -> None:

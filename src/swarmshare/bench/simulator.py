@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.common.bitfield import Bitfield
 from swarmshare.common.pieces import PieceState, Priority
+from swarmshare.engine.config import EngineConfig
 from swarmshare.manifest.merkle import BLOCK_LENGTH
-from swarmshare.swarm.choker import Candidate, choose_optimistic, choose_unchoked
+from swarmshare.swarm.choker import Candidate, choose_optimistic, choose_unchoked, slots_for
 from swarmshare.swarm.picker import PiecePicker
 from swarmshare.swarm.rates import RateMeter
 from swarmshare.swarm.requester import Requester
@@ -91,6 +92,8 @@ class Session:
         self.am_interested = self.peer_interested = False
         self.meter_from, self.meter_to = RateMeter(), RateMeter()
         self.since = self.slot_changed = self.heard = node.world.now
+        self.useful = node.lacks_of(other)
+        """How many pieces the other node holds that this one wants and lacks."""
         self.is_open = True
 
     @property
@@ -157,7 +160,7 @@ class Node:
         self.on_complete: Callable[[], None] = lambda: None
         self.super_seeding: SuperSeeding[Session] = SuperSeeding(self.picker.holders)
         self.is_silent = False
-        self.slots = 8
+        self.slots = slots_for(rate, EngineConfig.upload_slots)
         self.sent = self.received = self.wasted = 0
         """Bytes of blocks; of those received, which were not wanted."""
         self.idle_for = 0.0
@@ -228,9 +231,13 @@ class Node:
 
     # ------------------------------------------------------------------ as a leech
 
+    def lacks_of(self, other: Node) -> int:
+        """How many pieces ``other`` is known to hold that this node wants and lacks."""
+        return sum(map(self.picker.wants, other.told.indices()))
+
     def update_interest(self, session: Session) -> None:
         """Tell the other side whether it has what this node wants, when that has changed."""
-        interested = self.picker.is_interesting(session.has)
+        interested = session.useful > 0
         if interested != session.am_interested:
             session.am_interested = interested
 
@@ -281,9 +288,10 @@ class Node:
             node.picker.peer_has(piece)
             if node.is_complete:
                 node.super_seeding.peer_has(session, piece, now)
-            elif not session.am_interested and node.picker.wants(piece):
+            elif node.picker.wants(piece):
+                session.useful += 1
                 node.update_interest(session)
-            node._refill(session)
+                node._refill(session)
 
     def on_block(self, session: Session, block: Block) -> None:
         """Take a block."""
@@ -323,10 +331,10 @@ class Node:
         self.world.after(LATENCY, partial(self._have, piece))
         if self.on_piece is not None:
             self.on_piece(piece)
-        for session in list(self.sessions):
+        for session in self.sessions:
             session.requester.rejections.forget(piece)
-            # Whoever holds more pieces than we can do without has one that we lack: no need to look.
-            if session.am_interested and session.has.held <= self.layout.piece_count - self._lacking:
+            if session.other.told.has(piece):
+                session.useful -= 1
                 self.update_interest(session)
         if self.is_complete and self.finished_at is None:
             self.finished_at = self.world.now
@@ -429,25 +437,26 @@ class Node:
         return [
             Candidate(
                 key=session,
-                interested=session.peer_interested,
-                # Nobody looks at the rates of those that want nothing, and they would take most of the time.
-                rate_from=session.meter_from.rate(now) if session.peer_interested else 0.0,
-                rate_to=session.meter_to.rate(now) if session.peer_interested else 0.0,
+                interested=True,
+                rate_from=0.0 if self.is_complete else session.meter_from.rate(now),
+                rate_to=session.meter_to.rate(now) if self.is_complete else 0.0,
                 unchoked=not session.am_choking,
                 seconds=now - session.slot_changed,
                 is_new=now - session.since < NEWCOMER,
             )
             for session in self.sessions
+            if session.peer_interested  # nobody looks at the others
         ]
 
     def _fill(self) -> None:
         """Give free slots, if there are any and somebody who waits for one; take those of whoever wants nothing."""
         self._is_choosing = False
-        wanted = [not session.am_choking for session in self.sessions if session.peer_interested]
-        served = sum(wanted)
-        if (served < self.slots and served < len(wanted)) or any(
-            not (session.am_choking or session.peer_interested) for session in self.sessions
-        ):
+        interested = served = taken = 0
+        for session in self.sessions:
+            interested += session.peer_interested
+            taken += not session.am_choking
+            served += session.peer_interested and not session.am_choking
+        if served < taken or served < min(self.slots, interested):
             self._choose(anew=False)
 
     def _choose(self, *, anew: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from swarmshare.cli.render import TRIED_AGAIN, plural, sentence
 from swarmshare.cli.torrent_text import files_named, named, safety
-from swarmshare.common.text import clean
+from swarmshare.common.text import clean, with_user
 from swarmshare.schema.alerts import (
     ConnectionFailed,
     FileNotice,
@@ -99,12 +99,13 @@ class EngineReport:
             case FileNotice(_, message):
                 event("file_notice", info_hash=info_hash, message=clean(message))
                 say(about(name, message))
-            case PeerDropped(_, address, reason, banned):
-                event("peer_dropped", info_hash=info_hash, address=address, reason=reason, banned=banned)
+            case PeerDropped(_, address, reason, banned, user):
+                who, proven = with_user(user, address), clean(user)
+                event("peer_dropped", info_hash=info_hash, address=address, reason=reason, banned=banned, user=proven)
                 if banned:
-                    say(Text("cli.banned", name=name, address=address, reason=reason))
+                    say(Text("cli.banned", name=name, address=who, reason=reason))
                 else:
-                    self._display.note(Text("cli.dropped", name=name, address=address, reason=reason))
+                    self._display.note(Text("cli.dropped", name=name, address=who, reason=reason))
             case PiecesLost(_, count, files):
                 event("pieces_lost", info_hash=info_hash, count=count, files=[clean(file) for file in files])
                 changed = files_named(files)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from swarmshare.cli.render import plural, size
 from swarmshare.cli.terminal_text import Cell, bar, line, row
 from swarmshare.cli.torrent_text import percent, rate, share
+from swarmshare.common.text import with_user
 from swarmshare.schema.snapshot import TorrentState
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def peer_lines(torrent: TorrentSnapshot, width: int, room: int) -> list[Text]:
     heading = plural(len(peers), "peer")
     name = width - (2 + PERCENT + 2 + RATE + 2 + RATE)
     if name < _LEAST_NAME:
-        return [line(heading, width, "bold"), *(line(f"  {peer.address}", width) for peer in shown)]
-    address = max(2 + max(len(peer.address) for peer in shown), len(heading))
+        return [line(heading, width, "bold"), *(line(f"  {_who(peer)}", width) for peer in shown)]
+    address = max(2 + max(len(_who(peer)) for peer in shown), len(heading))
     program = name - 2 - address
     if program < _LEAST_NAME:
         address, program = name, 0
@@ -82,7 +83,7 @@ def peer_lines(torrent: TorrentSnapshot, width: int, room: int) -> list[Text]:
         has = percent(share(peer.pieces, torrent.manifest.layout.piece_count))
         lines.append(
             row(
-                Cell(f"  {peer.address}", address),
+                Cell(f"  {_who(peer)}", address),
                 Cell(peer.client or "unknown", program),
                 Cell(has, PERCENT, right=True),
                 Cell(_from(peer, torrent), RATE, right=True),
@@ -111,3 +112,8 @@ def _to(peer: PeerSnapshot) -> str:
     if peer.rate_up >= 1:
         return rate(peer.rate_up)
     return "waits" if peer.interested else "-"
+
+
+def _who(peer: PeerSnapshot) -> str:
+    """Return its address, with the user that it is proven to be."""
+    return with_user(peer.user if peer.proven else "", peer.address)

@@ -21,6 +21,8 @@ REPLACEMENT: Final = "\ufffd"
 """Stands for each character that is not shown, so that a reader sees that there was one."""
 
 _BREAKS: Final = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
+_MOST_USER: Final = 32
+"""Characters of a user's name beside an address."""
 _SPACE: Final = re.compile(r"\s+")
 _DEPRECATED: Final = r"\u206a-\u206f"
 # Without the variation selectors (U+FE00 and U+E0100 on): they choose how a character looks, and hide nothing.
@@ -63,3 +65,8 @@ def clean(text: str, most: int | None = None) -> str:
 
 def _without_breaks(space: re.Match[str]) -> str:
     return " " if any(char in _BREAKS for char in space[0]) else space[0]
+
+
+def with_user(user: str, address: str) -> str:
+    """Return how people are shown a peer at ``address``: with the user that it is proven to be, if there is one."""
+    return f"{clean(user, _MOST_USER)} ({address})" if user else address

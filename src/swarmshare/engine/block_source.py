@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from swarmshare.swarm.requester import Requester
 
 Mark: TypeAlias = "Address | tuple[str, bytes]"
-"""What a source is recognised by when it comes again: where it was dialled, or its host with its peer id."""
+"""What a source is recognised by when it comes again: where it was dialled, its host with its id, or its device."""
 
 
 class BlockSource(Hashable, Protocol):
@@ -35,6 +35,10 @@ class BlockSource(Hashable, Protocol):
     @property
     def address(self) -> str:
         """Its address as people are shown it, such as ``host:port``."""
+
+    @property
+    def user(self) -> str:
+        """The user whose device it is proven to be; empty: nothing is proven."""
 
     def cancel(self, block: Block) -> None:
         """Take back a request: another source has delivered ``block``."""

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmshare.swarm.choker import Candidate, choose_optimistic, choose_unchoked
+from swarmshare.swarm.choker import Candidate, choose_optimistic, choose_unchoked, slots_for
 
 if TYPE_CHECKING:
     import random
 
     from swarmshare.engine.context import TorrentContext
+    from swarmshare.engine.limits import TorrentLimits
     from swarmshare.engine.peer_session import PeerSession
 
 _INTERVAL: Final = 10.0
@@ -25,11 +26,15 @@ _NEWCOMER: Final = 60.0
 class Choking:
     """Chokes and unchokes the sessions of one torrent, as :mod:`swarmshare.swarm.choker` decides."""
 
-    def __init__(self, context: TorrentContext, slots: int, rng: random.Random) -> None:
-        """Serve up to ``slots`` of the torrent's sessions at a time; ``rng`` chooses the optimistic one."""
+    def __init__(self, context: TorrentContext, slots: int, limits: TorrentLimits, rng: random.Random) -> None:
+        """Serve up to ``slots`` of the torrent's sessions at a time, fewer if an upload limit makes the link slow.
+
+        ``rng`` chooses the optimistic one.
+        """
         self._context = context
         self._sessions = context.sessions
-        self._slots = slots
+        self._most_slots = slots
+        self._limits = limits
         self._rng = rng
         self._optimistic: PeerSession | None = None
         self._news = trio.Event()
@@ -59,13 +64,17 @@ class Choking:
         # Once we want nothing, those who take fastest are served, not those who give.
         seeding = self._context.is_complete
         chosen = choose_unchoked(
-            self._candidates(), self._slots, self._optimistic, seeding=seeding, rng=self._rng, anew=anew
+            self._candidates(), self._slots(), self._optimistic, seeding=seeding, rng=self._rng, anew=anew
         )
         for session in self._sessions:
             if session.connection.am_choking == (session in chosen):
                 session.slot_changed = trio.current_time()
                 session.connection.set_choking(session not in chosen)
                 session.wake()
+
+    def _slots(self) -> int:
+        rates = [bucket.rate for bucket in self._limits.up if bucket.rate is not None]
+        return slots_for(min(rates, default=None), self._most_slots)
 
     def _candidates(self) -> list[Candidate[PeerSession]]:
         now = trio.current_time()

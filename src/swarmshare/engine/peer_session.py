@@ -97,8 +97,13 @@ class PeerSession:
         """Whether it was us who connected."""
         self.listens: Address | None = (self.host, transport.port) if dialled else None
         """Where it accepts connections: we dialled it there, or it says so."""
+        self.identity = transport.identity
+        """Whom it is proven to be, by its certificate; None: it has shown none."""
         self.marks: tuple[Mark, ...] = ((self.host, theirs.peer_id),)
-        """What it is recognised by when it comes again: its host with its id, and the address where we dialled it."""
+        """What it is recognised by when it comes again: its device, if that is proven, else its host with its id; and
+        the address where we dialled it."""
+        if self.identity is not None and self.identity.device_id:
+            self.marks = ((f"{self.identity.user_id}/{self.identity.device_id}", b"device"),)
         if dialled:
             self.marks += ((self.host, transport.port),)
         self.peer_id = theirs.peer_id
@@ -114,8 +119,6 @@ class PeerSession:
         self.requester: Requester[BlockSource] = Requester(owner.picker, self)
         self.looks_elsewhere = theirs.peer_id.startswith(PEER_ID_PREFIX)
         """Whether it takes a rejection for a hint to look elsewhere: our own kind does."""
-        self.identity = transport.identity
-        """Whom it is proven to be, by its certificate; None: it has shown none."""
         self.client = ""
         """Its program and version, as it says."""
         self.ids: Mapping[bytes, int] = {}
@@ -146,6 +149,11 @@ class PeerSession:
     def address(self) -> str:
         """Its address for people: where it listens, if that is known, else where it connects from."""
         return show_address(*(self.listens or (self.host, self.transport.port)))
+
+    @property
+    def user(self) -> str:
+        """The user whose device it is proven to be; empty: nothing is proven."""
+        return self.identity.user if self.identity is not None else ""
 
     @property
     def is_closing(self) -> bool:

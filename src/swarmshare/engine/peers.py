@@ -9,6 +9,7 @@ import trio
 
 from swarmshare.common.address import network_of
 from swarmshare.common.bitfield import Bitfield
+from swarmshare.common.text import with_user
 from swarmshare.engine.extensions import Extensions
 from swarmshare.engine.limits import BURST, pass_all
 from swarmshare.errors import RemoteProtocolError
@@ -157,7 +158,7 @@ class Peers:
             least.close()
         self._sessions.add(session)
         self._joined.set()
-        _log.debug("%s: peer %s joins", self.manifest.info_hash, session.address)
+        _log.debug("%s: peer %s joins", self.manifest.info_hash, with_user(session.user, session.address))
         if session.listens is not None:
             self._context.known_peers.connected(session.listens)
         connection = session.connection
@@ -180,7 +181,8 @@ class Peers:
         """Forget a session; ``reason`` is what the peer did wrong, empty when nothing."""
         self._sessions.remove(session)
         what = reason or "the connection ended"
-        _log.debug("%s: peer %s (%s) leaves: %s", self.manifest.info_hash, session.address, session.client, what)
+        who = with_user(session.user, session.address)
+        _log.debug("%s: peer %s (%s) leaves: %s", self.manifest.info_hash, who, session.client, what)
         self.alone_since = trio.current_time()
         if session.listens is not None:
             self._context.known_peers.disconnected(session.listens)
@@ -188,7 +190,7 @@ class Peers:
         self.picker.peer_left(session.has)
         self._uploads.super_seeding.forget(session)
         if reason:
-            self._context.alert(PeerDropped(self._context.info_hash, session.address, reason))
+            self._context.alert(PeerDropped(self._context.info_hash, session.address, reason, user=session.user))
         self._choking.fill_soon()
         self._downloads.refill_all()
 

@@ -12,6 +12,7 @@ import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from swarmshare.common.text import with_user
 from swarmshare.manifest.layout import PieceIndex
 from swarmshare.manifest.merkle import BLOCK_LENGTH, HASH_LENGTH, piece_height, tree_height
 from swarmshare.schema.alerts import PeerDropped, PieceFailed
@@ -47,8 +48,8 @@ class SmartBan:
 
     def __init__(self, context: TorrentContext) -> None:
         self.banned: set[Mark] = set()
-        """Where we dialled a peer that sent wrong data, and its host with its id. Neither its whole host nor where it
-        says it listens: others may share the one, and it may name another for the other."""
+        """Where we dialled a peer that sent wrong data, and its device, or its host with its id. Neither its whole
+        host nor where it says it listens: others may share the one, and it may name another for the other."""
         self._context = context
         self._failures = FailedPieces(context.manifest, context.disk.storage)
         self._conducts: OrderedDict[Mark, Conduct] = OrderedDict()
@@ -115,8 +116,10 @@ class SmartBan:
         if self.banned.isdisjoint(source.marks):
             self.banned.update(source.marks)
             context.announce(liar=source.listens)
-            _log.warning("%s: peer %s is banned: it sent wrong data", context.manifest.info_hash, source.address)
-            context.alert(PeerDropped(context.info_hash, source.address, Text("peer.wrong-data"), banned=True))
+            who = with_user(source.user, source.address)
+            _log.warning("%s: peer %s is banned: it sent wrong data", context.manifest.info_hash, who)
+            wrong = Text("peer.wrong-data")
+            context.alert(PeerDropped(context.info_hash, source.address, wrong, banned=True, user=source.user))
             source.close()
 
 

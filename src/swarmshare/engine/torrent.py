@@ -143,7 +143,7 @@ class Torrent:
         self.downloads = Downloads(context)
         self.smart_ban = SmartBan(context)
         self.file_monitor = FileMonitor(context, self.uploads.forget, self._on_checked)
-        self._choking = Choking(context, engine.upload_slots, rng)
+        self._choking = Choking(context, engine.upload_slots, self.limits, rng)
         self.listening = listening or Listening()
         self.peers = Peers(
             context,

@@ -29,6 +29,7 @@ IN_A_WINDOW: Final = {
     ),
     "hint.rename-or-exclude": mark("Rename it."),
     "hint.exclude": mark("Take it out of the folder."),
+    "hint.certificate-option": mark("The window cannot use one yet; the command line can."),
     "hint.let-in-everybody": mark("Choose a port in the settings to let in everybody."),
     "hint.let-in-network": mark("The settings let in other computers of the network."),
     "hint.one-side": mark("One side has to: look at the settings there, and whether a firewall is in the way."),

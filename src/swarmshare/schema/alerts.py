@@ -34,6 +34,8 @@ class PeerDropped:
     address: str
     reason: str
     banned: bool = False
+    user: str = ""
+    """Who it is proven to be by its certificate; empty: nothing is proven."""
 
 
 @dataclass(frozen=True, slots=True)

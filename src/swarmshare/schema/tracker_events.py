@@ -125,7 +125,7 @@ class Resync(NamedTuple):
 class FindPeers(NamedTuple):
     """``peers``: the sender wants members that hold what it lacks. ``{"info_hash": hex, "want": 1..50}``.
 
-    The answer is ``{"peers": [peer, ...]}``: first whoever holds the rarest of the pieces that the sender lacks.
+    The answer is ``{"peers": [peer, ...]}``: first, by lot, those that hold something that the sender lacks.
     """
 
     info_hash: bytes

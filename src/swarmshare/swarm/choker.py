@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 TURN: Final = 60.0
 """Seconds that a seed serves a peer before another one's wait counts for more, as in libtorrent."""
+FEWEST_SLOTS: Final = 4
+"""Slots on any link, unless fewer are set: so many as BEP 3's first client had."""
+SLOT_RATE: Final = 64 * 2**10
+"""Bytes a second that a slot should get: the more peers share a slow link, the later each piece can be passed on."""
 NEWCOMER_WEIGHT: Final = 3
 """How much likelier a newcomer gets the optimistic slot (BEP 3): it has nothing to give yet."""
 
@@ -64,6 +68,11 @@ def choose_unchoked(
     if not anew:
         interested.sort(key=lambda one: not one.unchoked)  # stable
     return {candidate.key for candidate in interested[: max(0, slots)]}
+
+
+def slots_for(rate: float | None, most: int) -> int:
+    """Return how many slots, ``most`` at most, to give on a link of ``rate`` bytes a second; None: it is not known."""
+    return most if rate is None else min(most, max(FEWEST_SLOTS, int(rate / SLOT_RATE)))
 
 
 def choose_optimistic(candidates: Sequence[Candidate[Peer]], rng: random.Random) -> Peer | None:

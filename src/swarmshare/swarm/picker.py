@@ -31,9 +31,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from swarmshare.manifest.layout import Block, PieceLayout
+    from swarmshare.swarm.pipeline import RequestPipeline
 
 ENDGAME_BATCH: Final = 16
 """Leaves asked of an idle peer at once in the endgame: enough to hide a round trip, few enough to waste little."""
+ENDGAME_GAIN: Final = 2.0
+"""How many times sooner an idle peer must be able to send a leaf than who was asked first: what both send is wasted."""
+ENDGAME_AHEAD: Final = 0.5
+"""Seconds' worth of leaves that a peer may have given its system to send, for which a cancel comes too late: as much as
+libtorrent's send buffer takes."""
 
 MAX_ALONE: Final = 2
 """Pieces of a peer that is asked alone: one is verified while the other is on its way."""
@@ -74,6 +80,8 @@ class PiecePicker(Generic[Peer]):
         self._owners: dict[int, Peer] = {}
         """Pieces of ``_partials`` that only one peer is asked for (:meth:`pick_alone`)."""
         self._requests: Requests[Peer] = Requests()
+        self.pipelines: dict[Peer, RequestPipeline] = {}
+        """Of peers that are asked, to be set by whoever asks: how soon each may send what."""
         self.start_with(Bitfield(count))
 
     def start_with(self, held: Bitfield) -> None:
@@ -164,13 +172,20 @@ class PiecePicker(Generic[Peer]):
     # Asking.
 
     def pick(
-        self, peer: Peer, has: Bitfield, count: int, without: Collection[int] = (), longest: int = 1
+        self,
+        peer: Peer,
+        has: Bitfield,
+        count: int,
+        without: Collection[int] = (),
+        longest: int = 1,
+        now: float = 0.0,
     ) -> list[Block]:
         """Return the blocks to ask of ``peer`` now, ``count`` leaves at most; they are outstanding at it from here on.
 
         First the pieces that were started, because only whole pieces can be verified and shared; then new ones, the
         rarest first. Within each of the two, high priority comes first. In the endgame (:attr:`in_endgame`) an idle
-        peer is asked for single leaves that another peer was asked for.
+        peer is asked for single leaves that another peer was asked for, if it should send them much sooner: ``now``
+        is the time, in seconds, on the clock of the :attr:`pipelines`.
         """
         picked: list[Block] = []
         left = self._take_started(peer, has, count, without, longest, picked)
@@ -187,7 +202,7 @@ class PiecePicker(Generic[Peer]):
             self._requests.add(peer, picked)
         elif self._requests.is_idle(peer) and self.in_endgame:
             # Only an idle peer: one that has something to send would be given it twice for nothing.
-            again = list(islice(self._duplicates(has, without), min(count, ENDGAME_BATCH)))
+            again = list(islice(self._duplicates(peer, has, without, now), min(count, ENDGAME_BATCH)))
             self._requests.add_again(peer, again)
             return [leaf for leaf, _, _ in again]
         return picked
@@ -200,6 +215,7 @@ class PiecePicker(Generic[Peer]):
         without: Collection[int] = (),
         longest: int = 1,
         most: int = MAX_ALONE,
+        now: float = 0.0,
     ) -> list[Block]:
         """Like :meth:`pick`, for a peer whose data was not found right yet: new pieces, ``most`` of them at a time.
 
@@ -218,7 +234,7 @@ class PiecePicker(Generic[Peer]):
             own += pieces
             left = self._take(self._begin(pieces[0]), left, longest, picked)
         if not own:
-            return self.pick(peer, has, count, without, longest)
+            return self.pick(peer, has, count, without, longest, now)
         self._requests.add(peer, picked)
         return picked
 
@@ -279,6 +295,7 @@ class PiecePicker(Generic[Peer]):
         for block in self._requests.at(peer):
             self.returned(peer, block)
         self._requests.forget(peer)
+        self.pipelines.pop(peer, None)
         for piece in [piece for piece, owner in self._owners.items() if owner == peer]:
             del self._owners[piece]
 
@@ -422,15 +439,30 @@ class PiecePicker(Generic[Peer]):
             self._requests.remove(other, theirs)
         return tuple(over)
 
-    def _duplicates(self, has: Bitfield, without: Collection[int]) -> Iterator[tuple[Block, Peer, Block]]:
+    def _duplicates(
+        self, peer: Peer, has: Bitfield, without: Collection[int], now: float
+    ) -> Iterator[tuple[Block, Peer, Block]]:
         """Leaves to ask of an idle peer in the endgame, as libtorrent does when none is free, with who else has them.
 
         At two peers at most: the copy that comes second is wasted, and a third would be for sure. The newest requests
         first: they are the last in another peer's queue, so the most time is saved and the least is on its way.
         """
+        taken = 0
         for priority in _BY_PRIORITY:
-            for leaf, peer, block in self._requests.at_one():
-                piece = leaf.piece
-                askable = has.has(piece) and piece not in without and leaf.begin not in self._partials[piece].delivered
-                if askable and self._priorities[piece] is priority:
-                    yield leaf, peer, block
+            for other in self._requests.queues():
+                for leaf, block, place in self._requests.at_one(other):
+                    if not self._is_sooner(peer, taken + 1, other, place, now):
+                        break  # what comes before it in the queue is sent sooner still
+                    piece = leaf.piece
+                    delivered = self._partials[piece].delivered
+                    askable = has.has(piece) and piece not in without and leaf.begin not in delivered
+                    if askable and self._priorities[piece] is priority:
+                        taken += 1
+                        yield leaf, other, block
+
+    def _is_sooner(self, peer: Peer, count: int, other: Peer, place: int, now: float) -> bool:
+        """Whether idle ``peer`` should have sent ``count`` leaves long before ``other`` has sent ``place``."""
+        ours, theirs = self.pipelines.get(peer), self.pipelines.get(other)
+        if ours is None or theirs is None:
+            return True
+        return theirs.seconds_left(now, place) >= ENDGAME_GAIN * ours.seconds_to_get(now, count) + ENDGAME_AHEAD

@@ -5,6 +5,7 @@ It is counted in leaves, 16 KiB, whatever the requests are that ask for them.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from swarmshare.manifest.merkle import BLOCK_LENGTH
@@ -117,6 +118,15 @@ class RequestPipeline:
             return 1
         leaves = int(self._meter.rate(now) * _SECONDS_A_REQUEST / BLOCK_LENGTH)
         return min(1 << max(0, leaves.bit_length() - 1), self.peer_longest)
+
+    def seconds_left(self, now: float, leaves: int) -> float:
+        """Seconds until the peer has sent the first ``leaves`` of those outstanding; infinite while it sends none."""
+        rate = self._meter.rate(now)
+        return leaves * BLOCK_LENGTH / rate if rate else inf
+
+    def seconds_to_get(self, now: float, leaves: int) -> float:
+        """Seconds until ``leaves`` would be here that it is asked for now, while nothing is outstanding."""
+        return self._round_trip + leaves * BLOCK_LENGTH / (self._meter.rate(now) or _START * BLOCK_LENGTH)
 
     def is_snubbed(self, now: float) -> bool:
         """Whether no leaf came for :data:`SNUB_AFTER` while some were outstanding, and no block has come since."""

@@ -65,8 +65,8 @@ class Requester(Generic[Peer]):
         # Sets are built only for the few peers that gave something wrong: this runs for every read of every peer.
         if self.conduct.wrong:
             waiting = self.conduct.wrong.union(waiting)
-            picked = self._pick(has, room, longest, allowed, self.conduct.doubtful.union(waiting))
-        picked = picked or self._pick(has, room, longest, allowed, waiting)
+            picked = self._pick(now, has, room, longest, allowed, self.conduct.doubtful.union(waiting))
+        picked = picked or self._pick(now, has, room, longest, allowed, waiting)
         blocks = []
         for block in picked:
             # Cancelled, and its answer (BEP 6) is still to come: asked again, the two answers could not be told apart.
@@ -79,14 +79,21 @@ class Requester(Generic[Peer]):
         return blocks
 
     def _pick(
-        self, has: Bitfield, room: int, longest: int, allowed: Collection[int] | None, without: Collection[int]
+        self,
+        now: float,
+        has: Bitfield,
+        room: int,
+        longest: int,
+        allowed: Collection[int] | None,
+        without: Collection[int],
     ) -> list[Block]:
+        self._picker.pipelines[self._peer] = self.pipeline
         if allowed is not None:
             return self._picker.pick_allowed_fast(self._peer, has, room, allowed, without, longest)
         if self.proven:
-            return self._picker.pick(self._peer, has, room, without, longest)
+            return self._picker.pick(self._peer, has, room, without, longest, now)
         most = 1 if self.conduct.is_untried else MAX_ALONE
-        return self._picker.pick_alone(self._peer, has, room, without, longest, most)
+        return self._picker.pick_alone(self._peer, has, room, without, longest, most, now)
 
     def rejected(self, block: Block, now: float, *, choking: bool) -> None:
         """Note that the peer will not send ``block``; its piece waits for the next try, unless ``choking`` is why."""

@@ -48,14 +48,23 @@ class Requests(Generic[Peer]):
         """Whether nothing is outstanding at ``peer``."""
         return not self._by_peer.get(peer)
 
-    def at_one(self) -> Iterator[tuple[Block, Peer, Block]]:
-        """Yield the leaves that one peer was asked for, with it and the block: the end of the longest queue first."""
-        for peer, blocks in sorted(self._by_peer.items(), key=lambda item: len(item[1]), reverse=True):
-            for block in reversed(blocks):
-                for begin in reversed(block.leaves):
-                    if (block.piece, begin) not in self._at_two:
-                        length = min(BLOCK_LENGTH, block.begin + block.length - begin)
-                        yield Block(block.piece, begin, length), peer, block
+    def queues(self) -> list[Peer]:
+        """Return the peers at which something is outstanding: the longest queue first."""
+        queues = {peer: len(blocks) for peer, blocks in self._by_peer.items() if blocks}
+        return sorted(queues, key=queues.__getitem__, reverse=True)
+
+    def at_one(self, peer: Peer) -> Iterator[tuple[Block, Block, int]]:
+        """Yield the leaves that ``peer`` alone was asked for, the end of its queue first.
+
+        With each the block that it is part of, and how many leaves ``peer`` is to send until it has sent this one.
+        """
+        blocks = self._by_peer[peer]
+        place = sum([-(-block.length // BLOCK_LENGTH) for block in blocks])
+        for block in reversed(blocks):
+            for begin in reversed(block.leaves):
+                if (block.piece, begin) not in self._at_two:
+                    yield Block(block.piece, begin, min(BLOCK_LENGTH, block.begin + block.length - begin)), block, place
+                place -= 1
 
     def add(self, peer: Peer, blocks: Iterable[Block]) -> None:
         """Note that ``peer`` is asked for ``blocks``, no leaf of which is outstanding anywhere."""

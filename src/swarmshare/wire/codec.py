@@ -64,12 +64,14 @@ _INDEX: Final = Struct(">I")
 _PIECE: Final = Struct(">II")
 _RANGE: Final = Struct(">III")
 _HASH: Final = Struct(">32sIIII")
+_REQUEST: Final = Struct(">IBIII")
+"""A whole request, with its length and id."""
 
 _PLAIN: Final[dict[int, Message]] = {
     message.ID: message for message in (Choke(), Unchoke(), Interested(), NotInterested(), HaveAll(), HaveNone())
 }
 _INDEXED: Final = {kind.ID: kind for kind in (Have, Suggest, AllowedFast)}
-_RANGED: Final[dict[int, type[Request | Cancel | Reject]]] = {kind.ID: kind for kind in (Request, Cancel, Reject)}
+_RANGED: Final[dict[int, type[Cancel | Reject]]] = {kind.ID: kind for kind in (Cancel, Reject)}
 _HASHED: Final = {kind.ID: kind for kind in (HashRequest, HashReject)}
 
 
@@ -84,7 +86,7 @@ def _bounds(piece_count: int) -> dict[int, _Bounds]:
     bitfield = -(-piece_count // 8)
     sizes = {BitfieldMessage.ID: _Bounds(bitfield, bitfield), _DHT_PORT: _Bounds(2, 2)}
     sizes |= dict.fromkeys(_PLAIN, _Bounds(0, 0)) | dict.fromkeys(_INDEXED, _Bounds(4, 4))
-    sizes |= dict.fromkeys(_RANGED, _Bounds(12, 12)) | dict.fromkeys(_HASHED, _Bounds(48, 48))
+    sizes |= dict.fromkeys((Request.ID, *_RANGED), _Bounds(12, 12)) | dict.fromkeys(_HASHED, _Bounds(48, 48))
     sizes[Piece.ID] = _Bounds(8, 8 + BLOCK_LENGTH)  # unless long ones are asked for
     sizes[Extended.ID] = _Bounds(1, 1 + MAX_EXTENDED)
     sizes[Hashes.ID] = _Bounds(48, 48 + MAX_HASHES * HASH_LENGTH)
@@ -292,17 +294,26 @@ class MessageReader:
         if kind == Piece.ID:
             return self._begin_block(data, at, body_length - 8, messages)
         if available >= 4 + length:
-            # Requests are most of what a seed receives, so they are made without a call of a Python function.
-            if kind in _RANGED:
-                messages.append(tuple.__new__(_RANGED[kind], _RANGE.unpack_from(data, at + 5)))
-            else:
-                self._append(messages, kind, bytes(data[at + 5 : at + 4 + length]))
+            if kind == Request.ID:
+                return self._parse_requests(data, at, messages)
+            self._append(messages, kind, bytes(data[at + 5 : at + 4 + length]))
             return at + 4 + length
         # A short message waits in the scratch buffer for its rest; one that would not fit there gets a body of its own.
         if 4 + length <= _SCRATCH_LENGTH:
             return at
         self._id, self._body = kind, bytearray(body_length)
         return self._begin_long(memoryview(self._body), data, at + 5)
+
+    @staticmethod
+    def _parse_requests(data: memoryview, at: int, messages: list[Message]) -> int:
+        """Read the requests in a row that begin at ``at``: most of what a seed receives, and all of one size."""
+        end = at + (len(data) - at) // _REQUEST.size * _REQUEST.size
+        for length, kind, piece, begin, size in _REQUEST.iter_unpack(data[at:end]):
+            if kind != Request.ID or length != _REQUEST.size - 4:
+                break
+            messages.append(tuple.__new__(Request, (piece, begin, size)))
+            at += _REQUEST.size
+        return at
 
     def _begin_block(self, data: memoryview, at: int, length: int, messages: list[Message]) -> int:
         if len(data) - at < _HEAD_LENGTH:
@@ -333,6 +344,8 @@ class MessageReader:
     def _append(messages: list[Message], kind: int, body: bytes) -> None:
         if kind in _INDEXED:
             messages.append(_INDEXED[kind](*_INDEX.unpack(body)))
+        elif kind in _RANGED:
+            messages.append(_RANGED[kind]._make(_RANGE.unpack(body)))
         elif kind in _PLAIN:
             messages.append(_PLAIN[kind])
         elif kind == BitfieldMessage.ID:

@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmshare.app.facts import JobFailed, Problem, Published, Shared
-from swarmshare.common.text import clean
+from swarmshare.common.text import clean, with_user
 from swarmshare.gui.sentences import spoken, translate
 from swarmshare.gui.words import _, ngettext, number
 from swarmshare.schema.alerts import (
@@ -92,9 +92,9 @@ def _in_words(fact: Fact) -> tuple[str, str, Tone]:
         case PieceFailed(piece=piece, blamed=peer):
             text = _("Piece {piece} came wrong from {peer}, and is asked of others")
             return text.format(piece=number(piece), peer=clean(str(peer))), "x-circle", "warning"
-        case PeerDropped(address=address, reason=reason, banned=banned):
+        case PeerDropped(address=address, reason=reason, banned=banned, user=user):
             text = _("{peer} is banned: {reason}") if banned else _("{peer} was dropped: {reason}")
-            return text.format(peer=clean(address), reason=translate(reason)), "person-x", "warning"
+            return text.format(peer=with_user(user, clean(address)), reason=translate(reason)), "person-x", "warning"
         case ConnectionFailed(address=address, message=message):
             text = _("No connection with {peer}: {reason}")
             return text.format(peer=clean(address), reason=spoken(message)), "plug", "warning"

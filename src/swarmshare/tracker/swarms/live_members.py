@@ -197,7 +197,7 @@ class LiveMembers:
             for member in snapshot.members
             if member.number != own.number and not member.v1_only and asker <= max(map(reach, member.addresses))
         ]
-        return self._registry.rank(candidates, own, snapshot.availability, want, useful_only=useful_only)
+        return self._registry.rank(candidates, own, len(snapshot.availability), want, useful_only=useful_only)
 
 
 def _not_joined() -> EventError:

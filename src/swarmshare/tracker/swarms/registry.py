@@ -167,14 +167,14 @@ class SwarmRegistry:
         self,
         candidates: Sequence[MemberRecord],
         own: MemberRecord,
-        availability: bytes,
+        piece_count: int,
         want: int,
         *,
         useful_only: bool,
     ) -> list[MemberRecord]:
         """Return up to ``want`` of ``candidates`` for the member ``own`` to dial, the best first."""
         assert own.pieces is not None, "whoever is connected has told them"
-        return rank(candidates, own.pieces, availability, want, self._rng, useful_only=useful_only)
+        return rank(candidates, own.pieces, piece_count, want, self._rng, useful_only=useful_only)
 
     # Ordinary clients
 
