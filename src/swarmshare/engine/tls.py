@@ -129,7 +129,8 @@ class TlsTransport(Transport):
     async def send(self, parts: list[Output], on_progress: Callable[[], None]) -> None:
         """Send all of ``parts``, none of which is a part of a file, and empty the list.
 
-        ``on_progress`` is called for each record of short parts, and each long part, that the system took. Raises OSError when the connection broke.
+        ``on_progress`` is called for each record of short parts, and each long part, that the system took. Raises
+        OSError when the connection broke.
         """
         while parts:
             data = _next_data(parts)
