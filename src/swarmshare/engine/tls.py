@@ -30,7 +30,7 @@ CERTIFICATE: Final = "certificate"
 FIRST_BYTE: Final = 0x16
 """What a TLS connection begins with; a plain-text handshake begins with 0x13."""
 RECORD: Final = 16 * 2**10
-"""Bytes of one TLS record at most: what one call of the library sends or receives."""
+"""Bytes of one TLS record at most: what one call of the library receives, and one system call sends."""
 
 _VERIFY_CODES: Final = {9: Text("member.not-yet"), 10: Text("member.expired"), 26: Text("member.usage")}
 """OpenSSL's numbers (``X509_V_ERR_...``). All that are not here say that the authority did not sign it."""
@@ -129,23 +129,24 @@ class TlsTransport(Transport):
     async def send(self, parts: list[Output], on_progress: Callable[[], None]) -> None:
         """Send all of ``parts``, none of which is a part of a file, and empty the list.
 
-        ``on_progress`` is called for each record that the system took. Raises OSError when the connection broke.
+        ``on_progress`` is called for each record of short parts, and each long part, that the system took. Raises
+        OSError when the connection broke.
         """
         while parts:
-            record = _next_record(parts)
+            data = _next_data(parts)
             while True:
                 try:
-                    sent = self._tls.send(record)
+                    sent = self._tls.send(data)
                     break
-                except ssl.SSLWantWriteError:  # OpenSSL wants to be given the same bytes again
+                except ssl.SSLWantWriteError:  # some of it may be gone: OpenSSL wants to be given the same bytes again
                     await trio.lowlevel.wait_writable(self._tls)
             on_progress()
             drop(parts, sent)
         await trio.lowlevel.checkpoint()
 
 
-def _next_record(parts: Sequence[Output]) -> bytes | memoryview:
-    """Return the bytes of the next record: short parts are put together, because each record costs a system call."""
+def _next_data(parts: Sequence[Output]) -> bytes | memoryview:
+    """Return what to send next, a long part as it is: short ones are put together, as each record is a system call."""
     first = parts[0]
     assert isinstance(first, bytes | memoryview)
     if len(first) >= RECORD or len(parts) == 1:
