@@ -61,7 +61,7 @@ class SimulatedTracker:
                     node.known_peers.see(other_number, self._member(other_number))
                     assert other.known_peers is not None
                     other.known_peers.see(number, self._member(number))
-        self._find(number, useful_only=False)
+        self._find(number)
 
     def leave(self, node: Node) -> None:
         """Let ``node`` go, and tell of it."""
@@ -91,23 +91,23 @@ class SimulatedTracker:
                     if number != member:
                         node.known_peers.see_pieces(number, pieces, ())
 
-    def _find(self, number: int, *, useful_only: bool) -> None:
+    def _find(self, number: int) -> None:
         """Tell a member of up to 50 whom it then dials, now and every 30 seconds until it is complete."""
         node = self._nodes.get(number)
         if node is None:
             return
         if len(node.sessions) < most_dialled(MOST_SESSIONS):
-            for record in self._answer(number, useful_only=useful_only):
+            for record in self._answer(number):
                 self._dial(node, self._nodes[record.number])
         if not node.is_complete:
-            self._world.after(MORE_PEERS_INTERVAL, partial(self._find, number, useful_only=True))
+            self._world.after(MORE_PEERS_INTERVAL, partial(self._find, number))
 
-    def _answer(self, number: int, *, useful_only: bool) -> list[MemberRecord]:
+    def _answer(self, number: int) -> list[MemberRecord]:
         others = [record for record in self._records.values() if record.number != number]
         if not self._knows:
             return draw(others, min(MAX_PEERS, len(others)), self._world.rng)
         pieces = self._records[number].pieces or all_bits(0)
-        return rank(others, pieces, self._piece_count, MAX_PEERS, self._world.rng, useful_only=useful_only)
+        return rank(others, pieces, self._piece_count, MAX_PEERS, self._world.rng)
 
     @staticmethod
     def _dial(node: Node, other: Node) -> None:

@@ -106,7 +106,7 @@ class LiveMembers:
         """Return a swarm as one of its members is told of it: all that matters, at one ``seq``."""
         own, snapshot = self._look(session, info_hash)
         count = snapshot.piece_count
-        ranked = self._ranked(session, own, snapshot, MAX_PEERS, useful_only=False)
+        ranked = self._ranked(session, own, snapshot, MAX_PEERS)
         holdings: tuple[MemberPieces, ...] | None = None
         if snapshot.detailed:  # then whoever is told of as a peer is told of as a member, too
             holdings = tuple(holding(member, count) for member in snapshot.members)
@@ -148,9 +148,9 @@ class LiveMembers:
         self._registry.leave(info_hash, member_id, session)
 
     def more_peers(self, session: str, request: FindPeers) -> tuple[MemberInfo, ...]:
-        """Return members that hold what this one lacks, the most useful first."""
+        """Return members for this one to dial, first those that hold what it lacks."""
         own, snapshot = self._look(session, request.info_hash)
-        ranked = self._ranked(session, own, snapshot, request.want, useful_only=True)
+        ranked = self._ranked(session, own, snapshot, request.want)
         return tuple(peer_view(member, snapshot.piece_count) for member in ranked)
 
     def members(self, session: str, request: ListMembers) -> MemberPage:
@@ -187,9 +187,7 @@ class LiveMembers:
             raise _not_joined()
         return found
 
-    def _ranked(
-        self, session: str, own: MemberRecord, snapshot: SwarmSnapshot, want: int, *, useful_only: bool
-    ) -> list[MemberRecord]:
+    def _ranked(self, session: str, own: MemberRecord, snapshot: SwarmSnapshot, want: int) -> list[MemberRecord]:
         """Return up to ``want`` members for the asker to dial, the best first, at addresses that mean them to it."""
         asker = reach(self._connection(session).address.packed)
         candidates = [
@@ -197,7 +195,7 @@ class LiveMembers:
             for member in snapshot.members
             if member.number != own.number and not member.v1_only and asker <= max(map(reach, member.addresses))
         ]
-        return self._registry.rank(candidates, own, len(snapshot.availability), want, useful_only=useful_only)
+        return self._registry.rank(candidates, own, len(snapshot.availability), want)
 
 
 def _not_joined() -> EventError:

@@ -1,4 +1,4 @@
-"""Which members to tell of to somebody who wants peers: by lot, those that can give something first."""
+"""Which members to tell of to somebody who wants peers: by lot, and one half of those that can give something."""
 
 from __future__ import annotations
 
@@ -32,31 +32,22 @@ def draw(members: Sequence[MemberRecord], want: int, rng: random.Random) -> list
 
 
 def rank(
-    members: Sequence[MemberRecord],
-    pieces: bytes,
-    piece_count: int,
-    want: int,
-    rng: random.Random,
-    *,
-    useful_only: bool = False,
+    members: Sequence[MemberRecord], pieces: bytes, piece_count: int, want: int, rng: random.Random
 ) -> list[MemberRecord]:
     """Return up to ``want`` of ``members`` for somebody to dial who holds ``pieces``, the best first.
 
-    First come those that nobody reported. Among these, by lot, whoever holds anything that the asker lacks, and then
-    the rest. By lot, because whoever holds most would be named to everybody, be full soon, and of those that came last
-    nobody would hear. A seed is told of those that are none. ``useful_only`` leaves out those that certainly hold
-    nothing that the asker lacks.
+    First come those that nobody reported. Among these, one half by lot of whoever holds anything that the asker lacks,
+    then all others by lot. By lot, because whoever holds most would be named to everybody, be full soon, and of those
+    that came last nobody would hear; and one half only, because those that hold most leave soonest, and who has
+    nothing yet is to be had later. A seed is told of those that are none.
     """
     everything = all_bits(piece_count)
     considered = consider([member for member in members if pieces != everything or member.pieces != everything], rng)
     drawn = draw(considered, len(considered), rng)
-    if pieces == everything:
-        return drawn[:want]
     lacking = as_number(everything) & ~as_number(pieces)
-    useful = {member.number for member in drawn if _may_hold(member, lacking)}
-    if useful_only:
-        drawn = [member for member in drawn if member.number in useful]
-    return sorted(drawn, key=lambda member: (member.blamed, member.number not in useful))[:want]  # stable: by lot
+    useful = [member.number for member in drawn if _may_hold(member, lacking)]
+    first = set(useful[: (want + 1) // 2])
+    return sorted(drawn, key=lambda member: (member.blamed, member.number not in first))[:want]  # stable: by lot
 
 
 def _may_hold(member: MemberRecord, lacking: int) -> bool:

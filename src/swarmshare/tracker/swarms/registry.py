@@ -169,12 +169,10 @@ class SwarmRegistry:
         own: MemberRecord,
         piece_count: int,
         want: int,
-        *,
-        useful_only: bool,
     ) -> list[MemberRecord]:
         """Return up to ``want`` of ``candidates`` for the member ``own`` to dial, the best first."""
         assert own.pieces is not None, "whoever is connected has told them"
-        return rank(candidates, own.pieces, piece_count, want, self._rng, useful_only=useful_only)
+        return rank(candidates, own.pieces, piece_count, want, self._rng)
 
     # Ordinary clients
 
