@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +11,7 @@ from cli.processes import call
 from tracker.trackers import PASSWORD, Server
 from waiting import TIMEOUT
 
-from swarmshare.app import accounts, signed_in
+from swarmshare.app import accounts, meeting, signed_in
 from swarmshare.app.meeting import known_address, meet
 from swarmshare.cli.command import run_command
 from swarmshare.errors import TrackerError
@@ -86,6 +88,22 @@ def test_where_nobody_can_be_asked_nothing_is_believed(link: GroupLink, tmp_path
 def test_plain_addresses_and_this_machine_are_taken_as_they_are(server: Server) -> None:
     for address in (server.url, server.address):
         assert meet(address, nobody).tracker == server.url
+
+
+def test_without_tls_an_address_alone_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is in between could take it away, and would get the password in clear."""
+    monkeypatch.setattr(meeting, "is_loopback", lambda _host: False)
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as plain:
+        thread = Thread(target=plain.serve_forever)
+        thread.start()
+        address = f"127.0.0.1:{plain.server_port}"
+        try:
+            with pytest.raises(TrackerError, match=f"http://{address}"):
+                meet(address, nobody)
+            assert meet(f"http://{address}", nobody).tracker == f"http://{address}", "who says so gets it"
+        finally:
+            plain.shutdown()
+            thread.join()
 
 
 def test_an_invitation_comes_with_the_link(link: GroupLink) -> None:

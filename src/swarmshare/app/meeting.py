@@ -33,7 +33,7 @@ def meet(text: str, agrees: Callable[[str, GroupId], bool], *, new_identity: boo
 
     A group link proves it. ``HOST:PORT`` alone, or an ``https://`` address with a certificate that the public web does
     not vouch for, takes a person's word, once, as with ssh. An ``http://`` address, and an address on this machine,
-    prove nothing, and are taken as they are.
+    prove nothing, and are taken as they are; ``HOST:PORT`` never stands for one without TLS on another machine.
 
     Args:
         text: What somebody pasted.
@@ -44,7 +44,7 @@ def meet(text: str, agrees: Callable[[str, GroupId], bool], *, new_identity: boo
         IdentityError: It is a group link, with a mistake in it.
         TrackerError: The tracker has another identity, or cannot be reached.
     """
-    from swarmshare.tracker_client.http import tracker_url, what_answers
+    from swarmshare.tracker_client.http import what_answers
     from swarmshare.tracker_client.pinning import pin_group, presented_identity
     from swarmshare.tracker_client.trust import pin
 
@@ -56,16 +56,16 @@ def meet(text: str, agrees: Callable[[str, GroupId], bool], *, new_identity: boo
     if address.startswith("https:"):
         if _is_pinned(address) or what_answers(address) is None:
             return Met(address, None)
-        otherwise = address
+        try:
+            found = presented_identity(address)
+        except TrackerError:
+            return Met(address, None)  # what is wrong with its certificate, the sign-in tells
     else:
         parts = urlsplit(address)
         if "://" in text or parts.port is None or is_loopback(parts.hostname or ""):
             return Met(address, None)
-        address, otherwise = f"https://{address.partition('://')[2]}", address
-    try:
-        found = presented_identity(address)
-    except TrackerError:
-        return Met(tracker_url(otherwise), None)  # what is wrong there, the sign-in tells
+        address = f"https://{address.partition('://')[2]}"
+        found = presented_identity(address)  # without TLS there, whoever is in between might have taken it away
     if not agrees(address, found.group):
         what = Text("tracker.not-believed", group=found.group)
         raise TrackerError("identity", about(address, what), hint=Text("hint.group-link-instead"))
