@@ -37,6 +37,7 @@ def test_each_module_adds_its_verbs(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.findall(r"(?m)^    ([\w-]+)", shown) == verbs
 
 
+@pytest.mark.unmeasured  # what measures loads some of it
 def test_help_loads_little() -> None:
     program = f"""
 import sys
