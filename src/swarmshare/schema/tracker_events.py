@@ -125,7 +125,8 @@ class Resync(NamedTuple):
 class FindPeers(NamedTuple):
     """``peers``: the sender wants members that hold what it lacks. ``{"info_hash": hex, "want": 1..50}``.
 
-    The answer is ``{"peers": [peer, ...]}``: first, by lot, those that hold something that the sender lacks.
+    The answer is ``{"peers": [peer, ...]}``: for one half those that hold something that the sender lacks,
+    then anybody, both by lot.
     """
 
     info_hash: bytes
