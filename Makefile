@@ -4,6 +4,9 @@ BIN := .venv/bin
 # Tests start hundreds of processes: none is to compile anew what the last one did.
 export PYTHONDONTWRITEBYTECODE :=
 
+# Most tests wait for other processes half of the time.
+WORKERS ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
+
 .PHONY: setup run test lint bench demo screenshots lock clean
 
 setup: ; @$(PYTHON) scripts/setup.py
@@ -12,7 +15,7 @@ run: setup ; @$(BIN)/swarmshare start
 
 test: lint
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='src/swarmshare/common/*,src/swarmshare/manifest/*,src/swarmshare/wire/*,src/swarmshare/swarm/*' --fail-under=100
 	$(BIN)/coverage report --include='src/swarmshare/storage/*,src/swarmshare/engine/*' --fail-under=90
