@@ -60,3 +60,22 @@ def test_the_limits_are_those_of_the_code(module: str, name: str, value: str) ->
 def test_there_are_many_limits() -> None:
     rows = (ROOT / "docs" / "limits.md").read_text().count("\n| `")
     assert len(LIMITS) == rows > 40
+
+
+THREATS: Final = re.findall(
+    r"`(tests/[\w/]+\.py)::(\w+)` \|$", (ROOT / "docs" / "threat-model.md").read_text(), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("module", "name"), THREATS, ids=[name for _, name in THREATS])
+def test_each_threat_is_tried_by_a_test(module: str, name: str) -> None:
+    tree = ast.parse((ROOT / module).read_text())
+    assert name in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def test_each_line_of_the_threat_model_has_a_test_or_says_why_not() -> None:
+    rows = re.findall(r"^\| (?!-)(.*) \|$", (ROOT / "docs" / "threat-model.md").read_text(), re.MULTILINE)
+    lines = [row for row in rows if not row.endswith("| test") and set(row) != set("-|")]
+    untested = [row for row in lines if row.rpartition("| ")[2] in ("**open**", "accepted")]
+    assert len(lines) == len(THREATS) + len(untested)
+    assert len(THREATS) > 20
