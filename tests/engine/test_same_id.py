@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
+import pytest
 import trio
 from engine.swarm import Swarm, address, until
 from waiting import TIMEOUT
@@ -14,14 +16,14 @@ from swarmshare.wire.handshake import HANDSHAKE_LENGTH, Handshake
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from swarmshare.engine.engine import Engine
 
 
-async def come(engine: Engine, info_hash: bytes, peer_id: bytes) -> tuple[trio.SocketStream, bool]:
+async def come(
+    engine: Engine, info_hash: bytes, peer_id: bytes, local: str | None = None
+) -> tuple[trio.SocketStream, bool]:
     """Connect with an id; whether we were let in."""
-    stream = await trio.open_tcp_stream(*address(engine))
+    stream = await trio.open_tcp_stream(*address(engine), local_address=local)
     await stream.send_all(Handshake(info_hash, peer_id, extended=False).encode())
     data = b""
     while len(data) <= HANDSHAKE_LENGTH:
@@ -94,5 +96,31 @@ async def test_where_the_old_one_is_dead_the_new_one_is_let_in(tmp_path: Path, m
             (new,) = torrent.sessions
             assert new is not old
             assert old.ended.is_set()
+            for stream in (first, second):
+                await stream.aclose()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one address only")
+async def test_one_that_comes_from_elsewhere_is_let_in_and_the_old_one_goes_when_it_is_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = trio.Event()
+
+    async def until_then(session: peer_session.PeerSession) -> bool:
+        return session.host != "127.0.0.1" or not answers.is_set()
+
+    monkeypatch.setattr(peer_session.PeerSession, "is_alive", until_then)
+    monkeypatch.setattr(peer_session, "SILENT", 0.01)
+    async with Swarm(tmp_path, {"a": 100_000}) as swarm:
+        seed, torrent = await swarm.seed("seed")
+        with trio.fail_after(TIMEOUT):
+            first, _ = await come(seed, swarm.manifest.info_hash.truncated, bytes(20))
+            (old,) = torrent.sessions
+            second, let_in = await come(seed, swarm.manifest.info_hash.truncated, bytes(20), "127.0.0.2")
+            assert let_in
+            assert len(torrent.sessions) == 2, "either may be the copy"
+            answers.set()
+            await old.ended.wait()
+            assert [session.host for session in torrent.sessions] == ["127.0.0.2"]
             for stream in (first, second):
                 await stream.aclose()

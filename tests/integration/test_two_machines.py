@@ -131,7 +131,7 @@ def test_the_tour_of_the_readme(machines: tuple[str, str], content: Path, tmp_pa
 
 
 def test_a_seed_whose_address_changed_is_let_in(machines: tuple[str, str], tmp_path: Path) -> None:
-    """Its old connection hangs: no word of its end ever comes. The same peer id is not somebody else's."""
+    """Its old connection hangs, and no word of its end ever comes: it is ended, for the machine answers no more."""
     (tmp_path / "file").write_bytes(b"x" * 100_000)
     manifest = create_manifest(make_plan(tmp_path / "file"), Description())
     (tmp_path / "file.torrent").write_bytes(manifest.encode())
@@ -170,5 +170,5 @@ def test_a_seed_whose_address_changed_is_let_in(machines: tuple[str, str], tmp_p
         while joins() is None:
             assert monotonic() < deadline
             sleep(0.5)
-        while (progress := event(process, "progress"))["peers"] != 1:
-            assert progress["peers"] < 2
+        while event(process, "progress")["peers"] != 1:
+            assert monotonic() < deadline

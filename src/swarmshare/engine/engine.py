@@ -324,13 +324,17 @@ class Engine:
     @staticmethod
     async def _share(torrent: Torrent, session: PeerSession) -> bool:
         """Share until the connection ends; False when there was no use for it."""
-        before = torrent.peers.same_peer(session)
+        before = torrent.peers.with_id(session.peer_id)
         if before is not None and not await before.is_alive():
             before.close()
             await before.ended.wait()
         if torrent.scope.cancel_called or not torrent.peers.add(session):
             return False
-        await session.run()
+        async with trio.open_nursery() as nursery:
+            if before is not None and not before.ended.is_set():
+                nursery.start_soon(before.close_when_dead)
+            await session.run()
+            nursery.cancel_scope.cancel()
         return True
 
 

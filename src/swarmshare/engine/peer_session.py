@@ -212,6 +212,15 @@ class PeerSession:
         finally:
             self._probing = False
 
+    async def close_when_dead(self) -> None:
+        """Close the session when its peer's machine answers no more: the peer may have come anew from elsewhere."""
+        while not self.ended.is_set():
+            if not await self.is_alive():
+                self.close()
+                return
+            with trio.move_on_after(SILENT):
+                await self.ended.wait()
+
     async def run(self) -> None:
         """Talk until either side has had enough. Never raises for what a peer or a network does."""
         reason = ""

@@ -107,19 +107,19 @@ class Peers:
         self._extensions.register(UPLOAD_ONLY)
         self._extensions.register(DONT_HAVE, self._on_dont_have)
 
-    def same_peer(self, new: PeerSession) -> PeerSession | None:
-        """Return the session with the peer that ``new`` is with, going by its id; None when there is none.
+    def with_id(self, peer_id: bytes) -> PeerSession | None:
+        """Return the session with a peer that has this id, of several the one that is silent longest; None: none."""
+        sessions = [session for session in self._sessions if session.peer_id == peer_id]
+        return min(sessions, key=lambda session: session.last_received, default=None)
+
+    def _is_here(self, new: PeerSession) -> bool:
+        """Return whether there is a session already with the peer that ``new`` is with, going by its id.
 
         One that has come to us counts as the same at its own address only: anybody may come with a copy of an id, and
         must not keep out the peer that it belongs to.
         """
-        return next(
-            (
-                session
-                for session in self._sessions
-                if session.peer_id == new.peer_id and (new.dialled or session.host == new.host)
-            ),
-            None,
+        return any(
+            session.peer_id == new.peer_id and (new.dialled or session.host == new.host) for session in self._sessions
         )
 
     def has_room(self, host: str, most: int) -> bool:
@@ -145,7 +145,7 @@ class Peers:
         There is no use for a second session with one peer, for one with ourselves, or for one with a banned peer. Where
         all places are taken, the peer that is of the least use makes room, if there is one.
         """
-        if session.peer_id == self._engine.peer_id or self.same_peer(session) is not None:
+        if session.peer_id == self._engine.peer_id or self._is_here(session):
             return False
         if not self._smart_ban.admit(session):
             return False
