@@ -236,10 +236,10 @@ class MessageReader:
         ends, first = guesses.ends, guesses.taken
         end = ends[first] + count
         whole = bisect_right(ends, end, first) - 1
-        begun = whole < len(guesses.blocks) and end - ends[whole] >= _HEAD_LENGTH
+        under_way = whole < len(guesses.blocks) and end - ends[whole] >= _HEAD_LENGTH
         # The heads are part of what was read: only when they are byte for byte those of the guesses are the bytes that
         # follow the guessed blocks', and in their place already. A peer cannot make us take one block for another.
-        right = guesses.count_right(whole + begun)
+        right = guesses.count_right(whole + under_way)
         guesses.taken = taken = min(whole, right)
         messages += guesses.blocks[first:taken]
         count = end - ends[taken]
