@@ -33,11 +33,16 @@ class OnDemand:
             self.wake()
 
     def wake(self) -> None:
-        """Run the task, unless it runs already."""
+        """Run the task, unless it runs already, or the nursery has ended: then nothing is run any more."""
         self._is_wanted = True
-        if self._nursery is not None and not self._is_running:
-            self._is_running = True
+        if self._nursery is None or self._is_running:
+            return
+        try:
             self._nursery.start_soon(self._run)
+        except RuntimeError:  # a peer may still say something while its torrent ends; trio tells of it in no other way
+            self._nursery = None
+        else:
+            self._is_running = True
 
     async def _run(self) -> None:
         try:
