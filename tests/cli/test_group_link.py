@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli.processes import call
-from tracker.trackers import PASSWORD, Server
-from waiting import TIMEOUT
+from tracker.trackers import PASSWORD, Server, open_server
 
 from swarmshare.app import accounts, meeting, signed_in
 from swarmshare.app.meeting import known_address, meet
@@ -28,11 +27,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("tracker"), "--registration", "open")
-    yield server
-    server.process.terminate()
-    _, error = server.process.communicate(timeout=TIMEOUT)
-    assert "Traceback" not in error
+    with open_server(tmp_path_factory.mktemp("tracker")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -251,3 +251,15 @@ class Server:
         self.process.send_signal(number)
         _, error = self.process.communicate(timeout=TIMEOUT)
         return self.process.returncode, error
+
+
+@contextmanager
+def open_server(folder: Path) -> Iterator[Server]:
+    """A tracker where anybody may register; it ends in peace."""
+    server = Server(folder, "--registration", "open")
+    try:
+        yield server
+    finally:
+        server.process.terminate()
+        _, error = server.process.communicate(timeout=TIMEOUT)
+    assert "Traceback" not in error

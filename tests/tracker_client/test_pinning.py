@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from tracker.trackers import PASSWORD, Server
+from tracker.trackers import PASSWORD, Server, open_server
 from waiting import TIMEOUT
 
 from swarmshare.errors import StorageError, TrackerError
@@ -39,11 +39,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("tracker"), "--registration", "open")
-    yield server
-    server.process.terminate()
-    _, error = server.process.communicate(timeout=TIMEOUT)
-    assert "Traceback" not in error
+    with open_server(tmp_path_factory.mktemp("tracker")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
